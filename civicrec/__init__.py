@@ -1,0 +1,31 @@
+"""civicrec: recommendations for government portals."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from civicrec.warehouse.clickhouse import ClickHouseWarehouse
+
+
+def connect(home: Path | str | None = None) -> ClickHouseWarehouse:
+    """Return the warehouse the settings name; the first line of a notebook.
+
+    Parameters
+    ----------
+    home
+        Folder of the embedded stack, when it is not the one of ``CIVICREC_HOME``.
+
+    Notes
+    -----
+    Nothing is connected until the first query; it raises `civicrec.errors.Unavailable` when `civicrec up` is not
+    running.
+    """
+    from pathlib import Path
+
+    from civicrec.settings import load_settings
+    from civicrec.warehouse.clickhouse import ClickHouseWarehouse
+
+    return ClickHouseWarehouse(load_settings(Path(home) if home is not None else None).warehouse)

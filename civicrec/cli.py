@@ -1,0 +1,39 @@
+"""The root command. Each command imports its stage inside its body, so that ``civicrec --help`` is quick.
+
+Data goes to stdout, words to stderr; exit 0 is success, 1 a failure, 2 usage or configuration.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import typer
+
+from civicrec.errors import CivicrecError
+
+app = typer.Typer(
+    name="civicrec",
+    help="Recommendations for government portals: events in, news, policies and services out.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,  # rich help pages cost a third of a second at every start
+    pretty_exceptions_enable=False,
+)
+
+#: Modules of `civicrec.commands`; each has ``register(app)``. The order is the order of the help page.
+_COMMANDS = (
+    "demo", "stack", "stages", "nightly", "catalog", "events", "profile", "subject", "evaluate", "bench",
+)  # fmt: skip
+
+for _name in _COMMANDS:
+    import_module(f"civicrec.commands.{_name}").register(app)
+
+
+def main() -> None:
+    """Run the command line; a `CivicrecError` becomes one line on stderr and its exit code."""
+    try:
+        app()
+    except CivicrecError as error:
+        print(f"civicrec: {error}", file=sys.stderr)  # noqa: T201  # the one place that speaks to a terminal
+        sys.exit(error.exit_code)

@@ -1,0 +1,51 @@
+"""The only place that reads the wall clock; everything else takes time as an argument.
+
+In: nothing. Out: aware UTC datetimes, epoch milliseconds, and the portal's local calendar.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta, timezone
+
+Clock = Callable[[], datetime]
+
+#: Mainland China has one civil time and no daylight saving, so a fixed offset is exact and needs no tz database.
+PORTAL_TZ = timezone(timedelta(hours=8), "Asia/Shanghai")
+
+
+def utc_now() -> datetime:
+    """Return the current time, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+def monotonic_s() -> float:
+    """Return a monotonic reading in seconds, for measuring durations."""
+    return time.monotonic()
+
+
+def to_ms(at: datetime) -> int:
+    """Return epoch milliseconds of an aware time, rounded down to the millisecond."""
+    return int(at.timestamp() * 1000)
+
+
+def from_ms(epoch_ms: int) -> datetime:
+    """Return the aware UTC time of epoch milliseconds."""
+    return datetime.fromtimestamp(epoch_ms / 1000, UTC)
+
+
+def local_date(at: datetime) -> date:
+    """Return the portal's calendar day of an aware time."""
+    return at.astimezone(PORTAL_TZ).date()
+
+
+def rfc3339(at: datetime) -> str:
+    """Write an aware time as contracts want it: UTC, milliseconds, ``Z``.
+
+    Examples
+    --------
+    >>> rfc3339(from_ms(1_769_846_400_123))
+    '2026-01-31T08:00:00.123Z'
+    """
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

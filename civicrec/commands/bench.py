@@ -1,0 +1,98 @@
+"""``civicrec bench …``: figures of one run beside a baseline measured in the same run, as ratios."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+bench = typer.Typer(help="Measure this machine: ratios against a baseline of the same run.", no_args_is_help=True)
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of lines.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the ``bench`` group to the root command."""
+    app.add_typer(bench, name="bench")
+
+
+@bench.command()
+def collect(as_json: Json = False) -> None:
+    """Measure durable requests per second of the collector, beside a bare FastAPI hello."""
+    from civicrec.bench.collect import bench_collect
+
+    _show({"collect": bench_collect}, as_json)
+
+
+@bench.command()
+def stream(as_json: Json = False) -> None:
+    """Measure events per CPU-second of the stream with its stores, beside a plain Python loop, and freshness."""
+    from civicrec.bench.stream import bench_stream
+
+    _show({"stream": bench_stream}, as_json)
+
+
+@bench.command()
+def nightly(as_json: Json = False) -> None:
+    """Measure seconds of each nightly step, beside a bare matrix build."""
+    from civicrec.bench.nightly import bench_nightly
+
+    _show({"nightly": bench_nightly}, as_json)
+
+
+@bench.command()
+def serve(as_json: Json = False) -> None:
+    """Measure lists per second and p99, beside FastAPI with one pipelined Redis read."""
+    from civicrec.bench.serve import bench_serve
+
+    _show({"serve": bench_serve}, as_json)
+
+
+@bench.command()
+def stack(as_json: Json = False) -> None:
+    """Measure click to changed list, idle memory and CPU of the whole stack, and the start of the command line."""
+    from civicrec.bench.stack import bench_stack
+
+    _show({"stack": bench_stack}, as_json)
+
+
+@bench.command("all")
+def everything(as_json: Json = False) -> None:
+    """Run all of them, one after the other."""
+    from civicrec.bench.collect import bench_collect
+    from civicrec.bench.nightly import bench_nightly
+    from civicrec.bench.serve import bench_serve
+    from civicrec.bench.stack import bench_stack
+    from civicrec.bench.stream import bench_stream
+
+    _show(
+        {
+            "collect": bench_collect,
+            "stream": bench_stream,
+            "nightly": bench_nightly,
+            "serve": bench_serve,
+            "stack": bench_stack,
+        },
+        as_json,
+    )
+
+
+def _show(benches: dict[str, Callable[[], dict[str, Any]]], as_json: bool) -> None:
+    figures = {name: measure() for name, measure in benches.items()}
+    if as_json:
+        print(json.dumps(figures, ensure_ascii=False))
+        return
+    for name, values in figures.items():
+        for key, value in _flat(values):
+            print(f"{name:8} {key:48} {value}")
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    rows: list[tuple[str, str]] = []
+    for key, value in values.items():
+        if isinstance(value, dict):
+            rows += _flat(value, f"{prefix}{key}.")
+        else:
+            rows.append((prefix + key, f"{value:,.4g}" if isinstance(value, float) else str(value)))
+    return rows

@@ -1,0 +1,154 @@
+"""Commands of `catalog`: bring items in, check them, list them, withdraw and restore them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from json import dumps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from civicrec.items import Status
+
+Home = Annotated[Path | None, typer.Option(help="Folder that holds all state; default CIVICREC_HOME or .civicrec.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
+Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="Item ids.")]
+Who = Annotated[str, typer.Option(help="Name that goes into the audit log.")]
+
+_SHOWN_FINDINGS = 10  # of each kind, in the report for people; `--json` holds them all
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group `catalog` to the root command."""
+    group = typer.Typer(no_args_is_help=True, help="Bring items in, check, list, withdraw and restore them.")
+    for command in (check, withdraw, restore):
+        group.command()(command)
+    group.command("import")(import_)
+    group.command("list")(list_)
+    app.add_typer(group, name="catalog")
+
+
+def import_(
+    file: Annotated[str, typer.Argument(help="File of JSON lines; - for standard input.")],
+    form: Annotated[str, typer.Option("--format", help="civicrec, zwfw-services or gov-policies.")] = "civicrec",
+    json: Json = False,
+    home: Home = None,
+) -> None:
+    """Put the good rows of a file into the catalogue and name every bad one; exit 1 if there was any."""
+    import sys
+    from dataclasses import asdict
+
+    from civicrec.errors import InvalidInput
+    from civicrec.registry.catalogue import upsert_items
+    from civicrec.registry.importers import read_rows
+
+    try:
+        with sys.stdin.buffer if file == "-" else Path(file).open("rb") as lines:
+            rows = read_rows(lines, form)
+    except OSError as error:
+        raise InvalidInput(f"cannot read {file}: {error.strerror}") from None
+    for bad in rows.bad:
+        print(f"line {bad.line}: {bad.reason}", file=sys.stderr)
+    done = upsert_items(_registry(home), rows.items)
+    n_rows, n_bad = len(rows.items) + len(rows.bad), len(rows.bad)
+    summary = {"rows": n_rows, **asdict(done), "bad": n_bad}
+    print(dumps(summary) if json else ", ".join(f"{n} {name}" for name, n in summary.items()))
+    raise typer.Exit(1 if rows.bad else 0)
+
+
+def check(json: Json = False, home: Home = None) -> None:
+    """Print the data-quality report: counts, missing fields, broken links, themes, expiry."""
+    import msgspec
+
+    from civicrec.clock import utc_now
+    from civicrec.registry.catalogue import items_since
+    from civicrec.registry.quality import ThemeWords, check_catalogue
+    from profiles.tags import load_vocabulary
+
+    tags = [tag for tag in load_vocabulary().tags.values() if tag.dimension == "theme"]
+    themes = ThemeWords(
+        known=frozenset(tag.word for tag in tags),
+        person=frozenset(tag.word for tag in tags if "person" in tag.codes),
+        legal=frozenset(tag.word for tag in tags if "legal" in tag.codes),
+    )
+    report = check_catalogue(items_since(_registry(home))[1], themes, utc_now())
+    if json:
+        print(msgspec.json.encode(report).decode())
+        return
+    print(f"{report.items} items: {_counts(report.by_type)}")
+    print(f"status: {_counts(report.by_status)}")
+    for name, found in report.findings.items():
+        print(f"\n{name}: {len(found)}")
+        if name == "missing_field":  # one line a field: thousands of items may lack the same one
+            for field, n in Counter(detail for _, detail in found).most_common():
+                print(f"  {n:>6}  {field}")
+            continue
+        for item_id, detail in found[:_SHOWN_FINDINGS]:
+            print(f"  {item_id}  {detail}")
+        if len(found) > _SHOWN_FINDINGS:
+            print(f"  … {len(found) - _SHOWN_FINDINGS} more")
+
+
+def list_(
+    type: Annotated[str, typer.Option(help="Only this type.")] = "",
+    status: Annotated[str, typer.Option(help="Only this status: draft, online or withdrawn.")] = "",
+    json: Json = False,
+    home: Home = None,
+) -> None:
+    """List the catalogue by id; with --json as lines that `catalog import` reads."""
+    from typing import get_args
+
+    from civicrec.errors import InvalidInput
+    from civicrec.items import ITEM_TYPES, Status, item_json
+    from civicrec.registry.catalogue import items_since
+
+    for got, allowed, option in ((type, ITEM_TYPES, "--type"), (status, get_args(Status), "--status")):
+        if got and got not in allowed:
+            raise InvalidInput(f"got {option} {got}; expected one of {', '.join(allowed)}")
+    for item in items_since(_registry(home))[1]:
+        if (type and item.item_type != type) or (status and item.status != status):
+            continue
+        print(item_json(item).decode() if json else f"{item.item_id}\t{item.item_type}\t{item.status}\t{item.title}")
+
+
+def withdraw(
+    ids: Ids,
+    why: Annotated[str, typer.Option(help="Reason, kept in the audit log.")],
+    who: Who = "operator",
+    home: Home = None,
+) -> None:
+    """Take items off every list; they stay off when imported again, until restored."""
+    _set(home, ids, "withdrawn", who=who, why=why)
+
+
+def restore(
+    ids: Ids,
+    why: Annotated[str, typer.Option(help="Reason, kept in the audit log.")] = "",
+    who: Who = "operator",
+    home: Home = None,
+) -> None:
+    """Put withdrawn items online again."""
+    _set(home, ids, "online", who=who, why=why)
+
+
+def _set(home: Path | None, ids: list[str], status: Status, *, who: str, why: str) -> None:
+    from civicrec.clock import utc_now
+    from civicrec.registry.catalogue import set_status
+
+    for item in set_status(_registry(home), ids, status, who=who, why=why, now=utc_now()):
+        print(f"{item.item_id}\t{item.status}\t{item.title}")
+
+
+def _registry(home: Path | None) -> Engine:
+    from civicrec.registry.tables import open_registry
+    from civicrec.settings import load_settings
+
+    return open_registry(load_settings(home).registry_address)
+
+
+def _counts(numbers: dict[str, int]) -> str:
+    return ", ".join(f"{n} {name}" for name, n in numbers.items()) or "none"

@@ -1,0 +1,101 @@
+"""The books: what came in, what is stored, what was refused, what is under way. They balance at every moment.
+
+In: the event log's and the stream's SQLite files, while their owners write. Out: `Books`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from civicrec.errors import Unavailable
+from civicrec.eventlog.ledger import Totals, read_totals
+from civicrec.eventlog.ports import Tally
+from civicrec.eventlog.sqlite import SqliteEventLog
+from civicrec.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """Every event that reached the door, by what became of it.
+
+    Attributes
+    ----------
+    accepted
+        Events durable in the log, each answered with 200.
+    stored, rejected
+        Of these, the events in the warehouse, and those the stream refused into dead letters, by reason.
+    pending
+        Of these, the events after the last committed offset.
+    received, duplicates, rejected_at_door, altered
+        Events in readable bodies; those seen before; those refused by the collector, by reason; those kept with
+        something taken away, by what.
+    balanced
+        Whether accepted = stored + rejected + pending. `pending` is counted in the log, `stored` and `rejected` in
+        the ledger, so it is a finding and not a definition.
+    """
+
+    accepted: int = 0
+    stored: int = 0
+    rejected: dict[str, int] = field(default_factory=dict)
+    pending: int = 0
+    received: int = 0
+    duplicates: int = 0
+    rejected_at_door: dict[str, int] = field(default_factory=dict)
+    altered: dict[str, int] = field(default_factory=dict)
+    balanced: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        parts = self.stored + sum(self.rejected.values()) + self.pending
+        object.__setattr__(self, "balanced", self.accepted == parts)
+
+
+def read_books(settings: Settings) -> Books:
+    """Read the books; zeros where a file does not exist yet.
+
+    The ledger is read first: the log only grows, so whatever the ledger has committed by then is in the log when that
+    is read, in one snapshot. In the other order a commit in between would count events as stored and as pending.
+
+    Raises
+    ------
+    Unavailable
+        If a file is there and cannot be read.
+    """
+    done = _read_ledger(settings.stream_path)
+    seen = _read_log(settings.log_path, done.committed)
+
+    def of(name: str) -> dict[str, int]:
+        return {reason: n for (counter, reason), n in sorted(seen.counts.items()) if counter == name}
+
+    return Books(
+        accepted=sum(of("accepted").values()),
+        stored=done.stored,
+        rejected=dict(sorted(done.rejected.items())),
+        pending=seen.events_after,
+        received=sum(of("received").values()),
+        duplicates=sum(of("duplicate").values()),
+        rejected_at_door=of("rejected"),
+        altered=of("altered"),
+    )
+
+
+def _read_log(path: Path, committed: int) -> Tally:
+    if not path.exists():
+        return Tally(head=0, events_after=0, counts={})
+    with closing(SqliteEventLog(path, readonly=True)) as log:
+        return log.tally(committed)
+
+
+def _read_ledger(path: Path) -> Totals:
+    if not path.exists():
+        return Totals(0, 0, {})
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=10)) as db:
+            db.isolation_level = None
+            db.execute("BEGIN")
+            has_tables = db.execute("SELECT 1 FROM sqlite_master WHERE name = 'totals'").fetchone()
+            return read_totals(db) if has_tables else Totals(0, 0, {})
+    except sqlite3.Error as error:
+        raise Unavailable(f"the ledger {path} cannot be read: {error}; try again") from error

@@ -1,0 +1,181 @@
+"""The stream's ledger: which range of the log is planned, which is done, and what became of its events.
+
+In: plans and outcomes of micro-batches. Out: where to go on after a crash, and totals that balance with the log.
+A plan is durable before it runs, so a rerun takes exactly the same range and every store knows it again by its name.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from civicrec.clock import to_ms, utc_now
+from civicrec.errors import Unavailable
+
+#: Batches remembered one by one, for a look back; the totals keep all.
+MAX_BATCHES = 100_000
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS identity (log TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS batches (
+    last INTEGER PRIMARY KEY, first INTEGER NOT NULL, planned_at_ms INTEGER NOT NULL,
+    done_at_ms INTEGER, stored INTEGER, rejected INTEGER
+);
+CREATE TABLE IF NOT EXISTS totals (outcome TEXT NOT NULL, reason TEXT NOT NULL, n INTEGER NOT NULL,
+    PRIMARY KEY (outcome, reason));
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A range of log offsets to be processed as one: ``first < offset <= last``."""
+
+    log: str
+    first: int
+    last: int
+
+    def token(self, table: str) -> str:
+        """Name what this range writes to a table, the same at every try."""
+        return f"{self.log}:{self.first}-{self.last}:{table}"
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What the stream has done so far: every event up to offset `committed` is stored or rejected."""
+
+    committed: int
+    stored: int
+    rejected: Mapping[str, int]
+
+
+class Ledger:
+    """The ledger in its SQLite file, owned by the one stream process.
+
+    Raises
+    ------
+    civicrec.errors.Unavailable
+        From every method, if the file cannot be read or written (disk full, folder read-only).
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with self._readable():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=10)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._db.executescript(_SCHEMA)
+        with self._transaction():
+            # A log has no name of its own; without one, two logs would share tokens and lose each other's events.
+            if self._db.execute("SELECT log FROM identity").fetchone() is None:
+                self._db.execute("INSERT INTO identity VALUES (?)", (uuid.uuid4().hex[:12],))
+        self.log: str = self._db.execute("SELECT log FROM identity").fetchone()[0]
+
+    def committed(self) -> int:
+        """Return the last offset that is done, 0 before the first."""
+        with self._readable():
+            return committed_offset(self._db)
+
+    def unfinished(self) -> Plan | None:
+        """Return the plan that was made and not committed, if there is one: it must run again, exactly so."""
+        with self._readable():
+            row = self._db.execute("SELECT first, last FROM batches WHERE done_at_ms IS NULL").fetchone()
+        return Plan(self.log, row[0], row[1]) if row else None
+
+    def plan(self, last: int) -> Plan:
+        """Persist that the range from the last commit up to `last` runs next.
+
+        Raises
+        ------
+        ValueError
+            If another plan is unfinished, or `last` is done already.
+        """
+        first = self.committed()
+        if self.unfinished() or last <= first:
+            raise ValueError(f"cannot plan up to {last}: {first} is committed and {self.unfinished()} is unfinished")
+        with self._transaction():
+            self._db.execute(
+                "INSERT INTO batches (first, last, planned_at_ms) VALUES (?, ?, ?)", (first, last, to_ms(utc_now()))
+            )
+        return Plan(self.log, first, last)
+
+    def commit(self, plan: Plan, stored: int, rejected: Mapping[str, int]) -> None:
+        """Mark the plan done, with what became of its events, in one transaction.
+
+        Raises
+        ------
+        ValueError
+            If this plan is not the unfinished one.
+        """
+        with self._transaction():
+            marked = self._db.execute(
+                "UPDATE batches SET done_at_ms = ?, stored = ?, rejected = ?"
+                " WHERE first = ? AND last = ? AND done_at_ms IS NULL",
+                (to_ms(utc_now()), stored, sum(rejected.values()), plan.first, plan.last),
+            )
+            if marked.rowcount != 1:
+                raise ValueError(f"cannot commit {plan}: it is not the unfinished plan")
+            outcomes = [("stored", "", stored), *(("rejected", reason, n) for reason, n in rejected.items())]
+            self._db.executemany(
+                "INSERT INTO totals VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n", outcomes
+            )
+            self._db.execute(
+                "DELETE FROM batches WHERE last < (SELECT last FROM batches ORDER BY last DESC LIMIT 1 OFFSET ?)",
+                (MAX_BATCHES,),
+            )
+
+    def totals(self) -> Totals:
+        """Return what the stream has done so far."""
+        with self._transaction():
+            return read_totals(self._db)
+
+    def batches(self) -> list[tuple[Plan, int, int]]:
+        """Return the remembered batches that are done, oldest first, each with its stored and rejected events."""
+        with self._readable():
+            rows = self._db.execute(
+                "SELECT first, last, stored, rejected FROM batches WHERE done_at_ms IS NOT NULL ORDER BY last"
+            ).fetchall()
+        return [(Plan(self.log, first, last), stored, rejected) for first, last, stored, rejected in rows]
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise Unavailable(f"the stream's ledger {self._path} failed: {error}; check the disk") from error
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._readable():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+
+def committed_offset(db: sqlite3.Connection) -> int:
+    """Return the last offset marked done in an open ledger."""
+    row = db.execute("SELECT last FROM batches WHERE done_at_ms IS NOT NULL ORDER BY last DESC LIMIT 1").fetchone()
+    return int(row[0]) if row else 0
+
+
+def read_totals(db: sqlite3.Connection) -> Totals:
+    """Read the totals of an open ledger; inside one transaction they belong together."""
+    rows = db.execute("SELECT outcome, reason, n FROM totals").fetchall()
+    return Totals(
+        committed=committed_offset(db),
+        stored=sum(n for outcome, _, n in rows if outcome == "stored"),
+        rejected={reason: n for outcome, reason, n in rows if outcome == "rejected"},
+    )

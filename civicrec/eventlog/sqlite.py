@@ -1,0 +1,180 @@
+"""The event log of one machine: a SQLite file in WAL mode, fsynced before `append` returns.
+
+In: batches from the collector, the only writer. Out: ranges and counts, also to other processes while it writes.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from threading import Event, Lock, Thread
+
+from civicrec.clock import to_ms, utc_now
+from civicrec.errors import Unavailable
+from civicrec.eventlog.ports import Counts, LogRecord, Record, Tally
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS records(
+    offset INTEGER PRIMARY KEY, key TEXT NOT NULL, n_events INTEGER NOT NULL, value BLOB NOT NULL,
+    at_ms INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS counters(
+    name TEXT NOT NULL, reason TEXT NOT NULL, n INTEGER NOT NULL, PRIMARY KEY(name, reason)
+) WITHOUT ROWID;
+"""
+#: The WAL is folded into the file by a thread of its own, so that an append waits for its own fsync only.
+_CHECKPOINT_EVERY_S = 1.0
+_CHECKPOINT_FROM_BYTES = 4 * 1024 * 1024
+#: Under unbroken load the thread never catches up to the last frame and the WAL cannot restart; from here the
+#: writer finishes the (by then small) rest itself, once.
+_WAL_LIMIT_BYTES = 256 * 1024 * 1024
+_BUSY_TIMEOUT_S = 10.0
+
+
+class SqliteEventLog:
+    """An `EventLog` in one SQLite file.
+
+    Parameters
+    ----------
+    path
+        The file; its folder is made if need be.
+    readonly
+        Never write, and never make the file: `Unavailable` until the writer has made it.
+
+    Notes
+    -----
+    ``synchronous=FULL`` in WAL mode syncs the WAL on every commit: what `append` returned for survives a crash of
+    the process and of the machine. Safe to share between threads.
+    """
+
+    def __init__(self, path: Path, *, readonly: bool = False) -> None:
+        self._path = path
+        self._wal = path.with_name(path.name + "-wal")
+        self._lock = Lock()
+        self._closing = Event()
+        self._checkpointer: Thread | None = None
+        with self._faults():
+            if not readonly:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = _connect(path, "rw" if readonly else "rwc")
+            try:
+                if readonly:
+                    self._db.execute("PRAGMA query_only=1")
+                    self._db.execute("SELECT 1 FROM records, counters LIMIT 1")
+                else:
+                    _prepare(self._db)
+            except sqlite3.Error:
+                self._db.close()
+                raise
+        if not readonly:
+            self._checkpointer = Thread(target=self._checkpoint_now_and_then, name="log-checkpoint", daemon=True)
+            self._checkpointer.start()
+
+    def append(self, records: Sequence[Record], counts: Counts | None = None) -> int:
+        """Keep the records durably, move the counters with them, and return the last offset."""
+        at_ms = to_ms(utc_now())
+        moved = {**(counts or {})}
+        moved["accepted", ""] = sum(record.n_events for record in records)
+        rows = [(record.key, record.n_events, record.value, at_ms) for record in records]
+        with self._lock, self._faults():
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+                self._db.executemany("INSERT INTO records(key, n_events, value, at_ms) VALUES (?, ?, ?, ?)", rows)
+                self._db.executemany(
+                    "INSERT INTO counters VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n",
+                    [(name, reason, n) for (name, reason), n in moved.items() if n],
+                )
+                head = _head(self._db)
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+            if rows and self._wal_bytes() > _WAL_LIMIT_BYTES:
+                self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        return head
+
+    def read(self, after: int, until: int) -> list[LogRecord]:
+        """Return the records with ``after < offset <= until``, in order."""
+        with self._lock, self._faults():
+            rows = self._db.execute(
+                "SELECT offset, key, n_events, value FROM records WHERE offset > ? AND offset <= ? ORDER BY offset",
+                (after, until),
+            ).fetchall()
+        return [LogRecord(offset, Record(key, n_events, value)) for offset, key, n_events, value in rows]
+
+    def head(self) -> int:
+        """Return the newest offset, 0 for an empty log."""
+        with self._lock, self._faults():
+            return _head(self._db)
+
+    def count_events(self, after: int = 0) -> int:
+        """Return how many events stand after an offset (all by default)."""
+        return self.tally(after).events_after
+
+    def tally(self, after: int = 0) -> Tally:
+        """Return head, events behind `after` and all counters, as of one moment."""
+        with self._lock, self._faults():
+            try:
+                self._db.execute("BEGIN")  # one snapshot for the three readings
+                head = _head(self._db)
+                counts = {(name, reason): n for name, reason, n in self._db.execute("SELECT * FROM counters")}
+                if after <= 0:
+                    events_after = counts.get(("accepted", ""), 0)
+                else:
+                    events_after = self._db.execute(
+                        "SELECT coalesce(sum(n_events), 0) FROM records WHERE offset > ?", (after,)
+                    ).fetchone()[0]
+            finally:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+        return Tally(head, events_after, counts)
+
+    def close(self) -> None:
+        """Let go of the file; the log cannot be used afterwards."""
+        self._closing.set()
+        if self._checkpointer:
+            self._checkpointer.join()
+        with self._lock:
+            self._db.close()
+
+    def _checkpoint_now_and_then(self) -> None:
+        with suppress(sqlite3.Error), closing(_connect(self._path, "rw")) as db:
+            while not self._closing.wait(_CHECKPOINT_EVERY_S):
+                if self._wal_bytes() > _CHECKPOINT_FROM_BYTES:
+                    with suppress(sqlite3.Error):  # a full disk shows in `append`; here the next round tries again
+                        db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def _wal_bytes(self) -> int:
+        try:
+            return self._wal.stat().st_size
+        except OSError:
+            return 0
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise Unavailable(f"the event log {self._path} cannot be used: {error}; check disk and rights") from error
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    return sqlite3.connect(
+        f"{path.resolve().as_uri()}?mode={mode}",
+        uri=True, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False,
+    )  # fmt: skip
+
+
+def _prepare(db: sqlite3.Connection) -> None:
+    db.execute("PRAGMA journal_mode=WAL")
+    db.execute("PRAGMA synchronous=FULL")
+    db.execute("PRAGMA wal_autocheckpoint=0")
+    db.executescript(_SCHEMA)
+
+
+def _head(db: sqlite3.Connection) -> int:
+    newest: int | None = db.execute("SELECT max(offset) FROM records").fetchone()[0]
+    return newest or 0

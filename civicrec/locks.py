@@ -1,0 +1,40 @@
+"""One owner per data folder: a lock that the kernel drops when its holder dies, however it dies."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from civicrec.errors import ConfigError
+
+
+@contextmanager
+def owned(lock: Path, what: str) -> Iterator[None]:
+    """Hold `lock` for the body; `what` names the folder's use in the message.
+
+    Raises
+    ------
+    ConfigError
+        If another process holds it (the message has its number), or the folder cannot be written.
+    """
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise ConfigError(f"cannot write {lock}: {error.strerror}; make the folder writable") from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(handle, 20, 0).decode() or "unknown"
+            raise ConfigError(
+                f"{lock.parent} is in use as {what} by process {holder}; stop that process or choose another --home"
+            ) from None
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, str(os.getpid()).encode(), 0)
+        yield
+    finally:
+        os.close(handle)

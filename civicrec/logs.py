@@ -1,0 +1,76 @@
+"""Logs: structlog through the standard library, so our lines, granian's and Beam's form one stream on stderr."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any, Literal
+
+import structlog
+
+
+def set_up_logs(log_format: Literal["console", "json"] = "console", level: str = "INFO", process: str = "") -> None:
+    """Render every log line of this process in one format, on stderr.
+
+    Parameters
+    ----------
+    log_format
+        `console` for people, `json` for one object a line.
+    level
+        Least severe level that is written.
+    process
+        Name of this process, added to each line.
+    """
+
+    def add_process(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        if process:
+            event["process"] = process
+        return event
+
+    shared: list[structlog.typing.Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        add_process,
+    ]
+    if log_format == "json":
+        renderers: list[structlog.typing.Processor] = [
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ]
+    else:
+        renderers = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
+        )
+    )
+    handler.addFilter(_is_news)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Leave out what others say better: each failed try of a client, and the clouds Beam cannot find at its import."""
+    library = record.name.partition(".")[0]
+    if library in ("urllib3", "apache_beam"):
+        return record.levelno >= logging.ERROR
+    return not str(record.msg).startswith("apitools not found")  # Beam says this one in the root's name
+
+
+def get_logger(name: str) -> structlog.stdlib.BoundLogger:
+    """Return a logger; call it with a past-tense event name and key-value facts."""
+    logger: structlog.stdlib.BoundLogger = structlog.get_logger(name)
+    return logger

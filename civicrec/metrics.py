@@ -1,0 +1,43 @@
+"""Metrics: the names of everything counted, and the order statistics reports use.
+
+In: numbers. Out: numbers. Process metrics are exposed by each web app with `prometheus_client`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+MetricName = Literal[
+    "civicrec_events_received_total",  # events in readable bodies that reached the collector
+    "civicrec_events_accepted_total",  # events durable in the log
+    "civicrec_events_duplicate_total",  # events answered as duplicates
+    "civicrec_events_rejected_total",  # events refused at the door, by reason
+    "civicrec_events_altered_total",  # events kept with something removed, by what
+    "civicrec_collect_seconds",  # time to answer one POST /v1/events
+    "civicrec_lists_served_total",  # lists served, by scene and mode
+    "civicrec_lists_degraded_total",  # lists served from the fallback because a store was down
+    "civicrec_recommend_seconds",  # time to answer one list
+]
+
+
+def quantile(values: Sequence[float], q: float) -> float:
+    """Return the q-quantile by the nearest-rank rule; NaN for no values.
+
+    Parameters
+    ----------
+    values
+        Any order.
+    q
+        0..1.
+
+    Examples
+    --------
+    >>> quantile([4.0, 1.0, 3.0, 2.0], 0.5)
+    2.0
+    """
+    if not values:
+        return math.nan
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(q * len(ordered)) - 1)]

@@ -1,0 +1,139 @@
+"""Format `gov-policies`: policy documents and interpretations, with the Chinese column names sites export.
+
+In: one row. Out: a policy or interpretation `Item`. Columns differ from department to department: the date may be
+``日期``, ``发文日期`` or ``时间`` in three notations, or stand only in the ``摘要`` of a regulation
+(“2001年9月25日…公布”), or be absent. The id is the document number or the index number where a column has one, else a
+hash of title, date and page address, so that two pages of one title on one day stay two items.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from datetime import datetime
+from typing import Any
+
+from civicrec.clock import PORTAL_TZ, rfc3339
+from civicrec.errors import InvalidInput
+from civicrec.items import Item, item_from
+from civicrec.registry.importers.fields import summary_of, text_in
+
+_DATE_COLUMNS = ("发布日期", "发文日期", "成文日期", "日期", "时间")
+_CATEGORY_COLUMNS = ("主题", "主题分类", "一级类别", "所属一级类别")
+_NUMBER_COLUMNS = ("文号", "发文字号")
+
+#: 国务院主题分类: level 1, and the words of level 2 that sources use in its place.
+_STATE_THEMES = frozenset({
+    "国务院组织机构", "综合政务", "国民经济管理、国有资产监管", "财政、金融、审计", "国土资源、能源",
+    "农业、林业、水利", "工业、交通", "商贸、海关、旅游", "市场监管、安全生产监管", "城乡建设、环境保护",
+    "科技、教育", "文化、广电、新闻出版", "卫生、体育", "人口与计划生育、妇女儿童工作", "劳动、人事、监察",
+    "公安、安全、司法", "民政、扶贫、救灾", "民族、宗教", "对外事务", "港澳台侨工作", "国防", "其他",
+    "公路", "水运", "铁路", "民航", "邮政", "财政", "税务", "审计", "科技", "教育", "卫生", "体育",
+    "劳动就业", "社会保障",
+})  # fmt: skip
+#: Names of site columns → the theme they are about.
+_COLUMN_THEMES = {
+    "组织机构": "国务院组织机构", "科技政策": "科技", "基础教育": "教育", "高等教育": "教育", "职业教育": "教育",
+    "民办教育": "教育", "师资建设": "教育", "学生资助": "教育", "教育法规": "教育", "语言文字": "教育",
+    "思政体卫与学校安全": "教育", "工业行业规划": "工业、交通", "工业行业计划": "工业、交通",
+    "产业政策": "工业、交通", "中小企业、民营经济发展政策": "工业、交通",
+}  # fmt: skip
+#: Part of the publisher's name → theme, for rows whose column says nothing about the subject.
+_PUBLISHER_THEMES = {"人力资源": "劳动、人事、监察", "科学技术": "科技", "教育": "教育", "工业": "工业、交通"}
+
+_INTERPRETS = re.compile(r"解读|图解|读懂|答记者问")
+_ISSUER = re.compile(r"^[《]?(.{2,80}?(?:厅|部|局|委|院|政府|办公室|委员会|小组|部门))\s*(?:关于|印发|转发)")
+#: 冀人社发〔2024〕12号, 国办发[2019]5号, 河北省人民政府令〔2001〕第15号
+_NUMBER = re.compile(
+    r"(?:(?![年月日])[\u4e00-\u9fff]){2,14}\s*[〔\[（(［]\s*(?:19|20)\d\d\s*[〕\]）)］]\s*第?\s*\d{1,4}\s*号"
+)
+_PROMULGATED = re.compile(r"(\d{4})年(\d{1,2})月(\d{1,2})日")
+#: A text that only points elsewhere says nothing about the policy.
+_POINTER = re.compile(r"^(?:更多信息请关注.{0,30}|[^。]{0,80}\.(?:pdf|docx?|xlsx?))$", re.IGNORECASE)
+
+
+def item(row: dict[str, Any]) -> Item:
+    """Turn one policy or interpretation into an `Item`.
+
+    Raises
+    ------
+    InvalidInput
+        If it has no title, repeats the column names (a header row), or holds a date or validity that cannot be read.
+    """
+    title = " ".join(text_in(row, "标题").split())
+    if not title:
+        raise InvalidInput("标题 is missing or empty; a policy needs its title")
+    if title == "标题":
+        raise InvalidInput("a header row: 标题 holds the name of its own column")
+    publisher, _, column = text_in(row, "文件").partition("-")
+    publisher = publisher.lstrip("0123456789")
+    category = next((word for name in _CATEGORY_COLUMNS if (word := text_in(row, name)) not in ("", "[]")), "")
+    column = column.rpartition("_")[2]
+    abstract, body = text_in(row, "摘要"), text_in(row, "内容")
+    number = next((text for name in _NUMBER_COLUMNS if (text := text_in(row, name))), "")
+    published, day = _published(row, abstract)
+    is_interpretation = "解读" in category + column or bool(_INTERPRETS.search(title))
+    return item_from({
+        "item_id": _id(row, number, title, day),
+        "item_type": "interpretation" if is_interpretation else "policy",
+        "title": title,
+        # A regulation's 摘要 is the history of its amendments; what it is about, its text says.
+        "summary": summary_of(next((text for text in (body, abstract) if text and not _POINTER.match(text)), "")),
+        "url": text_in(row, "访问地址"),
+        "body_text": "\n".join(text for text in (abstract, body) if text),
+        "issuer": _issuer(title) or publisher,
+        "document_no": number or ("" if is_interpretation else _number_in(abstract or body)),
+        "index_no": text_in(row, "索引号"),
+        "theme": _theme(category, publisher),
+        "tags": [word for word in (category or column,) if word and word not in _STATE_THEMES],
+        "published_at": published,
+        "validity": text_in(row, "效力状态") or "有效",
+        "source": publisher,
+    })  # fmt: skip
+
+
+def _id(row: dict[str, Any], number: str, title: str, day: str) -> str:
+    given = number or text_in(row, "索引号")
+    if given:
+        return re.sub(r"[\s,\x00-\x1f]+", "", given)[:128]
+    key = "\n".join((title, day, text_in(row, "访问地址")))
+    return "policy-" + hashlib.sha256(key.encode()).hexdigest()[:16]
+
+
+def _published(row: dict[str, Any], abstract: str) -> tuple[str | None, str]:
+    """Return the publication time as RFC 3339 and the day as written, or (None, "") for a row without date."""
+    for name in _DATE_COLUMNS:
+        if text := text_in(row, name):
+            return rfc3339(_date(name, text)), text
+    if found := _PROMULGATED.search(abstract):
+        return rfc3339(_date("摘要", "{}-{:0>2}-{:0>2}".format(*found.groups()))), ""
+    return None, ""
+
+
+def _date(name: str, text: str) -> datetime:
+    for form in ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y年%m月%d日"):
+        try:
+            return datetime.strptime(text, form).replace(tzinfo=PORTAL_TZ)
+        except ValueError:
+            continue
+    raise InvalidInput(f"{name}: got {text!r:.80}, expected 2026-01-31, 2026-01-31 08:00:00 or 2026年01月31日")
+
+
+def _theme(category: str, publisher: str) -> list[str]:
+    if category in _STATE_THEMES:
+        return [category]
+    if category in _COLUMN_THEMES:
+        return [_COLUMN_THEMES[category]]
+    return [theme for part, theme in _PUBLISHER_THEMES.items() if part in publisher][:1]
+
+
+def _issuer(title: str) -> str:
+    found = _ISSUER.match(title)
+    return found.group(1) if found else ""
+
+
+def _number_in(text: str) -> str:
+    """Return the document number that stands at the head of a text; further down it is another document's."""
+    found = _NUMBER.search(text, 0, 80)
+    # No space parts a title from the number after it, and the pattern cannot tell the two apart.
+    return re.split("通知|意见|办法|方案|规定", re.sub(r"\s+", "", found.group()))[-1] if found else ""

@@ -1,0 +1,72 @@
+"""Traffic: events, actors and sessions per day or per hour.
+
+In: the warehouse and a window. Out: a `Report`, one row per local day (or hour) with any event.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+import pyarrow as pa
+
+from civicrec.clock import PORTAL_TZ
+from civicrec.reports.freshness import freshness
+from civicrec.reports.report import Report, Window, hide_small
+from civicrec.warehouse.ports import Warehouse
+
+DEFINITION = (
+    "访问量（events）：该时段内发生并已存储的行为次数，同一事件只计一次；"
+    "访客数（actors）：该时段内不同的访客标识数；会话数（sessions）：该时段内不同的会话数。"
+)
+
+Period = Literal["day", "hour"]
+
+_OFFSET_S = int(PORTAL_TZ.utcoffset(None).total_seconds())
+_PERIOD: dict[Period, str] = {
+    "day": "formatDateTime(local_date, '%Y-%m-%d')",
+    "hour": f"formatDateTime(toStartOfHour(addSeconds(occurred_at, {_OFFSET_S})), '%Y-%m-%d %H:00', 'UTC')",
+}
+
+_SCHEMA = pa.schema([("period", pa.string()), ("events", pa.int64()), ("actors", pa.int64()), ("sessions", pa.int64())])
+
+
+def traffic(warehouse: Warehouse, window: Window, now: datetime, *, by: Period = "day", public: bool = True) -> Report:
+    """Count events, distinct actors and distinct sessions of each day or hour, bots left out.
+
+    Parameters
+    ----------
+    by
+        ``day`` or ``hour``, both local.
+    public
+        Hide the figures of periods with fewer than ten actors.
+
+    Raises
+    ------
+    civicrec.errors.Unavailable
+        If the warehouse cannot be reached.
+    """
+    found = warehouse.rows(
+        f"""
+        SELECT {_PERIOD[by]} AS period,
+               countIf(bot_reason = '') AS events,
+               uniqExactIf(actor, bot_reason = '') AS actors,
+               uniqExactIf((actor, session_id), bot_reason = '' AND session_id != '') AS sessions,
+               countIf(bot_reason != '') AS bots
+        FROM events FINAL
+        WHERE local_date BETWEEN {{first:Date}} AND {{last:Date}}
+        GROUP BY period ORDER BY period
+        """,
+        window.parameters(),
+    )
+    bots = sum(row.pop("bots") for row in found)
+    rows, hidden = hide_small(found, "period") if public else (found, 0)
+    return Report(
+        title="访问概况",
+        definition=DEFINITION,
+        window=window,
+        freshness=freshness(warehouse, now),
+        table=pa.Table.from_pylist(rows, _SCHEMA),
+        bot_events=bots,
+        hidden=hidden,
+    )

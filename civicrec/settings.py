@@ -1,0 +1,190 @@
+"""Settings: every knob, with its unit, bounds and effect; read once in a composition root.
+
+In: ``CIVICREC_…`` environment variables (nested groups with ``__``, as in ``CIVICREC_COLLECTOR__PORT``).
+Out: one frozen `Settings`, passed on as plain values. Nothing else reads the environment.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from civicrec.errors import ConfigError
+
+Port = Annotated[int, Field(ge=1, le=65_535)]
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Site(_Group):
+    """One portal that sends events and asks for lists."""
+
+    key: SecretStr
+    """Signs this site's subject tokens (JWT HS256); at least 16 characters."""
+    api_key: SecretStr | None = None
+    """Server-to-server key, sent as ``X-API-Key``; none means server calls are refused for this site."""
+    origins: tuple[str, ...] = ()
+    """Browser origins allowed by CORS, such as ``https://www.example.gov.cn``."""
+
+
+class CollectorSettings(_Group):
+    """The door for events."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+    port: Port = 8701
+    """Port to listen on."""
+    group_commit_ms: float = Field(default=2.0, ge=0, le=100)
+    """How long a write waits for company before its fsync, milliseconds; longer saves disk, costs latency."""
+    dedup_window: int = Field(default=1_000_000, ge=1_000, le=50_000_000)
+    """Event ids remembered to answer a retry as a duplicate; about 100 bytes each."""
+    origins: tuple[str, ...] = ("http://127.0.0.1:8702", "http://localhost:8702")
+    """Browser origins allowed by CORS while no site is configured."""
+
+
+class StreamSettings(_Group):
+    """The Beam micro-batches."""
+
+    max_batch_records: int = Field(default=4_000, ge=1, le=100_000)
+    """Log records in one micro-batch; a record holds about ten events."""
+    max_batch_events: int = Field(default=20_000, ge=1, le=1_000_000)
+    """Events in one micro-batch (one record is always taken): larger is faster, smaller is fresher under load."""
+    block_records: int = Field(default=100, ge=1, le=10_000)
+    """Log records in one Beam element: larger is faster, smaller spreads the work."""
+    poll_s: float = Field(default=0.2, gt=0, le=60)
+    """Pause before looking at an idle log again, seconds."""
+
+
+class ServingSettings(_Group):
+    """The door for lists."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+    port: Port = 8702
+    """Port to listen on."""
+    workers: int = Field(default=2, ge=1, le=64)
+    """Processes that answer requests; one core is busy with about one."""
+    store_timeout_ms: int = Field(default=150, ge=5, le=5_000)
+    """How long to wait for the online store before the fallback answers, milliseconds."""
+    catalogue_poll_s: float = Field(default=0.5, gt=0, le=60)
+    """How often a change of catalogue or model is looked for, seconds; a withdrawal acts within it."""
+
+
+class WarehouseSettings(_Group):
+    """ClickHouse, or the embedded gateway that speaks its HTTP interface."""
+
+    host: str = "127.0.0.1"
+    """Host of the HTTP interface."""
+    port: Port = 8703
+    """Port of the HTTP interface."""
+    user: str = "default"
+    """User name; the embedded gateway ignores it."""
+    password: SecretStr = SecretStr("")
+    """Password; the embedded gateway ignores it."""
+    database: str = "civicrec"
+    """Database that holds all tables."""
+    timeout_s: float = Field(default=30, gt=0, le=3_600)
+    """Longest wait for one query, seconds."""
+
+
+class RedisSettings(_Group):
+    """The online store: Redis or Valkey."""
+
+    host: str = "127.0.0.1"
+    """Host."""
+    port: Port = 8704
+    """Port; the embedded stack starts Valkey here."""
+    db: int = Field(default=0, ge=0, le=15)
+    """Database number."""
+    password: SecretStr = SecretStr("")
+    """Password, none by default (loopback only)."""
+    max_memory_mb: int = Field(default=512, ge=16, le=1_000_000)
+    """Memory the embedded Valkey may use, MB; when it is full, writes are refused and retried, nothing is evicted."""
+
+
+class TrainingSettings(_Group):
+    """The nightly job."""
+
+    window_days: int = Field(default=90, ge=1, le=730)
+    """Days of behaviour the models learn from."""
+    half_life_days: float = Field(default=14, gt=0, le=365)
+    """Days after which an interest in a tag weighs half."""
+    factors: int = Field(default=64, ge=4, le=512)
+    """Length of an ALS vector."""
+    neighbours: int = Field(default=200, ge=5, le=1_000)
+    """Neighbours kept for an item by the item-item model."""
+
+
+class Settings(BaseSettings):
+    """All settings of one civicrec installation."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CIVICREC_", env_nested_delimiter="__", frozen=True, extra="forbid", use_attribute_docstrings=True
+    )
+
+    home: Path = Path(".civicrec")
+    """Folder that holds all state of the embedded stack: log, warehouse, registry, models, secrets."""
+    min_free_disk_mb: int = Field(default=512, ge=0, le=1_000_000)
+    """`civicrec up` refuses to start with less free disk than this, MB."""
+    registry_url: str = ""
+    """SQLAlchemy address of the registry; empty means ``sqlite:///<home>/registry.sqlite``."""
+    log_format: Literal["console", "json"] = "console"
+    """How log lines look: for people, or one JSON object a line."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """Least severe line that is written."""
+    pepper: SecretStr = SecretStr("")
+    """Secret that turns portal user ids into pseudonyms; empty means the one kept in ``<home>/secret.key``."""
+    sites: dict[str, Site] = {}
+    """Portals by site id; empty accepts any site id, with keys derived from the pepper (single-portal use)."""
+    collector: CollectorSettings = CollectorSettings()
+    stream: StreamSettings = StreamSettings()
+    serving: ServingSettings = ServingSettings()
+    warehouse: WarehouseSettings = WarehouseSettings()
+    redis: RedisSettings = RedisSettings()
+    training: TrainingSettings = TrainingSettings()
+
+    @property
+    def log_path(self) -> Path:
+        """SQLite file of the embedded event log, owned by the collector."""
+        return self.home / "events.sqlite"
+
+    @property
+    def stream_path(self) -> Path:
+        """SQLite file of the stream's plans and ledger, owned by the stream."""
+        return self.home / "stream.sqlite"
+
+    @property
+    def warehouse_path(self) -> Path:
+        """Data folder of the embedded warehouse, owned by the gateway."""
+        return self.home / "warehouse"
+
+    @property
+    def models_path(self) -> Path:
+        """Folder of trained models, one subfolder a nightly run."""
+        return self.home / "models"
+
+    @property
+    def registry_address(self) -> str:
+        """SQLAlchemy address of the registry in force."""
+        return self.registry_url or f"sqlite:///{self.home.resolve() / 'registry.sqlite'}"
+
+
+def load_settings(home: Path | None = None) -> Settings:
+    """Read the environment; an explicit `home` wins over ``CIVICREC_HOME``.
+
+    Raises
+    ------
+    ConfigError
+        If a variable is unknown or out of bounds; the message names it.
+    """
+    try:
+        return Settings(home=home) if home is not None else Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "CIVICREC_" + "__".join(str(part).upper() for part in first["loc"])
+        raise ConfigError(f"{name}: {first['msg']} (got {first['input']!r}); see docs/settings.md") from None

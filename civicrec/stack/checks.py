@@ -1,0 +1,36 @@
+"""What must hold before the stack starts. Each function raises one clear `ConfigError` or returns nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from civicrec.errors import ConfigError
+
+
+def check_home(home: Path) -> None:
+    """Make the folder and write a file in it."""
+    probe = home / f".write-{os.getpid()}"
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ConfigError(
+            f"cannot write to home {home}: {error.strerror}; make the folder writable or choose another --home"
+        ) from error
+
+
+def free_disk_mb(path: Path) -> int:
+    """Return the free space of the disk that holds `path`, in MB."""
+    return shutil.disk_usage(path).free >> 20
+
+
+def check_disk(home: Path, free_mb: int, needed_mb: int) -> None:
+    """Compare the free space with what is wanted."""
+    if free_mb < needed_mb:
+        raise ConfigError(
+            f"the disk of {home} has {free_mb} MB free, expected at least {needed_mb} MB; "
+            "make room, choose another --home, or lower CIVICREC_MIN_FREE_DISK_MB"
+        )

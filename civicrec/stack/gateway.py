@@ -1,0 +1,241 @@
+"""The one process that owns the chDB data folder and answers ClickHouse's HTTP interface on loopback.
+
+One thread per connection blocks in the engine, which releases the interpreter; clients keep their connections, so
+threads are few and live long. An insert is acknowledged after its part is written and synced, so a process that is
+killed loses nothing it acknowledged. Not here, unlike a server: users, sessions with temporary tables, external data,
+compressed or streamed answers (an answer is held in memory, at most `engine.DEFAULTS` ``max_result_bytes``).
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
+
+from civicrec.clock import monotonic_s
+from civicrec.errors import ConfigError
+from civicrec.locks import owned
+from civicrec.logs import get_logger
+from civicrec.settings import Settings
+from civicrec.stack.clickhouse_http import BadRequest, answer_format, is_read, parse, status_of
+from civicrec.stack.engine import MAX_SQL_BYTES, Engine, EngineError, EngineWarehouse, Result, Statement
+from civicrec.warehouse.migrate import migrate
+
+log = get_logger("gateway")
+
+#: Statements that run at once; more wait. Two cores gain nothing beyond a few, and each connection costs about 1 MB.
+CONNECTIONS = 8
+MAX_BODY_BYTES = 1 << 30
+#: How long a stop waits for statements that are running.
+DRAIN_S = 20.0
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+class GatewayServer(ThreadingHTTPServer):
+    """The listening socket, the engine behind it, and the count of requests under way."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, host: str, port: int, engine: Engine) -> None:
+        self.engine = engine
+        self._is_closing = False
+        self.is_ready = False
+        self.allowed_hosts = _LOOPBACK | {host}
+        self._busy = 0
+        self._changed = threading.Condition()
+        if ":" in host:
+            self.address_family = socket.AF_INET6
+        try:
+            super().__init__((host, port), _Handler)
+        except OSError as error:
+            raise ConfigError(
+                f"the warehouse cannot listen on {host}:{port}: {error.strerror}; "
+                "stop what uses the port or set CIVICREC_WAREHOUSE__PORT"
+            ) from error
+
+    def server_bind(self) -> None:
+        """Bind without looking up the machine's name, which can block where there is no DNS."""
+        socket.socket.setsockopt(self.socket, socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket.bind(self.server_address)
+        self.server_address = self.socket.getsockname()
+        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say what went wrong in a thread of a connection; a client that hangs up is not news."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            log.exception("request_failed")
+
+    def run(self, statement: Statement) -> Result:
+        """Run a statement, counted so that a stop can wait for it."""
+        with self._changed:
+            if self._is_closing:
+                raise EngineError(
+                    210, "Code: 210. DB::Exception: the warehouse is stopping; try again. (NETWORK_ERROR)"
+                )
+            self._busy += 1
+        try:
+            return self.engine.run(statement)
+        finally:
+            with self._changed:
+                self._busy -= 1
+                self._changed.notify_all()
+
+    def drain(self, timeout_s: float) -> bool:
+        """Take no further statement and wait until none runs; tell whether that came true."""
+        with self._changed:
+            self._is_closing = True
+            return self._changed.wait_for(lambda: self._busy == 0, timeout_s)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: GatewayServer
+    # Head and body leave in one packet; without this the small answers wait 40 ms for an acknowledgement.
+    disable_nagle_algorithm = True
+    wbufsize = -1
+
+    def do_GET(self) -> None:
+        """Answer a probe, or a statement that only reads."""
+        address = urlsplit(self.path)
+        if address.path in ("/ping", "/replicas_status"):
+            ready = self.server.is_ready
+            self._answer(200 if ready else 503, b"Ok.\n" if ready else b"The warehouse is starting.\n")
+        else:
+            self._statement(address.query, b"", may_write=False)
+
+    def do_POST(self) -> None:
+        """Answer any statement."""
+        try:
+            body = self._body()
+        except BadRequest as error:
+            self.close_connection = True
+            self._fail(error.status, 0, error.message)
+            return
+        self._statement(urlsplit(self.path).query, body, may_write=True)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Keep the standard library's remarks on malformed requests out of the log of a normal run."""
+        log.debug("http_remark", remark=format % args)
+
+    def _statement(self, query_string: str, body: bytes, *, may_write: bool) -> None:
+        began = monotonic_s()
+        try:
+            self._refuse_browsers()
+            statement = parse(query_string, dict(self.headers.items()), body)
+            if len(statement.sql) > MAX_SQL_BYTES:
+                raise BadRequest(413, f"the SQL has {len(statement.sql)} characters; at most {MAX_SQL_BYTES} are taken")
+            if not may_write and not is_read(statement.sql):
+                raise BadRequest(400, "a GET may only read; send this statement as a POST")
+            result = self.server.run(statement)
+        except BadRequest as error:
+            self._fail(error.status, 0, error.message)
+        except UnicodeDecodeError as error:
+            self._fail(400, 0, f"the SQL is not UTF-8: {error}")
+        except EngineError as error:
+            self._fail(status_of(error), error.code, error.message)
+        else:
+            headers = {"X-ClickHouse-Summary": json.dumps(
+                {
+                    "read_rows": str(result.read_rows), "written_rows": str(result.written_rows),
+                    "elapsed_ns": str(int((monotonic_s() - began) * 1e9)),
+                }
+            )}  # fmt: skip
+            if statement.body is None and (result.data or is_read(statement.sql)):
+                headers["X-ClickHouse-Format"] = answer_format(statement)
+            self._answer(200, result.data, headers)
+
+    def _refuse_browsers(self) -> None:
+        """Keep web pages out: there is no password, so a page in a local browser must not reach the data.
+
+        A page's request carries Origin or Sec-Fetch-Site; one through a rebound DNS name carries that name as Host.
+        """
+        host = urlsplit("//" + self.headers.get("Host", "")).hostname or ""
+        if "Origin" in self.headers or "Sec-Fetch-Site" in self.headers or host not in self.server.allowed_hosts:
+            raise BadRequest(403, f"requests from web pages, or to host {host!r}, are refused")
+
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
+            return self._chunks()
+        try:
+            length = int(self.headers.get("Content-Length", "0"))
+        except ValueError:
+            raise BadRequest(400, "Content-Length is not a number") from None
+        if not 0 <= length <= MAX_BODY_BYTES:
+            raise BadRequest(413, f"the body has {length} bytes; at most {MAX_BODY_BYTES} are taken in one request")
+        body = self.rfile.read(length)
+        if len(body) != length:
+            raise BadRequest(400, f"the body ended after {len(body)} of {length} bytes")
+        return body
+
+    def _chunks(self) -> bytes:
+        parts: list[bytes] = []
+        total = 0
+        while True:
+            line = self.rfile.readline(100)
+            try:
+                size = int(line.split(b";")[0], 16)
+            except ValueError:
+                raise BadRequest(400, "the chunked body is broken") from None
+            total += size
+            if not 0 <= total <= MAX_BODY_BYTES:
+                raise BadRequest(413, f"the body has more than {MAX_BODY_BYTES} bytes; send it in several inserts")
+            chunk = self.rfile.read(size)
+            if len(chunk) != size or self.rfile.readline(100) not in (b"\r\n", b"\n"):
+                # Never insert a part of what was sent: the client died in the middle.
+                raise BadRequest(400, "the chunked body ended early")
+            if size == 0:
+                return b"".join(parts)
+            parts.append(chunk)
+
+    def _fail(self, status: int, code: int, message: str) -> None:
+        headers = {"X-ClickHouse-Exception-Code": str(code)} if code else {}
+        self._answer(status, f"{message}\n".encode(), headers)
+
+    def _answer(self, status: int, data: bytes, headers: Mapping[str, str] | None = None) -> None:
+        self.send_response_only(status)
+        self.send_header("Content-Type", "application/octet-stream" if status == 200 else "text/plain; charset=UTF-8")
+        self.send_header("Content-Length", str(len(data)))
+        self.send_header("X-ClickHouse-Timezone", "UTC")
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(data)
+
+
+def run(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT; statements under way are finished first.
+
+    Raises
+    ------
+    ConfigError
+        If another process owns the data folder, or the port is taken.
+    """
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    where = settings.warehouse
+    with owned(settings.warehouse_path / "civicrec.lock", "the warehouse"):
+        engine = Engine(settings.warehouse_path / "data", CONNECTIONS)
+        try:
+            with GatewayServer(where.host, where.port, engine) as server:
+                thread = threading.Thread(target=server.serve_forever, name="accept", kwargs={"poll_interval": 0.25})
+                thread.start()
+                try:
+                    migrate(EngineWarehouse(engine, where.database))
+                    server.is_ready = True
+                    log.info("warehouse_started", address=f"http://{where.host}:{where.port}")
+                    stop.wait()
+                finally:
+                    server.is_ready = False
+                    server.shutdown()
+                    thread.join()
+                    drained = server.drain(DRAIN_S)
+        finally:
+            engine.close()
+    log.info("warehouse_stopped", drained=drained)

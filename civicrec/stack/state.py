@@ -1,0 +1,132 @@
+"""What the stack is doing now: books, freshness, who answers, how much memory. Answers also when nothing runs.
+
+In: settings. Out: `StackState`, the content of `civicrec status --json`.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import psutil
+
+from civicrec.clock import to_ms
+from civicrec.errors import CivicrecError
+from civicrec.eventlog.books import Books, read_books
+from civicrec.settings import Settings
+from civicrec.stack.doors import addresses, is_ready
+from civicrec.stack.supervisor import state_path
+from civicrec.warehouse.clickhouse import ClickHouseWarehouse
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessState:
+    """One process that the supervisor looks after.
+
+    Attributes
+    ----------
+    pid
+        None while it waits to be started again.
+    alive
+        Whether a process with that number runs.
+    restarts
+        Times it was started again since `civicrec up`.
+    rss_mb
+        Memory of it and its workers, MB; pages they share count once each.
+    """
+
+    pid: int | None
+    alive: bool
+    restarts: int
+    rss_mb: int
+
+
+@dataclass(frozen=True, slots=True)
+class StackState:
+    """The stack at one moment.
+
+    Attributes
+    ----------
+    books
+        None if the event log cannot be read.
+    freshness_s
+        Age of the newest stored event, seconds; None if nothing is stored or the warehouse does not answer.
+    answers
+        Process → whether its door answers.
+    processes
+        As the supervisor of this home started them; empty when none runs.
+    problems
+        What is wrong, one sentence each; empty means all is well.
+    """
+
+    books: Books | None
+    freshness_s: float | None
+    answers: dict[str, bool]
+    processes: dict[str, ProcessState]
+    problems: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the keys of contracts.md, section 4, and the rest."""
+        facts: dict[str, Any] = asdict(self)
+        books = facts.pop("books") or {}
+        memory = sum(process.rss_mb for process in self.processes.values())
+        return {**books, **facts, "memory_mb": memory, "ok": not self.problems}
+
+
+def look(settings: Settings, now: datetime) -> StackState:
+    """Ask everything that can be asked; what cannot is a problem in the answer, never an exception."""
+    problems: list[str] = []
+    books = freshness_s = None
+    try:
+        books = read_books(settings)
+    except CivicrecError as error:
+        problems.append(f"the books cannot be read: {error}")
+    if books is not None and not books.balanced:
+        problems.append("the books do not balance: accepted differs from stored + rejected + pending")
+    answers = {name: is_ready(name, address) for name, address in addresses(settings).items()}
+    problems += [f"{name} does not answer" for name, does in answers.items() if not does]
+    if answers["warehouse"]:
+        try:
+            freshness_s = _freshness_s(settings, now)
+        except CivicrecError as error:
+            problems.append(f"the warehouse cannot tell the newest event: {error}")
+    processes = _processes(settings)
+    if not processes:
+        problems.append(f"no stack runs on {settings.home}; start one with `civicrec up`")
+    problems += [f"process {name} is down and is being restarted" for name, one in processes.items() if not one.alive]
+    return StackState(books, freshness_s, answers, processes, tuple(problems))
+
+
+def _freshness_s(settings: Settings, now: datetime) -> float | None:
+    with closing(ClickHouseWarehouse(settings.warehouse)) as warehouse:
+        newest = warehouse.rows("SELECT toUnixTimestamp64Milli(maxOrNull(received_at)) AS at_ms FROM events")[0][
+            "at_ms"
+        ]
+    return None if newest is None else max(0, to_ms(now) - newest) / 1000
+
+
+def _processes(settings: Settings) -> dict[str, ProcessState]:
+    try:
+        state = json.loads(state_path(settings).read_text())
+    except (OSError, ValueError):
+        return {}
+    if not psutil.pid_exists(state["supervisor"]):  # the supervisor was killed and could not tidy up
+        return {}
+    entries = {"up": {"pid": state["supervisor"], "restarts": 0}, **state["processes"]}
+    return {name: _process(name, entry["pid"], entry["restarts"]) for name, entry in entries.items()}
+
+
+def _process(name: str, pid: int | None, restarts: int) -> ProcessState:
+    try:
+        if pid is None:
+            return ProcessState(None, False, restarts, 0)
+        process = psutil.Process(pid)
+        # The supervisor's children have lines of their own.
+        family = [process] if name == "up" else [process, *process.children(recursive=True)]
+        rss = sum(one.memory_info().rss for one in family)
+        return ProcessState(pid, process.status() != psutil.STATUS_ZOMBIE, restarts, rss >> 20)
+    except psutil.Error:
+        return ProcessState(pid, False, restarts, 0)

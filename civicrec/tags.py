@@ -1,0 +1,43 @@
+"""Tags: the closed, governed words that say what an item is about and what an actor cares for.
+
+In: an item. Out: its tag names, each ``<dimension>:<word>``, for example ``theme:就业创业``.
+A search word or any other free text never becomes a tag (算法推荐管理规定 Art. 10); which words exist, who owns
+them and how sensitive they are is the vocabulary of `profiles`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+from civicrec.items import Item
+
+Dimension = Literal["theme", "life_event", "audience", "group", "industry", "scale"]
+DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
+
+_FIELD: dict[Dimension, str] = {
+    "theme": "theme", "life_event": "life_events", "audience": "audiences", "group": "person_groups",
+    "industry": "industries", "scale": "enterprise_scales",
+}  # fmt: skip
+
+
+def tag_name(dimension: Dimension, word: str) -> str:
+    """Return the full name of a tag."""
+    return f"{dimension}:{word}"
+
+
+def split_tag(tag: str) -> tuple[str, str]:
+    """Return (dimension, word) of a tag name.
+
+    Examples
+    --------
+    >>> split_tag("life_event:退休")
+    ('life_event', '退休')
+    """
+    dimension, _, word = tag.partition(":")
+    return dimension, word
+
+
+def item_tags(item: Item) -> tuple[str, ...]:
+    """Return the item's tags in a stable order, without repeats."""
+    names = (tag_name(dimension, word) for dimension, name in _FIELD.items() for word in getattr(item, name))
+    return tuple(dict.fromkeys(names))

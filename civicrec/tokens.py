@@ -1,0 +1,109 @@
+"""Identity at the door: who may speak for a portal user, and the pseudonym we keep instead of their id.
+
+In: a subject token (JWT HS256 signed by the portal backend with its site key). Out: `subject_id`, 32 hex digits.
+The portal's own user id is used once, inside this file, and forgotten.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import jwt
+
+from civicrec.errors import ConfigError, Unauthorized
+from civicrec.settings import Settings
+
+MAX_TOKEN_LIFE = timedelta(hours=24)
+
+#: Times are judged against the `now` that is passed in, not against the library's own clock.
+_OPTIONS: Any = {
+    "require": ["sub", "aud", "exp"], "verify_exp": False, "verify_iat": False, "verify_nbf": False,
+}  # fmt: skip
+#: What the library raises for hostile text, its own errors and those it lets through.
+_NO_TOKEN = (jwt.InvalidTokenError, ValueError, TypeError, RecursionError)
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The secrets of one installation: a pepper for pseudonyms and a signing key per site."""
+
+    pepper: bytes
+    site_keys: Mapping[str, str]
+
+    def site_key(self, site: str) -> str:
+        """Return the site's signing key; while no site is configured, one derived from the pepper."""
+        if self.site_keys:
+            if site not in self.site_keys:
+                raise Unauthorized(f"unknown site {site!r}; expected one of {', '.join(sorted(self.site_keys))}")
+            return self.site_keys[site]
+        return hmac.new(self.pepper, f"site-key:{site}".encode(), hashlib.sha256).hexdigest()
+
+    def subject_id(self, site: str, user_id: str) -> str:
+        """Return the pseudonym of a portal user: HMAC-SHA256 with the site's pepper, cut to 128 bits."""
+        site_pepper = hmac.new(self.pepper, f"site-pepper:{site}".encode(), hashlib.sha256).digest()
+        return hmac.new(site_pepper, user_id.encode(), hashlib.sha256).hexdigest()[:32]
+
+    def sign(self, site: str, user_id: str, now: datetime, life: timedelta = timedelta(minutes=10)) -> str:
+        """Make a subject token, as a portal backend would."""
+        claims = {"sub": user_id, "aud": site, "exp": int((now + life).timestamp())}
+        return jwt.encode(claims, self.site_key(site), algorithm="HS256")
+
+    def subject_of(self, token: str, site: str, now: datetime) -> str:
+        """Return the pseudonym of the token's user.
+
+        Raises
+        ------
+        Unauthorized
+            If the token is malformed, expired, lives too long, is signed with another key or for another site.
+        """
+        key = self.site_key(site)
+        try:
+            claims = jwt.decode(token, key, algorithms=["HS256"], audience=site, options=_OPTIONS)
+            left_s = float(claims["exp"]) - now.timestamp()
+        except _NO_TOKEN as error:
+            raise Unauthorized(f"the subject token is not valid for site {site!r}: {error}") from None
+        if not 0 < left_s <= MAX_TOKEN_LIFE.total_seconds():
+            raise Unauthorized(f"the subject token expires in {left_s:.0f} s; expected 0 to 24 h from now")
+        if not claims["sub"]:
+            raise Unauthorized("the subject token names no user; expected the portal's user id in `sub`")
+        return self.subject_id(site, claims["sub"])
+
+
+def claimed_site(token: str) -> str:
+    """Return the site a token says it is for, unproven; empty if it says none."""
+    try:
+        site = jwt.decode(token, options={"verify_signature": False}).get("aud")
+    except _NO_TOKEN:
+        return ""
+    return site if isinstance(site, str) else ""
+
+
+def load_keys(settings: Settings) -> Keys:
+    """Take the pepper from the settings, else from ``<home>/secret.key``, made with mode 0600 at first use."""
+    pepper = settings.pepper.get_secret_value()
+    if not pepper:
+        pepper = _secret_in(settings.home / "secret.key")
+    return Keys(pepper.encode(), {site: value.key.get_secret_value() for site, value in settings.sites.items()})
+
+
+def _secret_in(path: Path) -> str:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(f".{os.getpid()}")
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_hex(32))
+        with contextlib.suppress(FileExistsError):  # another process made it first: then theirs is the secret
+            os.link(draft, path)
+        draft.unlink()
+        return path.read_text()
+    except OSError as error:
+        raise ConfigError(f"cannot keep the secret in {path}: {error}; make the folder writable") from error

@@ -1,0 +1,149 @@
+"""The door for events as one process: `run` blocks until SIGTERM or SIGINT.
+
+In: settings. Out: an HTTP server on the collector's port that owns the event log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from importlib import resources
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+from granian.constants import Interfaces
+from granian.server.embed import Server
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.exceptions import HTTPException
+
+from civicrec.clock import Clock, utc_now
+from civicrec.errors import ConfigError, Unavailable
+from civicrec.eventlog.books import read_books
+from civicrec.eventlog.ports import EventLog
+from civicrec.eventlog.sqlite import SqliteEventLog
+from civicrec.listening import check_ports
+from civicrec.locks import owned
+from civicrec.logs import get_logger
+from civicrec.settings import Settings
+from civicrec.tokens import load_keys
+from collectors.commit import GroupCommit
+from collectors.counters import Counters
+from collectors.door import Door
+from collectors.http import PROBLEM, Receive, Scope, Send, problem
+from collectors.seen import SeenIds, warm
+
+_log = get_logger(__name__)
+EVENTS_PATH = "/v1/events"
+
+
+class CollectorApp:
+    """The whole ASGI application: the fast route for events, FastAPI for everything else."""
+
+    def __init__(self, settings: Settings, log: EventLog, clock: Clock = utc_now) -> None:
+        seen = SeenIds(settings.collector.dedup_window)
+        n_ids = warm(seen, log, settings.collector.dedup_window)
+        _log.info("event_ids_remembered", n=n_ids)
+        self.commit = GroupCommit(log, seen, settings.collector.group_commit_ms / 1000)
+        counters = Counters(self.commit.totals)
+        self._door = Door(settings, load_keys(settings), self.commit, counters.observe, clock)
+        self._api = _api(settings, self.commit, counters)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or run the lifespan."""
+        if scope["type"] == "http" and scope["path"] == EVENTS_PATH:
+            await self._door(scope, receive, send)
+        else:
+            await self._api(scope, receive, send)
+
+
+def _api(settings: Settings, commit: GroupCommit, counters: Counters) -> FastAPI:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        writer = asyncio.create_task(commit.run())
+        yield
+        commit.close()
+        await writer
+
+    api = FastAPI(
+        title="civicrec collector", lifespan=lifespan, docs_url=None, redoc_url=None
+    )  # their pages need a CDN
+    tracker = resources.files("collectors").joinpath("static/c.js").read_bytes()
+
+    @api.exception_handler(HTTPException)
+    async def explain(_: Request, error: HTTPException) -> JSONResponse:
+        """Answer an unknown path or method as every other fault is answered."""
+        body = problem(error.status_code, f"{error.detail}; the addresses are in docs/contracts.md")
+        return JSONResponse(body, error.status_code, error.headers, media_type=PROBLEM)
+
+    @api.get("/c.js")
+    def script() -> Response:
+        """Return the tracker."""
+        headers = {"Cache-Control": "public, max-age=3600", "Cross-Origin-Resource-Policy": "cross-origin"}
+        return Response(tracker, media_type="text/javascript", headers=headers)
+
+    @api.get("/healthz")
+    async def healthz() -> dict[str, str]:
+        """Say that the process runs."""
+        return {"status": "ok"}
+
+    @api.get("/readyz")
+    async def readyz(response: Response) -> dict[str, str]:
+        """Say whether events can be kept: 503 while the last try failed."""
+        if commit.fault:
+            response.status_code = 503
+            return {"status": "unavailable", "detail": commit.fault}
+        return {"status": "ok"}
+
+    @api.get("/metrics")
+    def metrics() -> Response:
+        """Return the metrics of this process for Prometheus."""
+        return Response(generate_latest(counters.registry), media_type=CONTENT_TYPE_LATEST)
+
+    @api.get("/v1/accounting")
+    def accounting() -> dict[str, Any]:
+        """Return the books: accepted = stored + rejected + pending."""
+        return asdict(read_books(settings))
+
+    return api
+
+
+def run(settings: Settings) -> None:
+    """Collect until SIGTERM or SIGINT; what was taken by then is committed and answered.
+
+    Raises
+    ------
+    ConfigError
+        If the port is in use, or the log belongs to another collector or cannot be written.
+    """
+    check_ports({"collector": (settings.collector.host, settings.collector.port)})
+    with owned(settings.home / "collector.lock", "the event log"):
+        try:
+            log = SqliteEventLog(settings.log_path)
+        except Unavailable as error:
+            raise ConfigError(str(error)) from error
+        try:
+            asyncio.run(_serve(settings, log))
+        finally:
+            log.close()
+
+
+async def _serve(settings: Settings, log: EventLog) -> None:
+    server = Server(
+        CollectorApp(settings, log),
+        address=settings.collector.host,
+        port=settings.collector.port,
+        interface=Interfaces.ASGI,
+        websockets=False,
+        backlog=1024,
+        log_enabled=False,
+    )
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, server.stop)
+    _log.info("collector_started", address=f"http://{settings.collector.host}:{settings.collector.port}")
+    await server.serve()
+    _log.info("collector_stopped")

@@ -1,0 +1,140 @@
+"""Group commit: many requests, one fsync, and no answer before it.
+
+In: the events of each request. Out: how many of them were new, once they are durable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from civicrec.errors import Unavailable
+from civicrec.eventlog.ports import EventLog, Record
+from civicrec.events import Event, dump
+from civicrec.logs import get_logger
+from collectors.seen import SeenIds
+
+_log = get_logger(__name__)
+
+#: Events that may wait for the disk at once; beyond, callers are told to come back (about 20 MB of memory).
+MAX_WAITING = 50_000
+
+
+class Busy(Unavailable):
+    """More events are waiting for the disk than memory is set aside for."""
+
+    http_status = 429
+
+
+@dataclass(slots=True)
+class _Batch:
+    events: Sequence[Event]
+    counts: Counter[tuple[str, str]]
+    done: asyncio.Future[int]
+    fresh: dict[str, list[Event]] = field(default_factory=dict)
+    duplicates: int = 0
+
+
+class GroupCommit:
+    """The only writer of the log. Lives on one event loop; the log's own work is done in one thread.
+
+    While one group is being synced the next gathers, so a busy door syncs rarely and an idle one answers at once.
+
+    Attributes
+    ----------
+    totals
+        What this process has counted since it started, as in the log's counters.
+    fault
+        Why the last group could not be kept; empty if it could.
+    """
+
+    def __init__(self, log: EventLog, seen: SeenIds, company_s: float = 0.002) -> None:
+        self.totals: Counter[tuple[str, str]] = Counter()
+        self.fault = ""
+        self._log = log
+        self._seen = seen
+        self._company_s = company_s
+        self._waiting: list[_Batch] = []
+        self._n_waiting = 0
+        self._came = asyncio.Event()
+        self._closing = False
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="log-writer")
+
+    async def put(self, events: Sequence[Event], counts: Counter[tuple[str, str]]) -> int:
+        """Keep the events of one request, move its counters, and return how many events were duplicates.
+
+        Raises
+        ------
+        Busy
+            If too much is waiting already.
+        Unavailable
+            If the log cannot be written; nothing of the request is kept or counted then.
+        """
+        if self._n_waiting + len(events) > MAX_WAITING:
+            raise Busy(f"{self._n_waiting} events wait for the disk, at most {MAX_WAITING} may; send again later")
+        batch = _Batch(events, counts, asyncio.get_running_loop().create_future())
+        self._waiting.append(batch)
+        self._n_waiting += len(events)
+        self._came.set()
+        return await batch.done
+
+    async def run(self) -> None:
+        """Commit group after group until `close`; what waits by then is still committed."""
+        had_company = False
+        while not (self._closing and not self._waiting):
+            await self._came.wait()
+            if had_company and len(self._waiting) == 1 and not self._closing:
+                await asyncio.sleep(self._company_s)
+            had_company = len(self._waiting) > 1
+            group, self._waiting, self._n_waiting = self._waiting, [], 0
+            if not self._closing:
+                self._came.clear()
+            if group:
+                await self._commit(group)
+        self._thread.shutdown()
+
+    def close(self) -> None:
+        """Make `run` return once nothing waits any more."""
+        self._closing = True
+        self._came.set()
+
+    async def _commit(self, group: Sequence[_Batch]) -> None:
+        fresh_ids: list[int] = []
+        try:
+            counts: Counter[tuple[str, str]] = Counter()
+            for batch in group:
+                self._set_duplicates_apart(batch, fresh_ids)
+                counts.update(batch.counts)
+                counts["duplicate", ""] += batch.duplicates
+            records = [
+                Record(actor, len(events), dump(events)) for batch in group for actor, events in batch.fresh.items()
+            ]
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(self._thread, self._log.append, records, counts)
+        except Exception as error:  # whatever it is, each request of the group must hear of it
+            self._seen.forget(fresh_ids)
+            self.fault = str(error)
+            _log.error("group_not_kept", requests=len(group), events=len(fresh_ids), error=str(error))
+            for batch in group:
+                if not batch.done.done():
+                    batch.done.set_exception(error)
+            return
+        self.fault = ""
+        counts["accepted", ""] = len(fresh_ids)
+        self.totals.update(counts)
+        for batch in group:
+            if not batch.done.done():  # the client may have hung up meanwhile
+                batch.done.set_result(batch.duplicates)
+
+    def _set_duplicates_apart(self, batch: _Batch, fresh_ids: list[int]) -> None:
+        for event in batch.events:
+            event_id = event.event_id.int
+            if event_id in self._seen:
+                batch.duplicates += 1
+                continue
+            self._seen.add(event_id)
+            fresh_ids.append(event_id)
+            batch.fresh.setdefault(event.actor, []).append(event)

@@ -1,0 +1,51 @@
+"""The collector's metrics for Prometheus, under the names of `civicrec.metrics`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client.core import CounterMetricFamily, Metric
+
+from civicrec.metrics import MetricName
+
+#: Counter of the log → (metric, label); the names are those of `civicrec.eventlog.ports.Counts`.
+_METRICS: Mapping[str, tuple[MetricName, str, str]] = {
+    "received": ("civicrec_events_received_total", "", "Events in readable bodies that reached the collector."),
+    "accepted": ("civicrec_events_accepted_total", "", "Events durable in the log."),
+    "duplicate": ("civicrec_events_duplicate_total", "", "Events answered as duplicates."),
+    "rejected": ("civicrec_events_rejected_total", "reason", "Events refused at the door, by reason."),
+    "altered": ("civicrec_events_altered_total", "what", "Events kept with something removed, by what."),
+}
+_SECONDS: MetricName = "civicrec_collect_seconds"
+
+
+class Counters:
+    """What Prometheus reads: the writer's totals, read when asked, and the time each answer took."""
+
+    def __init__(self, totals: Counter[tuple[str, str]]) -> None:
+        self.registry = CollectorRegistry()
+        self._totals = totals
+        self._seconds = Histogram(
+            _SECONDS, "Time to answer one POST /v1/events.", ["status"], registry=self.registry,
+            buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5),
+        )  # fmt: skip
+        self._by_status: dict[int, Histogram] = {}
+        self.registry.register(self)
+
+    def observe(self, seconds: float, status: int) -> None:
+        """Count one answer."""
+        histogram = self._by_status.get(status)
+        if histogram is None:
+            histogram = self._by_status[status] = self._seconds.labels(str(status))
+        histogram.observe(seconds)
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the counters as they stand."""
+        for counter, (name, label, text) in _METRICS.items():
+            family = CounterMetricFamily(name, text, labels=[label] if label else [])
+            for (of, reason), n in list(self._totals.items()):
+                if of == counter:
+                    family.add_metric([reason] if label else [], n)
+            yield family

@@ -1,0 +1,68 @@
+"""The little of HTTP that the fast route needs: read a body within a limit, answer JSON or a problem document."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+
+from civicrec.events import MAX_BATCH_BYTES
+from collectors.arrival import BodyTooLarge
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+#: How much of an oversized body is still read before answering: closing at once would reset the connection and the
+#: client would never see why.
+_READ_AND_FORGET = 16 * MAX_BATCH_BYTES
+PROBLEM = "application/problem+json"
+_encode = msgspec.json.Encoder().encode
+
+
+async def read_body(receive: Receive) -> bytes:
+    """Return the whole body.
+
+    Raises
+    ------
+    BodyTooLarge
+        If it is longer than a batch may be.
+    """
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    size = len(body)
+    parts = [body]
+    while message.get("more_body") and size <= _READ_AND_FORGET:
+        message = await receive()
+        body = message.get("body", b"")
+        size += len(body)
+        if size <= MAX_BATCH_BYTES:
+            parts.append(body)
+    if size > MAX_BATCH_BYTES:
+        raise BodyTooLarge(f"the body is longer than {MAX_BATCH_BYTES} bytes; send smaller batches")
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+async def answer(send: Send, status: int, body: bytes, headers: Iterable[tuple[bytes, bytes]]) -> None:
+    """Send a whole response."""
+    await send({"type": "http.response.start", "status": status, "headers": list(headers)})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def answer_json(send: Send, value: Any, headers: Headers) -> None:
+    """Send 200 with JSON."""
+    await answer(send, 200, _encode(value), [(b"content-type", b"application/json"), *headers])
+
+
+def problem(status: int, detail: str) -> dict[str, Any]:
+    """Return an RFC 9457 problem document."""
+    return {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+
+
+async def answer_problem(send: Send, status: int, detail: str, headers: Headers) -> None:
+    """Send a problem document."""
+    await answer(send, status, _encode(problem(status, detail)), [(b"content-type", PROBLEM.encode()), *headers])

@@ -1,0 +1,164 @@
+"""What happens to an event at the door, in order: the list `STEPS` is the documentation.
+
+In: an `Arrival` and the `Visit` it came with. Out: the arrival filled in, or the first `Dropped`.
+`put_…` adds or corrects facts, `drop_…` may end it. Nothing here reads a clock, a file or the network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC
+
+from civicrec.events import Dropped, bad_time, clean_props
+from collectors.arrival import Arrival
+from collectors.masking import masked
+from collectors.referrer import referrer_type
+from collectors.visit import Visit
+
+Step = Callable[[Arrival, Visit], Dropped | None]
+
+
+def drop_without_consent(event: Arrival, visit: Visit) -> Dropped | None:
+    """End an event whose visitor said no; first, so that nothing else of it is looked at."""
+    if event.consent == "none":
+        return Dropped("no_consent", "consent is none: counted, not stored")
+    if visit.refuses:
+        return Dropped("no_consent", "the browser sends Sec-GPC or DNT: counted, not stored")
+    return None
+
+
+def put_site(event: Arrival, visit: Visit) -> None:
+    """Take the site that a key or token proved where the event names none."""
+    if not event.site:
+        event.site = visit.proven_site  # type: ignore[misc]  # an arrival is an event that is not frozen yet
+
+
+def drop_unknown_site(event: Arrival, visit: Visit) -> Dropped | None:
+    """End an event of a site that is not configured, once any is."""
+    if visit.sites is not None and event.site not in visit.sites:
+        return Dropped("unknown_site", f"got site {event.site!r}; expected a configured site id")
+    return None
+
+
+def put_times(event: Arrival, visit: Visit) -> Dropped | None:
+    """Set the arrival and correct the event's time by the client's clock skew."""
+    event.received_at = visit.received_at
+    try:
+        event.occurred_at = event.occurred_at.astimezone(UTC) + visit.skew  # type: ignore[misc]
+    except OverflowError:
+        return Dropped("bad_time", "occurred_at is beyond the calendar")
+    return None
+
+
+def drop_bad_time(event: Arrival, visit: Visit) -> Dropped | None:
+    """End an event too far from its arrival."""
+    return bad_time(event, visit.received_at)
+
+
+def put_subject(event: Arrival, visit: Visit) -> None:
+    """Turn the event's or the request's token into a pseudonym; an invalid one leaves the event anonymous."""
+    token = visit.subject_token if event.subject_token is None else event.subject_token
+    event.subject_token = None
+    event.subject_id = ""
+    if token is not None:
+        event.subject_id = visit.subject_of(token, event.site)
+        if not event.subject_id:
+            visit.altered["bad_token"] += 1
+
+
+def drop_without_actor(event: Arrival, visit: Visit) -> Dropped | None:
+    """End an event that is nobody's."""
+    if not event.anonymous_id and not event.subject_id:
+        return Dropped("no_actor", "expected an anonymous_id or a valid subject_token")
+    return None
+
+
+def put_url_path(event: Arrival, visit: Visit) -> None:
+    """Keep the path only: query strings and fragments hold session keys and form fields."""
+    if event.url_path:
+        path = event.url_path.partition("#")[0].partition("?")[0]
+        if path.startswith(("http://", "https://")):
+            path = "/" + path.split("/", 3)[3] if path.count("/") > 2 else "/"
+        event.url_path = path  # type: ignore[misc]
+
+
+def put_referrer_type(event: Arrival, visit: Visit) -> None:
+    """Replace the referrer by its type; a pushed visit came from the push, whatever page was before."""
+    event.referrer_type = "push" if event.campaign_id else referrer_type(event.referrer, visit.page_host)
+    event.referrer = None
+
+
+def put_device(event: Arrival, visit: Visit) -> None:
+    """Set the device class; a server's user agent says nothing of the visitor's."""
+    is_server = visit.is_server or event.channel == "server"
+    event.device = "kiosk" if event.channel == "kiosk" else "" if is_server else visit.device
+
+
+def put_bot_reason(event: Arrival, visit: Visit) -> None:
+    """Flag declared robots: reports can count with and without them."""
+    event.bot_reason = visit.bot_reason
+
+
+def put_region(event: Arrival, visit: Visit) -> None:
+    """Keep a region only from a portal's server, which knows it; a browser would be guessing or tracking."""
+    known = visit.is_server and event.site == visit.proven_site and isinstance(event.region, str)
+    event.region = event.region[:64] if known else ""
+
+
+def put_query(event: Arrival, visit: Visit) -> None:
+    """Keep what was searched on searches only, without personal numbers."""
+    if event.query and event.kind != "search":
+        event.query = ""  # type: ignore[misc]
+        visit.altered["query"] += 1
+    elif event.query:
+        event.query = _masked(event.query, visit)  # type: ignore[misc]
+
+
+def put_title(event: Arrival, visit: Visit) -> None:
+    """Take personal numbers out of the page title."""
+    if event.title:
+        event.title = _masked(event.title, visit)  # type: ignore[misc]
+
+
+def put_props(event: Arrival, visit: Visit) -> None:
+    """Keep allow-listed properties, without personal numbers in their texts; count what is left out."""
+    if event.props:
+        kept, left_out = clean_props(event.props)
+        visit.altered["props"] += bool(left_out)
+        event.props = {  # type: ignore[misc]
+            key: _masked(value, visit) if isinstance(value, str) else value for key, value in kept.items()
+        }
+
+
+def _masked(text: str, visit: Visit) -> str:
+    clean = masked(text)
+    visit.altered["private_text"] += clean != text
+    return clean
+
+
+STEPS: tuple[Step, ...] = (
+    drop_without_consent,
+    put_site,
+    drop_unknown_site,
+    put_times,
+    drop_bad_time,
+    put_subject,
+    drop_without_actor,
+    put_url_path,
+    put_referrer_type,
+    put_device,
+    put_bot_reason,
+    put_region,
+    put_query,
+    put_title,
+    put_props,
+)
+
+
+def take(event: Arrival, visit: Visit) -> Arrival | Dropped:
+    """Run the steps; the first drop ends them."""
+    for step in STEPS:
+        dropped = step(event, visit)
+        if dropped is not None:
+            return dropped
+    return event

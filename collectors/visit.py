@@ -1,0 +1,82 @@
+"""The facts of one request that its events share."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Container
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from civicrec.errors import Unauthorized
+from civicrec.events import Device
+from civicrec.tokens import Keys
+
+#: Below this a difference is the way through the network, not a wrong clock; and whole minutes make a retry, sent a
+#: little later, correct to the same time.
+_SKEW_STEP = timedelta(minutes=1)
+
+
+@dataclass(slots=True)
+class Visit:
+    """One request as the steps see it.
+
+    Attributes
+    ----------
+    received_at
+        When it arrived.
+    keys
+        Turns subject tokens into pseudonyms.
+    sites
+        Site ids taken; `None` while none is configured and all are.
+    skew
+        What to add to the client's clock.
+    refuses
+        The browser said Global Privacy Control or Do Not Track.
+    page_host
+        Host of the page that sent it.
+    device, bot_reason
+        What the user agent says.
+    proven_site
+        The site whose API key, or whose valid bearer token, came with the request; else empty.
+    is_server
+        A site's API key came with the request.
+    subject_token
+        The token of the envelope or the Authorization header.
+    altered
+        What was taken away from its events, counted.
+    """
+
+    received_at: datetime
+    keys: Keys
+    sites: Container[str] | None = None
+    skew: timedelta = timedelta(0)
+    refuses: bool = False
+    page_host: str = ""
+    device: Device = ""
+    bot_reason: str = ""
+    proven_site: str = ""
+    is_server: bool = False
+    subject_token: Any = None
+    altered: Counter[str] = field(default_factory=Counter)
+    _subjects: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def subject_of(self, token: Any, site: str) -> str:
+        """Return the pseudonym a token proves for a site, empty if it proves none; each token is read once."""
+        if not isinstance(token, str):
+            return ""
+        known = self._subjects.get((token, site))
+        if known is None:
+            try:
+                known = self.keys.subject_of(token, site, self.received_at)
+            except Unauthorized:
+                known = ""
+            self._subjects[token, site] = known
+        return known
+
+
+def clock_skew(sent_at: datetime | None, received_at: datetime) -> timedelta:
+    """Return what to add to the client's times: arrival minus `sent_at` in whole minutes, nothing if unknown."""
+    if sent_at is None:
+        return timedelta(0)
+    return round((received_at - sent_at) / _SKEW_STEP) * _SKEW_STEP

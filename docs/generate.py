@@ -1,0 +1,75 @@
+"""Write docs/settings.md and docs/commands.md from the code; ``make docs`` runs it, a test checks nobody forgot."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import typer
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from civicrec.cli import app
+from civicrec.settings import Settings
+
+FOLDER = Path(__file__).parent
+NOTE = "<!-- Made by `make docs` from the code; edit the code instead. -->"
+
+
+def settings_of(model: type[BaseModel], prefix: str = "CIVICREC_") -> Iterator[tuple[str, str, str]]:
+    """Yield (variable, default, description) of each setting, groups flattened."""
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from settings_of(field.annotation, f"{prefix}{name.upper()}__")
+        else:
+            default = "required" if field.default is PydanticUndefined else repr(_plain(field.default))
+            yield f"{prefix}{name.upper()}", default, field.description or ""
+
+
+def _plain(value: Any) -> Any:
+    return "" if value is None or "Secret" in type(value).__name__ else str(value) if isinstance(value, Path) else value
+
+
+def settings_page() -> str:
+    """Return docs/settings.md."""
+    rows = [f"| `{name}` | `{default}` | {text} |" for name, default, text in settings_of(Settings)]
+    return "\n".join([
+        "# Settings", "", NOTE, "",
+        "Environment variables, read once when a process starts; groups are joined with two underscores.",
+        "`CIVICREC_SITES` is JSON:",
+        '`{"gz": {"key": "…", "api_key": "…", "origins": ["https://www.example.gov.cn"]}}`.', "",
+        "| variable | default | meaning |", "|---|---|---|", *rows, "",
+    ])  # fmt: skip
+
+
+def commands_of(group: Any, prefix: str = "civicrec") -> Iterator[tuple[str, Any]]:
+    """Yield (full name, click command) of each command, depth first."""
+    for name, command in sorted(group.commands.items()):
+        if hasattr(command, "commands"):
+            yield from commands_of(command, f"{prefix} {name}")
+        else:
+            yield f"{prefix} {name}", command
+
+
+def commands_page() -> str:
+    """Return docs/commands.md."""
+    lines = [
+        "# Commands", "", NOTE, "",
+        "Data goes to stdout, words to stderr. Exit 0 is success, 1 a failure, 2 usage or configuration.", "",
+    ]  # fmt: skip
+    for name, command in commands_of(typer.main.get_command(app)):
+        arguments = " ".join(_argument(p) for p in command.params if p.param_type_name == "argument")
+        lines += [f"## `{name}{' ' + arguments if arguments else ''}`", "", (command.help or "").strip(), ""]
+        options = [p for p in command.params if p.param_type_name == "option"]
+        lines += [f"- `{' / '.join([*p.opts, *p.secondary_opts])}`: {p.help or ''}" for p in options]
+        lines += [""] if options else []
+    return "\n".join(lines)
+
+
+def _argument(parameter: Any) -> str:
+    word = (parameter.metavar or parameter.name.upper()) + ("…" if parameter.nargs == -1 else "")
+    return word if parameter.required else f"[{word}]"
+
+
+if __name__ == "__main__":
+    (FOLDER / "settings.md").write_text(settings_page())
+    (FOLDER / "commands.md").write_text(commands_page())

@@ -1,0 +1,45 @@
+-- Applies one shard of one micro-batch, whole or not at all: the fence and every command in one script.
+-- KEYS[1] the fence; ARGV[1] the last offset of the batch; ARGV[2] MessagePack of
+--   {newest, refused, added}, each a list of {key, ttl_s, bound, [score, member, ...]}.
+local last = tonumber(ARGV[1])
+local fence = tonumber(redis.call('GET', KEYS[1]) or '-1')
+if fence >= last then
+  return 0
+end
+local groups = cmsgpack.unpack(ARGV[2])
+-- Lua can pass some thousands of arguments to one call; a slice of this many pairs stays well below.
+local slice = 1000
+
+local function bounded(entry)
+  redis.call('ZREMRANGEBYRANK', entry[1], 0, -entry[3] - 1)
+  redis.call('EXPIRE', entry[1], entry[2])
+end
+
+local function put(entry, ...)
+  local pairs_ = entry[4]
+  for from = 1, #pairs_, slice do
+    local until_ = math.min(from + slice - 1, #pairs_)
+    local arguments = {...}
+    for index = from, until_ do
+      arguments[#arguments + 1] = pairs_[index]
+    end
+    redis.call('ZADD', entry[1], unpack(arguments))
+  end
+  bounded(entry)
+end
+
+for _, entry in ipairs(groups[1]) do
+  put(entry, 'GT')
+end
+for _, entry in ipairs(groups[2]) do
+  put(entry, 'GT')
+end
+for _, entry in ipairs(groups[3]) do
+  local key, pairs_ = entry[1], entry[4]
+  for index = 1, #pairs_, 2 do
+    redis.call('ZINCRBY', key, pairs_[index], pairs_[index + 1])
+  end
+  bounded(entry)
+end
+redis.call('SET', KEYS[1], last)
+return 1

@@ -1,0 +1,108 @@
+"""The online store in memory: complete, for tests, evaluation and notebooks. Nothing expires; it lives as its process.
+
+In: `OnlineUpdate`s and tags. Out: as `profiles.store.OnlineStore` says, in the same order and with the same bounds
+as Redis.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from profiles.store import (
+    MAX_CO_CLICKED,
+    MAX_DISLIKED,
+    MAX_RECENT,
+    MAX_TREND_ITEMS,
+    ActorState,
+    OnlineUpdate,
+    RecentItem,
+)
+
+Scores = dict[str, float]
+
+
+class MemoryOnlineStore:
+    """An `OnlineStore` made of dictionaries; one thread at a time."""
+
+    def __init__(self) -> None:
+        self._fences: dict[tuple[str, int], int] = {}
+        self._recent: dict[str, dict[str, int]] = defaultdict(dict)
+        self._disliked: dict[str, Scores] = defaultdict(dict)
+        self._trends: dict[int, Scores] = defaultdict(dict)
+        self._co_clicks: dict[str, Scores] = defaultdict(dict)
+        self._tags: dict[str, Scores] = {}
+
+    def apply(self, log: str, first: int, last: int, updates: Sequence[OnlineUpdate]) -> int:
+        """Apply each update whose fence ``(log, shard)`` stands before `last`; return how many."""
+        applied = 0
+        for update in updates:
+            if self._fences.get((log, update.shard), -1) < last:
+                self._add(update, last)
+                self._fences[log, update.shard] = last
+                applied += 1
+        return applied
+
+    def _add(self, update: OnlineUpdate, last: int) -> None:
+        for actor, items in update.recent.items():
+            kept = self._recent[actor]
+            for item in items:
+                kept[item.item_id] = max(item.at_ms, kept.get(item.item_id, item.at_ms))
+            self._recent[actor] = {name: int(at) for name, at in _heaviest(kept, MAX_RECENT)}
+        for actor, names in update.disliked.items():
+            self._disliked[actor] = dict(_heaviest(self._disliked[actor] | dict.fromkeys(names, last), MAX_DISLIKED))
+        for hour, weights in update.trends.items():
+            self._trends[hour] = _increased(self._trends[hour], weights, MAX_TREND_ITEMS)
+        for item_id, weights in update.co_clicks.items():
+            self._co_clicks[item_id] = _increased(self._co_clicks[item_id], weights, MAX_CO_CLICKED)
+
+    def recent_of(self, actors: Sequence[str]) -> dict[str, list[RecentItem]]:
+        """Return the recent items of each actor that has any, newest first."""
+        return {actor: self._recent_list(actor) for actor in actors if self._recent.get(actor)}
+
+    def _recent_list(self, actor: str) -> list[RecentItem]:
+        return [RecentItem(name, int(at)) for name, at in _heaviest(self._recent.get(actor, {}), MAX_RECENT)]
+
+    def actor(self, actor: str) -> ActorState:
+        """Return all that is known of one actor."""
+        return ActorState(
+            recent=tuple(self._recent_list(actor)),
+            tags=dict(self._tags.get(actor, {})),
+            disliked=frozenset(self._disliked.get(actor, ())),
+        )
+
+    def trends(self, hours: Sequence[int]) -> dict[int, dict[str, float]]:
+        """Return hour → item → weight for the hours asked that have any."""
+        return {hour: dict(self._trends[hour]) for hour in hours if self._trends.get(hour)}
+
+    def co_clicks(self, item_ids: Sequence[str], n: int = MAX_CO_CLICKED) -> dict[str, list[tuple[str, float]]]:
+        """Return item → up to `n` (neighbour, weight), heaviest first, for the items that have any."""
+        found = {item_id: _heaviest(self._co_clicks.get(item_id, {}), n) for item_id in item_ids}
+        return {item_id: pairs for item_id, pairs in found.items() if pairs}
+
+    def put_tags(self, run: str, tags: Iterable[tuple[str, Mapping[str, float]]]) -> int:
+        """Replace the tags of each actor given; return how many."""
+        new = {actor: dict(weights) for actor, weights in tags}
+        self._tags |= new
+        return len(new)
+
+    def forget(self, actor: str) -> int:
+        """Remove all that is known of this actor; return how many of its parts there were."""
+        parts: tuple[dict[str, Scores] | dict[str, dict[str, int]], ...] = (self._recent, self._disliked, self._tags)
+        return sum(bool(part.pop(actor, None)) for part in parts)
+
+    def clear(self) -> None:
+        """Remove everything, fences included."""
+        self.__init__()  # type: ignore[misc]  # a cleared store is a new one
+
+
+def _heaviest(scores: Mapping[str, float], n: int) -> list[tuple[str, float]]:
+    """Return the `n` heaviest (name, score); among equals the later name first, as Redis orders them."""
+    return sorted(scores.items(), key=lambda pair: (pair[1], pair[0]), reverse=True)[:n]
+
+
+def _increased(scores: Mapping[str, float], added: Mapping[str, float], n: int) -> Scores:
+    total = dict(scores)
+    for name, weight in added.items():
+        total[name] = total.get(name, 0.0) + weight
+    return total if len(total) <= n else dict(_heaviest(total, n))

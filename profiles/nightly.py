@@ -1,0 +1,69 @@
+"""The nightly tags: interests of the window → tags per actor, in the warehouse for analysts, online for serving.
+
+In: interests, catalogue tags, what people deleted. Out: `actor_tags` of the day, and the online store's tags.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from civicrec.warehouse.daily import drop_days_before, replace_day
+from civicrec.warehouse.ports import Warehouse
+from profiles.store import OnlineStore
+from profiles.tags import load_vocabulary
+from profiles.update import TagWeights, weigh_tags
+
+#: Days of tags kept for analysts: personal data, so no longer than a month's comparison needs (PIPL 19).
+KEPT_DAYS = 35
+
+
+@dataclass(frozen=True, slots=True)
+class TagsWritten:
+    """What one rebuild wrote."""
+
+    actors: int
+    rows: int
+    suppressed: int
+    vocabulary: str
+
+
+def rebuild_tags(
+    warehouse: Warehouse,
+    store: OnlineStore,
+    day: date,
+    interests: pa.Table,
+    item_tags: Mapping[str, Sequence[str]],
+    suppressed: AbstractSet[tuple[str, str]],
+) -> TagsWritten:
+    """Weigh the tags of every actor and write them to both stores, replacing those of the day.
+
+    An actor who deleted tags is written even when nothing is left, so that no older tag of theirs stays online.
+    """
+    vocabulary = load_vocabulary()
+    weighed = weigh_tags(interests, item_tags, allowed=vocabulary.inferable, suppressed=suppressed)
+    columns: dict[str, Any] = {
+        "actor": weighed.actors,
+        "tag": weighed.tags,
+        "weight": weighed.weights,
+        "evidence": weighed.evidence,
+        "last_at": weighed.last_ms,
+    }
+    replace_day(warehouse, "actor_tags", day, columns)
+    drop_days_before(warehouse, "actor_tags", day - timedelta(days=KEPT_DAYS))
+    actors = store.put_tags(day.isoformat(), _with_cleared(weighed, {actor for actor, _ in suppressed}))
+    return TagsWritten(actors, len(weighed), len(suppressed), vocabulary.version)
+
+
+def _with_cleared(weighed: TagWeights, choosers: set[str]) -> Iterator[tuple[str, dict[str, float]]]:
+    left = set(choosers)
+    for actor, tags in weighed.by_actor():
+        left.discard(actor)
+        yield actor, tags
+    for actor in sorted(left):
+        yield actor, {}

@@ -1,0 +1,36 @@
+"""The names of every key the online store has in Redis, each built in one function."""
+
+from __future__ import annotations
+
+#: First words of all keys; `RedisOnlineStore.clear` removes what begins with one of them.
+FAMILIES = ("recent", "disliked", "trend", "co", "tags", "fence")
+
+
+def recent_key(actor: str) -> str:
+    """Name the sorted set item → epoch ms of the latest turn to it."""
+    return f"recent:{actor}"
+
+
+def disliked_key(actor: str) -> str:
+    """Name the sorted set item → log offset of the refusal."""
+    return f"disliked:{actor}"
+
+
+def trend_key(hour: int) -> str:
+    """Name the sorted set item → weight in this epoch hour."""
+    return f"trend:{hour}"
+
+
+def co_key(item_id: str) -> str:
+    """Name the sorted set neighbour → forward-decayed weight."""
+    return f"co:{item_id}"
+
+
+def tags_key(actor: str) -> str:
+    """Name the JSON text with the run that made the tags, and tag → weight."""
+    return f"tags:{actor}"
+
+
+def fence_key(log: str, shard: int) -> str:
+    """Name the last log offset whose update this shard holds. One per shard of a batch, so bounded."""
+    return f"fence:{log}:{shard}"

@@ -1,0 +1,196 @@
+"""The online store in Redis or Valkey: one server (with replicas, not a cluster), every key bounded or expiring.
+
+In: `OnlineUpdate`s and tags. Out: as `profiles.store.OnlineStore` says. The only file with a Redis client.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from redis import Redis
+from redis.exceptions import RedisError
+
+from civicrec.errors import Unavailable
+from profiles.redis_keys import FAMILIES, co_key, disliked_key, fence_key, recent_key, tags_key, trend_key
+from profiles.store import (
+    CO_CLICK_TTL_DAYS,
+    DISLIKED_TTL_DAYS,
+    MAX_CO_CLICKED,
+    MAX_DISLIKED,
+    MAX_RECENT,
+    MAX_TREND_ITEMS,
+    RECENT_TTL_DAYS,
+    TAGS_TTL_DAYS,
+    TREND_TTL_HOURS,
+    ActorState,
+    OnlineUpdate,
+    RecentItem,
+)
+
+_DAY_S = 86_400
+_APPLY = (Path(__file__).parent / "apply.lua").read_text()
+#: Actors in one pipeline of `put_tags`: some 100 KB a round trip.
+_TAGS_SLICE = 1_000
+
+_pack = msgspec.msgpack.Encoder().encode
+_encode_tags = msgspec.json.Encoder().encode
+
+
+class _Tags(msgspec.Struct):
+    run: str
+    tags: dict[str, float]
+
+
+_decode_tags = msgspec.json.Decoder(_Tags).decode
+
+
+class RedisOnlineStore:
+    """An `OnlineStore` on a Redis client (bytes in, bytes out), as `civicrec.clients.redis_client` makes it: RESP3."""
+
+    def __init__(self, client: Redis) -> None:
+        self._client = client
+        self._apply = client.register_script(_APPLY)
+
+    def apply(self, log: str, first: int, last: int, updates: Sequence[OnlineUpdate]) -> int:
+        """Apply each update whose fence ``(log, shard)`` stands before `last`; return how many.
+
+        One script a shard, in its own round trip, so that readers get their turn between two shards.
+        """
+        with _reachable("apply a micro-batch"):
+            return sum(
+                int(self._apply(keys=[fence_key(log, update.shard)], args=[last, _commands(update, last)]))
+                for update in updates
+            )
+
+    def recent_of(self, actors: Sequence[str]) -> dict[str, list[RecentItem]]:
+        """Return the recent items of each actor that has any, newest first."""
+        with _reachable("read recent items"):
+            answers = self._answers([_largest(recent_key(actor), MAX_RECENT) for actor in actors])
+        return {actor: _recent(pairs) for actor, pairs in zip(actors, answers, strict=True) if pairs}
+
+    def actor(self, actor: str) -> ActorState:
+        """Return all that is known of one actor, in one round trip."""
+        with _reachable("read an actor"):
+            recent, tags, disliked = self._answers([
+                _largest(recent_key(actor), MAX_RECENT),
+                ("GET", tags_key(actor)),
+                ("ZRANGE", disliked_key(actor), 0, -1),
+            ])  # fmt: skip
+        return ActorState(
+            recent=tuple(_recent(recent)),
+            tags=_decode_tags(tags).tags if tags else {},
+            disliked=frozenset(name.decode() for name in disliked),
+        )
+
+    def trends(self, hours: Sequence[int]) -> dict[int, dict[str, float]]:
+        """Return hour → item → weight for the hours asked that have any."""
+        with _reachable("read trends"):
+            answers = self._answers([("ZRANGE", trend_key(hour), 0, -1, "WITHSCORES") for hour in hours])
+        found = zip(hours, answers, strict=True)
+        return {hour: {name.decode(): weight for name, weight in pairs} for hour, pairs in found if pairs}
+
+    def co_clicks(self, item_ids: Sequence[str], n: int = MAX_CO_CLICKED) -> dict[str, list[tuple[str, float]]]:
+        """Return item → up to `n` (neighbour, weight), heaviest first, for the items that have any."""
+        if n < 1:
+            return {}
+        with _reachable("read co-clicks"):
+            answers = self._answers([_largest(co_key(item_id), n) for item_id in item_ids])
+        found = zip(item_ids, answers, strict=True)
+        return {item_id: [(name.decode(), weight) for name, weight in pairs] for item_id, pairs in found if pairs}
+
+    def put_tags(self, run: str, tags: Iterable[tuple[str, Mapping[str, float]]]) -> int:
+        """Replace the tags of each actor given; return how many."""
+        n, rest = 0, iter(tags)
+        with _reachable("write tags"):
+            while slice_ := list(islice(rest, _TAGS_SLICE)):
+                pipeline = self._client.pipeline(transaction=False)
+                for actor, weights in slice_:
+                    pipeline.set(tags_key(actor), _encode_tags(_Tags(run, dict(weights))), ex=TAGS_TTL_DAYS * _DAY_S)
+                pipeline.execute()
+                n += len(slice_)
+        return n
+
+    def forget(self, actor: str) -> int:
+        """Remove every key of this actor; return how many there were."""
+        with _reachable("forget an actor"):
+            return int(self._client.delete(recent_key(actor), disliked_key(actor), tags_key(actor)))
+
+    def clear(self) -> None:
+        """Remove everything this store holds, fences included; other keys of the server are left alone."""
+        with _reachable("clear the online store"):
+            for family in FAMILIES:
+                names = iter(self._client.scan_iter(match=f"{family}:*", count=1_000))
+                while slice_ := list(islice(names, _TAGS_SLICE)):
+                    self._client.unlink(*slice_)
+
+    def _answers(self, commands: Sequence[tuple[str | int, ...]]) -> list[Any]:
+        """Ask everything in one round trip; pairs come with numbers, as RESP3 has them.
+
+        The client's own pipeline does the same at twice the cost or more, and every list asks twice.
+        """
+        if not commands:
+            return []
+        pool = self._client.connection_pool
+        connection: Any = pool.get_connection()
+        try:
+            connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+            return [connection.read_response() for _ in commands]
+        except BaseException:
+            connection.disconnect()  # what was not read would be taken for the answers to the next question
+            raise
+        finally:
+            pool.release(connection)
+
+
+def _largest(key: str, n: int) -> tuple[str | int, ...]:
+    return ("ZREVRANGE", key, 0, n - 1, "WITHSCORES")
+
+
+def _commands(update: OnlineUpdate, last: int) -> bytes:
+    """Write an update as the MessagePack that apply.lua reads."""
+    newest = [
+        (recent_key(actor), RECENT_TTL_DAYS * _DAY_S, MAX_RECENT, _flat(_newest(items)))
+        for actor, items in update.recent.items()
+        if items
+    ]
+    refused = [
+        (disliked_key(actor), DISLIKED_TTL_DAYS * _DAY_S, MAX_DISLIKED, _flat(dict.fromkeys(names, last)))
+        for actor, names in update.disliked.items()
+        if names
+    ]
+    added = [
+        (trend_key(hour), TREND_TTL_HOURS * 3_600, MAX_TREND_ITEMS, _flat(weights))
+        for hour, weights in update.trends.items()
+    ] + [
+        (co_key(item_id), CO_CLICK_TTL_DAYS * _DAY_S, MAX_CO_CLICKED, _flat(weights))
+        for item_id, weights in update.co_clicks.items()
+    ]
+    return _pack((newest, refused, added))
+
+
+def _newest(items: Sequence[RecentItem]) -> dict[str, int]:
+    at: dict[str, int] = {}
+    for item in items:
+        at[item.item_id] = max(item.at_ms, at.get(item.item_id, item.at_ms))
+    return at
+
+
+def _flat(scores: Mapping[str, float]) -> list[Any]:
+    return list(chain.from_iterable((score, name) for name, score in scores.items()))
+
+
+def _recent(pairs: Iterable[tuple[bytes, float]]) -> list[RecentItem]:
+    return [RecentItem(name.decode(), int(at)) for name, at in pairs]
+
+
+@contextmanager
+def _reachable(what: str) -> Iterator[None]:
+    try:
+        yield
+    except RedisError as error:
+        raise Unavailable(f"the online store could not {what}: {error}; is Redis or Valkey up?") from error

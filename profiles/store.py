@@ -1,0 +1,124 @@
+"""What is known about actors and crowds right now, and the port that keeps it.
+
+In: `OnlineUpdate`s from the stream, `TagWeights` from the nightly job. Out: `ActorState`, trends, co-clicks.
+Everything kept here can be rebuilt from warehouse and registry, and every key is bounded or expires.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+#: Items remembered per actor: enough to filter what was read and to fold a visitor in.
+MAX_RECENT = 50
+#: Neighbours remembered per item.
+MAX_CO_CLICKED = 100
+RECENT_TTL_DAYS = 30
+CO_CLICK_TTL_DAYS = 30
+TREND_TTL_HOURS = 72
+#: Items remembered of one hour's trend; a flood of junk ids cannot grow it.
+MAX_TREND_ITEMS = 5_000
+#: Items an actor does not want to see; the latest refusals are kept.
+MAX_DISLIKED = 200
+DISLIKED_TTL_DAYS = 180
+#: A nightly job that fails for a week takes the tags away rather than serving stale ones.
+TAGS_TTL_DAYS = 7
+#: Two clicks of one actor belong together only within this time.
+CO_CLICK_WINDOW_HOURS = 24
+#: A co-click of a week ago weighs half of one of today.
+CO_CLICK_HALF_LIFE_DAYS = 7.0
+#: A click of six hours ago weighs half of one of now in the trend.
+TREND_HALF_LIFE_HOURS = 6.0
+
+
+@dataclass(frozen=True, slots=True)
+class RecentItem:
+    """An item an actor turned to, with the time of the latest turn (epoch ms)."""
+
+    item_id: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class OnlineUpdate:
+    """What one shard of one micro-batch adds to the online store, applied whole or not at all.
+
+    Attributes
+    ----------
+    shard
+        Which part of the batch; the fence is per (log, shard).
+    recent
+        actor → items turned to (any order; the newest time of an item wins).
+    disliked
+        actor → item ids the actor does not want to see.
+    trends
+        epoch hour (``at_ms // 3_600_000``) → item → weight added.
+    co_clicks
+        item → item → weight added, both directions present; weights are forward-decayed (`profiles.decay`).
+    """
+
+    shard: int = 0
+    recent: Mapping[str, Sequence[RecentItem]] = field(default_factory=dict)
+    disliked: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    trends: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
+    co_clicks: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ActorState:
+    """What serving knows of one actor; all empty for a stranger.
+
+    Attributes
+    ----------
+    recent
+        Newest first, at most `MAX_RECENT`.
+    tags
+        tag name → weight > 0, from the nightly job.
+    disliked
+        Item ids never to be shown to this actor.
+    """
+
+    recent: tuple[RecentItem, ...] = ()
+    tags: Mapping[str, float] = field(default_factory=dict)
+    disliked: frozenset[str] = frozenset()
+
+
+class OnlineStore(Protocol):
+    """The online store. Every method raises `civicrec.errors.Unavailable` when it cannot be reached in time."""
+
+    def apply(self, log: str, first: int, last: int, updates: Sequence[OnlineUpdate]) -> int:
+        """Apply each update once, however often the batch ``(first..last]`` of `log` is delivered.
+
+        An update whose fence ``(log, shard)`` already stands at `last` or beyond is passed over.
+        Returns the number of updates applied.
+        """
+        ...
+
+    def recent_of(self, actors: Sequence[str]) -> dict[str, list[RecentItem]]:
+        """Return the recent items of each actor, newest first; actors without any are absent."""
+        ...
+
+    def actor(self, actor: str) -> ActorState:
+        """Return all that is known of one actor, in one round trip."""
+        ...
+
+    def trends(self, hours: Sequence[int]) -> dict[int, dict[str, float]]:
+        """Return hour → item → weight for the hours asked that have any."""
+        ...
+
+    def co_clicks(self, item_ids: Sequence[str], n: int = MAX_CO_CLICKED) -> dict[str, list[tuple[str, float]]]:
+        """Return item → up to `n` (neighbour, weight), heaviest first; items without any are absent."""
+        ...
+
+    def put_tags(self, run: str, tags: Iterable[tuple[str, Mapping[str, float]]]) -> int:
+        """Replace the tags of each actor given; return how many. Tags of actors not given expire by TTL."""
+        ...
+
+    def forget(self, actor: str) -> int:
+        """Remove every key of this actor; return how many there were."""
+        ...
+
+    def clear(self) -> None:
+        """Remove everything this store holds, fences included."""
+        ...

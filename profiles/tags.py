@@ -1,0 +1,172 @@
+"""The governed vocabulary: which tags exist, who owns each, and which may be learned from behaviour.
+
+In: the files of `profiles/vocabulary`. Out: a frozen `Vocabulary`. A word that is not in it never becomes a tag
+(算法推荐管理规定 Art. 10); a sensitive one comes from the person's own choice only (PIPL 28-30).
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+from typing import Any, Literal, cast, get_args
+
+from civicrec.errors import ConfigError, InvalidInput
+from civicrec.tags import DIMENSIONS, Dimension, split_tag, tag_name
+
+Sensitivity = Literal["general", "sensitive"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """One governed word.
+
+    Attributes
+    ----------
+    owner
+        The department that answers for the word.
+    rule
+        When an item, and so an interest, carries it.
+    sensitivity
+        `sensitive` means declared by the person or not known at all.
+    inferable
+        May behaviour give this tag to an actor; never for a sensitive one, nor for words that say nothing (其他).
+    version
+        Version of the file the word stands in.
+    codes
+        Scheme → code, for example ``{"person": "030"}`` for 面向自然人事项主题.
+    parent
+        Word of the level above, in the same dimension; empty at the top.
+    aliases
+        Other spellings met in source data.
+    """
+
+    name: str
+    dimension: Dimension
+    word: str
+    owner: str
+    rule: str
+    sensitivity: Sensitivity
+    inferable: bool
+    version: str
+    codes: Mapping[str, str] = field(default_factory=dict)
+    parent: str = ""
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """All governed tags by name (``theme:就业创业``)."""
+
+    tags: Mapping[str, Tag]
+    _by_spelling: Mapping[tuple[str, str], str]
+
+    @property
+    def inferable(self) -> frozenset[str]:
+        """Names of the tags that behaviour may give to an actor."""
+        return frozenset(name for name, tag in self.tags.items() if tag.inferable)
+
+    @property
+    def version(self) -> str:
+        """Newest version among the files."""
+        return max(tag.version for tag in self.tags.values())
+
+    def is_known(self, name: str) -> bool:
+        """Say whether this tag name is governed."""
+        return name in self.tags
+
+    def tag(self, name: str) -> Tag:
+        """Return the tag of this name.
+
+        Raises
+        ------
+        InvalidInput
+            If the vocabulary does not hold it; free text never becomes a tag.
+        """
+        if name in self.tags:
+            return self.tags[name]
+        dimension, word = split_tag(name)
+        if dimension not in DIMENSIONS:
+            expected = ", ".join(f"{known}:…" for known in DIMENSIONS)
+            raise InvalidInput(f"unknown tag {name!r}; expected <dimension>:<word> with one of {expected}")
+        close = self.find(word)
+        hint = f"; {word!r} is a word of {close[0].dimension}" if close else ""
+        raise InvalidInput(f"unknown tag {name!r}: the vocabulary has no such word in {dimension}{hint}")
+
+    def find(self, word: str, dimension: Dimension | None = None) -> tuple[Tag, ...]:
+        """Return the tags this word or alias spells, in the order of `DIMENSIONS`; empty for an unknown word.
+
+        Examples
+        --------
+        >>> [tag.name for tag in load_vocabulary().find("大学生")]
+        ['group:高校毕业生']
+        """
+        asked = (dimension,) if dimension else DIMENSIONS
+        names = (self._by_spelling.get((one, word.strip())) for one in asked)
+        return tuple(self.tags[name] for name in names if name)
+
+
+@cache
+def load_vocabulary() -> Vocabulary:
+    """Read the vocabulary that ships with the package, once per process."""
+    folder = files("profiles") / "vocabulary"
+    pages = sorted((page for page in folder.iterdir() if page.name.endswith(".toml")), key=lambda page: page.name)
+    return read_vocabulary((page.name, page.read_text(encoding="utf-8")) for page in pages)
+
+
+def read_vocabulary(pages: Iterable[tuple[str, str]]) -> Vocabulary:
+    """Build a vocabulary from (file name, TOML text) pairs.
+
+    Raises
+    ------
+    ConfigError
+        If a word stands twice, lacks owner, rule or version, names an unknown parent or sensitivity, or is
+        sensitive and inferable.
+    """
+    tags: dict[str, Tag] = {}
+    spellings: dict[tuple[str, str], str] = {}
+    for file_name, text in pages:
+        page = tomllib.loads(text)
+        for row in page.get("tags", ()):
+            tag = _tag(file_name, page, row)
+            for spelling in (tag.word, *tag.aliases):
+                if (tag.dimension, spelling) in spellings:
+                    raise ConfigError(f"{file_name}: {spelling!r} stands twice in {tag.dimension}; keep one")
+                spellings[tag.dimension, spelling] = tag.name
+            tags[tag.name] = tag
+    for tag in tags.values():
+        if tag.parent and tag_name(tag.dimension, tag.parent) not in tags:
+            raise ConfigError(f"{tag.name} has the parent {tag.parent!r}, which is no word of {tag.dimension}")
+    return Vocabulary(MappingProxyType(tags), MappingProxyType(spellings))
+
+
+def _tag(file_name: str, page: Mapping[str, Any], row: Mapping[str, Any]) -> Tag:
+    facts = {key: page.get(key, "") for key in ("version", "dimension", "owner", "rule")}
+    facts |= {"sensitivity": "general", **row}
+    if missing := [key for key in ("word", "version", "dimension", "owner", "rule") if not facts.get(key)]:
+        raise ConfigError(f"{file_name}: {row.get('word', row)!r} has no {', '.join(missing)}")
+    if facts["dimension"] not in DIMENSIONS:
+        raise ConfigError(f"{file_name}: dimension {facts['dimension']!r}, expected one of {', '.join(DIMENSIONS)}")
+    if facts["sensitivity"] not in get_args(Sensitivity):
+        raise ConfigError(f"{file_name}: sensitivity {facts['sensitivity']!r} of {row['word']!r}, expected one of "
+                          f"{', '.join(get_args(Sensitivity))}")  # fmt: skip
+    inferable = facts.get("inferable", facts["sensitivity"] == "general")
+    if inferable and facts["sensitivity"] == "sensitive":
+        raise ConfigError(f"{file_name}: {row['word']!r} is sensitive, so it must not be inferable")
+    dimension = cast("Dimension", facts["dimension"])
+    return Tag(
+        name=tag_name(dimension, facts["word"]),
+        dimension=dimension,
+        word=facts["word"],
+        owner=facts["owner"],
+        rule=facts["rule"],
+        sensitivity=facts["sensitivity"],
+        inferable=inferable,
+        version=facts["version"],
+        codes=MappingProxyType(dict(facts.get("codes", {}))),
+        parent=facts.get("parent", ""),
+        aliases=tuple(facts.get("aliases", ())),
+    )

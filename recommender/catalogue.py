@@ -1,0 +1,252 @@
+"""The catalogue as arrays: one frozen snapshot that lists are made from.
+
+In: `Item`s. Out: row numbers, masks and orders. A row number belongs to its item for good: a refresh changes rows in
+place of the old ones and appends new ones, so whatever was placed on rows before stays right.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import chain
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from civicrec.clock import rfc3339, to_ms
+from civicrec.items import ITEM_TYPES, Item, Rel
+from civicrec.tags import item_tags, split_tag
+
+#: Stands for "since ever" and "for ever" where an item names no time.
+EVER_MS, NEVER_MS = np.iinfo(np.int64).min, np.iinfo(np.int64).max
+
+_IN_FORCE = frozenset({"有效", "修改"})
+_TYPE_NUMBER = {name: number for number, name in enumerate(ITEM_TYPES)}
+#: A title in book marks, or a document number such as 云人社发〔2026〕21号.
+_MENTION = re.compile(r"《([^《》]{2,200})》|([\u4e00-\u9fff]{1,15}〔\d{4}〕\d{1,5}号)")
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """All items of one catalogue version, of any status.
+
+    Attributes
+    ----------
+    version
+        As the registry counts it; 0 for an empty catalogue.
+    items
+        Item id → item.
+    item_ids, rows
+        Row number → item id, and back.
+    types
+        (n,) place of the item's type in `ITEM_TYPES`.
+    is_offered
+        (n,) online, in force by its validity and, for news, from a permitted source: true at any time of day.
+    opens_ms, closes_ms
+        (n,) first instant the item may be shown (valid and published), and the first at which it no longer may.
+    apply_until_ms
+        (n,) instant at which applications close; NEVER_MS without one.
+    published_ms
+        (n,) EVER_MS where unknown.
+    newest
+        (n,) rows, newest first, then those without a date.
+    tags, themes
+        Row → tag numbers; the themes among them.
+    tag_numbers
+        Tag name → its number.
+    tag_rows
+        Tag number → rows that carry it, newest first.
+    linked_from
+        Item id → (relation, id of the item that holds the link).
+    mentioned_in
+        Row → rows whose title or summary names it.
+    named
+        Title or document number → row of the item that has it.
+    hashes
+        (n,) 32-bit hash of the item id, for cursors.
+    fragments
+        Row → the item's part of a JSON answer, encoded once.
+    memo
+        What is derived from this snapshot at need; never part of its value.
+    """
+
+    version: int = 0
+    items: Mapping[str, Item] = field(default_factory=dict)
+    item_ids: tuple[str, ...] = ()
+    rows: Mapping[str, int] = field(default_factory=dict)
+    types: NDArray[np.int8] = field(default_factory=lambda: np.zeros(0, np.int8))
+    is_offered: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
+    opens_ms: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    closes_ms: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    apply_until_ms: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    published_ms: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    hashes: NDArray[np.uint32] = field(default_factory=lambda: np.zeros(0, np.uint32))
+    newest: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    tags: tuple[tuple[int, ...], ...] = ()
+    themes: tuple[tuple[int, ...], ...] = ()
+    tag_numbers: Mapping[str, int] = field(default_factory=dict)
+    tag_rows: tuple[NDArray[np.int64], ...] = ()
+    linked_from: Mapping[str, tuple[tuple[Rel, str], ...]] = field(default_factory=dict)
+    mentioned_in: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    named: Mapping[str, int] = field(default_factory=dict)
+    fragments: tuple[bytes, ...] = ()
+    memo: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.item_ids)
+
+    def rows_of(self, item_ids: Iterable[str]) -> list[int]:
+        """Return the rows of those ids that are known, in order."""
+        return [row for row in map(self.rows.get, item_ids) if row is not None]
+
+    def title(self, row: int) -> str:
+        """Return the item's title."""
+        return self.items[self.item_ids[row]].title
+
+    @property
+    def tag_names(self) -> list[str]:
+        """Tag number → name."""
+        names: list[str] | None = self.memo.get("tag names")
+        if names is None:
+            names = self.memo["tag names"] = list(self.tag_numbers)
+        return names
+
+    @classmethod
+    def of(cls, items: Iterable[Item], version: int = 1) -> Catalogue:
+        """Return the snapshot of these items."""
+        return cls().refreshed(version, list(items))
+
+    def refreshed(self, version: int, changed: Sequence[Item]) -> Catalogue:
+        """Return the next snapshot: these items changed or new, all others as they were."""
+        items = {**self.items, **{item.item_id: item for item in changed}}
+        item_ids = tuple(items)
+        rows = {item_id: row for row, item_id in enumerate(item_ids)}
+        latest = {rows[item.item_id]: item for item in changed}
+        at = np.fromiter(latest, np.int64, len(latest))
+        names = dict(self.tag_numbers)
+        named = {
+            name: row for row, item in enumerate(items.values()) for name in (item.title, item.document_no) if name
+        }
+        n_new = len(items) - len(self)
+        tags: list[tuple[int, ...]] = [*self.tags, *[()] * n_new]
+        themes: list[tuple[int, ...]] = [*self.themes, *[()] * n_new]
+        fragments = [*self.fragments, *[b""] * n_new]
+        for row, item in latest.items():
+            own = item_tags(item)
+            tags[row] = tuple(names.setdefault(name, len(names)) for name in own)
+            themes[row] = tuple(names[name] for name in own if split_tag(name)[0] == "theme")
+            fragments[row] = _fragment(item)
+        facts: dict[str, Any] = {
+            name: _placed(getattr(self, name), at, [of(item) for item in latest.values()], len(items))
+            for name, of in _FACTS.items()
+        }
+        published = facts["published_ms"]
+        newest = np.lexsort((np.arange(len(items)), -published.clip(min=EVER_MS + 1)))
+        return Catalogue(
+            version=version,
+            items=items,
+            item_ids=item_ids,
+            rows=rows,
+            newest=newest,
+            tags=tuple(tags),
+            themes=tuple(themes),
+            tag_numbers=names,
+            tag_rows=_inverted(tags, newest, len(names)),
+            linked_from=_linked_from(items.values()),
+            mentioned_in=_mentioned_in(items.values(), named),
+            named=named,
+            fragments=tuple(fragments),
+            **facts,
+        )
+
+
+def _ms(at: datetime | None, otherwise: int) -> int:
+    return otherwise if at is None else to_ms(at)
+
+
+_FACTS: dict[str, Any] = {
+    "types": lambda item: _TYPE_NUMBER[item.item_type],
+    "is_offered": lambda item: (
+        item.status == "online"
+        and item.validity in _IN_FORCE
+        and (item.source_permitted or item.item_type != "news")
+    ),
+    "opens_ms": lambda item: max(_ms(item.valid_from, EVER_MS), _ms(item.published_at, EVER_MS)),
+    "closes_ms": lambda item: _ms(item.valid_until, NEVER_MS),
+    "apply_until_ms": lambda item: _ms(item.apply_until, NEVER_MS),
+    "published_ms": lambda item: _ms(item.published_at, EVER_MS),
+    "hashes": lambda item: zlib.crc32(item.item_id.encode()),
+}  # fmt: skip
+
+
+def _placed(old: NDArray[Any], at: NDArray[np.int64], values: list[Any], n: int) -> NDArray[Any]:
+    column = np.zeros(n, old.dtype)
+    column[: len(old)] = old
+    column[at] = np.array(values, old.dtype)
+    column.setflags(write=False)
+    return column
+
+
+def _inverted(tags: Sequence[tuple[int, ...]], newest: NDArray[np.int64], n_tags: int) -> tuple[NDArray[np.int64], ...]:
+    sizes = np.fromiter(map(len, tags), np.int64, len(tags))
+    flat = np.fromiter(chain.from_iterable(tags), np.int64, int(sizes.sum()))
+    rows = np.repeat(np.arange(len(tags)), sizes)
+    age = np.empty(len(tags), np.int64)
+    age[newest] = np.arange(len(tags))
+    order = np.lexsort((age[rows], flat))
+    ends = np.cumsum(np.bincount(flat, minlength=n_tags))
+    return tuple(np.split(rows[order], ends[:-1])) if n_tags else ()
+
+
+def _linked_from(items: Iterable[Item]) -> dict[str, tuple[tuple[Rel, str], ...]]:
+    found: dict[str, list[tuple[Rel, str]]] = {}
+    for item in items:
+        for link in item.links:
+            found.setdefault(link.item_id, []).append((link.rel, item.item_id))
+    return {item_id: tuple(links) for item_id, links in found.items()}
+
+
+def mentions(text: str, named: Mapping[str, int]) -> list[int]:
+    """Return the rows that a text names, in order: by a title in 《》, or by a document number.
+
+    Chinese has no spaces, so what stands before a number may belong to the sentence: the longest known number wins.
+
+    Examples
+    --------
+    >>> named = {"府发〔2026〕21号": 4, "云府发〔2026〕21号": 5, "云澜市办法": 7}
+    >>> mentions("解读云府发〔2026〕21号（《云澜市办法》）", named)
+    [5, 7]
+    """
+    rows: dict[int, None] = {}
+    for title, number in _MENTION.findall(text):
+        tails = (number[start:] for start in range(number.find("〔")))
+        row = next((named[name] for name in (title, *tails) if name in named), None)
+        if row is not None:
+            rows[row] = None
+    return list(rows)
+
+
+def _mentioned_in(items: Iterable[Item], named: Mapping[str, int]) -> dict[int, tuple[int, ...]]:
+    found: dict[int, list[int]] = {}
+    for row, item in enumerate(items):
+        if "《" in item.title or "《" in item.summary or "〔" in item.summary:
+            for other in mentions(f"{item.title} {item.summary}", named):
+                found.setdefault(other, []).append(row)
+    return {row: tuple(rows) for row, rows in found.items()}
+
+
+def _fragment(item: Item) -> bytes:
+    told = {
+        "item_id": item.item_id,
+        "item_type": item.item_type,
+        "title": item.title,
+        "url": item.url,
+        "published_at": rfc3339(item.published_at) if item.published_at else None,
+    }
+    return re.sub(rb"^\{|\}$", b"", _encode(told))

@@ -1,0 +1,78 @@
+"""Eligibility: which items may be shown at all. Rules come first; no model can overrule them.
+
+In: a catalogue, a scene and the time. Out: a mask over its rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from civicrec.clock import to_ms
+from civicrec.items import ITEM_TYPES, ItemType
+from civicrec.scenes import Scene
+from recommender.catalogue import EVER_MS, NEVER_MS, Catalogue
+
+#: Types somebody acts on: once applications are closed, recommending them would send people to a closed door.
+ACTIONABLE: frozenset[ItemType] = frozenset({"policy", "service", "guide"})
+_IS_ACTIONABLE = np.array([name in ACTIONABLE for name in ITEM_TYPES])
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """A mask and the time over which it stays right."""
+
+    mask: NDArray[np.bool_]
+    since_ms: int
+    until_ms: int
+
+
+def in_force(catalogue: Catalogue, now: datetime) -> NDArray[np.bool_]:
+    """Return which items may be read now: online, valid, published, within their time, from a permitted source."""
+    return _mask(catalogue, None, to_ms(now))
+
+
+def eligible(catalogue: Catalogue, scene: Scene, now: datetime) -> NDArray[np.bool_]:
+    """Return which items may be recommended in this scene now.
+
+    In force, of a type the scene shows, and, for what people apply for, not closed to applications.
+    The mask is read-only and shared between calls until an item's time begins or ends.
+    """
+    return _mask(catalogue, scene, to_ms(now))
+
+
+def _mask(catalogue: Catalogue, scene: Scene | None, now_ms: int) -> NDArray[np.bool_]:
+    span: _Span | None = catalogue.memo.get(("mask", scene))
+    if span is None or not span.since_ms <= now_ms < span.until_ms:
+        span = _span(catalogue, scene, now_ms)
+        catalogue.memo["mask", scene] = span
+    return span.mask
+
+
+def _span(catalogue: Catalogue, scene: Scene | None, now_ms: int) -> _Span:
+    mask = catalogue.is_offered & (catalogue.opens_ms <= now_ms) & (now_ms < catalogue.closes_ms)
+    times = [catalogue.opens_ms, catalogue.closes_ms]
+    if scene is not None:
+        mask &= np.array([name in scene.item_types for name in ITEM_TYPES])[catalogue.types]
+        mask &= (now_ms < catalogue.apply_until_ms) | ~_IS_ACTIONABLE[catalogue.types]
+        times.append(catalogue.apply_until_ms)
+    mask.setflags(write=False)
+    return _Span(
+        mask,
+        max((_latest(at, now_ms) for at in times), default=EVER_MS),
+        min((_next(at, now_ms) for at in times), default=NEVER_MS),
+    )
+
+
+def _latest(at: NDArray[Any], now_ms: int) -> int:
+    past = at[at <= now_ms]
+    return int(past.max()) if len(past) else EVER_MS
+
+
+def _next(at: NDArray[Any], now_ms: int) -> int:
+    ahead = at[at > now_ms]
+    return int(ahead.min()) if len(ahead) else NEVER_MS

@@ -1,0 +1,148 @@
+"""The served list is this one function; serving, evaluation and notebooks call the same.
+
+In: a request, the actor's state, the catalogue, what everybody's behaviour says, the time, a seeded rng.
+Out: a `RankedList`. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from civicrec.clock import to_ms
+from profiles.store import ActorState
+from recommender.candidates import GENERATORS
+from recommender.candidates.scored import Question
+from recommender.catalogue import Catalogue
+from recommender.cursor import MAX_SHOWN, Cursor
+from recommender.eligibility import eligible
+from recommender.fallback import fallback_rows
+from recommender.ranking.blend import Blended, blend, weights_of
+from recommender.reasons import reasons_for
+from recommender.request import RankedItem, RankedList, Request, Source
+from recommender.reranking.variety import can_scatter, scatter
+from recommender.signals import Signals
+
+#: Candidates of one generator; all together a few hundred.
+MAX_CANDIDATES = 100
+#: Items of the history that are used: more make a list slower and no better.
+MAX_HISTORY = 50
+
+
+def recommend(
+    request: Request,
+    profile: ActorState,
+    catalogue: Catalogue,
+    signals: Signals,
+    now: datetime,
+    rng: np.random.Generator,
+) -> RankedList:
+    """Return the list for a request.
+
+    Holds no excluded, disliked, already shown or ineligible item, has `n` items whenever so many may be shown, and
+    repeats what the actor has seen only when nothing else is left.
+
+    Parameters
+    ----------
+    profile
+        Not looked at unless the request is personal.
+    rng
+        Decides between equal scores only.
+    """
+    scene, weights = request.scene, weights_of(request.scene)
+    may_show = _may_show(request, profile, catalogue, now)
+    question = question_of(request, profile, catalogue, signals, now, may_show)
+    found = {source: GENERATORS[source](question, MAX_CANDIDATES) for source in weights}
+    ranked = blend(found, weights, rng)
+    pool = _filled(ranked.rows.tolist(), question, request)
+    page = scatter(pool, catalogue.themes, request.n, scene.max_topic_share)[: request.n]
+    page += _seen_again(question, may_show, request.n - len(page))
+    is_personal = request.is_personal and bool(question.history or question.tags or profile.disliked)
+    return RankedList(
+        scene=scene.name,
+        mode="personalised" if is_personal else "general",
+        model=signals.model,
+        items=_explained(page, ranked, question, len(request.cursor or ())),
+        next_cursor=_next_cursor(request, catalogue, page) if np.count_nonzero(may_show) > len(page) else None,
+    )
+
+
+def history_of(request: Request, profile: ActorState) -> list[str]:
+    """Return what the actor turned to, newest first: what the caller says, then what the store knows."""
+    if not request.is_personal:
+        return []
+    known = (recent.item_id for recent in profile.recent)
+    return list(dict.fromkeys((*request.recent, *known)))[:MAX_HISTORY]
+
+
+def question_of(
+    request: Request, profile: ActorState, catalogue: Catalogue, signals: Signals, now: datetime,
+    may_show: NDArray[np.bool_],
+) -> Question:  # fmt: skip
+    """Return what the candidate generators are asked: of what may be shown, that which the actor has not seen."""
+    history = catalogue.rows_of(history_of(request, profile))
+    open_rows = may_show.copy()
+    open_rows[history] = False
+    return Question(
+        catalogue=catalogue,
+        signals=signals,
+        open_rows=open_rows,
+        now_ms=to_ms(now),
+        history=tuple(history),
+        context=catalogue.rows.get(request.item_id, -1),
+        tags=profile.tags if request.is_personal else {},
+    )
+
+
+def _may_show(request: Request, profile: ActorState, catalogue: Catalogue, now: datetime) -> NDArray[np.bool_]:
+    """Return the mask of what may be shown to this caller, seen or not."""
+    mask = eligible(catalogue, request.scene, now).copy()
+    mask[catalogue.rows_of((*request.exclude, request.item_id))] = False
+    if request.is_personal:
+        mask[catalogue.rows_of(profile.disliked)] = False
+    if request.cursor and len(request.cursor):
+        mask[np.isin(catalogue.hashes, np.array(request.cursor.shown, np.uint32))] = False
+    return mask
+
+
+def _filled(rows: list[int], question: Question, request: Request) -> list[int]:
+    """Add the fallback where the candidates alone do not fill a page, enough of it to scatter themes."""
+    if can_scatter(rows, question.catalogue.themes, request.n, request.scene.max_topic_share):
+        return rows
+    known = set(rows)
+    spare = fallback_rows(question, request.scene, len(rows) + 3 * request.n)
+    return rows + [row for row in spare if row not in known]
+
+
+def _seen_again(question: Question, may_show: NDArray[np.bool_], n: int) -> list[int]:
+    """Return `n` items the actor has seen, the longest ago first, because nothing else is left."""
+    return [row for row in reversed(question.history) if may_show[row]][: max(0, n)]
+
+
+def _explained(page: Sequence[int], ranked: Blended, question: Question, shown: int) -> tuple[RankedItem, ...]:
+    order = ranked.rows.tolist()
+    items: list[RankedItem] = []
+    for nth, row in enumerate(page):
+        place = order.index(row) if row in order else None
+        parts: dict[Source, float] = {} if place is None else ranked.parts_at(place)
+        items.append(
+            RankedItem(
+                item=question.catalogue.items[question.catalogue.item_ids[row]],
+                row=row,
+                position=shown + nth,
+                score=float(ranked.scores[place]) if place is not None else 0.0,
+                source=max(parts, key=lambda source: parts[source]) if parts else "fallback",
+                reasons=reasons_for(question, row, parts),
+                parts=parts,
+            )
+        )
+    return tuple(items)
+
+
+def _next_cursor(request: Request, catalogue: Catalogue, page: Sequence[int]) -> Cursor | None:
+    before = request.cursor.shown if request.cursor else ()
+    shown = (*before, *catalogue.hashes[list(page)].tolist())
+    return Cursor(request.scene.name, shown) if len(shown) <= MAX_SHOWN else None

@@ -1,0 +1,82 @@
+"""What belongs to an item (配套): its policies, interpretations, services and questions, one list per type.
+
+In: an item, a catalogue, live co-clicks. Out: ranked items per type: explicit links of both directions first, then
+those that name each other, then those that share readers or tags. Nobody's profile is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import numpy as np
+
+from civicrec.clock import to_ms
+from civicrec.items import ITEM_TYPES, ItemType
+from recommender.candidates import GENERATORS
+from recommender.candidates.related import links_of, mentioned
+from recommender.candidates.scored import Question
+from recommender.catalogue import Catalogue
+from recommender.eligibility import in_force
+from recommender.ranking.blend import WEIGHTS, blend
+from recommender.reasons import reasons_for
+from recommender.request import RankedItem, Source
+from recommender.signals import Signals
+
+_CANDIDATES = 200
+#: Below an explicit link, above anything learned.
+_MENTION_WEIGHT = 2.0
+_LINK_WEIGHT = 3.0
+#: Sharing only a tag that half the catalogue carries relates nothing.
+_MIN_LEARNED = 0.1
+_SOURCES: tuple[Source, ...] = ("item_item", "co_click", "tags")
+
+
+def related_to(
+    item_id: str, catalogue: Catalogue, signals: Signals, now: datetime, n: int
+) -> dict[ItemType, tuple[RankedItem, ...]]:
+    """Return at most `n` related items of each type, types in the order of `ITEM_TYPES`, those without any left out.
+
+    Parameters
+    ----------
+    item_id
+        An item of the catalogue, of any status.
+    signals
+        With the co-clicks of this item.
+    """
+    row = catalogue.rows[item_id]
+    open_rows = in_force(catalogue, now).copy()
+    open_rows[row] = False
+    question = Question(catalogue, signals, open_rows, to_ms(now), context=row)
+    parts: dict[int, dict[Source, float]] = {}
+    for place, linked in enumerate(links_of(catalogue, row)):
+        parts.setdefault(linked, {})["related"] = _LINK_WEIGHT - 0.001 * place
+    for place, named in enumerate(mentioned(catalogue, row)):
+        parts.setdefault(named, {})["mention"] = _MENTION_WEIGHT - 0.001 * place
+    weights = {source: WEIGHTS[source] for source in _SOURCES}
+    found = {source: GENERATORS[source](question, _CANDIDATES) for source in _SOURCES}
+    ranked = blend(found, weights, np.random.default_rng(0))
+    for place, other in enumerate(ranked.rows.tolist()):
+        learned = ranked.parts_at(place)
+        if other in parts or sum(learned.values()) >= _MIN_LEARNED:
+            parts[other] = {**parts.get(other, {}), **learned}
+    order = sorted(
+        (other for other in parts if open_rows[other]), key=lambda other: (-sum(parts[other].values()), other)
+    )
+    return _by_type(question, order, parts, n)
+
+
+def _by_type(
+    question: Question, order: Sequence[int], parts: Mapping[int, Mapping[Source, float]], n: int
+) -> dict[ItemType, tuple[RankedItem, ...]]:
+    catalogue = question.catalogue
+    lists: dict[ItemType, list[RankedItem]] = {name: [] for name in ITEM_TYPES}
+    for row in order:
+        item = catalogue.items[catalogue.item_ids[row]]
+        made = lists[item.item_type]
+        if len(made) < n:
+            said = parts[row]
+            reasons = reasons_for(question, row, said)
+            source = max(said, key=lambda one: said[one])
+            made.append(RankedItem(item, row, len(made), sum(said.values()), source, reasons, said))
+    return {name: tuple(made) for name, made in lists.items() if made}

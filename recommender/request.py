@@ -1,0 +1,124 @@
+"""What a list is made from and what it is: the values that cross the recommender's border.
+
+In: a `Request` and what is known of the actor. Out: a `RankedList` of `RankedItem`s with their `Reason`s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from civicrec.items import Item
+from civicrec.scenes import Scene
+from recommender.cursor import Cursor
+
+Mode = Literal["general", "personalised"]
+
+Source = Literal[
+    "related",  # an explicit link with the item of the page
+    "mention",  # one of the two names the other, by title or document number (related lists only)
+    "item_item",  # nightly item-item model
+    "co_click",  # live: clicked by the same actors in the last days
+    "als",  # nightly ALS, the actor's history folded in
+    "tags",  # governed tags of the actor and of what they read
+    "trending",  # clicked most in the last hours
+    "fresh",  # published in the last days
+    "popular",  # turned to by most actors of the training window
+    "fallback",  # fills the list
+]
+
+ReasonCode = Literal[
+    "related", "mention", "similar", "co_click", "als", "tag", "trending", "fresh", "popular", "seen", "more",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One list that somebody asks for.
+
+    Attributes
+    ----------
+    n
+        Wanted length, at least 1.
+    mode
+        `general` uses neither profile nor `recent`.
+    recent
+        The caller's own history, newest first; nothing of it is kept.
+    item_id
+        Item of the page the list stands on, empty for none.
+    exclude
+        Ids that must not be in the list.
+    cursor
+        Where the page before ended.
+    """
+
+    scene: Scene
+    n: int
+    mode: Mode = "personalised"
+    recent: tuple[str, ...] = ()
+    item_id: str = ""
+    exclude: frozenset[str] = frozenset()
+    cursor: Cursor | None = None
+
+    @property
+    def is_personal(self) -> bool:
+        """Whether anything about the actor may be used."""
+        return self.mode == "personalised" and self.scene.personalised
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why an item is in a list: true when it was made, and checkable from `evidence`."""
+
+    code: ReasonCode
+    text: str
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RankedItem:
+    """An item at its place.
+
+    Attributes
+    ----------
+    row
+        Its row in the catalogue the list was made from.
+    position
+        0-based, counted on across pages.
+    score
+        Blended score; comparable within one list only.
+    source
+        The generator that spoke for it most.
+    parts
+        Generator → its part of the score.
+    """
+
+    item: Item
+    row: int
+    position: int
+    score: float
+    source: Source
+    reasons: tuple[Reason, ...] = ()
+    parts: Mapping[Source, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RankedList:
+    """The answer to a `Request`.
+
+    Attributes
+    ----------
+    mode
+        What was really done: `general` if nothing about the actor was used.
+    model
+        Name of the nightly run in force, empty before the first.
+    next_cursor
+        ``None`` when there is nothing left to show.
+    """
+
+    scene: str
+    mode: Mode
+    model: str = ""
+    items: tuple[RankedItem, ...] = ()
+    next_cursor: Cursor | None = None

@@ -1,0 +1,91 @@
+"""Offline evaluation on files: train on one, ask about the users of another.
+
+In: CSV with the header ``user_id,item_id[,timestamp,weight]``, timestamp in epoch seconds. Out: figures per algorithm.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from civicrec.clock import monotonic_s
+from civicrec.errors import InvalidInput
+from civicrec.settings import TrainingSettings
+from recommender.evaluation.all_but_one import Withhold, all_but_one
+from recommender.training.interactions import interactions_from
+from recommender.training.train import train as train_models
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of an interactions file."""
+
+    user_id: str
+    item_id: str
+    at_s: float
+    weight: float
+
+
+def read_interactions_csv(path: Path) -> list[Row]:
+    """Read a file; a line without timestamp counts as later than the line before it, a missing weight as 1.
+
+    Raises
+    ------
+    InvalidInput
+        If the file cannot be read, lacks user_id or item_id, or a number is none; the message names the line.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            lines = csv.DictReader(file)
+            if not {"user_id", "item_id"} <= set(lines.fieldnames or ()):
+                raise InvalidInput(f"{path} has the columns {lines.fieldnames}; expected user_id,item_id and two more")
+            return [_row(path, number, line) for number, line in enumerate(lines, start=2)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InvalidInput(f"cannot read {path}: {error}") from error
+
+
+def evaluate_all_but_one(
+    train: Path, test: Path, settings: TrainingSettings, which: Withhold = "last",
+    report: Callable[[str, int, int], None] = lambda *_: None, k: int = 10,
+) -> dict[str, Any]:  # fmt: skip
+    """Train on `train`, hide one row of each user of `test`, return algorithm → all / with_history → measures."""
+    pairs: dict[tuple[str, str], tuple[float, float]] = {}
+    for row in read_interactions_csv(train):
+        at_s, weight = pairs.get((row.user_id, row.item_id), (row.at_s, 0.0))
+        pairs[row.user_id, row.item_id] = (max(at_s, row.at_s), weight + row.weight)
+    ordered = sorted(pairs.items())
+    table = pa.table({
+        "actor": pa.array([user for (user, _), _ in ordered], pa.string()),
+        "item_id": pa.array([item for (_, item), _ in ordered], pa.string()),
+        "weight": pa.array([weight for _, (_, weight) in ordered], pa.float64()),
+        "last_ms": pa.array([int(1000 * at_s) for _, (at_s, _) in ordered], pa.int64()),
+    })  # fmt: skip
+    began = monotonic_s()
+    models = train_models(interactions_from(table)[0], "evaluation", settings, report=report)
+    trained_s = monotonic_s() - began
+    histories: dict[str, list[str]] = {}
+    for row in read_interactions_csv(test):
+        histories.setdefault(row.user_id, []).append(row.item_id)
+    found = all_but_one(models, histories.values(), which, k)
+    return {
+        "withheld": which,
+        **{name: {who: asdict(one) for who, one in figures.items()} for name, figures in found.items()},
+        "seconds": {"train": round(trained_s, 2), "all": round(monotonic_s() - began, 2)},
+        "models": {name: models.manifest[name] for name in ("counts", "item_item", "als", "offline")},
+    }
+
+
+def _row(path: Path, number: int, line: dict[str, str | None]) -> Row:
+    if not line["user_id"] or not line["item_id"]:
+        raise InvalidInput(f"{path}, line {number}: user_id or item_id is empty; expected both")
+    try:
+        at_s = float(line.get("timestamp") or number)
+        weight = float(line.get("weight") or 1.0)
+    except ValueError as error:
+        raise InvalidInput(f"{path}, line {number}: {error}; expected numbers in timestamp and weight") from None
+    return Row(line["user_id"], line["item_id"], at_s, weight)

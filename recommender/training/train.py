@@ -1,0 +1,167 @@
+"""Training: interactions in, `Models` and their manifest out. No clock but a stopwatch, no store.
+
+Knobs are chosen on one part of the held-out users, figures are reported on the other, then the models are fitted
+on everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from civicrec.clock import monotonic_s
+from civicrec.settings import TrainingSettings
+from recommender.artifacts import Models
+from recommender.training.als import ALS_GRID, GRID_FACTORS, AlsConfig, fit_als
+from recommender.training.holdout import Holdout, hold_out, recall
+from recommender.training.interactions import Interactions
+from recommender.training.item_item import EASE_L2, MAX_EASE_ITEMS, Neighbours, cosine, ease, ease_weights
+
+SEED = 20260101
+#: Trying a grid costs one fit a point: up to here that is seconds, beyond it the defaults stand.
+MAX_GRID_PAIRS, MAX_GRID_ITEMS = 500_000, 1_500
+#: With fewer held-out users a grid would choose by chance.
+MIN_GRID_USERS = 100
+#: EASE penalty when no slice can choose it.
+DEFAULT_L2 = 200.0
+
+#: (what is being done, steps done, steps in all)
+Report = Callable[[str, int, int], None]
+_STEPS = ("hold out", "choose item-item", "choose als", "fit item-item", "fit als")
+
+
+def train(data: Interactions, run: str, settings: TrainingSettings, *, seed: int = SEED,
+          report: Report = lambda *_: None, facts: dict[str, Any] | None = None) -> Models:  # fmt: skip
+    """Fit all models.
+
+    Parameters
+    ----------
+    data
+        May be empty: then the models know no item, and serving lives on trends and fresh items.
+    facts
+        Put into the manifest as they are (day, data window, counts).
+    """
+    seconds: dict[str, float] = {}
+
+    @contextmanager
+    def step(name: str) -> Iterator[None]:
+        report(name, _STEPS.index(name), len(_STEPS))
+        began = monotonic_s()
+        yield
+        seconds[name] = round(monotonic_s() - began, 3)
+
+    n_items = len(data.item_ids)
+    with step("hold out"):
+        held = hold_out(data, seed)
+    with step("choose item-item"):
+        l2 = _choose_l2(held) if n_items <= MAX_EASE_ITEMS else None
+    with step("choose als"):
+        config = _choose_als(held, settings.factors, seed)
+    offline = _offline(held, l2, config, settings.neighbours, seed)
+    with step("fit item-item"):
+        neighbours, weights = _item_item(data.user_items(), l2, settings.neighbours)
+    with step("fit als"):
+        factors = fit_als(data.user_items(), config, seed) if n_items else np.zeros((0, 1), np.float32)
+    report("done", len(_STEPS), len(_STEPS))
+    chosen: dict[str, Any] = {"model": "cosine"} if l2 is None else {"model": "ease", "l2": l2}
+    manifest = {
+        **(facts or {}),
+        "counts": {"actors": data.n_users, "items": n_items, "pairs": len(data.users)},
+        "item_item": chosen | {"neighbours": settings.neighbours},
+        "als": asdict(config) | {"factors": factors.shape[1]},
+        "offline": offline,
+        "seed": seed,
+        "seconds": seconds,
+        "versions": {name: version(name) for name in ("civicrec", "numpy", "scipy", "implicit")},
+    }
+    return Models(
+        run=run,
+        item_ids=data.item_ids,
+        popularity=_popularity(data),
+        neighbours=neighbours,
+        neighbour_weights=weights,
+        factors=factors,
+        als_regularization=config.regularization,
+        als_alpha=config.alpha,
+        manifest=manifest,
+    )
+
+
+def _popularity(data: Interactions) -> NDArray[np.float32]:
+    actors = np.bincount(data.items, minlength=len(data.item_ids))
+    return (actors / max(1, data.n_users)).astype(np.float32)
+
+
+def _item_item(matrix: Any, l2: float | None, k: int) -> Neighbours:
+    if matrix.shape[1] == 0:
+        return np.zeros((0, k), np.int32), np.zeros((0, k), np.float32)
+    return cosine(matrix, k) if l2 is None else ease(matrix, l2, k)
+
+
+def _choose_l2(held: Holdout) -> float:
+    if len(held.choose) < MIN_GRID_USERS or len(held.train.item_ids) > MAX_GRID_ITEMS:
+        return DEFAULT_L2
+    matrix = held.train.user_items()
+    found = {}
+    for l2 in EASE_L2:
+        weights = ease_weights(matrix, l2)
+        found[l2] = recall(matrix, held.choose, lambda histories, b=weights: (histories > 0) @ b)  # type: ignore[misc]
+    return max(found, key=lambda l2: (found[l2], -l2))
+
+
+def _choose_als(held: Holdout, factors: int, seed: int) -> AlsConfig:
+    default = AlsConfig(factors=factors)
+    if len(held.choose) < MIN_GRID_USERS or len(held.train.users) > MAX_GRID_PAIRS:
+        return default
+    matrix = held.train.user_items()
+    short = replace(default, factors=min(factors, GRID_FACTORS))
+    tried = [replace(short, alpha=alpha, regularization=reg) for alpha, reg in ALS_GRID]
+    found = [recall(matrix, held.choose, _als_scorer(fit_als(matrix, config, seed), config)) for config in tried]
+    return replace(tried[int(np.argmax(found))], factors=factors)
+
+
+def _als_scorer(factors: NDArray[np.float32], config: AlsConfig) -> Callable[[Any], NDArray[np.float64]]:
+    wide = factors.astype(np.float64)
+    ridge = wide.T @ wide + config.regularization * np.eye(wide.shape[1])
+
+    def score(histories: Any) -> NDArray[np.float64]:
+        users = np.zeros((histories.shape[0], wide.shape[1]))
+        for place in range(histories.shape[0]):
+            row = histories[place]
+            seen, confidence = wide[row.indices], config.alpha * row.data.astype(np.float64)
+            users[place] = np.linalg.solve(ridge + (seen.T * (confidence - 1)) @ seen, seen.T @ confidence)
+        scores: NDArray[np.float64] = users @ wide.T
+        return scores
+
+    return score
+
+
+def _offline(held: Holdout, l2: float | None, config: AlsConfig, k: int, seed: int) -> dict[str, Any]:
+    """Return recall@10 of each model on users that chose no knob, learned from the training part only."""
+    if not len(held.report):
+        return {"users": 0, "recall@10": {}}
+    matrix = held.train.user_items()
+    popular = np.bincount(held.train.items, minlength=len(held.train.item_ids)).astype(np.float64)
+    near, weights = _item_item(matrix, l2, k)
+    scorers: dict[str, Callable[[Any], NDArray[Any]]] = {
+        "popular": lambda histories: np.repeat(popular[None, :], histories.shape[0], axis=0),
+        "item_item": lambda histories: _neighbour_scores(histories, near, weights),
+        "als": _als_scorer(fit_als(matrix, config, seed), config),
+    }
+    figures = {name: round(recall(matrix, held.report, scorer), 4) for name, scorer in scorers.items()}
+    return {"users": len(held.report), "recall@10": figures}
+
+
+def _neighbour_scores(histories: Any, near: NDArray[np.int32], weights: NDArray[np.float32]) -> NDArray[np.float64]:
+    scores = np.zeros(histories.shape)
+    for place in range(histories.shape[0]):
+        for row in histories[place].indices:
+            there = near[row] >= 0
+            scores[place, near[row][there]] += weights[row][there]
+    return scores

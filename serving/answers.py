@@ -1,0 +1,57 @@
+"""Lists as JSON bytes: items were encoded when the catalogue was read, so an answer is mostly joined together.
+
+In: a `RankedList`. Out: bytes, with the fields of docs/contracts.md §3.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from civicrec.clock import rfc3339
+from recommender.cursor import encode_cursor
+from recommender.request import RankedItem, RankedList
+from serving.snapshot import Snapshot
+
+#: Reasons told unless the caller asks for all.
+MAX_REASONS = 2
+_encode = msgspec.json.Encoder().encode
+
+
+def list_json(
+    made: RankedList, snapshot: Snapshot, request_id: str, now: datetime, *,
+    slot: str = "", is_degraded: bool = False, explain: bool = False, cursor_key: bytes,
+) -> bytes:  # fmt: skip
+    """Return a list as JSON.
+
+    Parameters
+    ----------
+    slot
+        Name of the place on the page; the scene's name when empty.
+    explain
+        Tell all reasons, and each generator's part of the score.
+    """
+    head = _encode({
+        "request_id": request_id, "scene": made.scene, "mode": made.mode, "variant": "", "model": made.model,
+        "generated_at": rfc3339(now), "degraded": is_degraded,
+        "next_cursor": encode_cursor(made.next_cursor, cursor_key) if made.next_cursor else None,
+    })  # fmt: skip
+    place = slot or made.scene
+    items = b",".join(item_json(ranked, snapshot.catalogue.fragments, place, explain) for ranked in made.items)
+    return head[:-1] + b',"items":[' + items + b"]}"
+
+
+def item_json(ranked: RankedItem, fragments: tuple[bytes, ...], slot: str, explain: bool) -> bytes:
+    """Return an item of a list as JSON."""
+    reasons = ranked.reasons if explain else ranked.reasons[:MAX_REASONS]
+    told: dict[str, object] = {
+        "position": ranked.position,
+        "slot": slot,
+        "score": round(ranked.score, 6),
+        "source": ranked.source,
+        "reasons": reasons,
+    }
+    if explain:
+        told["parts"] = {source: round(part, 6) for source, part in ranked.parts.items()}
+    return b"{" + fragments[ranked.row] + b"," + _encode(told)[1:]

@@ -1,0 +1,61 @@
+"""Serving's metrics for Prometheus, under the names of `civicrec.metrics`, summed over the processes that serve."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from civicrec.metrics import MetricName
+
+_SERVED: MetricName = "civicrec_lists_served_total"
+_DEGRADED: MetricName = "civicrec_lists_degraded_total"
+_SECONDS: MetricName = "civicrec_recommend_seconds"
+
+
+#: Where prometheus_client keeps the counts of several processes; it looks at nothing but this variable.
+_SHARED = "PROMETHEUS_MULTIPROC_DIR"
+
+
+@contextmanager
+def metrics_of_all_processes() -> Iterator[None]:
+    """Let the processes started in the body count together; call it before any of them imports this module."""
+    with tempfile.TemporaryDirectory(prefix="civicrec-metrics-") as folder:
+        os.environ[_SHARED] = folder  # noqa: TID251  # for the processes to come, not a setting of ours
+        yield
+        del os.environ[_SHARED]  # noqa: TID251
+
+
+class ListCounters:
+    """Counts of lists."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._served = Counter(_SERVED, "Lists served, by scene and mode.", ["scene", "mode"], registry=self._registry)
+        self._degraded = Counter(_DEGRADED, "Lists from the fallback: a store was down.", registry=self._registry)
+        self._seconds = Histogram(
+            _SECONDS, "Time to answer one request for lists.", registry=self._registry,
+            buckets=(0.001, 0.002, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.2, 0.5, 1),
+        )  # fmt: skip
+
+    def list_served(self, scene: str, mode: str, is_degraded: bool) -> None:
+        """Count one list."""
+        self._served.labels(scene, mode).inc()
+        if is_degraded:
+            self._degraded.inc()
+
+    def answered(self, seconds: float) -> None:
+        """Count the time of one answer."""
+        self._seconds.observe(seconds)
+
+    def text(self) -> bytes:
+        """Return what Prometheus reads, of all processes where there are several."""
+        registry = self._registry
+        if _SHARED in os.environ:  # noqa: TID251
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return generate_latest(registry)

@@ -1,0 +1,247 @@
+"""The state of a serving process, and the one way lists are made in it: the API and the portal pages both use it.
+
+In: settings and an online store. Out: `RankedList`s; a background thread keeps catalogue, models and trends current.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import threading
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from civicrec.clock import Clock, local_date, monotonic_s, utc_now
+from civicrec.scenes import scene_named
+from civicrec.settings import Settings
+from civicrec.tokens import Keys, load_keys
+from profiles.store import ActorState, OnlineStore
+from recommender.artifacts import Models
+from recommender.candidates.item_item import MAX_CO_CLICK_VOTERS
+from recommender.catalogue import Catalogue
+from recommender.cursor import decode_cursor
+from recommender.recommend import history_of, recommend
+from recommender.request import Mode, RankedList, Request
+from recommender.signals import Signals
+from serving.budget import StoreBudget
+from serving.snapshot import Snapshot, SnapshotKeeper
+
+#: Neighbours read for each item of the history.
+_CO_CLICKED = 20
+_TRENDS_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks for lists, as far as it may be known.
+
+    Attributes
+    ----------
+    actor
+        Subject id or anonymous id; empty for a stranger.
+    recent
+        The caller's own history, newest first.
+    """
+
+    actor: str = ""
+    recent: tuple[str, ...] = ()
+    mode: Mode = "personalised"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One list of a page."""
+
+    scene: str
+    n: int
+    item_id: str = ""
+    exclude: tuple[str, ...] = ()
+    cursor: str = ""
+    slot: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The lists of one page, in the order of its blocks; `is_degraded` when the online store could not be asked."""
+
+    lists: tuple[RankedList, ...]
+    snapshot: Snapshot
+    is_degraded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What the online store said."""
+
+    profile: ActorState = field(default_factory=ActorState)
+    signals: Signals = field(default_factory=Signals)
+
+
+class Live:
+    """Everything routes and pages need, in ``request.app.state.live``.
+
+    Attributes
+    ----------
+    settings : Settings
+    store : OnlineStore
+        Read within a time budget by the methods below; call it directly only where a failure may be seen.
+    keys : Keys
+        Checks subject tokens.
+    catalogue : Catalogue
+        The current snapshot: ``live.catalogue.items`` is item id → `Item`, of any status.
+    models : Models or None
+        The models in force, ``None`` before the first nightly run.
+    snapshot : Snapshot
+        Catalogue, models and trends that belong together.
+
+    Methods
+    -------
+    recommend(scene, n, *, actor, recent, item_id, exclude, mode, cursor) -> RankedList
+        One list, from any thread but the event loop's.
+    page_now(caller, blocks) -> Page
+        Several lists in which no item stands twice; one read of the store.
+    page(caller, blocks) -> Page
+        The same, awaited.
+    cursor_key : bytes
+        Signs cursors.
+    """
+
+    def __init__(self, settings: Settings, store: OnlineStore, clock: Clock = utc_now) -> None:
+        self.settings = settings
+        self.store = store
+        self.clock = clock
+        self.keys: Keys = load_keys(settings)
+        self.cursor_key = hmac.new(self.keys.pepper, b"cursor", hashlib.sha256).digest()
+        self.budget = StoreBudget(settings.serving.store_timeout_ms / 1000)
+        self._keeper = SnapshotKeeper(settings, store)
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """Catalogue, models and trends in force."""
+        return self._keeper.current
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The catalogue in force."""
+        return self.snapshot.catalogue
+
+    @property
+    def models(self) -> Models | None:
+        """The models in force."""
+        return self.snapshot.models.models if self.snapshot.models else None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the catalogue has been read once."""
+        return self._keeper.has_catalogue
+
+    def start(self) -> None:
+        """Read everything once, then keep it current in the background."""
+        self.refresh()
+        self._thread = threading.Thread(target=self._keep_current, name="refresh", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the background thread."""
+        self._stop.set()
+        if self._thread:
+            self._thread.join(10)
+        self.budget.close()
+        self._keeper.close()
+
+    def refresh(self) -> None:
+        """Look for changes of catalogue, models and trends now."""
+        self._keeper.refresh_catalogue()
+        self._keeper.refresh_trends(self.clock())
+
+    def recommend(
+        self,
+        scene: str,
+        n: int,
+        *,
+        actor: str = "",
+        recent: Sequence[str] = (),
+        item_id: str = "",
+        exclude: Sequence[str] = (),
+        mode: Mode = "personalised",
+        cursor: str = "",
+    ) -> RankedList:
+        """Return one list.
+
+        Raises
+        ------
+        InvalidInput
+            If the scene is unknown or the cursor is not one of ours.
+        """
+        caller = Caller(actor, tuple(recent), mode)
+        return self.page_now(caller, [Block(scene, n, item_id, tuple(exclude), cursor)]).lists[0]
+
+    def page_now(self, caller: Caller, blocks: Sequence[Block]) -> Page:
+        """Return the lists of a page; call it from any thread but the event loop's."""
+        requests, ask = self._asked(caller, blocks)
+        read = self.budget.read_now(ask) if ask else _Read()
+        return self._made(caller, requests, read)
+
+    async def page(self, caller: Caller, blocks: Sequence[Block]) -> Page:
+        """Return the lists of a page."""
+        requests, ask = self._asked(caller, blocks)
+        read = await self.budget.read(ask) if ask else _Read()
+        return self._made(caller, requests, read)
+
+    def _asked(self, caller: Caller, blocks: Sequence[Block]) -> tuple[list[Request], Callable[[], _Read] | None]:
+        requests = [self._request(caller, block) for block in blocks]
+        reads_profile = bool(caller.actor) and any(request.is_personal for request in requests)
+        contexts = [request.item_id for request in requests if request.item_id in self.catalogue.rows]
+        if not (reads_profile or contexts or any(request.is_personal and request.recent for request in requests)):
+            return requests, None
+
+        def ask() -> _Read:
+            profile = self.store.actor(caller.actor) if reads_profile else ActorState()
+            voters = dict.fromkeys(contexts)
+            for request in requests:
+                voters.update(dict.fromkeys(history_of(request, profile)[:MAX_CO_CLICK_VOTERS]))
+            co_clicks = self.store.co_clicks(list(voters), _CO_CLICKED) if voters else {}
+            return _Read(profile, Signals(co_clicks=co_clicks))
+
+        return requests, ask
+
+    def _request(self, caller: Caller, block: Block) -> Request:
+        scene = scene_named(block.scene)
+        cursor = decode_cursor(block.cursor, self.cursor_key, scene.name) if block.cursor else None
+        return Request(
+            scene, block.n, caller.mode, caller.recent, block.item_id, frozenset(block.exclude), cursor
+        )  # fmt: skip
+
+    def _made(self, caller: Caller, requests: Sequence[Request], read: _Read | None) -> Page:
+        snapshot, now = self.snapshot, self.clock()
+        known = read or _Read()
+        signals = replace(known.signals, models=snapshot.models, trends=snapshot.trends)
+        lists: list[RankedList] = []
+        shown: set[str] = set()
+        for request in requests:
+            # The same caller gets the same list all day: only equal scores change places tomorrow.
+            seed = zlib.crc32(f"{caller.actor}|{request.scene.name}|{local_date(now)}".encode())
+            made = recommend(
+                replace(request, exclude=request.exclude | shown),
+                known.profile,
+                snapshot.catalogue,
+                signals,
+                now,
+                np.random.default_rng(seed),
+            )
+            shown |= {ranked.item.item_id for ranked in made.items}
+            lists.append(made)
+        return Page(tuple(lists), snapshot, is_degraded=read is None)
+
+    def _keep_current(self) -> None:
+        trends_at_s = monotonic_s() + _TRENDS_S
+        while not self._stop.wait(min(self.settings.serving.catalogue_poll_s, _TRENDS_S)):
+            self._keeper.refresh_catalogue()
+            if monotonic_s() >= trends_at_s:
+                self._keeper.refresh_trends(self.clock())
+                trends_at_s = monotonic_s() + _TRENDS_S

@@ -1,0 +1,42 @@
+"""Small forms that work without JavaScript: read safely, answered with a redirect.
+
+In: a POST of url-encoded fields. Out: the fields, or `Refused`.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl, urlsplit
+
+from fastapi import Request
+
+from civicrec.errors import InvalidInput
+
+MAX_BYTES = 4096
+HOME = "/portal/"
+
+
+async def form_of(request: Request) -> dict[str, str]:
+    """Return the fields of a form that a page of this origin sent.
+
+    Raises
+    ------
+    InvalidInput
+        If another site sent it, or it is longer than any form of ours.
+    """
+    # Every current browser states where a request comes from; a page elsewhere must not change a visitor's choices.
+    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        raise InvalidInput("this form was sent from another site; open the page itself and choose there")
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BYTES:
+            raise InvalidInput(f"got a form of more than {MAX_BYTES} bytes; the forms of this portal are shorter")
+    return dict(parse_qsl(body.decode("utf-8", "replace")))
+
+
+def safe_next(path: str) -> str:
+    """Return the path to go back to if it is a page of this portal, else the home page."""
+    parts = urlsplit(path)
+    inside = parts.path.startswith("/portal/") and not parts.scheme and not parts.netloc
+    plain = path.isprintable() and "\\" not in path
+    return path if inside and plain else HOME

@@ -1,0 +1,99 @@
+"""Lists for a page, from the same recommend path as the API, called in this process.
+
+In: who looks (a `Visitor`) and which scenes. Out: `Block`s; no item stands twice among the recommended ones of a page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import uuid4
+
+from civicrec.items import ITEM_TYPES, Item
+from civicrec.scenes import SCENES, scene_named
+from recommender.candidates.related import links_of
+from recommender.eligibility import eligible
+from recommender.request import RankedItem, RankedList
+from serving import live as served
+from serving.counters import ListCounters
+from serving.portal.views import TYPE_NAMES, Block, Card, state_of
+from serving.portal.visitor import Visitor
+
+MAX_BUNDLE = 5
+"""Items of one type in the list of what belongs to an item."""
+
+
+class Lists:
+    """The lists of one request."""
+
+    def __init__(self, live: served.Live, counters: ListCounters, visitor: Visitor, now: datetime) -> None:
+        self._live, self._counters, self._now = live, counters, now
+        actor = visitor.anonymous_id if visitor.mode == "personalised" else ""
+        self._caller = served.Caller(actor, (), visitor.mode)
+
+    def of(self, wanted: Sequence[tuple[str, int]]) -> list[Block]:
+        """Return a block per (scene, length)."""
+        return self._blocks([served.Block(scene, n) for scene, n in wanted])
+
+    def next_to(self, item: Item, n: int, shown: Sequence[str] = ()) -> Block:
+        """Return what to read after an item, `shown` left out."""
+        return self._blocks([served.Block("item", n, item_id=item.item_id, exclude=tuple(shown))])[0]
+
+    def item(self, item_id: str) -> Item | None:
+        """Return an item of the catalogue, whatever its status."""
+        return self._live.catalogue.items.get(item_id)
+
+    def online(self, item_type: str) -> list[Item]:
+        """Return the items of a type that are online and published, in force or not."""
+        return [
+            item
+            for item in self._live.catalogue.items.values()
+            if item.item_type == item_type
+            and item.status == "online"
+            and (item.published_at is None or item.published_at <= self._now)
+        ]
+
+    def bundle(self, item: Item) -> list[Block]:
+        """Return what explicit links tie to an item (配套), a block per type, nothing that may not be shown."""
+        catalogue = self._live.catalogue
+        may_show = eligible(catalogue, scene_named("item"), self._now)
+        linked = [row for row in links_of(catalogue, catalogue.rows[item.item_id]) if may_show[row]]
+        found = [catalogue.items[catalogue.item_ids[row]] for row in linked]
+        blocks = []
+        for item_type in ITEM_TYPES:
+            cards = tuple(
+                Card(other, position, f"related-{item_type}")
+                for position, other in enumerate([one for one in found if one.item_type == item_type][:MAX_BUNDLE])
+            )
+            if cards:
+                blocks.append(Block("related", f"配套{TYPE_NAMES[item_type]}", cards, uuid4().hex))
+        return blocks
+
+    @property
+    def model(self) -> str:
+        """Name of the model in force, empty before the first."""
+        return self._live.models.run if self._live.models else ""
+
+    def _blocks(self, blocks: Sequence[served.Block]) -> list[Block]:
+        page = self._live.page_now(self._caller, blocks)
+        for made in page.lists:
+            self._counters.list_served(made.scene, made.mode, page.is_degraded)
+        return [self._block(made) for made in page.lists]
+
+    def _block(self, made: RankedList) -> Block:
+        return Block(
+            scene=made.scene,
+            title=SCENES[made.scene].title,
+            cards=tuple(self._card(ranked, made.scene) for ranked in made.items),
+            request_id=uuid4().hex,
+            personalised=made.mode == "personalised",
+        )
+
+    def _card(self, ranked: RankedItem, slot: str) -> Card:
+        return Card(
+            item=ranked.item,
+            position=ranked.position,
+            slot=slot,
+            reason=ranked.reasons[0].text if ranked.reasons else "",
+            state=state_of(ranked.item, self._now),
+        )

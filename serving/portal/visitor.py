@@ -1,0 +1,80 @@
+"""Who looks at a page, as far as they allowed us to know: three first-party cookies and nothing else.
+
+In: the cookies of a request. Out: a `Visitor`. Without consent there is no id, and every list is the general one.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, cast, get_args
+
+from civicrec.events import Consent
+
+Mode = Literal["general", "personalised"]
+Choice = Literal["", "none", "measure", "personalise"]
+
+CONSENT_COOKIE = "civicrec_consent"
+ID_COOKIE = "civicrec_aid"
+MODE_COOKIE = "civicrec_mode"
+ELDER_COOKIE = "civicrec_elder"
+MAX_AGE_S = 180 * 86_400
+"""A choice is asked for again after half a year, and not before (no nagging: PIPL 14, NDR 22)."""
+
+_ID = re.compile(r"[A-Za-z0-9_-]{16,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """What one request may use.
+
+    Attributes
+    ----------
+    choice
+        What the visitor chose, empty before any choice.
+    anonymous_id
+        Pseudonym of this browser, empty unless the visitor agreed to statistics or more.
+    switched_off
+        Personalisation was agreed to and then switched off.
+    elder
+        The large-type pages.
+    """
+
+    choice: Choice = ""
+    anonymous_id: str = ""
+    switched_off: bool = False
+    elder: bool = False
+
+    @property
+    def mode(self) -> Mode:
+        """Personalised only with consent, an id, and the switch on."""
+        agreed = self.choice == "personalise" and self.anonymous_id
+        return "personalised" if agreed and not self.switched_off else "general"
+
+    @property
+    def tracked_as(self) -> Consent:
+        """Consent the tracker states: who switched personalisation off is only counted."""
+        if not self.anonymous_id or self.choice in ("", "none"):
+            return "none"
+        return "personalise" if self.mode == "personalised" else "measure"
+
+
+def visitor_of(cookies: Mapping[str, str]) -> Visitor:
+    """Read the cookies; anything we would not have written counts as absent."""
+    choice = cookies.get(CONSENT_COOKIE, "")
+    if choice not in get_args(Choice):
+        choice = ""
+    anonymous_id = cookies.get(ID_COOKIE, "") if choice in ("measure", "personalise") else ""
+    return Visitor(
+        choice=cast(Choice, choice),
+        anonymous_id=anonymous_id if _ID.fullmatch(anonymous_id) else "",
+        switched_off=cookies.get(MODE_COOKIE) == "general",
+        elder=cookies.get(ELDER_COOKIE) == "1",
+    )
+
+
+def new_anonymous_id() -> str:
+    """Return a fresh random pseudonym of 128 bits that says nothing about anybody."""
+    return secrets.token_urlsafe(16)

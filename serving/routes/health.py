@@ -1,0 +1,38 @@
+"""``/healthz``, ``/readyz`` and ``/metrics``."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from civicrec.clock import rfc3339
+from serving.live import Live
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/healthz")
+async def healthz() -> dict[str, str]:
+    """Say that the process runs."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz")
+async def readyz(request: Request, response: Response) -> dict[str, object]:
+    """Say whether the catalogue was read, and what is served from."""
+    live: Live = request.app.state.live
+    if not live.is_ready:
+        response.status_code = 503
+    return {
+        "status": "ok" if live.is_ready else "unavailable",
+        "items": len(live.catalogue),
+        "catalogue_version": live.catalogue.version,
+        "model": live.models.run if live.models else "",
+        "at": rfc3339(live.clock()),
+    }
+
+
+@router.get("/metrics")
+def metrics(request: Request) -> Response:
+    """Return the metrics for Prometheus."""
+    return Response(request.app.state.counters.text(), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,84 @@
+"""``GET`` and ``POST /v1/recommendations``: one list, or all lists of a page.
+
+In: a query string or a JSON body. Out: lists as docs/contracts.md §3 has them.
+"""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from fastapi import APIRouter, Request, Response
+
+from civicrec.clock import monotonic_s
+from serving.answers import list_json
+from serving.live import Block, Caller, Live
+from serving.schemas import MAX_RECENT, PageBody, body_block, body_of, caller_of, ids_of, is_true, query_block
+
+router = APIRouter(tags=["lists"])
+
+_QUERY = {
+    "scene": "where the list stands; home when not given",
+    "n": "length, 1 to 100; the scene's own when not given",
+    "site": "portal id; the only one configured, else demo",
+    "subject_token": "JWT of a signed-in user, made by the portal backend",
+    "anonymous_id": "pseudonym of a browser",
+    "recent": "the caller's own history, comma-separated ids, newest first; nothing of it is kept",
+    "item_id": "item of the page the list stands on",
+    "exclude": "ids that must not be in the list",
+    "mode": "general reads no profile; personalised when not given",
+    "cursor": "next_cursor of the page before",
+    "slot": "name of the place on the page; the scene when not given",
+    "explain": "1 tells all reasons and each generator's part of the score",
+}
+_PARAMETERS = [
+    {"name": name, "in": "query", "required": False, "schema": {"type": "string"}, "description": text}
+    for name, text in _QUERY.items()
+]
+
+
+@router.get("/v1/recommendations", openapi_extra={"parameters": _PARAMETERS})
+async def get_list(request: Request) -> Response:
+    """Return one list for a visitor, with the reason for each item."""
+    began, live, query = monotonic_s(), _live(request), request.query_params
+    recent = ids_of(query.get("recent", ""), MAX_RECENT)
+    caller = caller_of(lambda name: query.get(name, ""), recent, live.settings, live.keys, live.clock())
+    block = query_block(query)
+    bodies = await _lists(request, live, caller, [block], explain=is_true(query.get("explain", "")))
+    request.app.state.counters.answered(monotonic_s() - began)
+    return Response(bodies[0], media_type="application/json")
+
+
+@router.post("/v1/recommendations", openapi_extra={"requestBody": {"content": {"application/json": {}}}})
+async def post_page(request: Request) -> Response:
+    """Return several lists of one page: ``{"blocks": [{"scene", "n", …}], …}``; no item stands twice."""
+    began, live = monotonic_s(), _live(request)
+    body = body_of(await request.body(), PageBody)
+    caller = caller_of(lambda name: getattr(body, name), body.recent, live.settings, live.keys, live.clock())
+    blocks = [body_block(block) for block in body.blocks]
+    bodies = await _lists(request, live, caller, blocks, explain=body.explain)
+    request.app.state.counters.answered(monotonic_s() - began)
+    return Response(b'{"blocks":[' + b",".join(bodies) + b"]}", media_type="application/json")
+
+
+async def _lists(request: Request, live: Live, caller: Caller, blocks: list[Block], *, explain: bool) -> list[bytes]:
+    page = await live.page(caller, blocks)
+    for made in page.lists:
+        request.app.state.counters.list_served(made.scene, made.mode, page.is_degraded)
+    return [
+        list_json(
+            made,
+            page.snapshot,
+            uuid4().hex,
+            live.clock(),
+            slot=block.slot,
+            is_degraded=page.is_degraded,
+            explain=explain,
+            cursor_key=live.cursor_key,
+        )
+        for made, block in zip(page.lists, blocks, strict=True)
+    ]
+
+
+def _live(request: Request) -> Live:
+    live: Live = request.app.state.live
+    return live

@@ -1,0 +1,157 @@
+"""What callers send, checked: query strings and JSON bodies in, `Caller`s and `Block`s out.
+
+Every refusal is an `InvalidInput` that says what was got and what was expected. Written for the hot path: msgspec for
+bodies, plain checks for query strings.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, TypeVar, cast
+
+import msgspec
+
+from civicrec.errors import InvalidInput
+from civicrec.scenes import MAX_N, scene_named
+from civicrec.settings import Settings
+from civicrec.tokens import Keys
+from recommender.request import Mode
+from serving.live import Block, Caller
+
+DEFAULT_SITE = "demo"
+#: Ids of `recent` that are used, the newest ones; and of `exclude`.
+MAX_RECENT, MAX_EXCLUDE = 50, 1_000
+MAX_BLOCKS = 20
+_ACTOR = re.compile(r"[A-Za-z0-9_-]{1,64}")
+B = TypeVar("B")
+
+Id = Annotated[str, msgspec.Meta(max_length=128)]
+
+
+class BlockBody(msgspec.Struct, forbid_unknown_fields=True):
+    """One list of ``POST /v1/recommendations``."""
+
+    scene: str
+    n: int | None = None
+    item_id: Id = ""
+    exclude: tuple[Id, ...] = ()
+    cursor: str = ""
+    slot: Annotated[str, msgspec.Meta(max_length=64)] = ""
+
+
+class PageBody(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of ``POST /v1/recommendations``."""
+
+    blocks: Annotated[tuple[BlockBody, ...], msgspec.Meta(min_length=1, max_length=MAX_BLOCKS)]
+    site: str = ""
+    subject_token: str = ""
+    anonymous_id: str = ""
+    recent: tuple[Id, ...] = ()
+    mode: str = "personalised"
+    explain: bool = False
+
+
+class FeedbackBody(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of ``POST /v1/feedback``."""
+
+    kind: str
+    item_id: Id
+    site: str = ""
+    subject_token: str = ""
+    anonymous_id: str = ""
+    request_id: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    scene: Annotated[str, msgspec.Meta(max_length=64)] = ""
+
+
+def body_of(raw: bytes, kind: type[B]) -> B:
+    """Read a JSON body.
+
+    Raises
+    ------
+    InvalidInput
+        If it is not JSON or does not have the fields it should; the message names the first one.
+    """
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidInput(f"the body cannot be read: {str(error)[:300]}") from None
+
+
+def site_of(named: str, settings: Settings) -> str:
+    """Return the site a request is for: the one it names, else the only one there is, else the demo's."""
+    if named:
+        return named
+    return next(iter(settings.sites)) if len(settings.sites) == 1 else DEFAULT_SITE
+
+
+def actor_of(token: str, anonymous_id: str, site: str, keys: Keys, now: datetime) -> str:
+    """Return the pseudonym a request speaks for: a token's user comes before an anonymous id.
+
+    Raises
+    ------
+    Unauthorized
+        If there is a token and it is not valid for the site.
+    InvalidInput
+        If the anonymous id is none.
+    """
+    if token:
+        return keys.subject_of(token, site, now)
+    if anonymous_id and not _ACTOR.fullmatch(anonymous_id):
+        raise InvalidInput("anonymous_id has other characters than A-Z a-z 0-9 _ -, or more than 64")
+    return anonymous_id
+
+
+def mode_of(named: str) -> Mode:
+    """Return the mode; personalised when none is named."""
+    if named not in ("", "general", "personalised"):
+        raise InvalidInput(f"got mode={named[:50]!r}; expected general or personalised")
+    return cast(Mode, named or "personalised")
+
+
+def length_of(n: int | None, scene: str) -> int:
+    """Return the length of a list, the scene's own when none is named."""
+    length = scene_named(scene).default_n if n is None else n
+    if not 1 <= length <= MAX_N:
+        raise InvalidInput(f"got n={length}; expected 1 to {MAX_N}, and next_cursor for more")
+    return length
+
+
+def ids_of(text: str, most: int) -> tuple[str, ...]:
+    """Return the ids of a comma-separated list, at most `most` of them."""
+    return tuple(item_id for item_id in text.split(",") if item_id)[:most] if text else ()
+
+
+def query_block(query: Mapping[str, str]) -> Block:
+    """Return the block that a query string of ``GET /v1/recommendations`` asks for."""
+    scene, n = query.get("scene", "home"), query.get("n", "")
+    if n and not (n.isascii() and n.removeprefix("-").isdigit() and len(n) < 10):
+        raise InvalidInput(f"got n={n[:50]!r}; expected a whole number from 1 to {MAX_N}")
+    return Block(
+        scene=scene,
+        n=length_of(int(n) if n else None, scene),
+        item_id=query.get("item_id", ""),
+        exclude=ids_of(query.get("exclude", ""), MAX_EXCLUDE),
+        cursor=query.get("cursor", ""),
+        slot=query.get("slot", "")[:64],
+    )
+
+
+def caller_of(asked: Any, recent: tuple[str, ...], settings: Settings, keys: Keys, now: datetime) -> Caller:
+    """Return who asks; `asked` gives ``site``, ``subject_token``, ``anonymous_id`` and ``mode`` by name."""
+    site = site_of(asked("site"), settings)
+    actor = actor_of(asked("subject_token"), asked("anonymous_id"), site, keys, now)
+    return Caller(actor, recent[:MAX_RECENT], mode_of(asked("mode")))
+
+
+def body_block(body: BlockBody) -> Block:
+    """Return the block of a page body."""
+    return Block(
+        body.scene, length_of(body.n, body.scene), body.item_id, body.exclude[:MAX_EXCLUDE], body.cursor, body.slot
+    )
+
+
+def is_true(text: str) -> bool:
+    """Read a yes-or-no of a query string."""
+    return text.lower() in ("1", "true", "yes")

@@ -1,0 +1,64 @@
+"""The door for lists as processes: `run` serves until SIGTERM or SIGINT.
+
+In: settings. Out: as many processes as they say, on one port.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+from functools import partial
+from typing import TYPE_CHECKING
+
+from granian import Granian
+from granian.constants import Interfaces
+from threadpoolctl import threadpool_limits
+
+from civicrec.listening import check_ports
+from civicrec.logs import get_logger, set_up_logs
+from civicrec.settings import Settings
+from serving.counters import metrics_of_all_processes
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+_log = get_logger(__name__)
+#: A store read that has its answer waits so long at most for the thread that makes lists; Python's own 5 ms are a list.
+_SWITCH_S = 0.0005
+
+
+def run(settings: Settings) -> None:
+    """Serve with as many processes as the settings say, until SIGTERM or SIGINT.
+
+    Raises
+    ------
+    ConfigError
+        If the port is in use.
+    """
+    check_ports({"serving": (settings.serving.host, settings.serving.port)})
+    multiprocessing.set_start_method("spawn", force=True)  # a fork would share the sockets and locks of this process
+    with metrics_of_all_processes():
+        server = Granian(
+            "serving",
+            address=settings.serving.host,
+            port=settings.serving.port,
+            interface=Interfaces.ASGI,
+            workers=settings.serving.workers,
+            respawn_failed_workers=True,
+            websockets=False,
+            backlog=1024,
+            log_enabled=False,
+        )
+        _log.info("serving_started", address=f"http://{settings.serving.host}:{settings.serving.port}")
+        server.serve(target_loader=partial(_worker, settings), wrap_loader=False)
+    _log.info("serving_stopped")
+
+
+def _worker(settings: Settings) -> FastAPI:
+    """Make the application in a process that answers requests; only such a process loads it."""
+    set_up_logs(settings.log_format, settings.log_level, "serve")
+    sys.setswitchinterval(_SWITCH_S)
+    threadpool_limits(limits=1, user_api="blas")  # many small products: threads would only wait for each other
+    from serving.app import create_app
+
+    return create_app(settings)

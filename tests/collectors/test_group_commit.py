@@ -1,0 +1,159 @@
+"""Many requests, one fsync: nobody is answered early, nothing is kept twice, a fault loses no answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Coroutine, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from civicrec.errors import Unavailable
+from civicrec.eventlog.memory import MemoryEventLog
+from civicrec.eventlog.ports import Counts, Record
+from civicrec.events import Event, load
+from collectors import commit as commit_module
+from collectors.commit import Busy, GroupCommit
+from collectors.seen import SeenIds, warm
+from tests.builders import an_event
+
+
+class HeldLog(MemoryEventLog):
+    """A log whose appends are counted, and which fails as often as it is told to."""
+
+    def __init__(self, faults: int = 0) -> None:
+        super().__init__()
+        self.appends = 0
+        self.faults = faults
+
+    def append(self, records: Sequence[Record], counts: Counts | None = None) -> int:
+        self.appends += 1
+        if self.faults:
+            self.faults -= 1
+            raise Unavailable("disk full")
+        return super().append(records, counts)
+
+    def events(self) -> list[Event]:
+        return [event for record in self.read(0, self.head()) for event in load(record.record.value)[0]]
+
+
+def run(log: MemoryEventLog, work: Any, window: int = 1_000) -> Any:
+    async def main() -> Any:
+        commit = GroupCommit(log, SeenIds(window), 0.001)
+        writer = asyncio.create_task(commit.run())
+        try:
+            return await work(commit)
+        finally:
+            commit.close()
+            await writer
+
+    return asyncio.run(main())
+
+
+def put(commit: GroupCommit, *numbers: int, actor: str = "a") -> Coroutine[Any, Any, int]:
+    events = [an_event(n=n, anonymous_id=actor) for n in numbers]
+    return commit.put(events, Counter({("received", ""): len(events)}))
+
+
+def test_requests_that_come_together_share_an_append() -> None:
+    log = HeldLog()
+    run(log, lambda commit: asyncio.gather(*(put(commit, n) for n in range(50))))
+    assert log.appends < 10
+    assert log.tally().counts == {("received", ""): 50, ("accepted", ""): 50}
+
+
+def test_one_record_holds_one_actors_events_of_one_request() -> None:
+    log = HeldLog()
+    events = [an_event(n=n, anonymous_id=actor) for n, actor in enumerate("abab")]
+    run(log, lambda commit: commit.put(events, Counter()))
+    assert [(found.record.key, found.record.n_events) for found in log.read(0, 9)] == [("a", 2), ("b", 2)]
+    assert log.events() == [events[0], events[2], events[1], events[3]]
+
+
+@given(st.lists(st.lists(st.integers(0, 9), max_size=5), max_size=8))
+def test_an_id_is_kept_once_however_often_and_wherever_it_is_sent(requests: list[list[int]]) -> None:
+    log = HeldLog()
+    duplicates = run(log, lambda commit: asyncio.gather(*(put(commit, *numbers) for numbers in requests)))
+    sent = [n for numbers in requests for n in numbers]
+    assert sorted(event.event_id for event in log.events()) == sorted(an_event(n=n).event_id for n in set(sent))
+    assert sum(duplicates) == len(sent) - len(set(sent)) == log.tally().counts.get(("duplicate", ""), 0)
+
+
+def test_fault_is_told_to_every_request_and_a_retry_is_kept() -> None:
+    log = HeldLog(faults=1)
+
+    async def work(commit: GroupCommit) -> list[Any]:
+        first = await asyncio.gather(put(commit, 1), put(commit, 2), return_exceptions=True)
+        assert (commit.fault, commit.totals) == ("disk full", Counter())
+        again = await asyncio.gather(put(commit, 1), put(commit, 2))
+        assert commit.fault == ""
+        return [*map(type, first), *again]
+
+    assert run(log, work) == [Unavailable, Unavailable, 0, 0]
+    assert log.tally().counts == {("received", ""): 2, ("accepted", ""): 2}
+
+
+def test_event_that_cannot_be_written_down_fails_its_group_and_not_the_writer() -> None:
+    async def work(commit: GroupCommit) -> int:
+        with pytest.raises((OverflowError, ValueError, TypeError)):
+            await commit.put([an_event(n=1, props={"x": object()})], Counter())
+        return await put(commit, 1)
+
+    assert run(HeldLog(), work) == 0
+
+
+def test_too_much_waiting_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commit_module, "MAX_WAITING", 10)
+
+    async def work(commit: GroupCommit) -> list[Any]:
+        puts = (put(commit, *range(n * 4, n * 4 + 4)) for n in range(4))
+        return await asyncio.gather(*puts, return_exceptions=True)
+
+    assert [type(answer) for answer in run(HeldLog(), work)] == [int, int, Busy, Busy]
+
+
+def test_what_waits_at_closing_is_still_kept() -> None:
+    log = HeldLog()
+
+    async def work(commit: GroupCommit) -> list[asyncio.Task[int]]:
+        tasks = [asyncio.create_task(put(commit, n)) for n in range(5)]
+        await asyncio.sleep(0)
+        return tasks
+
+    run(log, work)
+    assert len(log.events()) == 5
+
+
+@given(st.lists(st.integers(0, 60), max_size=200))
+def test_newest_half_window_is_always_remembered_and_never_more_than_the_window(numbers: list[int]) -> None:
+    seen, window = SeenIds(20), 20
+    new: list[int] = []
+    for n in numbers:
+        if n not in seen:
+            seen.add(n)
+            new.append(n)
+    assert all(n in seen for n in new[-window // 2 :])
+    assert sum(n in seen for n in range(61)) <= window
+
+
+def test_forgotten_ids_are_new_again_in_both_generations() -> None:
+    seen = SeenIds(4)
+    for n in range(4):
+        seen.add(n)
+    seen.forget([0, 3])
+    assert [n in seen for n in range(4)] == [False, True, True, False]
+
+
+def test_log_warms_the_memory_with_its_newest_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("collectors.seen._BLOCK", 3)
+    log = HeldLog()
+    run(log, lambda commit: asyncio.gather(*(put(commit, n, n + 100) for n in range(10))))
+    everything, few = SeenIds(1_000), SeenIds(8)
+    assert warm(everything, log, 1_000) == 20
+    assert all(event.event_id.int in everything for event in log.events())
+    warm(few, log, 8)
+    assert [event.event_id.int in few for event in log.events()][-4:] == [True] * 4
+    assert warm(SeenIds(8), MemoryEventLog(), 8) == 0

@@ -1,0 +1,190 @@
+"""Each step of the door once: what it adds, what it takes away, when it ends the event."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from civicrec.events import Dropped, Event, dump, load
+from civicrec.tokens import Keys
+from collectors.arrival import Arrival
+from collectors.steps import STEPS, take
+from collectors.visit import Visit, clock_skew
+from tests.builders import NOON, raw_event
+
+KEYS = Keys(b"pepper", {})
+
+
+def arriving(visit: Visit | None = None, **fields: Any) -> tuple[Arrival | Dropped, Visit]:
+    arrival = msgspec.json.decode(json.dumps(raw_event(**fields)), type=Arrival)
+    visit = visit or Visit(NOON, KEYS)
+    return take(arrival, visit), visit
+
+
+def taken(visit: Visit | None = None, **fields: Any) -> Arrival:
+    got, _ = arriving(visit, **fields)
+    assert isinstance(got, Arrival)
+    return got
+
+
+def reason(visit: Visit | None = None, **fields: Any) -> str:
+    got, _ = arriving(visit, **fields)
+    assert isinstance(got, Dropped)
+    return got.reason
+
+
+def test_every_step_is_named_for_what_it_does_and_said_why() -> None:
+    assert all(step.__name__.startswith(("put_", "drop_")) and step.__doc__ for step in STEPS)
+
+
+def test_plain_event_passes_and_is_dated() -> None:
+    event = taken()
+    assert (event.received_at, event.occurred_at, event.referrer_type, event.device) == (NOON, NOON, "", "")
+
+
+def test_no_consent_ends_an_event_before_anything_else() -> None:
+    assert reason(consent="none", at=NOON + timedelta(days=90), anonymous_id=...) == "no_consent"
+    assert reason(Visit(NOON, KEYS, refuses=True), consent="personalise") == "no_consent"
+
+
+def test_site_of_a_key_or_token_fills_an_empty_one_only() -> None:
+    visit = Visit(NOON, KEYS, proven_site="gz")
+    assert (taken(visit, site=...).site, taken(visit, site="sz").site) == ("gz", "sz")
+
+
+def test_unknown_site_ends_an_event_once_sites_are_configured() -> None:
+    assert reason(Visit(NOON, KEYS, sites={"gz"})) == "unknown_site"
+    assert taken(Visit(NOON, KEYS, sites={"demo"})).site == "demo"
+
+
+@given(st.integers(-29 * 24 * 60, 23 * 60), st.floats(0, 25))
+def test_wrong_client_clock_is_corrected(minutes_off: int, network_s: float) -> None:
+    off = timedelta(minutes=minutes_off)
+    skew = clock_skew(NOON + off, NOON + timedelta(seconds=network_s))
+    assert taken(Visit(NOON, KEYS, skew=skew), at=NOON - timedelta(minutes=3) + off).occurred_at == NOON - timedelta(
+        minutes=3
+    )
+
+
+def test_slow_network_and_unknown_clock_change_nothing() -> None:
+    assert clock_skew(NOON, NOON + timedelta(seconds=20)) == clock_skew(None, NOON) == timedelta(0)
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", "2026-02-01T12:00:01Z"])
+@pytest.mark.parametrize("skew_days", [-1000, 0, 0.001])
+def test_time_far_off_ends_an_event_and_never_overflows(at: str, skew_days: float) -> None:
+    assert reason(Visit(NOON, KEYS, skew=timedelta(days=skew_days)), occurred_at=at) == "bad_time"
+
+
+def test_valid_token_names_the_subject_and_is_not_kept() -> None:
+    event = taken(subject_token=KEYS.sign("demo", "user-7", NOON), anonymous_id=...)
+    assert event.subject_id == KEYS.subject_id("demo", "user-7")
+    assert b"token" not in dump([event])
+
+
+def test_token_of_the_request_counts_for_events_without_their_own() -> None:
+    visit = Visit(NOON, KEYS, subject_token=KEYS.sign("demo", "all", NOON))
+    assert taken(visit).subject_id == KEYS.subject_id("demo", "all")
+    assert taken(visit, subject_token=KEYS.sign("demo", "one", NOON)).subject_id == KEYS.subject_id("demo", "one")
+
+
+@pytest.mark.parametrize("token", [KEYS.sign("other", "u", NOON), "junk", 7, "", []])
+def test_bad_token_leaves_the_event_anonymous_and_is_counted(token: Any) -> None:
+    got, visit = arriving(subject_token=token)
+    assert isinstance(got, Arrival)
+    assert (got.subject_id, visit.altered["bad_token"]) == ("", 1)
+
+
+def test_nobodys_event_ends() -> None:
+    assert reason(anonymous_id=...) == reason(anonymous_id=..., subject_token="junk") == "no_actor"
+
+
+@pytest.mark.parametrize("claim", ["0" * 32, "me", 7, None])
+def test_what_only_the_collector_may_say_is_not_taken_from_a_client(claim: Any) -> None:
+    event = taken(
+        subject_id=claim, received_at=claim, device=claim, bot_reason=claim, region=claim, referrer_type=claim
+    )
+    assert (event.subject_id, event.received_at, event.device) == ("", NOON, "")
+    assert (event.bot_reason, event.region, event.referrer_type) == ("", "", "")
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("/a/b?token=1#x", "/a/b"),
+        ("/a#x?y", "/a"),
+        ("https://www.gz.gov.cn/a/b?c", "/a/b"),
+        ("https://www.gz.gov.cn", "/"),
+        ("https://www.gz.gov.cn/", "/"),
+    ],
+)
+def test_only_the_path_of_an_address_is_kept(sent: str, kept: str) -> None:
+    assert taken(url_path=sent).url_path == kept
+
+
+def test_referrer_becomes_its_type_and_is_not_kept() -> None:
+    visit = Visit(NOON, KEYS, page_host="www.gz.gov.cn")
+    event = taken(visit, referrer="https://www.baidu.com/s?wd=secret")
+    assert event.referrer_type == "search"
+    assert b"baidu" not in dump([event])
+    assert taken(visit, referrer="www.gz.gov.cn").referrer_type == "internal"
+    assert taken(visit, referrer="www.baidu.com", campaign_id="c1").referrer_type == "push"
+
+
+def test_device_is_the_visitors_and_not_the_servers() -> None:
+    visit = Visit(NOON, KEYS, device="mobile")
+    assert [taken(visit, channel=channel).device for channel in ("web", "kiosk", "server")] == ["mobile", "kiosk", ""]
+
+
+def test_robot_is_flagged_and_kept() -> None:
+    assert taken(Visit(NOON, KEYS, bot_reason="user_agent:baiduspider")).bot_reason == "user_agent:baiduspider"
+
+
+def test_region_is_taken_from_the_sites_own_server_only() -> None:
+    server = Visit(NOON, KEYS, proven_site="demo", is_server=True)
+    assert taken(server, region="440100").region == "440100"
+    assert taken(server, region="440100", site="other").region == ""
+    assert taken(Visit(NOON, KEYS, proven_site="demo"), region="440100").region == ""
+
+
+def test_query_is_kept_on_searches_without_personal_numbers() -> None:
+    got, visit = arriving(kind="search", query="13800138000 社保")
+    assert isinstance(got, Arrival)
+    assert (got.query, visit.altered["private_text"]) == ("[tel] 社保", 1)
+    got, visit = arriving(kind="click", query="社保")
+    assert isinstance(got, Arrival)
+    assert (got.query, visit.altered["query"]) == ("", 1)
+
+
+def test_title_is_masked_too() -> None:
+    assert taken(title="致 a.b@c.cn 的信").title == "致 [mail] 的信"
+
+
+def test_props_outside_the_list_are_removed_and_counted() -> None:
+    got, visit = arriving(props={"tab": "找 13800138000", "phone": "13800138000", "lang": ["zh"], "result_count": 3})
+    assert isinstance(got, Arrival)
+    assert (got.props, visit.altered["props"]) == ({"tab": "找 [tel]", "result_count": 3}, 1)
+
+
+JSON = (
+    st.none() | st.booleans() | st.integers() | st.text() | st.lists(st.text()) | st.dictionaries(st.text(), st.text())
+)
+
+
+@given(st.dictionaries(st.sampled_from(Arrival.__struct_fields__), JSON, max_size=4))
+def test_whatever_the_steps_let_pass_is_an_event_when_read_back(fields: dict[str, Any]) -> None:
+    try:
+        arrival = msgspec.json.decode(json.dumps({**raw_event(), **fields}), type=Arrival)
+    except msgspec.DecodeError:
+        return
+    got = take(arrival, Visit(NOON, KEYS))
+    if isinstance(got, Arrival):
+        events, dropped = load(dump([got]))
+        assert (len(events), dropped) == (1, [])
+        assert type(events[0]) is Event

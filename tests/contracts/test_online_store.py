@@ -1,0 +1,205 @@
+"""What every online store does: run on the memory store and on a real Valkey."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from redis import Redis
+
+from civicrec.clients import redis_client
+from civicrec.errors import Unavailable
+from civicrec.settings import RedisSettings
+from profiles.memory_store import MemoryOnlineStore
+from profiles.redis_keys import co_key
+from profiles.redis_store import RedisOnlineStore
+from profiles.store import MAX_CO_CLICKED, MAX_DISLIKED, MAX_RECENT, ActorState, OnlineStore, OnlineUpdate, RecentItem
+from tests.running import free_ports, running_stack
+
+HOUR = 490_000
+AT = HOUR * 3_600_000
+
+
+@pytest.fixture(scope="module")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
+    with (
+        running_stack(tmp_path_factory.mktemp("valkey"), only=("valkey",)) as stack,
+        closing(redis_client(stack.settings.redis)) as client,
+    ):
+        yield client
+
+
+@pytest.fixture(params=["memory", "redis"])
+def store(request: pytest.FixtureRequest) -> Iterator[OnlineStore]:
+    if request.param == "memory":
+        yield MemoryOnlineStore()
+        return
+    client = request.getfixturevalue("valkey")
+    client.flushdb()
+    yield RedisOnlineStore(client)
+
+
+def an_update(shard: int = 0, actor: str = "a", item: str = "i1", at_ms: int = AT) -> OnlineUpdate:
+    return OnlineUpdate(
+        shard=shard,
+        recent={actor: [RecentItem(item, at_ms)]},
+        disliked={actor: [f"not-{item}"]},
+        trends={at_ms // 3_600_000: {item: 1.0}},
+        co_clicks={item: {"other": 0.5}, "other": {item: 0.5}},
+    )
+
+
+def test_an_empty_store_knows_nothing(store: OnlineStore) -> None:
+    assert store.actor("a") == ActorState()
+    assert store.recent_of(["a", "b"]) == {}
+    assert store.recent_of([]) == {}
+    assert store.trends([HOUR]) == {}
+    assert store.trends([]) == {}
+    assert store.co_clicks(["i1"]) == {}
+    assert store.co_clicks([]) == {}
+    assert store.forget("a") == 0
+
+
+def test_an_update_is_seen_by_every_reader(store: OnlineStore) -> None:
+    assert store.apply("log", 0, 5, [an_update()]) == 1
+    assert store.actor("a") == ActorState(recent=(RecentItem("i1", AT),), disliked=frozenset({"not-i1"}))
+    assert store.recent_of(["a", "b"]) == {"a": [RecentItem("i1", AT)]}
+    assert store.trends([HOUR, HOUR + 1]) == {HOUR: {"i1": 1.0}}
+    assert store.co_clicks(["i1", "unknown"]) == {"i1": [("other", 0.5)]}
+
+
+def test_the_same_batch_delivered_twice_counts_once(store: OnlineStore) -> None:
+    store.apply("log", 0, 5, [an_update(shard=0), an_update(shard=1, actor="b")])
+    assert store.apply("log", 0, 5, [an_update(shard=0), an_update(shard=1, actor="b")]) == 0
+    assert store.trends([HOUR]) == {HOUR: {"i1": 2.0}}
+
+
+def test_a_batch_cut_short_is_completed_by_its_second_delivery(store: OnlineStore) -> None:
+    store.apply("log", 0, 5, [an_update(shard=0)])
+    assert store.apply("log", 0, 5, [an_update(shard=0), an_update(shard=1, actor="b")]) == 1
+    assert store.trends([HOUR]) == {HOUR: {"i1": 2.0}}
+
+
+def test_the_next_batch_passes_the_fence_and_an_older_one_does_not(store: OnlineStore) -> None:
+    store.apply("log", 0, 5, [an_update()])
+    assert store.apply("log", 5, 6, [an_update()]) == 1
+    assert store.apply("log", 0, 5, [an_update()]) == 0
+    assert store.trends([HOUR]) == {HOUR: {"i1": 2.0}}
+
+
+def test_logs_have_fences_of_their_own(store: OnlineStore) -> None:
+    store.apply("log", 0, 5, [an_update()])
+    assert store.apply("another", 0, 5, [an_update()]) == 1
+
+
+def test_recent_items_are_newest_first_and_a_late_event_does_not_turn_time_back(store: OnlineStore) -> None:
+    items = [RecentItem("x", AT), RecentItem("y", AT + 1), RecentItem("x", AT - 9), RecentItem("z", AT - 5)]
+    store.apply("log", 0, 1, [OnlineUpdate(recent={"a": items})])
+    store.apply("log", 1, 2, [OnlineUpdate(recent={"a": [RecentItem("y", AT - 99)]})])
+    assert store.recent_of(["a"])["a"] == [RecentItem("y", AT + 1), RecentItem("x", AT), RecentItem("z", AT - 5)]
+
+
+def test_every_list_keeps_its_bound_and_its_heaviest(store: OnlineStore) -> None:
+    many = 2_500  # more than one slice of the script
+    store.apply("log", 0, 1, [OnlineUpdate(
+        recent={"a": [RecentItem(f"i{n}", AT + n) for n in range(many)]},
+        disliked={"a": [f"d{n}" for n in range(many)]},
+        co_clicks={"i": {f"n{n}": float(n + 1) for n in range(many)}},
+    )])  # fmt: skip
+    state = store.actor("a")
+    assert [item.item_id for item in state.recent] == [f"i{many - 1 - n}" for n in range(MAX_RECENT)]
+    assert len(state.disliked) == MAX_DISLIKED
+    assert store.co_clicks(["i"])["i"] == [(f"n{many - 1 - n}", float(many - n)) for n in range(MAX_CO_CLICKED)]
+    assert store.co_clicks(["i"], n=2)["i"] == [(f"n{many - 1}", float(many)), (f"n{many - 2}", float(many - 1))]
+    assert store.co_clicks(["i"], n=0) == {}
+
+
+def test_tags_are_replaced_as_a_whole(store: OnlineStore) -> None:
+    assert store.put_tags("run-1", [("a", {"主题:就业": 2.0, "主题:住房": 1.0}), ("b", {"主题:教育": 1.0})]) == 2
+    assert store.put_tags("run-2", [("a", {"主题:就业": 3.0})]) == 1
+    assert store.actor("a").tags == {"主题:就业": 3.0}
+    assert store.actor("b").tags == {"主题:教育": 1.0}
+
+
+def test_forgetting_an_actor_leaves_the_others(store: OnlineStore) -> None:
+    store.apply("log", 0, 1, [an_update(actor="a"), an_update(shard=1, actor="b")])
+    store.put_tags("run", [("a", {"t": 1.0})])
+    assert store.forget("a") == 3
+    assert store.actor("a") == ActorState()
+    assert store.actor("b") != ActorState()
+
+
+def test_a_cleared_store_is_empty_and_takes_the_same_batch_again(store: OnlineStore) -> None:
+    store.apply("log", 0, 1, [an_update()])
+    store.clear()
+    assert store.actor("a") == ActorState()
+    assert store.apply("log", 0, 1, [an_update()]) == 1
+
+
+_names = st.sampled_from(["a", "b", "c", "东莞", "i,1"[:1], "0"])
+_weights = st.dictionaries(_names, st.floats(0.001, 1e6), max_size=4)
+_updates = st.builds(
+    OnlineUpdate,
+    shard=st.integers(0, 2),
+    recent=st.dictionaries(
+        _names, st.lists(st.builds(RecentItem, _names, st.integers(0, 2**41)), max_size=5), max_size=3
+    ),
+    disliked=st.dictionaries(_names, st.lists(_names, max_size=3), max_size=3),
+    trends=st.dictionaries(st.integers(0, 3), _weights, max_size=3),
+    co_clicks=st.dictionaries(_names, _weights, max_size=3),
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(batches=st.lists(st.lists(_updates, max_size=4), max_size=5))
+def test_redis_answers_exactly_as_memory_does(valkey: Redis, batches: list[list[OnlineUpdate]]) -> None:
+    valkey.flushdb()
+    redis, memory = RedisOnlineStore(valkey), MemoryOnlineStore()
+    names = ["a", "b", "c", "东莞", "i", "0"]
+    for last, updates in enumerate(batches, 1):
+        assert redis.apply("log", last - 1, last, updates) == memory.apply("log", last - 1, last, updates)
+    assert redis.recent_of(names) == memory.recent_of(names)
+    assert [redis.actor(name) for name in names] == [memory.actor(name) for name in names]
+    assert redis.trends(range(4)) == memory.trends(range(4))
+    assert redis.co_clicks(names) == memory.co_clicks(names)
+
+
+def test_every_key_in_redis_expires_except_the_fences(valkey: Redis) -> None:
+    valkey.flushdb()
+    store = RedisOnlineStore(valkey)
+    store.apply("log", 0, 1, [an_update()])
+    store.put_tags("run", [("a", {"t": 1.0})])
+    families = Counter(key.split(b":")[0] for key in valkey.scan_iter())
+    assert families == {b"recent": 1, b"disliked": 1, b"trend": 1, b"co": 2, b"tags": 1, b"fence": 1}
+    lasting = [key for key in valkey.scan_iter() if valkey.ttl(key) < 0]
+    assert lasting == [b"fence:log:0"]
+
+
+def test_a_store_that_is_down_is_unavailable() -> None:
+    store = RedisOnlineStore(redis_client(RedisSettings(port=free_ports(1)[0])))
+    for call in (
+        lambda: store.actor("a"),
+        lambda: store.recent_of(["a"]),
+        lambda: store.trends([1]),
+        lambda: store.co_clicks(["i"]),
+        lambda: store.apply("log", 0, 1, [OnlineUpdate()]),
+        lambda: store.put_tags("run", [("a", {})]),
+        lambda: store.forget("a"),
+        store.clear,
+    ):
+        with pytest.raises(Unavailable, match="is Redis or Valkey up"):
+            call()
+
+
+def test_a_refused_question_leaves_no_answer_behind_for_the_next(valkey: Redis) -> None:
+    valkey.flushdb()
+    store = RedisOnlineStore(valkey)
+    store.apply("log", 0, 1, [an_update()])
+    known = store.actor("a")
+    valkey.set(co_key("broken"), "not a sorted set")
+    with pytest.raises(Unavailable, match="WRONGTYPE"):
+        store.co_clicks(["broken", "i1", "other"])
+    assert store.actor("a") == known
+    assert store.co_clicks(["i1"]) == {"i1": [("other", 0.5)]}

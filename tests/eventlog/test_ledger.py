@@ -1,0 +1,78 @@
+"""The stream's ledger: plans outlive crashes, commits happen once."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from civicrec.errors import Unavailable
+from civicrec.eventlog.ledger import Ledger, Plan, Totals
+
+
+def test_a_plan_outlives_the_process_and_comes_back_exactly(tmp_path: Path) -> None:
+    first = Ledger(tmp_path / "s.sqlite")
+    plan = first.plan(7)
+    first.close()
+    second = Ledger(tmp_path / "s.sqlite")
+    assert second.unfinished() == plan == Plan(second.log, 0, 7)
+    assert second.committed() == 0
+    second.close()
+
+
+def test_only_one_plan_runs_at_a_time_and_only_forward(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "s.sqlite")
+    plan = ledger.plan(7)
+    with pytest.raises(ValueError, match="unfinished"):
+        ledger.plan(9)
+    ledger.commit(plan, stored=3, rejected={})
+    with pytest.raises(ValueError, match="7 is committed"):
+        ledger.plan(7)
+    assert ledger.plan(9) == Plan(ledger.log, 7, 9)
+    ledger.close()
+
+
+def test_a_commit_counts_once(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "s.sqlite")
+    plan = ledger.plan(7)
+    ledger.commit(plan, stored=3, rejected={"bad_json": 2})
+    with pytest.raises(ValueError, match="not the unfinished plan"):
+        ledger.commit(plan, stored=3, rejected={"bad_json": 2})
+    assert ledger.totals() == Totals(committed=7, stored=3, rejected={"bad_json": 2})
+    assert ledger.batches() == [(plan, 3, 2)]
+    ledger.close()
+
+
+def test_two_ledgers_never_share_a_token(tmp_path: Path) -> None:
+    one, two = Ledger(tmp_path / "1.sqlite"), Ledger(tmp_path / "2.sqlite")
+    assert one.plan(5).token("events") != two.plan(5).token("events")
+    one.close()
+    two.close()
+
+
+def test_a_folder_that_is_a_file_is_said_so(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("")
+    with pytest.raises(Unavailable, match="check the disk"):
+        Ledger(tmp_path / "home" / "s.sqlite")
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    batches=st.lists(
+        st.tuples(st.integers(1, 9), st.integers(0, 50), st.dictionaries(st.sampled_from("xyz"), st.integers(1, 9))),
+        max_size=8,
+    )
+)
+def test_totals_are_the_sum_of_the_batches(
+    tmp_path_factory: pytest.TempPathFactory, batches: list[tuple[int, int, dict[str, int]]]
+) -> None:
+    ledger = Ledger(tmp_path_factory.mktemp("ledger") / "s.sqlite")
+    last = 0
+    for step, stored, rejected in batches:
+        last += step
+        ledger.commit(ledger.plan(last), stored, rejected)
+    totals = ledger.totals()
+    assert totals.committed == last
+    assert totals.stored == sum(stored for _, stored, _ in batches)
+    assert sum(totals.rejected.values()) == sum(sum(rejected.values()) for _, _, rejected in batches)
+    ledger.close()

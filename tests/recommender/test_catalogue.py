@@ -1,0 +1,93 @@
+"""The snapshot: a refresh gives what a fresh build gives, rows stay, orders and indexes are right."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from civicrec.items import Item, Link
+from civicrec.scenes import SCENES
+from civicrec.tags import item_tags
+from recommender.catalogue import Catalogue, mentions
+from recommender.eligibility import eligible, in_force
+from recommender.related import related_to
+from tests.recommender.worlds import NOW, World, an_item, items, signals_of, worlds
+
+IDS = ["a", "b", "c", "d"]
+
+
+@given(st.lists(st.sampled_from(IDS).flatmap(lambda item_id: items(item_id, IDS)), max_size=10), st.integers(0, 10))
+@settings(max_examples=150, deadline=None)
+def test_a_refreshed_snapshot_equals_one_built_at_once(changes: list[Item], cut: int) -> None:
+    steps = Catalogue.of(changes[:cut]).refreshed(2, changes[cut:])
+    at_once = Catalogue.of({item.item_id: item for item in changes}.values())
+    assert steps.items == at_once.items
+    assert steps.item_ids == at_once.item_ids
+    assert steps.linked_from == at_once.linked_from
+    assert steps.fragments == at_once.fragments
+    for name in ("types", "is_offered", "opens_ms", "closes_ms", "apply_until_ms", "published_ms", "newest", "hashes"):
+        assert np.array_equal(getattr(steps, name), getattr(at_once, name))
+
+
+@given(worlds())
+@settings(max_examples=100, deadline=None)
+def test_tag_rows_hold_exactly_the_items_of_a_tag_newest_first(world: World) -> None:
+    catalogue = world.catalogue
+    place = {int(row): age for age, row in enumerate(catalogue.newest)}
+    for tag, number in catalogue.tag_numbers.items():
+        rows = catalogue.tag_rows[number].tolist()
+        assert {catalogue.item_ids[row] for row in rows} == {
+            name for name, item in catalogue.items.items() if tag in item_tags(item)
+        }
+        assert [place[row] for row in rows] == sorted(place[row] for row in rows)
+
+
+def test_a_row_belongs_to_its_item_for_good() -> None:
+    first = Catalogue.of([an_item("a"), an_item("b")])
+    second = first.refreshed(2, [an_item("c"), an_item("a", status="withdrawn")])
+    assert [second.rows[name] for name in "abc"] == [0, 1, 2]
+    assert eligible(second, SCENES["home"], NOW).tolist() == [False, True, True]
+    assert eligible(first, SCENES["home"], NOW).tolist() == [True, True]
+
+
+@given(worlds(), st.lists(st.integers(-50, 50), min_size=1, max_size=6))
+@settings(max_examples=100, deadline=None)
+def test_a_mask_kept_between_calls_is_right_at_every_time(world: World, days: list[int]) -> None:
+    scene, kept = world.request.scene, world.catalogue
+    for day in days:
+        now = NOW + timedelta(days=day)
+        fresh = kept.refreshed(kept.version, [])
+        assert np.array_equal(eligible(kept, scene, now), eligible(fresh, scene, now))
+        assert np.array_equal(in_force(kept, now), in_force(fresh, now))
+
+
+def test_an_item_begins_and_ends_on_the_instant() -> None:
+    second = timedelta(seconds=1)
+    catalogue = Catalogue.of([an_item("a", valid_from=NOW, valid_until=NOW + second, apply_until=NOW + second)])
+    moments = [NOW - second, NOW, NOW + second - timedelta(milliseconds=1), NOW + second]
+    assert [bool(eligible(catalogue, SCENES["home"], at)[0]) for at in moments] == [False, True, True, False]
+
+
+def test_related_items_come_by_type_links_first_then_names_then_shared_tags() -> None:
+    catalogue = Catalogue.of([
+        an_item("p", "policy", document_no="云人社发〔2026〕21号", theme=("就业创业",), links=(Link("serves", "s"),)),
+        an_item("s", "service", theme=("住房保障",)),
+        an_item("i1", "interpretation", theme=("就业创业",)),
+        an_item("i2", "interpretation", summary="解读云人社发〔2026〕21号"),
+        an_item("i3", "interpretation", links=(Link("interprets", "p"),)),
+        an_item("gone", "interpretation", status="withdrawn", links=(Link("interprets", "p"),)),
+        *[an_item(f"other{n}", "news", theme=("民政",)) for n in range(6)],
+    ])  # fmt: skip
+    lists = related_to("p", catalogue, signals_of(catalogue), NOW, 5)
+    told = {name: [one.item.item_id for one in made] for name, made in lists.items()}
+    assert told == {"interpretation": ["i3", "i2", "i1"], "service": ["s"]}
+    assert [one.reasons[0].code for one in lists["interpretation"]] == ["related", "mention", "tag"]
+    assert [one.item.item_id for one in related_to("i2", catalogue, signals_of(catalogue), NOW, 5)["policy"]] == ["p"]
+
+
+def test_names_are_found_in_texts() -> None:
+    named = {"办法": 3, "云府〔2026〕1号": 4, "府〔2026〕1号": 5}
+    assert mentions("见《办法》与《办法》以及云府〔2026〕1号、《没有的》", named) == [3, 4]

@@ -1,0 +1,175 @@
+"""What every list keeps, whatever the models say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+from hypothesis import given, settings
+
+from civicrec.items import Item
+from civicrec.scenes import SCENES, Scene
+from profiles.store import ActorState, RecentItem
+from recommender.catalogue import Catalogue
+from recommender.recommend import recommend
+from recommender.request import RankedList, Request
+from recommender.signals import Signals
+from tests.recommender.worlds import NOW, World, an_item, signals_of, some_models, worlds
+
+HOME = SCENES["home"]
+
+
+def made(world: World, **changes: object) -> RankedList:
+    request = replace(world.request, **changes)
+    rng = np.random.default_rng(world.seed)
+    return recommend(request, world.profile, world.catalogue, world.signals, NOW, rng)
+
+
+def ids(ranked: RankedList) -> list[str]:
+    return [one.item.item_id for one in ranked.items]
+
+
+def may_be_shown(item: Item, scene: Scene) -> bool:
+    """The rules in plain words, as an oracle."""
+    return (
+        item.status == "online"
+        and item.validity in ("有效", "修改")
+        and (item.item_type != "news" or item.source_permitted)
+        and (item.valid_from is None or item.valid_from <= NOW)
+        and (item.valid_until is None or item.valid_until > NOW)
+        and (item.published_at is None or item.published_at <= NOW)
+        and item.item_type in scene.item_types
+        and not (item.item_type in ("policy", "service", "guide") and item.apply_until and item.apply_until <= NOW)
+    )
+
+
+def allowed(world: World) -> set[str]:
+    request, is_personal = world.request, world.request.mode == "personalised" and world.request.scene.personalised
+    hidden = request.exclude | {request.item_id} | (world.profile.disliked if is_personal else frozenset())
+    return {
+        name for name, item in world.catalogue.items.items() if may_be_shown(item, request.scene) and name not in hidden
+    }
+
+
+@given(worlds())
+@settings(max_examples=300, deadline=None)
+def test_a_list_holds_only_what_may_be_shown_once_and_is_as_long_as_it_can_be(world: World) -> None:
+    shown = ids(made(world))
+    assert len(set(shown)) == len(shown)
+    assert set(shown) <= allowed(world)
+    assert len(shown) == min(world.request.n, len(allowed(world)))
+
+
+@given(worlds())
+@settings(max_examples=200, deadline=None)
+def test_pages_repeat_nothing_and_end_when_everything_was_shown(world: World) -> None:
+    shown: list[str] = []
+    page = made(world)
+    for turn in range(30):
+        shown += ids(page)
+        assert [one.position for one in page.items] == list(range(len(shown) - len(page.items), len(shown)))
+        if page.next_cursor is None:
+            break
+        # Clicks between two pages must not bring anything back.
+        clicked = (RecentItem(shown[0], turn),)
+        world = replace(world, profile=replace(world.profile, recent=clicked + world.profile.recent))
+        page = made(world, cursor=page.next_cursor)
+    assert len(set(shown)) == len(shown)
+    assert set(shown) == allowed(world)
+
+
+@given(worlds())
+@settings(max_examples=100, deadline=None)
+def test_the_same_seed_and_clock_give_the_same_list(world: World) -> None:
+    assert made(world) == made(world)
+
+
+@given(worlds())
+@settings(max_examples=200, deadline=None)
+def test_what_was_seen_comes_back_only_when_nothing_else_is_left(world: World) -> None:
+    shown, request = ids(made(world)), world.request
+    if request.mode == "general" or not request.scene.personalised:
+        return
+    seen = {*request.recent, *(one.item_id for one in world.profile.recent)}
+    unseen = allowed(world) - seen
+    if set(shown) & seen:
+        assert unseen <= set(shown)
+
+
+@given(worlds())
+@settings(max_examples=200, deadline=None)
+def test_a_general_list_does_not_depend_on_who_asks(world: World) -> None:
+    general = made(world, mode="general")
+    stranger = replace(world, profile=ActorState(), request=replace(world.request, recent=()))
+    assert made(stranger, mode="general") == general
+    assert general.mode == "general"
+
+
+@given(worlds())
+@settings(max_examples=200, deadline=None)
+def test_no_theme_takes_more_than_its_share_unless_the_page_could_not_be_filled(world: World) -> None:
+    ranked, scene = made(world), world.request.scene
+    if (
+        scene.max_topic_share == 1.0
+        or len(ranked.items) < world.request.n
+        or any("seen" in one.reasons[0].code for one in ranked.items)
+    ):
+        return
+    most = max(1, int(scene.max_topic_share * world.request.n))
+    counts: dict[str, int] = {}
+    for one in ranked.items:
+        for theme in one.item.theme:
+            counts[theme] = counts.get(theme, 0) + 1
+    crowded = {theme for theme, count in counts.items() if count > most}
+    left = [world.catalogue.items[name] for name in allowed(world) - set(ids(ranked))]
+    seen = {*world.request.recent, *(one.item_id for one in world.profile.recent)}
+    # Whatever is left (and unseen) would have broken the rule as well.
+    full = {theme for theme, count in counts.items() if count >= most}
+    if crowded and not seen:
+        assert all(set(item.theme) & full for item in left)
+
+
+def test_three_clicks_change_a_list_with_and_without_models() -> None:
+    ids_ = [f"i{n}" for n in range(40)]
+    catalogue = Catalogue.of(
+        [an_item(name, "news", theme=("就业创业" if n % 4 == 0 else f"主题{n % 7}",)) for n, name in enumerate(ids_)]
+    )
+    co_clicks = {"i4": [("i33", 3.0)]}
+    for signals in (
+        signals_of(catalogue, None, None, co_clicks),
+        signals_of(catalogue, some_models(ids_), None, co_clicks),
+    ):
+        before = a_list(catalogue, signals, Request(HOME, 8))
+        after = a_list(catalogue, signals, Request(HOME, 8, recent=("i4", "i8", "i12")))
+        assert len(set(after) - set(before)) >= 3
+        assert not {"i4", "i8", "i12"} & set(after)
+
+
+def a_list(catalogue: Catalogue, signals: Signals, request: Request, profile: ActorState | None = None) -> list[str]:
+    return ids(recommend(request, profile or ActorState(), catalogue, signals, NOW, np.random.default_rng(0)))
+
+
+def test_the_latest_scene_is_newest_first_and_the_hot_one_goes_by_trend() -> None:
+    catalogue = Catalogue.of(
+        [an_item(f"i{n}", "news", published_at=NOW - timedelta(days=n)) for n in (3, 1, 12, 0, 30)]
+        + [an_item("undated")]
+    )
+    signals = signals_of(catalogue, None, {"i12": 9.0, "i30": 5.0})
+    assert a_list(catalogue, signals, Request(SCENES["latest"], 6)) == ["i0", "i1", "i3", "i12", "i30", "undated"]
+    assert a_list(catalogue, signals, Request(SCENES["hot"], 2)) == ["i12", "i30"]
+
+
+def test_item_item_leads_when_there_is_a_history() -> None:
+    ids_ = [f"i{n}" for n in range(30)]
+    catalogue = Catalogue.of([an_item(name) for name in ids_])
+    models = some_models(ids_, kind="cosine")
+    models.neighbours[0] = [5, 6, 7, 8]
+    models.neighbour_weights[0] = [0.9, 0.8, 0.7, 0.6]
+    models.factors[:] = 0
+    signals = signals_of(catalogue, models, {"i20": 99.0})
+    assert a_list(catalogue, signals, Request(HOME, 4, recent=("i0",)))[:3] == ["i5", "i6", "i7"]
+
+
+def test_an_empty_catalogue_gives_an_empty_list() -> None:
+    assert a_list(Catalogue(), Signals(), Request(HOME, 10, recent=("x",), item_id="y")) == []

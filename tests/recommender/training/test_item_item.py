@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_matrix
+
+from recommender.training.item_item import cosine, ease, ease_weights
+
+
+@pytest.fixture
+def user_items() -> csr_matrix:
+    rng = np.random.default_rng(5)
+    dense = (rng.random((60, 12)) < 0.3) * rng.uniform(0.5, 5.0, (60, 12))
+    return csr_matrix(dense.astype(np.float32))
+
+
+def test_ease_is_the_ridge_regression_of_each_item_on_all_others(user_items: csr_matrix) -> None:
+    votes = (user_items.toarray() > 0).astype(float)
+    weights = ease_weights(user_items, 7.0)
+    for j in range(12):
+        others = [i for i in range(12) if i != j]
+        x = votes[:, others]
+        by_hand = np.linalg.solve(x.T @ x + 7.0 * np.eye(11), x.T @ votes[:, j])
+        np.testing.assert_allclose(weights[others, j], by_hand, rtol=1e-8, atol=1e-10)
+        assert weights[j, j] == 0
+
+
+def test_only_the_strongest_neighbours_are_kept_strongest_first(user_items: csr_matrix) -> None:
+    full = ease_weights(user_items, 7.0)
+    near, weights = ease(user_items, 7.0, 4)
+    assert near.shape == weights.shape == (12, 4)
+    for row in range(12):
+        assert set(near[row]) == set(np.argsort(-np.abs(full[row]))[:4])
+        np.testing.assert_allclose(weights[row], full[row, near[row]], rtol=1e-6)
+        assert (np.diff(np.abs(weights[row])) <= 0).all()
+
+
+def test_cosine_is_the_shrunk_share_of_common_users(user_items: csr_matrix) -> None:
+    votes = user_items.toarray() > 0
+    near, weights = cosine(user_items, 12, shrink=3.0)
+    for i in range(12):
+        found = {j: w for j, w in zip(near[i].tolist(), weights[i].tolist(), strict=True) if j >= 0}
+        assert i not in found
+        for j in set(range(12)) - {i}:
+            together = (votes[:, i] & votes[:, j]).sum()
+            expected = together / (np.sqrt(votes[:, i].sum() * votes[:, j].sum()) + 3.0)
+            assert found.get(j, 0.0) == pytest.approx(expected, rel=1e-6)
+
+
+def test_items_without_company_have_no_neighbour() -> None:
+    near, weights = cosine(csr_matrix(np.eye(3, dtype=np.float32)), 2)
+    assert (near == -1).all()
+    assert (weights == 0).all()
+
+
+def test_weights_of_one_actor_count_as_one_vote(user_items: csr_matrix) -> None:
+    loud = user_items.copy()
+    loud.data *= 1000
+    np.testing.assert_array_equal(ease_weights(user_items, 7.0), ease_weights(loud, 7.0))

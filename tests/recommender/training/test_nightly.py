@@ -1,0 +1,272 @@
+"""The nightly job on a real warehouse and a real online store."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import insert
+
+from civicrec.clients import redis_client
+from civicrec.clock import PORTAL_TZ, local_date, to_ms
+from civicrec.errors import ConfigError, InvalidInput
+from civicrec.events import INTEREST_WEIGHTS
+from civicrec.items import Item
+from civicrec.registry.catalogue import upsert_items
+from civicrec.registry.runs import latest_run, recent_runs
+from civicrec.registry.tables import open_registry, suppressed_tags
+from civicrec.settings import Settings, TrainingSettings
+from civicrec.warehouse.clickhouse import ClickHouseWarehouse
+from civicrec.warehouse.interests import MAX_PAIR_WEIGHT
+from profiles.redis_store import RedisOnlineStore
+from recommender.artifacts import load_models
+from recommender.training import nightly as nightly_module
+from recommender.training.nightly import run_nightly
+from tests.running import RunningStack, running_stack
+
+pytestmark = pytest.mark.stack
+
+DAY = date(2026, 3, 31)
+TABLES = ("item_daily", "traffic_daily", "actor_tags")
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    with running_stack(tmp_path_factory.mktemp("nightly"), only=("valkey", "warehouse")) as stack:
+        yield stack
+
+
+@pytest.fixture
+def settings(stores: RunningStack, tmp_path: Path) -> Iterator[Settings]:
+    """Empty stores, and a registry and models folder of this test's own."""
+    own = stores.settings.model_copy(
+        update={"home": tmp_path, "training": TrainingSettings(factors=8, neighbours=20, window_days=60)}
+    )
+    warehouse = ClickHouseWarehouse(own.warehouse)
+    for table in ("events", *TABLES):
+        warehouse.command(f"TRUNCATE TABLE {table}")
+    redis_client(own.redis).flushdb()
+    yield own
+    warehouse.close()
+
+
+@pytest.fixture
+def rows(settings: Settings) -> Callable[[str], list[dict[str, Any]]]:
+    return ClickHouseWarehouse(settings.warehouse).rows
+
+
+def an_event(n: int, at: datetime, **facts: Any) -> dict[str, Any]:
+    actor = facts.get("actor", "a1")
+    return {
+        "event_id": str(UUID(int=n)), "kind": "click", "occurred_at": to_ms(at), "received_at": to_ms(at),
+        "local_date": local_date(at), "site": "demo", "channel": "web", "actor": actor, "anonymous_id": actor,
+        "session_id": "s1", "item_id": "i1", "active_ms": None, "consent": "personalise", "bot_reason": "", **facts,
+    }  # fmt: skip
+
+
+def at(day: date = DAY, hour: int = 12) -> datetime:
+    return datetime(day.year, day.month, day.day, hour, tzinfo=PORTAL_TZ)
+
+
+def store_events(settings: Settings, events: list[dict[str, Any]]) -> None:
+    ClickHouseWarehouse(settings.warehouse).insert(
+        "events", {name: [event[name] for event in events] for name in events[0]}
+    )
+
+
+def fill_catalogue(settings: Settings, n: int = 12) -> None:
+    items = [
+        Item(item_id=f"i{k}", item_type="service", title=f"第{k}项", theme=("就业创业",) if k % 2 else ("民族宗教",),
+             life_events=("退休",) if k % 3 else ())
+        for k in range(1, n + 1)
+    ]  # fmt: skip
+    upsert_items(open_registry(settings.registry_address), items)
+
+
+def many_events(n: int = 1_500) -> list[dict[str, Any]]:
+    rng = random.Random(4)
+    return [
+        an_event(
+            k,
+            at(DAY - timedelta(days=rng.randrange(40)), rng.randrange(24)),
+            actor=f"a{rng.randrange(60)}",
+            item_id=f"i{rng.randrange(1, 16)}",
+            kind=rng.choice(["click", "read", "impression", "favourite", "page_view"]),
+            active_ms=rng.choice([None, 1_000]),
+            session_id=f"s{rng.randrange(3)}",
+            consent=rng.choice(["personalise", "personalise", "measure"]),
+            bot_reason=rng.choice(["", "", "", "user_agent"]),
+        )
+        for k in range(n)
+    ]
+
+
+def everything(settings: Settings, rows: Callable[[str], list[dict[str, Any]]]) -> dict[str, Any]:
+    redis = redis_client(settings.redis)
+    files = sorted(path for path in settings.models_path.rglob("*") if path.is_file())
+    return {
+        **{table: rows(f"SELECT * FROM {table} ORDER BY ALL") for table in TABLES},
+        "online": {actor: RedisOnlineStore(redis).actor(actor).tags for actor in (f"a{n}" for n in range(60))},
+        "models": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files},
+        "run": latest_run(open_registry(settings.registry_address)),
+    }
+
+
+def test_running_it_twice_changes_nothing(settings: Settings, rows: Callable[[str], list[dict[str, Any]]]) -> None:
+    fill_catalogue(settings)
+    store_events(settings, many_events())
+    first = run_nightly(settings, DAY)
+    before = everything(settings, rows)
+    assert all(before.values())
+    second = run_nightly(settings, DAY)
+    assert everything(settings, rows) == before
+    assert (first["unchanged"], second["unchanged"]) == (False, True)
+    assert {**second, "seconds": 0, "unchanged": 0} == {**first, "seconds": 0, "unchanged": 0}
+
+
+def test_tags_equal_a_recount_of_the_events(settings: Settings, rows: Callable[[str], list[dict[str, Any]]]) -> None:
+    fill_catalogue(settings)
+    events = many_events()
+    store_events(settings, events)
+    store_events(settings, events[:300])  # delivered twice, counted once
+    run_nightly(settings, DAY, "tags")
+    end, pairs = at(DAY + timedelta(days=1), 0), {}
+    for event in events:
+        if event["consent"] == "personalise" and not event["bot_reason"] and event["kind"] in INTEREST_WEIGHTS:
+            age_days = (to_ms(end) - event["occurred_at"]) / 86_400_000
+            strength = INTEREST_WEIGHTS[event["kind"]] * 0.5 ** (age_days / settings.training.half_life_days)
+            key = event["actor"], int(event["item_id"][1:])
+            pairs[key] = pairs.get(key, 0.0) + strength
+    expected: dict[tuple[str, str], list[float]] = {}
+    for (actor, item), strength in pairs.items():
+        if item <= 12:
+            tags = (["theme:就业创业"] if item % 2 else []) + (["life_event:退休"] if item % 3 else [])
+            for tag in tags:
+                expected.setdefault((actor, tag), []).append(min(strength, MAX_PAIR_WEIGHT))
+    found = {(row["actor"], row["tag"]): row for row in rows("SELECT * FROM actor_tags")}
+    assert found.keys() == expected.keys()
+    for key, strengths in expected.items():
+        assert found[key]["weight"] == pytest.approx(sum(strengths), rel=1e-9)
+        assert found[key]["evidence"] == len(strengths)
+    online = RedisOnlineStore(redis_client(settings.redis)).actor("a7").tags
+    assert online == pytest.approx({tag: sum(w) for (actor, tag), w in expected.items() if actor == "a7"}, rel=1e-6)
+
+
+def test_daily_tables_equal_a_recount_of_the_events(
+    settings: Settings, rows: Callable[[str], list[dict[str, Any]]]
+) -> None:
+    events = many_events()
+    store_events(settings, events)
+    store_events(settings, events[:300])
+    run_nightly(settings, DAY, "daily")
+    people = [event for event in events if not event["bot_reason"] and (DAY - event["local_date"]).days < 31]
+    for row in rows("SELECT * FROM item_daily"):
+        own = [event for event in people if (event["local_date"], event["item_id"]) == (row["day"], row["item_id"])]
+        reads = [event for event in own if event["kind"] == "read"]
+        assert row["clicks"] == sum(event["kind"] == "click" for event in own)
+        assert row["impressions"] == sum(event["kind"] == "impression" for event in own)
+        assert row["reads"] == len({(event["actor"], event["session_id"]) for event in reads})
+        assert row["active_ms"] == sum(event["active_ms"] or 0 for event in reads)
+        assert row["actors"] == len({event["actor"] for event in own})
+    assert sum(row["events"] for row in rows("SELECT * FROM traffic_daily")) == len(people)
+    assert sum(row["bot_events"] for row in rows("SELECT * FROM item_daily")) == sum(
+        bool(event["bot_reason"]) and (DAY - event["local_date"]).days < 31 for event in events
+    )
+
+
+def test_a_day_whose_events_are_gone_is_gone(settings: Settings, rows: Callable[[str], list[dict[str, Any]]]) -> None:
+    store_events(settings, [an_event(1, at()), an_event(2, at(DAY - timedelta(days=1)))])
+    run_nightly(settings, DAY, "daily")
+    assert len(rows("SELECT * FROM item_daily")) == 2
+    ClickHouseWarehouse(settings.warehouse).command("TRUNCATE TABLE events")
+    store_events(settings, [an_event(1, at())])
+    run_nightly(settings, DAY, "daily")
+    assert [row["day"] for row in rows("SELECT day FROM item_daily")] == [DAY]
+    assert [row["day"] for row in rows("SELECT day FROM traffic_daily")] == [DAY]
+
+
+def test_a_deleted_tag_does_not_come_back(settings: Settings, rows: Callable[[str], list[dict[str, Any]]]) -> None:
+    fill_catalogue(settings)
+    store_events(settings, [an_event(1, at(), item_id="i3"), an_event(2, at(), actor="a2", item_id="i3")])
+    run_nightly(settings, DAY, "tags")
+    online = RedisOnlineStore(redis_client(settings.redis))
+    assert set(online.actor("a1").tags) == {"theme:就业创业"}
+    with open_registry(settings.registry_address).begin() as connection:
+        connection.execute(insert(suppressed_tags).values(actor="a1", tag="theme:就业创业", since=at()))
+    run_nightly(settings, DAY, "tags")
+    assert online.actor("a1").tags == {}
+    assert [row["actor"] for row in rows("SELECT actor FROM actor_tags")] == ["a2"]
+
+
+def test_clicks_by_one_hand_weigh_no_more_than_one_vote(
+    settings: Settings, rows: Callable[[str], list[dict[str, Any]]]
+) -> None:
+    fill_catalogue(settings)
+    store_events(settings, [an_event(n, at(), actor="loud", item_id="i1") for n in range(1_000)] + [
+        an_event(2_000 + n, at(), actor=f"b{n}", item_id="i2") for n in range(3)])  # fmt: skip
+    models = load_models(settings.models_path, run_nightly(settings, DAY)["run"])
+    assert dict(zip(models.item_ids, models.popularity.tolist(), strict=True)) == {"i1": 0.25, "i2": 0.75}
+    weights = {row["tag"]: row["weight"] for row in rows("SELECT * FROM actor_tags WHERE actor = 'loud'")}
+    assert weights == {"theme:就业创业": MAX_PAIR_WEIGHT, "life_event:退休": MAX_PAIR_WEIGHT}
+
+
+def test_without_events_there_is_no_run(settings: Settings) -> None:
+    fill_catalogue(settings)
+    manifest = run_nightly(settings, DAY)
+    assert (manifest["run"], manifest["models"]) == (None, None)
+    assert manifest["daily"] == {"item_daily": 0, "traffic_daily": 0}
+    assert latest_run(open_registry(settings.registry_address)) is None
+
+
+def test_items_that_the_catalogue_lost_are_counted_and_not_learned(settings: Settings) -> None:
+    fill_catalogue(settings, 2)
+    store_events(settings, [an_event(n, at(), actor=f"a{n}", item_id=f"i{n % 4 + 1}") for n in range(20)])
+    manifest = run_nightly(settings, DAY)
+    assert manifest["models"]["unknown_items"] == 2
+    assert load_models(settings.models_path, manifest["run"]).item_ids == ("i1", "i2")
+
+
+def test_new_events_make_a_new_run_and_old_folders_go(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nightly_module, "KEPT_RUNS", 2)
+    fill_catalogue(settings)
+    runs = []
+    for n in range(4):
+        store_events(settings, [an_event(10 * n + k, at(), actor=f"a{n}", item_id=f"i{k + 1}") for k in range(3)])
+        runs.append(run_nightly(settings, DAY)["run"])
+    assert len(set(runs)) == 4
+    assert recent_runs(open_registry(settings.registry_address), 2) == [runs[3], runs[2]]
+    assert {path.name for path in settings.models_path.iterdir()} == set(runs[2:])
+
+
+def test_a_second_job_on_the_same_home_is_refused(settings: Settings) -> None:
+    def again(*_: object) -> None:
+        with pytest.raises(ConfigError, match="in use as the folder of a nightly job"):
+            run_nightly(settings, DAY)
+
+    run_nightly(settings, DAY, "daily", again)
+
+
+def test_a_step_that_does_not_exist_is_refused(settings: Settings) -> None:
+    with pytest.raises(InvalidInput, match="expected one of daily, tags, models"):
+        run_nightly(settings, DAY, "tag")
+
+
+def test_the_command_prints_the_manifest_and_fails_in_words(stores: RunningStack, settings: Settings) -> None:
+    store_events(settings, [an_event(1, at())])
+    done = stores.civicrec("nightly", "--day", "2026-03-31", "--only", "daily")
+    assert json.loads(done.stdout)["daily"] == {"item_daily": 1, "traffic_daily": 1}
+    env, stores.env["CIVICREC_WAREHOUSE__PORT"] = dict(stores.env), "1"
+    try:
+        failed = stores.civicrec("nightly", check=False)
+    finally:
+        stores.env.update(env)
+    assert failed.returncode == 1
+    assert "civicrec: the warehouse at 127.0.0.1:1 does not answer" in failed.stderr
+    assert "Traceback" not in failed.stderr

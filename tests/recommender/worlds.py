@@ -1,0 +1,130 @@
+"""Small worlds to recommend in: a catalogue, models, trends and co-clicks, by hand or drawn by hypothesis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+from hypothesis import strategies as st
+
+from civicrec.items import ITEM_TYPES, Item, Link
+from civicrec.scenes import SCENES
+from profiles.store import ActorState, RecentItem
+from recommender.artifacts import Models
+from recommender.catalogue import Catalogue
+from recommender.request import Request
+from recommender.signals import PlacedModels, Signals, Trends
+
+NOW = datetime(2026, 3, 10, 4, 0, tzinfo=UTC)
+HOUR = int(NOW.timestamp()) // 3600
+
+
+def an_item(item_id: str, item_type: str = "policy", **fields: object) -> Item:
+    return Item(item_id=item_id, item_type=item_type, title=f"标题{item_id}", **fields)  # type: ignore[arg-type]
+
+
+def some_models(item_ids: list[str], seed: int = 0, k: int = 4, kind: str = "ease") -> Models:
+    """Models with random arrays of the right shapes: lists must hold their promises whatever a model says."""
+    rng, n = np.random.default_rng(seed), len(item_ids)
+    neighbours = rng.integers(-1, n, (n, k)).astype(np.int32)
+    for row in neighbours:  # a model names a neighbour once, and never the item itself
+        row[np.isin(row, row[:0])] = -1
+    for place, row in enumerate(neighbours):
+        seen: set[int] = {place}
+        for column, near in enumerate(row):
+            if int(near) in seen:
+                row[column] = -1
+            seen.add(int(near))
+    weights = np.where(neighbours < 0, 0, rng.normal(size=(n, k))).astype(np.float32)
+    if kind == "cosine":
+        weights = np.abs(weights)
+    return Models(
+        run=f"run-{seed}", item_ids=tuple(item_ids), popularity=rng.random(n).astype(np.float32),
+        neighbours=neighbours, neighbour_weights=weights, factors=rng.normal(size=(n, 3)).astype(np.float32),
+        als_regularization=1.0, als_alpha=2.0, manifest={"item_item": {"model": kind}},
+    )  # fmt: skip
+
+
+def signals_of(
+    catalogue: Catalogue,
+    models: Models | None = None,
+    trends: dict[str, float] | None = None,
+    co_clicks: dict[str, list[tuple[str, float]]] | None = None,
+) -> Signals:
+    return Signals(
+        PlacedModels.of(models, catalogue) if models else None,
+        Trends.of({HOUR: trends or {}}, catalogue, NOW),
+        co_clicks or {},
+    )
+
+
+@dataclass(frozen=True)
+class World:
+    catalogue: Catalogue
+    signals: Signals
+    request: Request
+    profile: ActorState
+    seed: int
+
+
+_DAYS = st.none() | st.integers(-40, 40)
+_THEMES = st.lists(st.sampled_from(["就业创业", "社会保障", "住房保障"]), max_size=2, unique=True)
+
+
+@st.composite
+def items(draw: st.DrawFn, item_id: str, ids: list[str]) -> Item:
+    def at(days: int | None) -> datetime | None:
+        return None if days is None else NOW + timedelta(days=days)
+
+    valid_from, valid_until = at(draw(_DAYS)), at(draw(_DAYS))
+    apply_until = at(draw(_DAYS))
+    return an_item(
+        item_id,
+        draw(st.sampled_from(ITEM_TYPES)),
+        theme=tuple(draw(_THEMES)),
+        audiences=tuple(draw(st.lists(st.sampled_from(["自然人", "企业法人"]), max_size=1))),
+        published_at=at(draw(_DAYS)),
+        valid_from=valid_from,
+        valid_until=valid_until,
+        apply_until=apply_until,
+        status=draw(st.sampled_from(["online", "online", "online", "withdrawn", "draft"])),
+        validity=draw(st.sampled_from(["有效", "有效", "修改", "失效", "废止"])),
+        source_permitted=draw(st.sampled_from([True, True, False])),
+        links=tuple(Link("serves", other) for other in draw(st.lists(st.sampled_from(ids), max_size=2, unique=True))),
+    )
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> World:
+    n = draw(st.integers(0, 25))
+    ids = [f"i{place}" for place in range(n)]
+    names = [*ids, "unknown"]
+    some_ids = st.lists(st.sampled_from(names), max_size=6, unique=True)
+    catalogue = Catalogue.of([draw(items(item_id, names)) for item_id in ids])
+    in_model = draw(st.permutations(names))[: draw(st.integers(0, n + 1))]
+    models = some_models(in_model, draw(st.integers(0, 99)), kind=draw(st.sampled_from(["ease", "cosine"])))
+    trends = {name: draw(st.floats(0.1, 50)) for name in draw(some_ids)}
+    pairs = st.lists(st.tuples(st.sampled_from(names), st.floats(0.01, 9)), max_size=4, unique_by=lambda pair: pair[0])
+    signals = signals_of(
+        catalogue,
+        models if in_model and draw(st.booleans()) else None,
+        trends,
+        {name: draw(pairs) for name in draw(some_ids)},
+    )
+    request = Request(
+        scene=SCENES[draw(st.sampled_from(sorted(SCENES)))],
+        n=draw(st.integers(1, 12)),
+        mode=draw(st.sampled_from(["personalised", "personalised", "general"])),
+        recent=tuple(draw(some_ids)),
+        item_id=draw(st.sampled_from(["", *names])),
+        exclude=frozenset(draw(some_ids)),
+    )
+    profile = ActorState(
+        recent=tuple(RecentItem(name, 0) for name in draw(some_ids)),
+        tags=dict.fromkeys(
+            draw(st.lists(st.sampled_from(["theme:就业创业", "audience:自然人", "theme:没有的"]), unique=True)), 2.0
+        ),
+        disliked=frozenset(draw(some_ids)),
+    )
+    return World(catalogue, signals, request, profile, draw(st.integers(0, 5)))

@@ -1,0 +1,74 @@
+"""The embedded stack as real processes on free ports, for tests that need it: `running_stack`."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from civicrec.bench.own_stack import OwnStack, environment, free_ports, own_stack, settings_on_free_ports
+from civicrec.settings import Settings
+from civicrec.stack.supervisor import PROCESSES
+
+__all__ = ["RunningStack", "environment", "free_ports", "running_stack", "settings_on_free_ports", "wait_for"]
+
+
+class RunningStack(OwnStack):
+    """What a test may do to a stack besides using it."""
+
+    @property
+    def warehouse_url(self) -> str:
+        return f"http://127.0.0.1:{self.settings.warehouse.port}"
+
+    @property
+    def log(self) -> str:
+        """Everything the processes have written to stderr so far."""
+        return self.log_path.read_text(errors="replace")
+
+    def kill(self, name: str) -> int:
+        """``kill -9`` one process; the supervisor starts it again. Return the number it had."""
+        pid = self.pids()[name]
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def wait_restarted(self, name: str, old_pid: int, timeout_s: float = 60.0) -> int:
+        """Wait until `name` runs under another number; return it. It may not be ready yet."""
+        return wait_for(lambda: (pid := self.pids().get(name)) != old_pid and pid or None, timeout_s, f"a new {name}")
+
+    def civicrec(
+        self, *arguments: str, check: bool = True, timeout_s: float = 300.0
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a `civicrec` command with this stack's settings."""
+        done = subprocess.run(
+            [sys.executable, "-m", "civicrec", *arguments],
+            env=self.env, capture_output=True, text=True, timeout=timeout_s, check=False,
+        )  # fmt: skip
+        assert not check or done.returncode == 0, f"civicrec {arguments} exited {done.returncode}: {done.stderr}"
+        return done
+
+
+def wait_for(ask, timeout_s: float = 30.0, what: str = "it"):
+    """Call `ask` until it returns something true; return that."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        answer = ask()
+        if answer:
+            return answer
+        assert time.monotonic() < deadline, f"waited {timeout_s:.0f} s for {what}"
+        time.sleep(0.05)
+
+
+@contextmanager
+def running_stack(
+    home: Path,
+    *,
+    only: Collection[str] = PROCESSES,
+    settings: Settings | None = None,
+    env: Mapping[str, str] | None = None,
+) -> Iterator[RunningStack]:
+    """Run ``civicrec up`` on `home` for the length of the body; see `own_stack`."""
+    with own_stack(home, only, settings, env) as own:
+        yield RunningStack(own.settings, own.env, own.process, own.log_path)

@@ -1,0 +1,185 @@
+"""Portal pages over HTTP, in this process, on a real registry and a complete online store in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from civicrec.clock import to_ms, utc_now
+from civicrec.items import Item, Link
+from civicrec.registry.catalogue import upsert_items
+from civicrec.registry.tables import open_registry
+from civicrec.settings import Settings, WarehouseSettings
+from profiles.memory_store import MemoryOnlineStore
+from profiles.store import OnlineUpdate, RecentItem
+from serving.app import create_app
+
+AID = "A1b2C3d4E5f6G7h8I9j0"
+AGREED = {"civicrec_consent": "personalise", "civicrec_aid": AID}
+Ask = Callable[..., httpx.Response]
+
+
+def catalogue() -> list[Item]:
+    now = utc_now()
+    themes = ["教育科研", "住房保障", "医疗卫生", "就业创业"]
+    kinds = ["policy", "service", "news", "faq", "interpretation", "guide"]
+    items = [
+        Item(item_id=f"i-{n}", item_type=kinds[n % 6], title=f"条目{n}{themes[n % 4]}", theme=(themes[n % 4],),
+             published_at=now - timedelta(hours=n))
+        for n in range(120)
+    ]  # fmt: skip
+    odd = Item(item_id="odd", item_type="policy", title="<script>alert('x')</script>", body_text="<b>粗</b>")
+    gone = Item(item_id="gone", item_type="policy", title="已撤下的通知", status="withdrawn")
+    linked = Item(
+        item_id="read-me", item_type="interpretation", title="条目0的解读", links=(Link("interprets", "i-0"),)
+    )
+    return [*items, odd, gone, linked]
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> FastAPI:
+    settings = Settings(home=tmp_path, warehouse=WarehouseSettings(port=1))  # nobody listens there
+    upsert_items(open_registry(settings.registry_address), catalogue())
+    store = MemoryOnlineStore()
+    at = to_ms(utc_now())
+    store.apply("log", 0, 1, [OnlineUpdate(recent={AID: [RecentItem("i-1", at), RecentItem("i-5", at - 1)]})])
+    made = create_app(settings, store)
+    made.state.live.refresh()
+    return made
+
+
+@pytest.fixture
+def ask(app: FastAPI) -> Ask:
+    def call(path: str, method: str = "GET", cookies: dict[str, str] | None = None, **more: Any) -> httpx.Response:
+        async def go() -> httpx.Response:
+            transport = httpx.ASGITransport(app=app, client=("127.0.0.1", 5))
+            async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", cookies=cookies) as client:
+                return await client.request(method, path, **more)
+
+        return asyncio.run(go())
+
+    return call
+
+
+def recommended(text: str) -> list[str]:
+    block = text[text.index("data-civicrec-block") : text.index("<template>")]
+    return re.findall(r'data-civicrec-item="([^"]+)"', block)
+
+
+def test_the_root_leads_to_the_portal(ask: Ask) -> None:
+    assert ask("/").headers["location"] == "/portal/"
+
+
+def test_a_stranger_gets_a_full_general_list_and_no_tracker(ask: Ask) -> None:
+    answer = ask("/portal/")
+    assert len(recommended(answer.text)) == 8
+    assert "通用推荐" in answer.text
+    assert "c.js" not in answer.text
+    assert "set-cookie" not in answer.headers
+
+
+def test_consent_makes_the_list_personal_with_a_label_and_a_switch(ask: Ask) -> None:
+    answer = ask("/portal/", cookies=AGREED)
+    assert "根据您在本站的浏览记录推荐" in answer.text
+    assert 'value="general"' in answer.text
+    assert f'data-anonymous-id="{AID}"' in answer.text
+    assert 'data-consent="personalise"' in answer.text
+    assert not {"i-1", "i-5"} & set(recommended(answer.text))
+    assert recommended(answer.text) != recommended(ask("/portal/").text)
+
+
+def test_switching_off_makes_the_next_page_the_strangers_page(ask: Ask) -> None:
+    off = ask("/portal/mode", "POST", AGREED, data={"mode": "general", "next": "/portal/"})
+    assert off.status_code == 303
+    answer = ask("/portal/", cookies={**AGREED, "civicrec_mode": off.cookies["civicrec_mode"]})
+    assert recommended(answer.text) == recommended(ask("/portal/").text)
+    assert 'data-consent="measure"' in answer.text
+
+
+def test_no_recommended_item_stands_twice_on_the_home_page(ask: Ask) -> None:
+    found = re.findall(r'data-civicrec-item="([^"]+)"', ask("/portal/", cookies=AGREED).text)
+    assert len(found) == len(set(found)) > 20
+
+
+def test_refusing_takes_the_id_away_and_agreeing_gives_one(ask: Ask) -> None:
+    refused = ask("/portal/consent", "POST", AGREED, data={"choice": "none"})
+    assert 'civicrec_aid=""' in str(refused.headers.get_list("set-cookie"))
+    agreed = ask("/portal/consent", "POST", data={"choice": "measure"})
+    assert len(agreed.cookies["civicrec_aid"]) >= 20
+    assert agreed.headers["location"] == "/portal/"
+
+
+@pytest.mark.parametrize("path", ["/portal/consent", "/portal/mode"])
+def test_a_form_of_another_site_or_with_another_word_changes_nothing(ask: Ask, path: str) -> None:
+    foreign = ask(path, "POST", data={"choice": "measure", "mode": "general"}, headers={"Sec-Fetch-Site": "cross-site"})
+    wrong = ask(path, "POST", data={"choice": "all", "mode": "all"})
+    endless = ask(path, "POST", data={"choice": "measure", "mode": "general", "x": "y" * 5000})
+    for answer in (foreign, wrong, endless):
+        assert answer.status_code == 422
+        assert "set-cookie" not in answer.headers
+
+
+def test_markup_in_the_catalogue_stays_text(ask: Ask) -> None:
+    for path in ("/portal/items/odd", "/portal/lists/policy?page=99"):
+        text = ask(path).text
+        assert "<script>alert" not in text
+        assert "&lt;script&gt;alert" in text
+
+
+def test_an_item_page_shows_what_is_linked_from_either_side(ask: Ask) -> None:
+    assert "条目0的解读" in ask("/portal/items/i-0").text
+    assert "配套政策文件" in ask("/portal/items/read-me").text
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "words"),
+    [
+        ("/portal/items/nothing", 404, "没有找到"),
+        ("/portal/items/gone", 410, "已撤下"),
+        ("/portal/lists/poems", 404, "没有这个栏目"),
+        ("/portal/lists/news?page=-3", 200, "第 1 页"),
+        ("/portal/lists/news?page=x", 200, "第 1 页"),
+        ("/portal/about", 200, "使用推荐系统"),
+        ("/portal/static/secret.key", 404, ""),
+    ],
+)
+def test_every_address_has_a_plain_answer(ask: Ask, path: str, status: int, words: str) -> None:
+    answer = ask(path)
+    assert answer.status_code == status
+    assert words in answer.text
+
+
+def test_pages_allow_scripts_of_this_origin_and_the_collector_only(ask: Ask) -> None:
+    answer = ask("/portal/", cookies=AGREED)
+    policy = dict(part.strip().split(" ", 1) for part in answer.headers["content-security-policy"].split(";"))
+    assert policy["script-src"] == "'self' http://127.0.0.1:8701"
+    assert policy["default-src"] == "'none'"
+    assert not re.search(r"<script(?![^>]*\ssrc=)|\son\w+=|style=", answer.text)
+    assert answer.headers["cache-control"] == "private, no-store"
+    linked = re.findall(r'(?:src|href|action)="(https?://[^"]+)"', answer.text)
+    assert all(address.startswith("http://127.0.0.1:8701/") for address in linked)
+
+
+def test_elder_pages_are_shorter(ask: Ask) -> None:
+    answer = ask("/portal/", cookies={"civicrec_elder": "1"})
+    assert 'class="elder"' in answer.text
+    assert len(recommended(answer.text)) == 5
+    assert "退出适老版" in answer.text
+
+
+def test_the_console_says_that_the_warehouse_is_down(ask: Ask) -> None:
+    answer = ask("/console/")
+    assert answer.status_code == 503
+    assert "数据仓库暂时无法访问" in answer.text
+    assert "Traceback" not in answer.text
+    assert ask("/console/items.csv").status_code == 503
+    assert ask("/console/?first=yesterday").status_code == 422
+    assert ask("/console/", headers={"X-Forwarded-For": "10.0.0.1"}).status_code == 403

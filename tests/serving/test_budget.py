@@ -1,0 +1,61 @@
+"""A store that is slow or down: the fallback answers in time, and says so."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from civicrec.errors import Unavailable
+from civicrec.registry.catalogue import upsert_items
+from profiles.memory_store import MemoryOnlineStore
+from serving.budget import PAUSE_S, StoreBudget
+from tests.serving.conftest import items, open_door
+
+SLEEP_S = 1.0
+
+
+class Sleepy(MemoryOnlineStore):
+    def actor(self, actor: str) -> Any:
+        time.sleep(SLEEP_S)
+        return super().actor(actor)
+
+
+class Down(MemoryOnlineStore):
+    def actor(self, actor: str) -> Any:
+        raise Unavailable("nobody listens")
+
+    def trends(self, hours: Any) -> Any:
+        raise Unavailable("nobody listens")
+
+
+@pytest.mark.parametrize("store", [Sleepy, Down])
+def test_the_fallback_answers_within_the_budget(tmp_path: Path, store: type[MemoryOnlineStore]) -> None:
+    door = open_door(tmp_path, store())
+    upsert_items(door.registry, items())
+    door.live.refresh()
+    began = time.monotonic()
+    body = door.get("/v1/recommendations", n=10, anonymous_id="a").json()
+    assert time.monotonic() - began < SLEEP_S / 2
+    assert (body["degraded"], len(body["items"])) == (True, 10)
+    assert "civicrec_lists_degraded_total 1.0" in door.get("/metrics").text
+    assert door.get("/v1/recommendations", n=10).json()["degraded"] is False  # a stranger needs no profile
+
+
+def test_after_a_failure_the_store_is_left_alone_for_a_moment() -> None:
+    now, asked = [100.0], []
+
+    def fails() -> None:
+        asked.append(now[0])
+        raise Unavailable("down")
+
+    budget = StoreBudget(0.1, lambda: now[0])
+    assert [budget.read_now(fails), budget.read_now(fails)] == [None, None]
+    now[0] += PAUSE_S
+    assert budget.read_now(fails) is None
+    assert asked == [100.0, 100.0 + PAUSE_S]
+    now[0] += PAUSE_S
+    assert budget.read_now(lambda: "well") == "well"
+    budget.close()

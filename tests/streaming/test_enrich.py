@@ -1,0 +1,87 @@
+import re
+from datetime import UTC, date, datetime, timedelta
+from importlib import resources
+
+import pytest
+
+from civicrec.clock import local_date
+from civicrec.eventlog.ledger import Plan
+from civicrec.events import Event
+from streaming.blocks import Facts, Parsed, Place
+from streaming.enrich import enrich
+from streaming.parse import epoch_ms
+from tests.builders import NOON, an_event
+
+TYPES = {"i1": "policy", "i2": "news"}
+
+
+def enriched(*events: Event) -> Facts:
+    times = [epoch_ms(event.occurred_at) for event in events]
+    return enrich(Parsed(Place(Plan("log", 0, 1), 0, 1), list(events), [7] * len(events), times, []), TYPES)
+
+
+def test_the_columns_are_those_of_the_table() -> None:
+    sql = (resources.files("civicrec.warehouse") / "migrations" / "0001_tables.sql").read_text()
+    table = sql.split("CREATE TABLE IF NOT EXISTS events\n(")[1].split(")\nENGINE")[0]
+    assert set(enriched(an_event()).columns) == set(re.findall(r"^    (\w+) ", table, re.MULTILINE))
+
+
+def test_every_column_has_one_value_for_each_event() -> None:
+    columns = enriched(an_event(n=1), an_event(n=2), an_event(n=3)).columns
+    assert {len(values) for values in columns.values()} == {3}
+
+
+def test_a_block_without_good_events_has_no_columns() -> None:
+    assert enriched() == Facts(Place(Plan("log", 0, 1), 0, 1), {}, [], [])
+
+
+@pytest.mark.parametrize("hour", [0, 15, 16, 23])
+def test_the_day_is_the_portals(hour: int) -> None:
+    at = datetime(2026, 1, 31, hour, 59, 59, 999_000, tzinfo=UTC)
+    (days,) = enriched(an_event(at=at)).columns["local_date"]
+    assert date(1970, 1, 1) + timedelta(days=days) == local_date(at)
+
+
+def test_the_catalogue_knows_an_item_better_than_the_client() -> None:
+    columns = enriched(
+        an_event(item="i1", item_type="news"), an_event(item="unknown", item_type="faq"), an_event(item="")
+    ).columns
+    assert columns["item_type"] == ["policy", "faq", ""]
+    assert columns["item_known"] == [1, 0, 0]
+
+
+def test_the_actor_is_the_subject_if_known() -> None:
+    subject = "0" * 32
+    columns = enriched(an_event(), an_event(subject_id=subject)).columns
+    assert columns["actor"] == ["visitor-1", subject]
+
+
+def test_an_event_without_arrival_arrived_when_it_happened() -> None:
+    columns = enriched(an_event(received_at=None), an_event()).columns
+    assert [late - at for late, at in zip(columns["received_at"], columns["occurred_at"], strict=True)] == [0, 1000]
+
+
+def test_props_are_one_json_text_in_a_fixed_order() -> None:
+    columns = enriched(an_event(props={"tab": "b", "city": "东莞"}), an_event()).columns
+    assert columns["props"] == ['{"city":"东莞","tab":"b"}', "{}"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "turns"),
+    [
+        ({"consent": "personalise"}, [(1.0, True)]),
+        ({"consent": "measure"}, [(1.0, False)]),
+        ({"kind": "favourite", "consent": "personalise"}, [(3.0, True)]),
+        ({"kind": "dislike", "consent": "personalise"}, [(0.0, True)]),
+        ({"kind": "impression"}, []),
+        ({"kind": "page_view"}, []),
+        ({"item": "unknown"}, []),
+        ({"bot_reason": "agent"}, []),
+    ],
+)
+def test_only_people_turning_to_known_items_reach_the_online_store(
+    fields: dict[str, str], turns: list[tuple[float, bool]]
+) -> None:
+    found = enriched(an_event(**({"item": "i1"} | fields))).turns
+    assert [(turn.weight, turn.is_personal) for turn in found] == turns
+    assert all((turn.actor, turn.item_id, turn.at_ms) == ("visitor-1", "i1", epoch_ms(NOON)) for turn in found)

@@ -1,0 +1,112 @@
+"""A stream on stores in memory: the real log, ledger, graph and driver, and a warehouse that keeps rows by token."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from civicrec.errors import Unavailable
+from civicrec.eventlog.ledger import Ledger
+from civicrec.eventlog.memory import MemoryEventLog
+from civicrec.eventlog.ports import Record
+from civicrec.events import Event, dump
+from civicrec.settings import StreamSettings
+from profiles.memory_store import MemoryOnlineStore
+from streaming.embedded import Driver
+from streaming.sinks import Stores
+
+ITEM_TYPES = {f"i{n}": "policy" for n in range(30)}
+
+
+class TokenWarehouse:
+    """Keeps inserted rows, each token once, as ClickHouse does."""
+
+    def __init__(self) -> None:
+        self.tables: dict[str, list[dict[str, Any]]] = {"events": [], "dead_letters": []}
+        self.tokens: list[str] = []
+
+    def insert(self, table: str, columns: Mapping[str, Sequence[Any]], token: str = "") -> int:
+        rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+        if token not in self.tokens:
+            self.tokens.append(token)
+            self.tables[table] += rows
+        return len(rows)
+
+    def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
+        raise NotImplementedError
+
+    def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        raise NotImplementedError
+
+    def command(self, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
+        raise NotImplementedError
+
+
+class FixedCatalogue:
+    def item_types(self) -> Mapping[str, str]:
+        return ITEM_TYPES
+
+
+@dataclass
+class World:
+    log: MemoryEventLog
+    ledger: Ledger
+    warehouse: TokenWarehouse
+    online: MemoryOnlineStore
+    driver: Driver
+    fail: dict[str, int] = field(default_factory=dict)
+
+    def send(self, events: Sequence[Event], in_record: int = 3) -> None:
+        """Append events as the collector would: records of one actor each."""
+        by_actor: dict[str, list[Event]] = {}
+        for event in events:
+            by_actor.setdefault(event.actor, []).append(event)
+        for actor, mine in by_actor.items():
+            for first in range(0, len(mine), in_record):
+                part = mine[first : first + in_record]
+                self.log.append([Record(actor, len(part), dump(part))])
+
+    def drain(self) -> int:
+        n = 0
+        while step := self.driver.step():
+            n += step
+        return n
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        return self.warehouse.tables["events"]
+
+    @property
+    def dead(self) -> list[dict[str, Any]]:
+        return self.warehouse.tables["dead_letters"]
+
+
+@contextmanager
+def a_world(folder: Path, **settings: int) -> Iterator[World]:
+    ledger = Ledger(folder / "stream.sqlite")
+    log, warehouse, online = MemoryEventLog(), TokenWarehouse(), MemoryOnlineStore()
+    driver = Driver(log, ledger, Stores(warehouse, online, FixedCatalogue()), StreamSettings(**settings))
+    try:
+        yield World(log, ledger, warehouse, online, driver)
+    finally:
+        driver.close()
+        ledger.close()
+
+
+def failing_once(target: object, method: str, *, after: bool, matching: str = "") -> None:
+    """Make the next call of a method fail, before or after it has done its work, as a crash or time-out would."""
+    real: Callable[..., Any] = getattr(target, method)
+    left = [1]
+
+    def call(*arguments: Any, **words: Any) -> Any:
+        if not left[0] or (matching and matching not in map(str, arguments)):
+            return real(*arguments, **words)
+        left[0] = 0
+        if after:
+            real(*arguments, **words)
+        raise Unavailable(f"{method} was cut off")
+
+    setattr(target, method, call)

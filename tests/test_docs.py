@@ -1,0 +1,75 @@
+"""Documents are held to the code: every command, setting, event kind, drop reason and metric is in them."""
+
+import re
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+import typer
+
+from civicrec.cli import app
+from civicrec.events import ALLOWED_PROPS, DROP_REASONS, KINDS
+from civicrec.metrics import MetricName
+from civicrec.scenes import SCENES
+from civicrec.settings import Settings
+from recommender.request import ReasonCode
+
+ROOT = Path(__file__).parent.parent
+DOCS = "\n".join(path.read_text() for path in sorted((ROOT / "docs").rglob("*.md")))
+
+
+sys.path.insert(0, str(ROOT / "docs"))
+generate = import_module("generate")
+COMMANDS = list(generate.commands_of(typer.main.get_command(app)))
+
+
+@pytest.mark.parametrize(("command", "made_of"), COMMANDS, ids=[name for name, _ in COMMANDS])
+def test_every_command_has_help(command: str, made_of: Any) -> None:
+    assert made_of.help
+    assert [option.name for option in made_of.params if option.param_type_name == "option" and not option.help] == []
+
+
+def test_every_setting_is_described() -> None:
+    assert [name for name, _, text in generate.settings_of(Settings) if not text] == []
+
+
+@pytest.mark.parametrize("page", ["settings", "commands"])
+def test_generated_page_is_up_to_date(page: str) -> None:
+    assert (ROOT / f"docs/{page}.md").read_text() == getattr(generate, f"{page}_page")(), "run `make docs`"
+
+
+def test_no_document_names_a_setting_that_does_not_exist() -> None:
+    known = {name for name, _, _ in generate.settings_of(Settings)}
+    text = DOCS + (ROOT / "README.md").read_text() + (ROOT / "README.zh-CN.md").read_text()
+    named = set(re.findall(r"CIVICREC_[A-Z][A-Z_]*[A-Z]", text))
+    assert {name for name in named - known if not name.startswith("CIVICREC_TEST_")} == set()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [KINDS, DROP_REASONS, ALLOWED_PROPS, SCENES, get_args(MetricName), get_args(ReasonCode)],
+    ids=["kinds", "drop reasons", "properties", "scenes", "metrics", "reason codes"],
+)
+def test_every_word_of_a_closed_list_is_documented(words: frozenset[str]) -> None:
+    page = (ROOT / "docs/contracts.md").read_text()
+    assert sorted(word for word in words if f"`{word}`" not in page) == []
+
+
+def test_readmes_show_the_two_commands() -> None:
+    for name in ("README.md", "README.zh-CN.md"):
+        text = (ROOT / name).read_text()
+        assert "make demo" in text
+        assert "make test" in text
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    pages = [ROOT / "README.md", ROOT / "README.zh-CN.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
+    broken = [
+        f"{page.name}: {target}"
+        for page in pages
+        for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", page.read_text())
+        if not (page.parent / target).exists()
+    ]
+    assert broken == []

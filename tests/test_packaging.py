@@ -1,0 +1,46 @@
+"""The wheel holds the six packages and what they need at run time, nothing else."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = {"civicrec", "collectors", "streaming", "profiles", "recommender", "serving"}
+
+
+@pytest.fixture(scope="module")
+def wheel_names(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    target = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(target)],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    (wheel,) = target.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        return set(archive.namelist())
+
+
+def test_top_level_names_are_the_six_packages(wheel_names: set[str]) -> None:
+    tops = {name.split("/")[0] for name in wheel_names}
+    assert {top for top in tops if not top.endswith(".dist-info")} == PACKAGES
+
+
+def test_every_package_is_typed(wheel_names: set[str]) -> None:
+    assert {f"{package}/py.typed" for package in PACKAGES} <= wheel_names
+
+
+def test_every_data_file_of_the_tree_is_in_the_wheel(wheel_names: set[str]) -> None:
+    endings = {".sql", ".toml", ".js", ".css", ".html", ".jsonl", ".lua", ".svg"}
+    data = {
+        str(path.relative_to(ROOT))
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*")
+        if path.suffix in endings
+    }
+    assert data
+    assert data <= wheel_names

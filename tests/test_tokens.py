@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import stat
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from civicrec.errors import ConfigError, Unauthorized
+from civicrec.settings import Settings, Site
+from civicrec.tokens import Keys, load_keys
+from tests.builders import NOON
+
+KEYS = Keys(b"pepper", {})
+TWO_SITES = Keys(b"pepper", {"gz": "g" * 32, "sz": "s" * 32})
+
+
+def test_a_token_proves_its_user_as_a_pseudonym() -> None:
+    subject = KEYS.subject_of(KEYS.sign("demo", "user-7", NOON), "demo", NOON)
+    assert len(subject) == 32
+    assert set(subject) <= set("0123456789abcdef")
+    assert subject == KEYS.subject_of(KEYS.sign("demo", "user-7", NOON + timedelta(1)), "demo", NOON + timedelta(1))
+
+
+def test_pseudonyms_differ_by_user_site_and_pepper() -> None:
+    subjects = {
+        keys.subject_id(site, user)
+        for keys in (KEYS, Keys(b"other", {}))
+        for site in ("gz", "sz")
+        for user in ("a", "b")
+    }
+    assert len(subjects) == 8
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        TWO_SITES.sign("sz", "user-7", NOON),
+        TWO_SITES.sign("gz", "user-7", NOON - timedelta(hours=1)),
+        TWO_SITES.sign("gz", "user-7", NOON, life=timedelta(hours=25)),
+        jwt.encode({"sub": "u", "aud": "gz", "exp": 2_000_000_000}, "x" * 32, algorithm="HS256"),
+        jwt.encode({"sub": "u", "aud": "gz"}, "g" * 32, algorithm="HS256"),
+        jwt.encode({"sub": "", "aud": "gz", "exp": NOON.timestamp() + 60}, "g" * 32, algorithm="HS256"),
+        jwt.encode({"sub": "u", "aud": "gz", "exp": "soon"}, "g" * 32, algorithm="HS256"),
+        jwt.encode({"sub": "u", "aud": "gz", "exp": None}, "g" * 32, algorithm="HS256"),
+        jwt.encode({"sub": "u", "aud": "gz", "exp": NOON.timestamp() + 60}, None, algorithm="none"),
+        jwt.encode({"sub": "u", "aud": "gz", "exp": NOON.timestamp() + 60}, "g" * 64, algorithm="HS512"),
+        "",
+        "a.b.c",
+        "é.ü.\ud800",
+    ],
+    ids=["site", "expired", "too long", "key", "no exp", "no user", "exp text", "exp null", "none", "HS512", "empty",
+         "dots", "unicode"],
+)  # fmt: skip
+def test_a_token_that_proves_nothing_is_refused(token: str) -> None:
+    with pytest.raises(Unauthorized):
+        TWO_SITES.subject_of(token, "gz", NOON)
+
+
+def test_a_site_that_is_not_configured_has_no_key() -> None:
+    with pytest.raises(Unauthorized, match="unknown site 'bj'"):
+        TWO_SITES.sign("bj", "u", NOON)
+
+
+@given(st.text() | st.from_regex(r"\A[\w-]{0,20}\.[\w-]{0,20}\.[\w-]{0,20}\Z"))
+def test_any_text_as_token_is_refused_and_never_fails(token: str) -> None:
+    with pytest.raises(Unauthorized):
+        KEYS.subject_of(token, "demo", NOON)
+
+
+@given(st.dictionaries(st.sampled_from(["sub", "aud", "exp", "iat", "nbf"]), st.none() | st.text() | st.floats() |
+                       st.lists(st.text())))  # fmt: skip
+def test_any_claims_rightly_signed_never_fail(claims: dict[str, Any]) -> None:
+    try:
+        token = jwt.encode(claims, KEYS.site_key("demo"), algorithm="HS256")
+    except (TypeError, ValueError):
+        return  # pyjwt itself refuses to make it
+    with pytest.raises(Unauthorized):
+        KEYS.subject_of(token, "demo", NOON)
+
+
+def test_secret_is_made_once_for_the_owner_only(tmp_path: Path) -> None:
+    first = load_keys(Settings(home=tmp_path))
+    assert first == load_keys(Settings(home=tmp_path))
+    assert stat.S_IMODE((tmp_path / "secret.key").stat().st_mode) == 0o600
+    assert first != load_keys(Settings(home=tmp_path / "other"))
+
+
+def test_configured_pepper_and_site_keys_are_used(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, pepper=SecretStr("p"), sites={"gz": Site(key=SecretStr("g" * 32))})
+    assert load_keys(settings) == Keys(b"p", {"gz": "g" * 32})
+    assert not (tmp_path / "secret.key").exists()
+
+
+def test_home_that_cannot_be_written_is_said_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="writable"):
+        load_keys(Settings(home=tmp_path / "file"))
