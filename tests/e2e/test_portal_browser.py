@@ -19,6 +19,8 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.expected_conditions import staleness_of
+from selenium.webdriver.support.ui import WebDriverWait
 
 from civicrec.clock import utc_now
 from civicrec.demo.catalogue import demo_items
@@ -90,7 +92,15 @@ def item_ids(driver: webdriver.Chrome) -> list[str]:
 
 
 def press(driver: webdriver.Chrome, css: str) -> None:
-    driver.find_element(By.CSS_SELECTOR, css).click()
+    follow(driver, driver.find_element(By.CSS_SELECTOR, css))
+
+
+def follow(driver: webdriver.Chrome, link: WebElement) -> None:
+    """Click what leads to another page and wait until that page is there; a click alone returns too early."""
+    left = driver.find_element(By.TAG_NAME, "html")
+    link.click()
+    WebDriverWait(driver, 20).until(staleness_of(left))
+    WebDriverWait(driver, 20).until(lambda _: driver.find_elements(By.TAG_NAME, "footer"))
 
 
 def requested(driver: webdriver.Chrome) -> list[str]:
@@ -150,7 +160,7 @@ def test_clicks_change_the_list_with_a_true_reason_and_every_event_arrives_once(
 
         for item in clicked:
             link = open_list_until(driver, portal, item)
-            link.click()
+            follow(driver, link)
             assert driver.find_element(By.TAG_NAME, "h1").text == item.title
             time.sleep(1.2)  # some engaged time
 
@@ -215,7 +225,7 @@ def test_the_widget_renews_the_list_of_an_open_page_after_a_click(portal: Runnin
         driver.get(f"{portal.serving_url}/portal/")
         press(driver, ".consent button[value=personalise]")
         first = item_ids(driver)[0]
-        links(driver)[0].click()
+        follow(driver, links(driver)[0])
         # Go back before the stream can know of the click, so that only the widget can bring the new list.
         driver.back()
         driver.execute_script("window.stillTheSamePage = true")
@@ -273,8 +283,7 @@ def test_a_visitor_who_refuses_is_not_recorded_and_still_served(portal: RunningS
         assert driver.get_cookie("civicrec_aid") is None
         assert len(item_ids(driver)) == 8
         time.sleep(1.5)
-        links(driver)[0].click()
-        time.sleep(0.5)
+        follow(driver, links(driver)[0])
         asked = requested(driver)
         assert [address for address in asked if f":{portal.settings.collector.port}" in address] == []
         assert driver.execute_script("return localStorage.length + sessionStorage.length") == 0
