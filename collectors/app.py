@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import asdict
 from importlib import resources
 from typing import Any
@@ -33,6 +33,7 @@ from civicrec.tokens import load_keys
 from collectors.commit import GroupCommit
 from collectors.counters import Counters
 from collectors.door import Door
+from collectors.forwarding import Forwarding
 from collectors.http import PROBLEM, Receive, Scope, Send, problem
 from collectors.seen import SeenIds, warm
 
@@ -43,14 +44,17 @@ EVENTS_PATH = "/v1/events"
 class CollectorApp:
     """The whole ASGI application: the fast route for events, FastAPI for everything else."""
 
-    def __init__(self, settings: Settings, log: EventLog, clock: Clock = utc_now) -> None:
+    def __init__(
+        self, settings: Settings, log: EventLog, clock: Clock = utc_now, forwarding: Forwarding | None = None
+    ) -> None:
         seen = SeenIds(settings.collector.dedup_window)
         n_ids = warm(seen, log, settings.collector.dedup_window)
         _log.info("event_ids_remembered", n=n_ids)
-        self.commit = GroupCommit(log, seen, settings.collector.group_commit_ms / 1000)
-        counters = Counters(self.commit.totals)
+        kafka = forwarding.acknowledged if forwarding else None
+        self.commit = GroupCommit(log, seen, settings.collector.group_commit_ms / 1000, kafka)
+        counters = Counters(self.commit.totals, kafka)
         self._door = Door(settings, load_keys(settings), self.commit, counters.observe, clock)
-        self._api = _api(settings, self.commit, counters)
+        self._api = _api(settings, self.commit, counters, forwarding)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or run the lifespan."""
@@ -60,13 +64,14 @@ class CollectorApp:
             await self._api(scope, receive, send)
 
 
-def _api(settings: Settings, commit: GroupCommit, counters: Counters) -> FastAPI:
+def _api(settings: Settings, commit: GroupCommit, counters: Counters, forwarding: Forwarding | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         writer = asyncio.create_task(commit.run())
-        yield
-        commit.close()
-        await writer
+        async with forwarding.running() if forwarding else nullcontext():
+            yield
+            commit.close()
+            await writer
 
     api = FastAPI(
         title="civicrec collector", lifespan=lifespan, docs_url=None, redoc_url=None
@@ -92,10 +97,12 @@ def _api(settings: Settings, commit: GroupCommit, counters: Counters) -> FastAPI
 
     @api.get("/readyz")
     async def readyz(response: Response) -> dict[str, str]:
-        """Say whether events can be kept: 503 while the last try failed."""
+        """Say whether events can be kept: 503 while the last try failed; degraded while Kafka is not keeping up."""
         if commit.fault:
             response.status_code = 503
             return {"status": "unavailable", "detail": commit.fault}
+        if forwarding and forwarding.acknowledged.degraded:
+            return {"status": "degraded", "detail": forwarding.acknowledged.degraded}
         return {"status": "ok"}
 
     @api.get("/metrics")
@@ -117,8 +124,13 @@ def run(settings: Settings) -> None:
     Raises
     ------
     ConfigError
-        If the port is in use, or the log belongs to another collector or cannot be written.
+        If the port is in use, the log belongs to another collector or cannot be written, or answers are to wait for
+        a Kafka that is not named.
     """
+    if settings.collector.ack == "kafka" and not settings.kafka.bootstrap:
+        raise ConfigError(
+            "CIVICREC_COLLECTOR__ACK is kafka and CIVICREC_KAFKA__BOOTSTRAP is empty; name the brokers, or ack on disk"
+        )
     check_ports({"collector": (settings.collector.host, settings.collector.port)})
     with owned(settings.home / "collector.lock", "the event log"):
         try:
@@ -132,8 +144,9 @@ def run(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings, log: EventLog) -> None:
+    forwarding = Forwarding(settings, log) if settings.kafka.bootstrap else None
     server = Server(
-        CollectorApp(settings, log),
+        CollectorApp(settings, log, forwarding=forwarding),
         address=settings.collector.host,
         port=settings.collector.port,
         interface=Interfaces.ASGI,

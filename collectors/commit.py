@@ -15,6 +15,7 @@ from civicrec.errors import Unavailable
 from civicrec.eventlog.ports import EventLog, Record
 from civicrec.events import Event, dump
 from civicrec.logs import get_logger
+from collectors.acknowledged import Acknowledged
 from collectors.seen import SeenIds
 
 _log = get_logger(__name__)
@@ -36,6 +37,7 @@ class _Batch:
     done: asyncio.Future[int]
     fresh: dict[str, list[Event]] = field(default_factory=dict)
     duplicates: int = 0
+    offset: int = 0
 
 
 class GroupCommit:
@@ -51,12 +53,15 @@ class GroupCommit:
         Why the last group could not be kept; empty if it could.
     """
 
-    def __init__(self, log: EventLog, seen: SeenIds, company_s: float = 0.002) -> None:
+    def __init__(
+        self, log: EventLog, seen: SeenIds, company_s: float = 0.002, kafka: Acknowledged | None = None
+    ) -> None:
         self.totals: Counter[tuple[str, str]] = Counter()
         self.fault = ""
         self._log = log
         self._seen = seen
         self._company_s = company_s
+        self._kafka = kafka
         self._waiting: list[_Batch] = []
         self._n_waiting = 0
         self._came = asyncio.Event()
@@ -79,7 +84,10 @@ class GroupCommit:
         self._waiting.append(batch)
         self._n_waiting += len(events)
         self._came.set()
-        return await batch.done
+        duplicates = await batch.done
+        if self._kafka:  # also for duplicates: a retry says that its events are there
+            await self._kafka.confirmed(batch.offset)
+        return duplicates
 
     async def run(self) -> None:
         """Commit group after group until `close`; what waits by then is still committed."""
@@ -113,7 +121,7 @@ class GroupCommit:
                 Record(actor, len(events), dump(events)) for batch in group for actor, events in batch.fresh.items()
             ]
             loop = asyncio.get_running_loop()
-            await loop.run_in_executor(self._thread, self._log.append, records, counts)
+            offset = await loop.run_in_executor(self._thread, self._log.append, records, counts)
         except Exception as error:  # whatever it is, each request of the group must hear of it
             self._seen.forget(fresh_ids)
             self.fault = str(error)
@@ -125,7 +133,10 @@ class GroupCommit:
         self.fault = ""
         counts["accepted", ""] = len(fresh_ids)
         self.totals.update(counts)
+        if self._kafka and records:
+            self._kafka.kept(offset, len(fresh_ids))
         for batch in group:
+            batch.offset = offset
             if not batch.done.done():  # the client may have hung up meanwhile
                 batch.done.set_result(batch.duplicates)
 

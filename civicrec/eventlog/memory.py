@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections import Counter
 from collections.abc import Sequence
 from threading import Lock
@@ -13,6 +14,7 @@ class MemoryEventLog:
     """An `EventLog` that forgets all when the process ends. Safe to share between threads."""
 
     def __init__(self) -> None:
+        self.name = uuid.uuid4().hex
         self._lock = Lock()
         self._records: list[Record] = []
         self._counts: Counter[tuple[str, str]] = Counter()
