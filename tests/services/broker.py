@@ -89,6 +89,10 @@ class Broker:
         assert self._child is not None
         return self._child.pid
 
+    @property
+    def is_running(self) -> bool:
+        return self._child is not None and self._child.poll() is None
+
     def settings(self, name: str = "", **more: object) -> KafkaSettings:
         """Settings for this broker, with topics of their own if a name is given."""
         topics = {"events_topic": f"{name}.events", "position_topic": f"{name}.position"} if name else {}
@@ -146,4 +150,13 @@ class Broker:
 
     def _java(self, *words: str) -> list[str]:
         logging = f"-Dlog4j2.configurationFile={self._folder / 'log4j2.properties'}"
-        return ["java", "-Xmx512m", "-XX:+UseSerialGC", logging, "-cp", f"{self._jars}/*", *words]
+        return [
+            "java",
+            "-Xmx512m",
+            "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1",
+            logging,
+            "-cp",
+            f"{self._jars}/*",
+            *words,
+        ]
