@@ -27,8 +27,8 @@ class Acknowledged:
         Whether answers wait for Kafka (``collector.ack = kafka``).
     timeout_s
         The longest wait of one answer.
-    accepted
-        Events ever accepted by the log, as it stands now.
+    accepted, events
+        Events ever accepted by the log, and those of them forwarded, as far as is known now.
     wake
         Called when the log has grown.
 
@@ -38,7 +38,7 @@ class Acknowledged:
         Events forwarded and times forwarding broke off, since this process started.
     """
 
-    def __init__(self, *, waits: bool, timeout_s: float, accepted: int, wake: Callable[[], None]) -> None:
+    def __init__(self, *, waits: bool, timeout_s: float, accepted: int, events: int, wake: Callable[[], None]) -> None:
         self.forwarded = 0
         self.faults = 0
         self._waits = waits
@@ -47,7 +47,7 @@ class Acknowledged:
         self._accepted = accepted
         self._head = 0
         self._offset = 0
-        self._events: int | None = None
+        self._events = events
         self._fault = "Kafka has not been reached yet"
         self._is_catching_up = True
         self._behind_since: float | None = None
@@ -84,8 +84,7 @@ class Acknowledged:
             self._answer_up_to(None)
             return
         position = progress.position
-        if self._events is not None:
-            self.forwarded += max(0, position.events - self._events)  # a new generation begins at 0 again
+        self.forwarded += max(0, position.events - self._events)  # a new generation begins at 0 again
         self._events = position.events
         self._offset = position.offset
         if progress.is_caught_up:
@@ -96,7 +95,7 @@ class Acknowledged:
     @property
     def unforwarded(self) -> int:
         """Events in the log that Kafka has not acknowledged, as far as this process knows."""
-        return max(0, self._accepted - (self._events or 0))
+        return max(0, self._accepted - self._events)
 
     @property
     def degraded(self) -> str:

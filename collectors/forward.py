@@ -120,6 +120,7 @@ class Forwarder:
 
     def _forward(self, writer: Writer, position: Position) -> None:
         _log.info("forwarding_began", log=position.log, generation=position.generation, after=position.offset)
+        self._tell(Progress(position))
         looked_at = position.offset
         is_first = True
         while not self._closing.is_set():

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing, suppress
 
 from civicrec.eventlog.ports import EventLog
-from civicrec.eventlog.position import keep_position
+from civicrec.eventlog.position import keep_position, kept_position
 from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.settings import Settings
 from collectors.acknowledged import Acknowledged
@@ -27,10 +27,12 @@ class Forwarding:
         self._settings = settings
         self._name = log.name
         self._forwarder: Forwarder | None = None
+        kept = kept_position(settings.forwarded_path)
         self.acknowledged = Acknowledged(
             waits=settings.collector.ack == "kafka",
             timeout_s=settings.kafka.ack_timeout_ms / 1000,
             accepted=log.tally().events_after,
+            events=kept.events if kept and kept.log == log.name else 0,
             wake=self._wake,
         )
 
