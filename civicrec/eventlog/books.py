@@ -72,7 +72,7 @@ def read_books(settings: Settings) -> Books:
     done = _read_ledger(settings.stream_path)
     has_kafka = bool(settings.kafka.bootstrap)
     sent = kept_position(settings.forwarded_path) if has_kafka else None
-    seen, unforwarded = _read_log(settings.log_path, done.committed, sent)
+    seen, forwarded, unforwarded = _read_log(settings.log_path, done.committed, sent)
 
     def of(name: str) -> dict[str, int]:
         return {reason: n for (counter, reason), n in sorted(seen.counts.items()) if counter == name}
@@ -86,23 +86,23 @@ def read_books(settings: Settings) -> Books:
         duplicates=sum(of("duplicate").values()),
         rejected_at_door=of("rejected"),
         altered=of("altered"),
-        forwarded=seen.counts.get(("accepted", ""), 0) - unforwarded if has_kafka else None,
+        forwarded=forwarded if has_kafka else None,
         unforwarded=unforwarded if has_kafka else None,
     )
 
 
-def _read_log(path: Path, committed: int, sent: Position | None) -> tuple[Tally, int]:
-    """Return the tally behind an offset, and the events behind a position as of the same moment."""
+def _read_log(path: Path, committed: int, sent: Position | None) -> tuple[Tally, int, int]:
+    """Return the tally behind an offset, and the events up to a position and behind it as of the same moment."""
     if not path.exists():
-        return Tally(head=0, events_after=0, counts={}), 0
+        return Tally(head=0, events_after=0, counts={}), 0, 0
     with closing(SqliteEventLog(path, readonly=True)) as log:
         tally = log.tally(committed)
         if sent is None or sent.log != log.name:
-            return tally, tally.counts.get(("accepted", ""), 0)
+            return tally, 0, tally.counts.get(("accepted", ""), 0)
         later = log.tally(sent.offset)
-        # What came between the two readings stands behind both offsets.
-        came = later.counts.get(("accepted", ""), 0) - tally.counts.get(("accepted", ""), 0)
-        return tally, later.events_after - came
+    # What came between the two readings stands behind both offsets.
+    came = later.counts.get(("accepted", ""), 0) - tally.counts.get(("accepted", ""), 0)
+    return tally, sent.events, later.events_after - came
 
 
 def _read_ledger(path: Path) -> Totals:

@@ -2,8 +2,9 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -13,6 +14,7 @@ import pytest
 
 from civicrec.clock import utc_now
 from civicrec.errors import ConfigError
+from civicrec.eventlog.kafka import KafkaReader
 from civicrec.settings import CollectorSettings, KafkaSettings, Settings
 from collectors import app
 from tests.builders import raw_event
@@ -21,8 +23,9 @@ from tests.services.broker import Broker
 
 
 @contextmanager
-def a_collector(settings: Settings) -> Iterator[RunningStack]:
+def a_collector(settings: Settings, ack: str = "disk") -> Iterator[RunningStack]:
     env = {
+        "CIVICREC_COLLECTOR__ACK": ack,
         "CIVICREC_KAFKA__BOOTSTRAP": settings.kafka.bootstrap,
         "CIVICREC_KAFKA__EVENTS_TOPIC": settings.kafka.events_topic,
         "CIVICREC_KAFKA__POSITION_TOPIC": settings.kafka.position_topic,
@@ -77,6 +80,28 @@ def test_events_are_forwarded_and_everything_that_tells_of_it_agrees(tmp_path: P
     with a_collector(on) as stack:
         wait_for(lambda: get(stack, "/v1/accounting")["unforwarded"] == 0, 20, "Kafka to have all")
         assert get(stack, "/v1/accounting")["forwarded"] == 12
+
+
+@pytest.mark.kafka
+@pytest.mark.stack
+def test_with_ack_from_kafka_a_broker_that_hangs_delays_one_answer_and_no_other(tmp_path: Path, broker: Broker) -> None:
+    settings = settings_on_free_ports(tmp_path).model_copy(update={"kafka": broker.settings(uuid4().hex[:8])})
+    with a_collector(settings, ack="kafka") as stack:
+        wait_for(lambda: get(stack, "/readyz") == {"status": "ok"}, 20, "ready")
+        send(stack, 0, 1)
+        with closing(KafkaReader(settings.kafka)) as reader:  # the answer says that it is there
+            wait_for(lambda: reader.read({})[0], 2, "the event")
+        broker.freeze()
+        try:
+            send(stack, 1, 1)
+            assert get(stack, "/readyz")["status"] == "degraded"
+            began = time.monotonic()
+            send(stack, 2, 1)
+            assert time.monotonic() - began < settings.kafka.ack_timeout_ms / 1000
+        finally:
+            broker.thaw()
+        wait_for(lambda: get(stack, "/readyz") == {"status": "ok"}, 60, "ready again")
+        assert get(stack, "/v1/accounting")["forwarded"] == 3
 
 
 def test_without_kafka_nothing_of_it_is_loaded_or_told(tmp_path: Path) -> None:
