@@ -7,10 +7,11 @@ whenever this process or a broker dies. The shape is that of Kafka Connect's sou
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 
 import msgspec
 from kafka import KafkaProducer
+from kafka.errors import KafkaError, KafkaTimeoutError
 
 from civicrec.eventlog.kafka import (
     MAX_RECORD_BYTES,
@@ -30,7 +31,12 @@ _LINGER_MS = 5
 _BATCH_BYTES = 128 * 1024
 #: After this Kafka gives a transaction up whose writer has died; its successor does so at once.
 _TRANSACTION_MS = 60_000
+#: How long the client tries to find its way, to be answered, to deliver a batch, to commit: each longer than what it
+#: waits for, and all short beside an outage, so that its end is met by a new writer.
 _MAX_BLOCK_MS = 10_000
+_REQUEST_MS = 10_000
+_DELIVERY_MS = 20_000
+_COMMIT_MS = 30_000
 
 
 class KafkaWriter:
@@ -63,6 +69,8 @@ class KafkaWriter:
                 batch_size=_BATCH_BYTES,
                 max_request_size=MAX_RECORD_BYTES,
                 max_block_ms=_MAX_BLOCK_MS,
+                request_timeout_ms=_REQUEST_MS,
+                delivery_timeout_ms=_DELIVERY_MS,
                 retry_backoff_ms=RETRY_MS,
                 allow_auto_create_topics=False,
                 metrics_enabled=False,  # the client's own; nobody reads them and each record would pay for them
@@ -89,11 +97,20 @@ class KafkaWriter:
                 headers = headers_of(reached.log, found.offset, record.n_events)
                 self._send(topic, record.key.encode(), record.value, headers)
             self._send(self._settings.position_topic, _key(reached), msgspec.json.encode(reached))
-            self._producer.commit_transaction()
+            self._commit()
 
     def close(self) -> None:
-        """Drop the connection; an open transaction is left to be given up."""
-        self._producer.close(timeout=0)
+        """Drop the connection at once; an open transaction is left to be given up."""
+        self._producer._sender.force_close()  # else the client goes on trying to deliver, in a thread nobody ends
+        with suppress(KafkaError):
+            self._producer.close(timeout=0)
+
+    def _commit(self) -> None:
+        # As `commit_transaction`, which waits without an end: after an outage of two minutes it waited for ever.
+        result = self._producer._transaction_manager.begin_commit()
+        self._producer._sender.wakeup()
+        if not result.wait(timeout_ms=_COMMIT_MS):
+            raise KafkaTimeoutError(f"no commit in {_COMMIT_MS // 1000} s")
 
     def _send(self, topic: str, key: bytes, value: bytes, headers: list[tuple[str, bytes]] | None = None) -> None:
         sent = self._producer.send(topic, key=key, value=value, headers=headers)

@@ -1,5 +1,6 @@
 """Writer and reader on a real broker: each record once, whatever becomes of the writers."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from uuid import uuid4
@@ -9,6 +10,7 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from civicrec.errors import Unavailable
+from civicrec.eventlog import kafka_writer
 from civicrec.eventlog.kafka import KafkaReader, TopicRecord
 from civicrec.eventlog.kafka_writer import KafkaWriter
 from civicrec.eventlog.ports import LogRecord, Record
@@ -87,6 +89,30 @@ def test_second_writer_of_a_log_ends_the_first(kafka: KafkaSettings) -> None:
             first.write(records, Position(log="log").after(records))
         second.write(records, Position(log="log").after(records))
     assert sorted(one.log_offset for one in written(kafka, 4)) == [1, 2, 3, 4]
+
+
+def test_write_into_a_hanging_broker_ends_and_leaves_nothing_behind(
+    kafka: KafkaSettings, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka_writer, "_COMMIT_MS", 1_000)
+    threads = threading.active_count()
+    first, records = some_records(1, 4), some_records(5, 9)
+    reached = Position(log="log").after(first)
+    writer = KafkaWriter(kafka, "log")
+    writer.write(first, reached)
+    broker.freeze()
+    try:
+        with pytest.raises(Unavailable, match="no commit in 1 s"):
+            writer.write(records, reached.after(records))
+        writer.close()
+        wait_for(lambda: threading.active_count() == threads, 5, "the client's threads to end")
+    finally:
+        broker.thaw()
+    with closing(KafkaWriter(kafka, "log")) as heir:
+        (position,) = heir.positions
+        if position.offset == 4:  # the commit may have been on its way when the broker froze
+            heir.write(records, position.after(records))
+    assert sorted(one.log_offset for one in written(kafka, 9)) == list(range(1, 10))
 
 
 def test_record_the_topic_will_not_take_is_told_and_nothing_of_its_transaction_is_read(
