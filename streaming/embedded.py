@@ -111,9 +111,12 @@ class Driver:
         else:
             done = self._ledger.committed()
             records = next_records(self._events, done, self._settings)
-            if not records:
-                if self._events.head() < done:
-                    raise _another_log(done, self._events.head())
+            if not records or records[0].offset != done + 1:
+                extent = self._events.extent()
+                if extent.head < done:
+                    raise _another_log(done, extent.head)
+                if extent.first > done + 1:
+                    raise _trimmed_log(done, extent.first)
                 return 0
             plan = self._ledger.plan(records[-1].offset)
         return self._run(plan, records)
@@ -227,4 +230,11 @@ def _another_log(expected: int, found: int) -> ConfigError:
     return ConfigError(
         f"the event log ends at offset {found}, the stream's ledger knows it up to {expected}: the log was replaced; "
         "restore it, or move stream.sqlite away to begin anew with this log"
+    )
+
+
+def _trimmed_log(done: int, first: int) -> ConfigError:
+    return ConfigError(
+        f"the event log begins at offset {first}, the stream's ledger knows it up to {done}: what lies between was "
+        "trimmed after an earlier ledger had committed it; restore that stream.sqlite"
     )

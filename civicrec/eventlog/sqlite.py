@@ -11,9 +11,9 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from threading import Event, Lock, Thread
 
-from civicrec.clock import to_ms, utc_now
+from civicrec.clock import Clock, to_ms, utc_now
 from civicrec.errors import Unavailable
-from civicrec.eventlog.ports import Counts, LogRecord, Record, Tally
+from civicrec.eventlog.ports import Counts, Extent, LogRecord, Record, Tally
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS records(
@@ -42,6 +42,8 @@ class SqliteEventLog:
         The file; its folder is made if need be.
     readonly
         Never write, and never make the file: `Unavailable` until the writer has made it.
+    clock
+        Stamps the records; `trim` goes by it.
 
     Notes
     -----
@@ -49,8 +51,9 @@ class SqliteEventLog:
     the process and of the machine. Safe to share between threads.
     """
 
-    def __init__(self, path: Path, *, readonly: bool = False) -> None:
+    def __init__(self, path: Path, *, readonly: bool = False, clock: Clock = utc_now) -> None:
         self._path = path
+        self._clock = clock
         self._wal = path.with_name(path.name + "-wal")
         self._lock = Lock()
         self._closing = Event()
@@ -74,7 +77,7 @@ class SqliteEventLog:
 
     def append(self, records: Sequence[Record], counts: Counts | None = None) -> int:
         """Keep the records durably, move the counters with them, and return the last offset."""
-        at_ms = to_ms(utc_now())
+        at_ms = to_ms(self._clock())
         moved = {**(counts or {})}
         moved["accepted", ""] = sum(record.n_events for record in records)
         rows = [(record.key, record.n_events, record.value, at_ms) for record in records]
@@ -111,14 +114,15 @@ class SqliteEventLog:
             return _head(self._db)
 
     def count_events(self, after: int = 0) -> int:
-        """Return how many events stand after an offset (all by default)."""
+        """Return how many events stand after an offset, by default all that were ever kept."""
         return self.tally(after).events_after
 
     def tally(self, after: int = 0) -> Tally:
-        """Return head, events behind `after` and all counters, as of one moment."""
+        """Return head, events behind `after`, all counters and the oldest offset, as of one moment."""
         with self._lock, self._faults():
             try:
-                self._db.execute("BEGIN")  # one snapshot for the three readings
+                self._db.execute("BEGIN")  # one snapshot for all readings
+                first = _first(self._db)
                 head = _head(self._db)
                 counts = {(name, reason): n for name, reason, n in self._db.execute("SELECT * FROM counters")}
                 if after <= 0:
@@ -130,7 +134,32 @@ class SqliteEventLog:
             finally:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
-        return Tally(head, events_after, counts)
+        return Tally(head, events_after, counts, first)
+
+    def extent(self) -> Extent:
+        """Return from where to where the log goes, and the room it takes in its file."""
+        with self._lock, self._faults():
+            n_pages, n_spare, page_bytes = (
+                self._db.execute(f"PRAGMA {of}").fetchone()[0] for of in ("page_count", "freelist_count", "page_size")
+            )
+            first, head = _first(self._db), _head(self._db)
+        return Extent(first, head, (n_pages - n_spare) * page_bytes, n_spare * page_bytes)
+
+    def trim(self, until: int, *, before_ms: int | None = None, limit: int = 100) -> int:
+        """Remove the oldest records for good, never the newest one, and return how many."""
+        with self._lock, self._faults():
+            last = min(until, _first(self._db) + limit - 1, _head(self._db) - 1)
+            if before_ms is not None:
+                young = self._db.execute(
+                    "SELECT offset FROM records WHERE offset <= ? AND at_ms >= ? ORDER BY offset LIMIT 1",
+                    (last, before_ms),
+                ).fetchone()
+                last = young[0] - 1 if young else last
+            self._db.execute("PRAGMA synchronous=NORMAL")  # a removal that a crash undoes is done again: no fsync
+            try:
+                return self._db.execute("DELETE FROM records WHERE offset <= ?", (last,)).rowcount
+            finally:
+                self._db.execute("PRAGMA synchronous=FULL")
 
     def close(self) -> None:
         """Let go of the file; the log cannot be used afterwards."""
@@ -172,9 +201,16 @@ def _prepare(db: sqlite3.Connection) -> None:
     db.execute("PRAGMA journal_mode=WAL")
     db.execute("PRAGMA synchronous=FULL")
     db.execute("PRAGMA wal_autocheckpoint=0")
+    # Some builds write zeros over what is removed; as much again would go to disk. The room is soon written over.
+    db.execute("PRAGMA secure_delete=FAST")
     db.executescript(_SCHEMA)
 
 
 def _head(db: sqlite3.Connection) -> int:
     newest: int | None = db.execute("SELECT max(offset) FROM records").fetchone()[0]
     return newest or 0
+
+
+def _first(db: sqlite3.Connection) -> int:
+    oldest: int | None = db.execute("SELECT min(offset) FROM records").fetchone()[0]
+    return oldest or 1
