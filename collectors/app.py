@@ -14,6 +14,7 @@ from functools import partial
 from importlib import resources
 from typing import Any
 
+import uvloop
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from granian.constants import Interfaces
@@ -27,6 +28,7 @@ from civicrec.eventlog.books import read_books
 from civicrec.eventlog.ports import EventLog
 from civicrec.eventlog.readers import acknowledged
 from civicrec.eventlog.sqlite import SqliteEventLog
+from civicrec.garbage import spare_what_lives_long
 from civicrec.listening import check_ports
 from civicrec.locks import owned
 from civicrec.logs import get_logger
@@ -141,7 +143,7 @@ def run(settings: Settings) -> None:
         except Unavailable as error:
             raise ConfigError(str(error)) from error
         try:
-            asyncio.run(_serve(settings, log))
+            uvloop.run(_serve(settings, log))
         finally:
             log.close()
 
@@ -156,6 +158,7 @@ async def _serve(settings: Settings, log: EventLog) -> None:
         backlog=1024,
         log_enabled=False,
     )
+    spare_what_lives_long()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.stop)

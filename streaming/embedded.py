@@ -6,7 +6,6 @@ done; a crash anywhere runs the same range again, and the stores know it by its 
 
 from __future__ import annotations
 
-import gc
 import logging
 import signal
 import threading
@@ -28,6 +27,7 @@ from civicrec.errors import ConfigError, Unavailable
 from civicrec.eventlog.ledger import Ledger, Plan
 from civicrec.eventlog.ports import EventLog, LogRecord
 from civicrec.eventlog.sqlite import SqliteEventLog
+from civicrec.garbage import spare_what_lives_long
 from civicrec.logs import get_logger
 from civicrec.registry.tables import open_registry
 from civicrec.settings import Settings, StreamSettings
@@ -179,7 +179,7 @@ def run(settings: Settings) -> None:
         registry, events = peers
         stores = Stores(warehouse, RedisOnlineStore(redis), CatalogueSnapshot(registry))
         driver = stack.enter_context(closing(Driver(events, ledger, stores, settings.stream)))
-        spare_the_collector()
+        spare_what_lives_long()
         log.info("stream_started", committed=ledger.committed())
 
         def one_batch() -> int:
@@ -192,17 +192,6 @@ def run(settings: Settings) -> None:
             if waiting is not None and waiting < settings.stream.block_records:
                 stop.wait(settings.stream.poll_s)
     log.info("stream_stopped")
-
-
-def spare_the_collector() -> None:
-    """Keep Python's cycle search off what lives as long as the process, and let it look less often.
-
-    A batch makes hundreds of thousands of objects and no cycles; searching all of Beam's modules again and again cost
-    half of the CPU time (measured: 21 800 events per CPU-second before).
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 20, 20)
 
 
 def _patiently(attempt: Callable[[], T], stop: threading.Event) -> T | None:
