@@ -27,9 +27,10 @@ CREATE TABLE IF NOT EXISTS counters(
 #: The WAL is folded into the file by a thread of its own, so that an append waits for its own fsync only.
 _CHECKPOINT_EVERY_S = 1.0
 _CHECKPOINT_FROM_BYTES = 4 * 1024 * 1024
-#: Under unbroken load the thread never catches up to the last frame and the WAL cannot restart; from here the
-#: writer finishes the (by then small) rest itself, once.
-_WAL_LIMIT_BYTES = 256 * 1024 * 1024
+#: Under unbroken load the thread never catches up to the last frame, and only then can the WAL begin anew. From here
+#: it makes some passes, each shorter than the one before, and the next append finishes the few frames left.
+_WAL_LIMIT_BYTES = 64 * 1024 * 1024
+_PASSES = 3
 _BUSY_TIMEOUT_S = 10.0
 
 
@@ -57,6 +58,7 @@ class SqliteEventLog:
         self._wal = path.with_name(path.name + "-wal")
         self._lock = Lock()
         self._closing = Event()
+        self._nearly_folded = Event()
         self._checkpointer: Thread | None = None
         with self._faults():
             if not readonly:
@@ -95,8 +97,10 @@ class SqliteEventLog:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
-            if rows and self._wal_bytes() > _WAL_LIMIT_BYTES:
-                self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            if self._nearly_folded.is_set():
+                self._nearly_folded.clear()
+                with suppress(sqlite3.Error):  # the records are durable, whatever becomes of the WAL
+                    self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
         return head
 
     def read(self, after: int, until: int) -> list[LogRecord]:
@@ -172,8 +176,13 @@ class SqliteEventLog:
     def _checkpoint_now_and_then(self) -> None:
         with suppress(sqlite3.Error), closing(_connect(self._path, "rw")) as db:
             while not self._closing.wait(_CHECKPOINT_EVERY_S):
-                if self._wal_bytes() > _CHECKPOINT_FROM_BYTES:
-                    with suppress(sqlite3.Error):  # a full disk shows in `append`; here the next round tries again
+                n_bytes = self._wal_bytes()
+                with suppress(sqlite3.Error):  # a full disk shows in `append`; here the next round tries again
+                    if n_bytes > _WAL_LIMIT_BYTES:
+                        for _ in range(_PASSES):
+                            db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+                        self._nearly_folded.set()
+                    elif n_bytes > _CHECKPOINT_FROM_BYTES:
                         db.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def _wal_bytes(self) -> int:
@@ -201,6 +210,7 @@ def _prepare(db: sqlite3.Connection) -> None:
     db.execute("PRAGMA journal_mode=WAL")
     db.execute("PRAGMA synchronous=FULL")
     db.execute("PRAGMA wal_autocheckpoint=0")
+    db.execute(f"PRAGMA journal_size_limit={_CHECKPOINT_FROM_BYTES}")  # a WAL that begins anew is cut, its size tells
     # Some builds write zeros over what is removed; as much again would go to disk. The room is soon written over.
     db.execute("PRAGMA secure_delete=FAST")
     db.executescript(_SCHEMA)
