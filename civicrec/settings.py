@@ -41,8 +41,14 @@ class CollectorSettings(_Group):
     """Port to listen on."""
     group_commit_ms: float = Field(default=2.0, ge=0, le=100)
     """How long a write waits for company before its fsync, milliseconds; longer saves disk, costs latency."""
-    dedup_window: int = Field(default=1_000_000, ge=1_000, le=50_000_000)
-    """Event ids remembered to answer a retry as a duplicate; about 100 bytes each."""
+    dedup_window: int = Field(default=500_000, ge=1_000, le=50_000_000)
+    """Newest event ids held in memory, about 100 bytes each; older ones are looked up in files of ``<home>/ids``."""
+    dedup_hours: float = Field(default=24, gt=0, le=720)
+    """How long an event id is known, hours: within them a retry is answered as a duplicate."""
+    log_max_mb: int = Field(default=8_192, ge=1, le=100_000_000)
+    """Most the event log may hold, MB: beyond it what all readers acknowledged is removed, then events are refused."""
+    log_keep_days: float = Field(default=7, gt=0, le=3_650)
+    """Acknowledged records older than this are removed even if there is room, days; not before `dedup_hours`."""
     origins: tuple[str, ...] = ("http://127.0.0.1:8702", "http://localhost:8702")
     """Browser origins allowed by CORS while no site is configured."""
 
@@ -130,7 +136,7 @@ class Settings(BaseSettings):
     home: Path = Path(".civicrec")
     """Folder that holds all state of the embedded stack: log, warehouse, registry, models, secrets."""
     min_free_disk_mb: int = Field(default=512, ge=0, le=1_000_000)
-    """`civicrec up` refuses to start with less free disk than this, MB."""
+    """With less free disk than this, MB, `civicrec up` does not start and the collector refuses events."""
     registry_url: str = ""
     """SQLAlchemy address of the registry; empty means ``sqlite:///<home>/registry.sqlite``."""
     log_format: Literal["console", "json"] = "console"
@@ -152,6 +158,11 @@ class Settings(BaseSettings):
     def log_path(self) -> Path:
         """SQLite file of the embedded event log, owned by the collector."""
         return self.home / "events.sqlite"
+
+    @property
+    def ids_path(self) -> Path:
+        """Folder of the event ids that left the collector's memory, owned by the collector."""
+        return self.home / "ids"
 
     @property
     def stream_path(self) -> Path:

@@ -10,9 +10,11 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
+from functools import partial
 from importlib import resources
 from typing import Any
 
+import uvloop
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from granian.constants import Interfaces
@@ -20,11 +22,13 @@ from granian.server.embed import Server
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 
-from civicrec.clock import Clock, utc_now
+from civicrec.clock import Clock, to_ms, utc_now
 from civicrec.errors import ConfigError, Unavailable
 from civicrec.eventlog.books import read_books
 from civicrec.eventlog.ports import EventLog
+from civicrec.eventlog.readers import acknowledged
 from civicrec.eventlog.sqlite import SqliteEventLog
+from civicrec.garbage import spare_what_lives_long
 from civicrec.listening import check_ports
 from civicrec.locks import owned
 from civicrec.logs import get_logger
@@ -34,6 +38,7 @@ from collectors.commit import GroupCommit
 from collectors.counters import Counters
 from collectors.door import Door
 from collectors.http import PROBLEM, Receive, Scope, Send, problem
+from collectors.room import Room
 from collectors.seen import SeenIds, warm
 
 _log = get_logger(__name__)
@@ -44,13 +49,15 @@ class CollectorApp:
     """The whole ASGI application: the fast route for events, FastAPI for everything else."""
 
     def __init__(self, settings: Settings, log: EventLog, clock: Clock = utc_now) -> None:
-        seen = SeenIds(settings.collector.dedup_window)
-        n_ids = warm(seen, log, settings.collector.dedup_window)
+        collector = settings.collector
+        self._seen = SeenIds(settings.ids_path, collector.dedup_window, collector.dedup_hours)
+        n_ids = warm(self._seen, log, to_ms(clock()))
         _log.info("event_ids_remembered", n=n_ids)
-        self.commit = GroupCommit(log, seen, settings.collector.group_commit_ms / 1000)
+        self.commit = GroupCommit(log, self._seen, collector.group_commit_ms / 1000, clock)
+        self.room = Room(settings, log, self._seen, partial(acknowledged, settings), clock)
         counters = Counters(self.commit.totals)
-        self._door = Door(settings, load_keys(settings), self.commit, counters.observe, clock)
-        self._api = _api(settings, self.commit, counters)
+        self._door = Door(settings, load_keys(settings), self.commit, self.room, counters.observe, clock)
+        self._api = _api(settings, self, counters)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or run the lifespan."""
@@ -59,14 +66,24 @@ class CollectorApp:
         else:
             await self._api(scope, receive, send)
 
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """Write what is taken, and make room, for the length of the body; what waits by then is still committed."""
+        tasks = asyncio.gather(self.commit.run(), self.room.run())
+        try:
+            yield
+        finally:
+            self.commit.close()
+            self.room.close()
+            await tasks
+            self._seen.close()
 
-def _api(settings: Settings, commit: GroupCommit, counters: Counters) -> FastAPI:
+
+def _api(settings: Settings, collector: CollectorApp, counters: Counters) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        writer = asyncio.create_task(commit.run())
-        yield
-        commit.close()
-        await writer
+        async with collector.working():
+            yield
 
     api = FastAPI(
         title="civicrec collector", lifespan=lifespan, docs_url=None, redoc_url=None
@@ -92,10 +109,10 @@ def _api(settings: Settings, commit: GroupCommit, counters: Counters) -> FastAPI
 
     @api.get("/readyz")
     async def readyz(response: Response) -> dict[str, str]:
-        """Say whether events can be kept: 503 while the last try failed."""
-        if commit.fault:
+        """Say whether events can be kept: 503 while there is no room, or the last try failed."""
+        if fault := collector.room.reason or collector.commit.fault:
             response.status_code = 503
-            return {"status": "unavailable", "detail": commit.fault}
+            return {"status": "unavailable", "detail": fault}
         return {"status": "ok"}
 
     @api.get("/metrics")
@@ -126,7 +143,7 @@ def run(settings: Settings) -> None:
         except Unavailable as error:
             raise ConfigError(str(error)) from error
         try:
-            asyncio.run(_serve(settings, log))
+            uvloop.run(_serve(settings, log))
         finally:
             log.close()
 
@@ -141,6 +158,7 @@ async def _serve(settings: Settings, log: EventLog) -> None:
         backlog=1024,
         log_enabled=False,
     )
+    spare_what_lives_long()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.stop)

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from civicrec.clock import Clock, to_ms, utc_now
 from civicrec.errors import Unavailable
 from civicrec.eventlog.ports import EventLog, Record
 from civicrec.events import Event, dump
@@ -37,6 +38,16 @@ class _Batch:
     fresh: dict[str, list[Event]] = field(default_factory=dict)
     duplicates: int = 0
 
+    def take_out(self, event_ids: Container[int]) -> None:
+        """Count these as duplicates after all."""
+        n_before = sum(map(len, self.fresh.values()))
+        left = {
+            actor: [event for event in events if event.event_id.int not in event_ids]
+            for actor, events in self.fresh.items()
+        }
+        self.fresh = {actor: events for actor, events in left.items() if events}
+        self.duplicates += n_before - sum(map(len, self.fresh.values()))
+
 
 class GroupCommit:
     """The only writer of the log. Lives on one event loop; the log's own work is done in one thread.
@@ -51,12 +62,13 @@ class GroupCommit:
         Why the last group could not be kept; empty if it could.
     """
 
-    def __init__(self, log: EventLog, seen: SeenIds, company_s: float = 0.002) -> None:
+    def __init__(self, log: EventLog, seen: SeenIds, company_s: float = 0.002, clock: Clock = utc_now) -> None:
         self.totals: Counter[tuple[str, str]] = Counter()
         self.fault = ""
         self._log = log
         self._seen = seen
         self._company_s = company_s
+        self._clock = clock
         self._waiting: list[_Batch] = []
         self._n_waiting = 0
         self._came = asyncio.Event()
@@ -103,17 +115,25 @@ class GroupCommit:
 
     async def _commit(self, group: Sequence[_Batch]) -> None:
         fresh_ids: list[int] = []
+        loop = asyncio.get_running_loop()
         try:
-            counts: Counter[tuple[str, str]] = Counter()
             for batch in group:
                 self._set_duplicates_apart(batch, fresh_ids)
+            suspects = self._seen.suspects(fresh_ids)
+            if suspects:
+                old = await loop.run_in_executor(self._thread, self._seen.on_disk, suspects)
+                self._seen.forget(old)
+                fresh_ids = [event_id for event_id in fresh_ids if event_id not in old]
+                for batch in group if old else ():
+                    batch.take_out(old)
+            counts: Counter[tuple[str, str]] = Counter()
+            for batch in group:
                 counts.update(batch.counts)
                 counts["duplicate", ""] += batch.duplicates
             records = [
                 Record(actor, len(events), dump(events)) for batch in group for actor, events in batch.fresh.items()
             ]
-            loop = asyncio.get_running_loop()
-            await loop.run_in_executor(self._thread, self._log.append, records, counts)
+            head = await loop.run_in_executor(self._thread, self._log.append, records, counts)
         except Exception as error:  # whatever it is, each request of the group must hear of it
             self._seen.forget(fresh_ids)
             self.fault = str(error)
@@ -128,13 +148,13 @@ class GroupCommit:
         for batch in group:
             if not batch.done.done():  # the client may have hung up meanwhile
                 batch.done.set_result(batch.duplicates)
+        self._seen.keep(fresh_ids, head, to_ms(self._clock()))
 
     def _set_duplicates_apart(self, batch: _Batch, fresh_ids: list[int]) -> None:
         for event in batch.events:
             event_id = event.event_id.int
-            if event_id in self._seen:
+            if self._seen.add(event_id):
+                fresh_ids.append(event_id)
+                batch.fresh.setdefault(event.actor, []).append(event)
+            else:
                 batch.duplicates += 1
-                continue
-            self._seen.add(event_id)
-            fresh_ids.append(event_id)
-            batch.fresh.setdefault(event.actor, []).append(event)

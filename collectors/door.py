@@ -22,6 +22,7 @@ from collectors.commit import GroupCommit
 from collectors.device import read_user_agent
 from collectors.http import Headers, Receive, Scope, Send, answer, answer_json, answer_problem, read_body
 from collectors.referrer import host_of
+from collectors.room import Room
 from collectors.steps import take
 from collectors.visit import Visit, clock_skew
 
@@ -52,6 +53,8 @@ class Door:
         Sites, their keys and origins.
     commit
         Keeps the events.
+    room
+        Says whether more can be kept.
     observe
         Told the seconds and the status of each answer.
     clock
@@ -63,11 +66,13 @@ class Door:
         settings: Settings,
         keys: Keys,
         commit: GroupCommit,
+        room: Room,
         observe: Callable[[float, int], None],
         clock: Clock = utc_now,
     ) -> None:
         self._keys = keys
         self._commit = commit
+        self._room = room
         self._observe = observe
         self._clock = clock
         self._sites = frozenset(settings.sites) or None
@@ -107,7 +112,8 @@ class Door:
         self._observe(monotonic_s() - began, status)
 
     async def _take(self, headers: dict[bytes, bytes], receive: Receive) -> dict[str, Any]:
-        body = await read_body(receive)
+        body = await read_body(receive)  # even if there is no room: a client cut off while sending never hears why
+        self._room.check()
         visit = self._visit(headers)
         encoding = headers.get(b"content-encoding", b"").lower()
         if encoding == b"gzip":

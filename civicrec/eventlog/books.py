@@ -5,13 +5,11 @@ In: the event log's and the stream's SQLite files, while their owners write. Out
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from civicrec.errors import Unavailable
-from civicrec.eventlog.ledger import Totals, read_totals
+from civicrec.eventlog.ledger import ledger_totals
 from civicrec.eventlog.ports import Tally
 from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.settings import Settings
@@ -55,16 +53,22 @@ class Books:
 def read_books(settings: Settings) -> Books:
     """Read the books; zeros where a file does not exist yet.
 
-    The ledger is read first: the log only grows, so whatever the ledger has committed by then is in the log when that
-    is read, in one snapshot. In the other order a commit in between would count events as stored and as pending.
+    The ledger is read first: what it has committed by then is in the log, or was trimmed from it, when that is read,
+    in one snapshot. In the other order a commit in between would count events as stored and as pending.
 
     Raises
     ------
     Unavailable
         If a file is there and cannot be read.
     """
-    done = _read_ledger(settings.stream_path)
+    done = ledger_totals(settings.stream_path)
     seen = _read_log(settings.log_path, done.committed)
+    while seen.first - 1 > done.committed:
+        # The stream went on between the two readings, and the log was trimmed behind it: read again.
+        before, done = done, ledger_totals(settings.stream_path)
+        if done.committed == before.committed:
+            break
+        seen = _read_log(settings.log_path, done.committed)
 
     def of(name: str) -> dict[str, int]:
         return {reason: n for (counter, reason), n in sorted(seen.counts.items()) if counter == name}
@@ -86,16 +90,3 @@ def _read_log(path: Path, committed: int) -> Tally:
         return Tally(head=0, events_after=0, counts={})
     with closing(SqliteEventLog(path, readonly=True)) as log:
         return log.tally(committed)
-
-
-def _read_ledger(path: Path) -> Totals:
-    if not path.exists():
-        return Totals(0, 0, {})
-    try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=10)) as db:
-            db.isolation_level = None
-            db.execute("BEGIN")
-            has_tables = db.execute("SELECT 1 FROM sqlite_master WHERE name = 'totals'").fetchone()
-            return read_totals(db) if has_tables else Totals(0, 0, {})
-    except sqlite3.Error as error:
-        raise Unavailable(f"the ledger {path} cannot be read: {error}; try again") from error
