@@ -67,6 +67,8 @@ def _is_news(record: logging.LogRecord) -> bool:
     library = record.name.partition(".")[0]
     if library in ("urllib3", "apache_beam"):
         return record.levelno >= logging.ERROR
+    if library == "kafka":  # even a refused connection is an error to it, several times a second
+        return record.levelno >= logging.CRITICAL
     return not str(record.msg).startswith("apitools not found")  # Beam says this one in the root's name
 
 

@@ -15,6 +15,10 @@ MetricName = Literal[
     "civicrec_events_duplicate_total",  # events answered as duplicates
     "civicrec_events_rejected_total",  # events refused at the door, by reason
     "civicrec_events_altered_total",  # events kept with something removed, by what
+    "civicrec_events_forwarded_total",  # events acknowledged by Kafka
+    "civicrec_events_unforwarded",  # events in the log that Kafka has not acknowledged yet
+    "civicrec_kafka_faults_total",  # times forwarding broke off and began again
+    "civicrec_kafka_degraded",  # 1 while Kafka is away or behind and answers do not wait for it
     "civicrec_collect_seconds",  # time to answer one POST /v1/events
     "civicrec_lists_served_total",  # lists served, by scene and mode
     "civicrec_lists_degraded_total",  # lists served from the fallback because a store was down

@@ -51,6 +51,37 @@ class CollectorSettings(_Group):
     """Acknowledged records older than this are removed even if there is room, days; not before `dedup_hours`."""
     origins: tuple[str, ...] = ("http://127.0.0.1:8702", "http://localhost:8702")
     """Browser origins allowed by CORS while no site is configured."""
+    ack: Literal["disk", "kafka"] = "disk"
+    """When events are answered: `disk` after the fsync, `kafka` after the fsync and Kafka's acknowledgement."""
+
+
+class KafkaSettings(_Group):
+    """Kafka behind the collector; see docs/kafka.md."""
+
+    bootstrap: str = ""
+    """Brokers to ask first, ``host:port`` with commas between; empty switches Kafka off."""
+    events_topic: str = "events.raw.v1"
+    """Topic of event batches, keyed by actor."""
+    position_topic: str = "events.position.v1"
+    """Compacted topic that says how far each collector's log has been forwarded."""
+    partitions: int = Field(default=6, ge=1, le=1_000)
+    """Partitions of the events topic when it is created; more later would break the order per actor."""
+    replication: int = Field(default=1, ge=1, le=9)
+    """Copies of each topic when it is created; a cluster wants 3, of which all but one must confirm a write."""
+    retention_days: float = Field(default=7, gt=0, le=3_650)
+    """Days the events topic keeps its records when it is created."""
+    ack_timeout_ms: int = Field(default=500, ge=1, le=60_000)
+    """With ``collector.ack = kafka``, how long an answer waits for Kafka before the disk alone will do, ms."""
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """How to talk to the brokers."""
+    ca_file: Path | None = None
+    """Certificate authority of the brokers, PEM; none means the system's."""
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    """How to log in with a SASL protocol."""
+    user: str = ""
+    """User name for a SASL protocol."""
+    password: SecretStr = SecretStr("")
+    """Password for a SASL protocol."""
 
 
 class StreamSettings(_Group):
@@ -148,6 +179,7 @@ class Settings(BaseSettings):
     sites: dict[str, Site] = {}
     """Portals by site id; empty accepts any site id, with keys derived from the pepper (single-portal use)."""
     collector: CollectorSettings = CollectorSettings()
+    kafka: KafkaSettings = KafkaSettings()
     stream: StreamSettings = StreamSettings()
     serving: ServingSettings = ServingSettings()
     warehouse: WarehouseSettings = WarehouseSettings()
@@ -163,6 +195,11 @@ class Settings(BaseSettings):
     def ids_path(self) -> Path:
         """Folder of the event ids that left the collector's memory, owned by the collector."""
         return self.home / "ids"
+
+    @property
+    def forwarded_path(self) -> Path:
+        """File that says how far the event log has been forwarded to Kafka, written by the collector."""
+        return self.home / "forwarded.json"
 
     @property
     def stream_path(self) -> Path:

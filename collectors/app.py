@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import asdict
 from functools import partial
 from importlib import resources
@@ -37,6 +37,7 @@ from civicrec.tokens import load_keys
 from collectors.commit import GroupCommit
 from collectors.counters import Counters
 from collectors.door import Door
+from collectors.forwarding import Forwarding
 from collectors.http import PROBLEM, Receive, Scope, Send, problem
 from collectors.room import Room
 from collectors.seen import SeenIds, warm
@@ -48,14 +49,18 @@ EVENTS_PATH = "/v1/events"
 class CollectorApp:
     """The whole ASGI application: the fast route for events, FastAPI for everything else."""
 
-    def __init__(self, settings: Settings, log: EventLog, clock: Clock = utc_now) -> None:
+    def __init__(
+        self, settings: Settings, log: EventLog, clock: Clock = utc_now, forwarding: Forwarding | None = None
+    ) -> None:
         collector = settings.collector
+        self.forwarding = forwarding
         self._seen = SeenIds(settings.ids_path, collector.dedup_window, collector.dedup_hours)
         n_ids = warm(self._seen, log, to_ms(clock()))
         _log.info("event_ids_remembered", n=n_ids)
-        self.commit = GroupCommit(log, self._seen, collector.group_commit_ms / 1000, clock)
+        kafka = forwarding.acknowledged if forwarding else None
+        self.commit = GroupCommit(log, self._seen, collector.group_commit_ms / 1000, clock, kafka)
         self.room = Room(settings, log, self._seen, partial(acknowledged, settings), clock)
-        counters = Counters(self.commit.totals)
+        counters = Counters(self.commit.totals, kafka)
         self._door = Door(settings, load_keys(settings), self.commit, self.room, counters.observe, clock)
         self._api = _api(settings, self, counters)
 
@@ -82,7 +87,7 @@ class CollectorApp:
 def _api(settings: Settings, collector: CollectorApp, counters: Counters) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with collector.working():
+        async with collector.forwarding.running() if collector.forwarding else nullcontext(), collector.working():
             yield
 
     api = FastAPI(
@@ -109,10 +114,15 @@ def _api(settings: Settings, collector: CollectorApp, counters: Counters) -> Fas
 
     @api.get("/readyz")
     async def readyz(response: Response) -> dict[str, str]:
-        """Say whether events can be kept: 503 while there is no room, or the last try failed."""
+        """Say whether events can be kept.
+
+        503 while there is no room or the last try failed; degraded while Kafka is not keeping up.
+        """
         if fault := collector.room.reason or collector.commit.fault:
             response.status_code = 503
             return {"status": "unavailable", "detail": fault}
+        if collector.forwarding and collector.forwarding.acknowledged.degraded:
+            return {"status": "degraded", "detail": collector.forwarding.acknowledged.degraded}
         return {"status": "ok"}
 
     @api.get("/metrics")
@@ -134,8 +144,13 @@ def run(settings: Settings) -> None:
     Raises
     ------
     ConfigError
-        If the port is in use, or the log belongs to another collector or cannot be written.
+        If the port is in use, the log belongs to another collector or cannot be written, or answers are to wait for
+        a Kafka that is not named.
     """
+    if settings.collector.ack == "kafka" and not settings.kafka.bootstrap:
+        raise ConfigError(
+            "CIVICREC_COLLECTOR__ACK is kafka and CIVICREC_KAFKA__BOOTSTRAP is empty; name the brokers, or ack on disk"
+        )
     check_ports({"collector": (settings.collector.host, settings.collector.port)})
     with owned(settings.home / "collector.lock", "the event log"):
         try:
@@ -149,8 +164,9 @@ def run(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings, log: EventLog) -> None:
+    forwarding = Forwarding(settings, log) if settings.kafka.bootstrap else None
     server = Server(
-        CollectorApp(settings, log),
+        CollectorApp(settings, log, forwarding=forwarding),
         address=settings.collector.host,
         port=settings.collector.port,
         interface=Interfaces.ASGI,

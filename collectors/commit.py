@@ -16,6 +16,7 @@ from civicrec.errors import Unavailable
 from civicrec.eventlog.ports import EventLog, Record
 from civicrec.events import Event, dump
 from civicrec.logs import get_logger
+from collectors.acknowledged import Acknowledged
 from collectors.seen import SeenIds
 
 _log = get_logger(__name__)
@@ -37,6 +38,7 @@ class _Batch:
     done: asyncio.Future[int]
     fresh: dict[str, list[Event]] = field(default_factory=dict)
     duplicates: int = 0
+    offset: int = 0
 
     def take_out(self, event_ids: Container[int]) -> None:
         """Count these as duplicates after all."""
@@ -62,13 +64,21 @@ class GroupCommit:
         Why the last group could not be kept; empty if it could.
     """
 
-    def __init__(self, log: EventLog, seen: SeenIds, company_s: float = 0.002, clock: Clock = utc_now) -> None:
+    def __init__(
+        self,
+        log: EventLog,
+        seen: SeenIds,
+        company_s: float = 0.002,
+        clock: Clock = utc_now,
+        kafka: Acknowledged | None = None,
+    ) -> None:
         self.totals: Counter[tuple[str, str]] = Counter()
         self.fault = ""
         self._log = log
         self._seen = seen
         self._company_s = company_s
         self._clock = clock
+        self._kafka = kafka
         self._waiting: list[_Batch] = []
         self._n_waiting = 0
         self._came = asyncio.Event()
@@ -91,7 +101,10 @@ class GroupCommit:
         self._waiting.append(batch)
         self._n_waiting += len(events)
         self._came.set()
-        return await batch.done
+        duplicates = await batch.done
+        if self._kafka:  # also for duplicates: a retry says that its events are there
+            await self._kafka.confirmed(batch.offset)
+        return duplicates
 
     async def run(self) -> None:
         """Commit group after group until `close`; what waits by then is still committed."""
@@ -133,7 +146,7 @@ class GroupCommit:
             records = [
                 Record(actor, len(events), dump(events)) for batch in group for actor, events in batch.fresh.items()
             ]
-            head = await loop.run_in_executor(self._thread, self._log.append, records, counts)
+            offset = await loop.run_in_executor(self._thread, self._log.append, records, counts)
         except Exception as error:  # whatever it is, each request of the group must hear of it
             self._seen.forget(fresh_ids)
             self.fault = str(error)
@@ -145,10 +158,13 @@ class GroupCommit:
         self.fault = ""
         counts["accepted", ""] = len(fresh_ids)
         self.totals.update(counts)
+        if self._kafka and records:
+            self._kafka.kept(offset, len(fresh_ids))
         for batch in group:
+            batch.offset = offset
             if not batch.done.done():  # the client may have hung up meanwhile
                 batch.done.set_result(batch.duplicates)
-        self._seen.keep(fresh_ids, head, to_ms(self._clock()))
+        self._seen.keep(fresh_ids, offset, to_ms(self._clock()))
 
     def _set_duplicates_apart(self, batch: _Batch, fresh_ids: list[int]) -> None:
         for event in batch.events:

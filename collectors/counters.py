@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, Histogram
-from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from civicrec.metrics import MetricName
+from collectors.acknowledged import Acknowledged
 
 #: Counter of the log → (metric, label); the names are those of `civicrec.eventlog.ports.Counts`.
 _METRICS: Mapping[str, tuple[MetricName, str, str]] = {
@@ -19,14 +20,19 @@ _METRICS: Mapping[str, tuple[MetricName, str, str]] = {
     "altered": ("civicrec_events_altered_total", "what", "Events kept with something removed, by what."),
 }
 _SECONDS: MetricName = "civicrec_collect_seconds"
+_FORWARDED: MetricName = "civicrec_events_forwarded_total"
+_UNFORWARDED: MetricName = "civicrec_events_unforwarded"
+_FAULTS: MetricName = "civicrec_kafka_faults_total"
+_DEGRADED: MetricName = "civicrec_kafka_degraded"
 
 
 class Counters:
     """What Prometheus reads: the writer's totals, read when asked, and the time each answer took."""
 
-    def __init__(self, totals: Counter[tuple[str, str]]) -> None:
+    def __init__(self, totals: Counter[tuple[str, str]], kafka: Acknowledged | None = None) -> None:
         self.registry = CollectorRegistry()
         self._totals = totals
+        self._kafka = kafka
         self._seconds = Histogram(
             _SECONDS, "Time to answer one POST /v1/events.", ["status"], registry=self.registry,
             buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5),
@@ -49,3 +55,15 @@ class Counters:
                 if of == counter:
                     family.add_metric([reason] if label else [], n)
             yield family
+        if self._kafka:
+            yield CounterMetricFamily(_FORWARDED, "Events acknowledged by Kafka.", value=self._kafka.forwarded)
+            yield GaugeMetricFamily(
+                _UNFORWARDED, "Events in the log that Kafka has not acknowledged yet.", value=self._kafka.unforwarded
+            )
+            yield CounterMetricFamily(
+                _FAULTS, "Times forwarding to Kafka broke off and began again.", value=self._kafka.faults
+            )
+            yield GaugeMetricFamily(
+                _DEGRADED, "1 while Kafka is away or behind and answers do not wait for it.",
+                value=bool(self._kafka.degraded),
+            )  # fmt: skip

@@ -1,6 +1,7 @@
 """Durable requests a second of the collector, beside a bare FastAPI hello on the same server, in the same run.
 
-In: how many seconds. Out: figures. Each server is a process of its own, held to one core; the load comes from another.
+In: how many seconds, and a broker if Kafka is to be behind. Out: figures. Each server is a process of its own, held to
+one core; the load comes from another.
 """
 
 from __future__ import annotations
@@ -8,10 +9,14 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import msgspec
+import psutil
 
 from civicrec.bench.load import held_to, measure, server_on
 from civicrec.bench.own_stack import free_ports
@@ -21,31 +26,73 @@ CONNECTIONS = (1, 16, 64)
 EVENTS_PER_REQUEST = 10
 
 
-def bench_collect(seconds: float = 4.0) -> dict[str, Any]:
+def bench_collect(seconds: float = 4.0, kafka: str = "") -> dict[str, Any]:
     """Measure the collector and the hello at 1, 16 and 64 connections, `seconds` each, turn by turn.
+
+    Parameters
+    ----------
+    kafka
+        ``host:port`` of a broker: collectors that forward to it are measured too, with topics that are removed again.
 
     Returns
     -------
     dict
         For each number of connections: requests a second, p50 and p99 in milliseconds, requests per CPU-second of
-        the server process, of both servers, and ``ratio``, collector over hello, of requests a second.
+        the server process, of each server, and ``ratio``, collector over hello, of requests a second. With Kafka also
+        the collector that acknowledges on disk and the one that acknowledges after Kafka, each with its ``ratio`` to
+        the collector without. Then ``backlog``, the events not forwarded when the load ended.
     """
     cores = sorted(os.sched_getaffinity(0))
-    with tempfile.TemporaryDirectory() as home, held_to(cores[-1]):
-        ours, theirs = free_ports(2)
-        env = {"CIVICREC_HOME": home, "CIVICREC_COLLECTOR__PORT": str(ours)}
-        with (
-            server_on(["-m", "civicrec", "collect"], ours, env, cores[0]) as collector,
-            server_on(["-m", "civicrec.bench.hello", str(theirs)], theirs, {}, cores[0]) as hello,
-        ):
-            by_connections: dict[str, Any] = {}
-            for n in CONNECTIONS:
-                load = asyncio.run(measure(ours, n, seconds, _batch_request, collector))
-                bare = asyncio.run(measure(theirs, n, seconds, lambda: _HELLO, hello))
-                mine, baseline = load.figures(), bare.figures()
-                ratio = round(mine["requests_per_s"] / baseline["requests_per_s"], 2)
-                by_connections[str(n)] = {"collector": mine, "hello": baseline, "ratio": ratio}
+    with tempfile.TemporaryDirectory() as home, held_to(cores[-1]), ExitStack() as running:
+        servers: dict[str, tuple[int, psutil.Process]] = {}
+
+        def run(name: str, words: list[str], port: int, env: Mapping[str, str]) -> None:
+            servers[name] = (port, running.enter_context(server_on(words, port, env, cores[0])))
+
+        def run_collector(name: str, port: int, env: Mapping[str, str]) -> None:
+            where = {"CIVICREC_HOME": f"{home}/{name}", "CIVICREC_COLLECTOR__PORT": str(port), **env}
+            run(name, ["-m", "civicrec", "collect"], port, where)
+
+        hello, plain, disk, acked = free_ports(4)
+        run("hello", ["-m", "civicrec.bench.hello", str(hello)], hello, {})
+        run_collector("collector", plain, {})
+        if kafka:
+            topics = running.enter_context(_topics(kafka))
+            run_collector("kafka_disk", disk, topics)
+            run_collector("kafka_ack", acked, topics | {"CIVICREC_COLLECTOR__ACK": "kafka"})
+        by_connections: dict[str, Any] = {}
+        for n in CONNECTIONS:
+            figures: dict[str, Any] = {}
+            for name, (port, server) in servers.items():
+                request = (lambda: _HELLO) if name == "hello" else _batch_request
+                figures[name] = asyncio.run(measure(port, n, seconds, request, server)).figures()
+                if name.startswith("kafka"):
+                    figures[name]["backlog"] = _backlog(port)
+                    figures[name]["ratio"] = _ratio(figures[name], figures["collector"])
+            by_connections[str(n)] = {**figures, "ratio": _ratio(figures["collector"], figures["hello"])}
     return {"events_per_request": EVENTS_PER_REQUEST, "durable": True, "connections": by_connections}
+
+
+def _ratio(mine: Mapping[str, float], baseline: Mapping[str, float]) -> float:
+    return round(mine["requests_per_s"] / baseline["requests_per_s"], 2)
+
+
+def _backlog(port: int) -> int:
+    return int(httpx.get(f"http://127.0.0.1:{port}/v1/accounting").json()["unforwarded"])
+
+
+@contextmanager
+def _topics(kafka: str) -> Iterator[dict[str, str]]:
+    from kafka import KafkaAdminClient
+
+    names = {"events": f"bench-{uuid4().hex}.events", "position": f"bench-{uuid4().hex}.position"}
+    yield {
+        "CIVICREC_KAFKA__BOOTSTRAP": kafka,
+        **{f"CIVICREC_KAFKA__{key.upper()}_TOPIC": name for key, name in names.items()},
+    }
+    client = KafkaAdminClient(bootstrap_servers=[kafka])
+    client.delete_topics(list(names.values()))
+    client.close()
 
 
 _HELLO = b"GET /hello HTTP/1.1\r\nHost: bench\r\n\r\n"

@@ -18,11 +18,16 @@ def register(app: typer.Typer) -> None:
 
 
 @bench.command()
-def collect(as_json: Json = False) -> None:
+def collect(
+    as_json: Json = False,
+    kafka: Annotated[
+        str, typer.Option(help="HOST:PORT of a broker: measure with Kafka behind the collector too.")
+    ] = "",
+) -> None:
     """Measure durable requests per second of the collector, beside a bare FastAPI hello."""
     from civicrec.bench.collect import bench_collect
 
-    _show({"collect": bench_collect}, as_json)
+    _show({"collect": lambda: bench_collect(kafka=kafka)}, as_json)
 
 
 @bench.command()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from civicrec.eventlog.ledger import ledger_totals
 from civicrec.eventlog.ports import Tally
+from civicrec.eventlog.position import Position, kept_position
 from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.settings import Settings
 
@@ -30,6 +31,9 @@ class Books:
     received, duplicates, rejected_at_door, altered
         Events in readable bodies; those seen before; those refused by the collector, by reason; those kept with
         something taken away, by what.
+    forwarded, unforwarded
+        Of the accepted, the events that Kafka has, and those it has not; None while Kafka is off. Events that
+        retention removed before Kafka was ever switched on are in neither.
     balanced
         Whether accepted = stored + rejected + pending. `pending` is counted in the log, `stored` and `rejected` in
         the ledger, so it is a finding and not a definition.
@@ -43,6 +47,8 @@ class Books:
     duplicates: int = 0
     rejected_at_door: dict[str, int] = field(default_factory=dict)
     altered: dict[str, int] = field(default_factory=dict)
+    forwarded: int | None = None
+    unforwarded: int | None = None
     balanced: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -62,13 +68,15 @@ def read_books(settings: Settings) -> Books:
         If a file is there and cannot be read.
     """
     done = ledger_totals(settings.stream_path)
-    seen = _read_log(settings.log_path, done.committed)
+    has_kafka = bool(settings.kafka.bootstrap)
+    sent = kept_position(settings.forwarded_path) if has_kafka else None
+    seen, unforwarded = _read_log(settings.log_path, done.committed, sent)
     while seen.first - 1 > done.committed:
         # The stream went on between the two readings, and the log was trimmed behind it: read again.
         before, done = done, ledger_totals(settings.stream_path)
         if done.committed == before.committed:
             break
-        seen = _read_log(settings.log_path, done.committed)
+        seen, unforwarded = _read_log(settings.log_path, done.committed, sent)
 
     def of(name: str) -> dict[str, int]:
         return {reason: n for (counter, reason), n in sorted(seen.counts.items()) if counter == name}
@@ -82,11 +90,20 @@ def read_books(settings: Settings) -> Books:
         duplicates=sum(of("duplicate").values()),
         rejected_at_door=of("rejected"),
         altered=of("altered"),
+        forwarded=seen.counts.get(("accepted", ""), 0) - unforwarded if has_kafka else None,
+        unforwarded=unforwarded if has_kafka else None,
     )
 
 
-def _read_log(path: Path, committed: int) -> Tally:
+def _read_log(path: Path, committed: int, sent: Position | None) -> tuple[Tally, int]:
+    """Return the tally behind an offset, and the events behind a position as of the same moment."""
     if not path.exists():
-        return Tally(head=0, events_after=0, counts={})
+        return Tally(head=0, events_after=0, counts={}), 0
     with closing(SqliteEventLog(path, readonly=True)) as log:
-        return log.tally(committed)
+        tally = log.tally(committed)
+        if sent is None or sent.log != log.name:
+            return tally, tally.counts.get(("accepted", ""), 0)
+        later = log.tally(sent.offset)
+        # What came between the two readings stands behind both offsets.
+        came = later.counts.get(("accepted", ""), 0) - tally.counts.get(("accepted", ""), 0)
+        return tally, later.events_after - came

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections import Counter
 from collections.abc import Sequence
 from itertools import takewhile
@@ -15,6 +16,7 @@ class MemoryEventLog:
     """An `EventLog` that forgets all when the process ends. Safe to share between threads."""
 
     def __init__(self, clock: Clock = utc_now) -> None:
+        self.name = uuid.uuid4().hex
         self._lock = Lock()
         self._clock = clock
         self._trimmed = 0

@@ -1,6 +1,7 @@
 """What any event log must do: keep batches durably, hand out ranges, say how much it holds.
 
-`memory.py` and `sqlite.py` implement it; one contract suite in tests/contracts runs on all.
+`memory.py` and `sqlite.py` implement it; one contract suite in tests/contracts runs on all. Kafka is none: what
+stands in a log is forwarded there (`kafka_writer.py`), and its topics have an offset per partition.
 """
 
 from __future__ import annotations
@@ -87,6 +88,11 @@ class EventLog(Protocol):
 
     The oldest records may be trimmed, never the newest one: offsets go on behind it.
     """
+
+    @property
+    def name(self) -> str:
+        """Identity of this log, made once and kept with it; no two logs share one."""
+        ...
 
     def append(self, records: Sequence[Record], counts: Counts | None = None) -> int:
         """Keep the records durably (fsync), move the counters with them, and return the last offset.

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from civicrec.eventlog.ledger import ledger_totals
+from civicrec.eventlog.position import kept_position
 from civicrec.settings import Settings
 
 
@@ -16,8 +17,16 @@ def stream_offset(settings: Settings) -> int | None:
     return ledger_totals(settings.stream_path).committed if settings.stream_path.exists() else None
 
 
+def kafka_offset(settings: Settings) -> int | None:
+    """Return what Kafka has, as the file beside the log says; `None` while Kafka is off."""
+    if not settings.kafka.bootstrap:
+        return None
+    kept = kept_position(settings.forwarded_path)
+    return kept.offset if kept else 0
+
+
 #: Each tells the last offset a reader is done with, or `None` if that reader does not exist here.
-READERS: tuple[Callable[[Settings], int | None], ...] = (stream_offset,)
+READERS: tuple[Callable[[Settings], int | None], ...] = (stream_offset, kafka_offset)
 
 
 def acknowledged(settings: Settings) -> int:

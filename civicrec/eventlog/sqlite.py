@@ -6,6 +6,7 @@ In: batches from the collector, the only writer. Out: ranges and counts, also to
 from __future__ import annotations
 
 import sqlite3
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -23,6 +24,7 @@ CREATE TABLE IF NOT EXISTS records(
 CREATE TABLE IF NOT EXISTS counters(
     name TEXT NOT NULL, reason TEXT NOT NULL, n INTEGER NOT NULL, PRIMARY KEY(name, reason)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS identity(name TEXT NOT NULL);
 """
 #: The WAL is folded into the file by a thread of its own, so that an append waits for its own fsync only.
 _CHECKPOINT_EVERY_S = 1.0
@@ -76,6 +78,13 @@ class SqliteEventLog:
         if not readonly:
             self._checkpointer = Thread(target=self._checkpoint_now_and_then, name="log-checkpoint", daemon=True)
             self._checkpointer.start()
+
+    @property
+    def name(self) -> str:
+        """Identity of this log, made with its file."""
+        with self._lock, self._faults():
+            name: str = self._db.execute("SELECT name FROM identity").fetchone()[0]
+        return name
 
     def append(self, records: Sequence[Record], counts: Counts | None = None) -> int:
         """Keep the records durably, move the counters with them, and return the last offset."""
@@ -214,6 +223,7 @@ def _prepare(db: sqlite3.Connection) -> None:
     # Some builds write zeros over what is removed; as much again would go to disk. The room is soon written over.
     db.execute("PRAGMA secure_delete=FAST")
     db.executescript(_SCHEMA)
+    db.execute("INSERT INTO identity SELECT ? WHERE NOT EXISTS (SELECT 1 FROM identity)", (uuid.uuid4().hex,))
 
 
 def _head(db: sqlite3.Connection) -> int:

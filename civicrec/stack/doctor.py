@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
-from civicrec.errors import ConfigError
+from civicrec.errors import CivicrecError, ConfigError
 from civicrec.settings import Settings
 from civicrec.stack.checks import check_disk, check_home, free_disk_mb
 from civicrec.stack.doors import addresses, is_ready
@@ -31,7 +31,7 @@ class Finding:
 
 def examine(settings: Settings) -> list[Finding]:
     """Look at everything; never raises."""
-    return [*_python(), *_packages(), *_machine(settings), *_doors(settings)]
+    return [*_python(), *_packages(), *_machine(settings), *_doors(settings), *_kafka(settings)]
 
 
 def _python() -> list[Finding]:
@@ -74,3 +74,15 @@ def _doors(settings: Settings) -> list[Finding]:
         detail = f"{host}:{port} " + ("answers" if there else "does not answer; `civicrec up` starts it")
         found.append(Finding(name, "ok" if there else "absent", detail))
     return found
+
+
+def _kafka(settings: Settings) -> list[Finding]:
+    if not settings.kafka.bootstrap:
+        return []
+    from civicrec.eventlog.kafka import check_contact
+
+    try:
+        check_contact(settings.kafka)
+    except CivicrecError as error:
+        return [Finding("kafka", "absent", str(error))]
+    return [Finding("kafka", "ok", f"{settings.kafka.bootstrap} answers")]

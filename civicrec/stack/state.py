@@ -18,6 +18,7 @@ from civicrec.errors import CivicrecError
 from civicrec.eventlog.books import Books, read_books
 from civicrec.settings import Settings
 from civicrec.stack.doors import addresses, is_ready
+from civicrec.stack.probes import http_json
 from civicrec.stack.supervisor import state_path
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 
@@ -88,6 +89,10 @@ def look(settings: Settings, now: datetime) -> StackState:
         problems.append("the books do not balance: accepted differs from stored + rejected + pending")
     answers = {name: is_ready(name, address) for name, address in addresses(settings).items()}
     problems += [f"{name} does not answer" for name, does in answers.items() if not does]
+    if settings.kafka.bootstrap and answers["collect"]:
+        ready = http_json(*addresses(settings)["collect"], "/readyz")
+        if ready.get("status") == "degraded":
+            problems.append(f"Kafka does not keep up with the event log: {ready['detail']}")
     if answers["warehouse"]:
         try:
             freshness_s = _freshness_s(settings, now)

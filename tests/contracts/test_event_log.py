@@ -38,6 +38,19 @@ def test_empty_log_has_no_head_no_records_no_events(log: EventLog) -> None:
     assert (log.head(), log.read(0, 10), log.count_events()) == (0, [], 0)
 
 
+@pytest.mark.parametrize("kind", sorted(MAKERS))
+def test_no_two_logs_share_a_name_and_a_log_on_disk_keeps_its_own(kind: str, tmp_path: Path) -> None:
+    names: list[str] = []
+    for folder in (tmp_path / "one", tmp_path / "one", tmp_path / "other"):
+        made = MAKERS[kind](folder)
+        names += [made.name, made.name]
+        if isinstance(made, SqliteEventLog):
+            made.close()
+    assert names[::2] == names[1::2]
+    assert names[0] != names[4]
+    assert (names[0] == names[2]) == (kind == "sqlite")
+
+
 def test_offsets_grow_from_one_over_appends(log: EventLog) -> None:
     assert log.append([a_record(1), a_record(2)]) == 2
     assert log.append([a_record(3)]) == 3

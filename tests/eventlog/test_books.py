@@ -15,8 +15,9 @@ from civicrec.errors import Unavailable
 from civicrec.eventlog import readers
 from civicrec.eventlog.books import Books, read_books
 from civicrec.eventlog.ledger import Ledger
+from civicrec.eventlog.position import Position, keep_position
 from civicrec.eventlog.readers import acknowledged
-from civicrec.settings import Settings
+from civicrec.settings import KafkaSettings, Settings
 
 
 class LogFile:
@@ -28,6 +29,7 @@ class LogFile:
             "PRAGMA journal_mode=WAL;"
             "CREATE TABLE records(offset INTEGER PRIMARY KEY, key TEXT, n_events INTEGER, value BLOB, at_ms INTEGER);"
             "CREATE TABLE counters(name TEXT, reason TEXT, n INTEGER, PRIMARY KEY(name, reason));"
+            "CREATE TABLE identity(name TEXT); INSERT INTO identity VALUES ('the-log');"
         )
 
     def count(self, name: str, reason: str, n: int) -> None:
@@ -87,6 +89,31 @@ def test_the_books_tell_what_became_of_each_event(tmp_path: Path) -> None:
     assert books.balanced
     log.db.close()
     ledger.close()
+
+
+@pytest.mark.parametrize(
+    ("position", "forwarded"),
+    [
+        (None, 0),
+        (Position(log="the-log", offset=2, events=7), 7),
+        (Position(log="the-log", offset=3, events=12), 12),
+        (Position(log="a-log-that-was-here-before", offset=3, events=12), 0),
+    ],
+    ids=["not begun", "behind", "caught up", "of another log"],
+)
+def test_with_kafka_on_the_books_tell_what_it_has(tmp_path: Path, position: Position | None, forwarded: int) -> None:
+    settings = Settings(home=tmp_path, kafka=KafkaSettings(bootstrap="broker:9092"))
+    log = LogFile(settings.log_path)
+    log.append([3, 4])
+    log.append([5])
+    if position:
+        keep_position(settings.forwarded_path, position)
+    books = read_books(settings)
+    assert (books.accepted, books.forwarded, books.unforwarded) == (12, forwarded, 12 - forwarded)
+    assert books.balanced
+    without = read_books(Settings(home=tmp_path))
+    assert (without.forwarded, without.unforwarded) == (None, None)
+    log.db.close()
 
 
 def test_an_event_that_vanished_is_found_out(tmp_path: Path) -> None:

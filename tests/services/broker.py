@@ -1,0 +1,162 @@
+"""A real Kafka broker (KRaft, one node) on loopback, from the jars of ``tests/services/kafka/pom.xml``."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from civicrec.settings import KafkaSettings
+from tests.running import free_ports, wait_for
+
+_POM = Path(__file__).parent / "kafka" / "pom.xml"
+_CACHE = Path(__file__).parents[2] / ".cache" / "kafka"
+_START_S = 60.0
+
+_PROPERTIES = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+listeners=PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{broker}
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+log.dirs={folder}/data
+auto.create.topics.enable=false
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=3
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=3
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+"""
+_LOGGING = """\
+rootLogger.level=WARN
+rootLogger.appenderRef.console.ref=console
+appender.console.type=Console
+appender.console.name=console
+appender.console.layout.type=PatternLayout
+appender.console.layout.pattern=%d %p %m%n
+"""
+
+
+def jars() -> Path:
+    """The folder of the broker's jars; fetched by Maven the first time. Skips the test where that cannot be."""
+    for program in ("java", "mvn"):
+        if not shutil.which(program):
+            pytest.skip(f"{program} is not installed; the real broker needs java and mvn")
+    if not _CACHE.exists():
+        _CACHE.parent.mkdir(exist_ok=True)
+        folder = Path(tempfile.mkdtemp(dir=_CACHE.parent))  # whole or not at all, also with several tests at once
+        done = subprocess.run(
+            ["mvn", "-q", "-B", "-f", _POM, "dependency:copy-dependencies", f"-DoutputDirectory={folder}"],
+            capture_output=True, text=True, timeout=600, check=False,
+        )  # fmt: skip
+        if done.returncode:
+            shutil.rmtree(folder)
+            pytest.skip(f"Maven could not fetch the broker's jars: {done.stdout[-300:]}")
+        folder.rename(_CACHE) if not _CACHE.exists() else shutil.rmtree(folder)
+    return _CACHE
+
+
+class Broker:
+    """One broker with a folder and a port that it keeps over restarts."""
+
+    def __init__(self, folder: Path) -> None:
+        self._jars = jars()
+        self._folder = folder
+        self.port, controller = free_ports(2)
+        folder.mkdir(parents=True, exist_ok=True)
+        properties = _PROPERTIES.format(broker=self.port, controller=controller, folder=folder)
+        (folder / "server.properties").write_text(properties)
+        (folder / "log4j2.properties").write_text(_LOGGING)
+        self._child: subprocess.Popen[bytes] | None = None
+        storage = self._java("kafka.tools.StorageTool", "format", "-t", "AAAAAAAAAAAAAAAAAAAAAA", "-c")
+        subprocess.run([*storage, folder / "server.properties"], check=True, capture_output=True, timeout=_START_S)
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        assert self._child is not None
+        return self._child.pid
+
+    @property
+    def is_running(self) -> bool:
+        return self._child is not None and self._child.poll() is None
+
+    def settings(self, name: str = "", **more: object) -> KafkaSettings:
+        """Settings for this broker, with topics of their own if a name is given."""
+        topics = {"events_topic": f"{name}.events", "position_topic": f"{name}.position"} if name else {}
+        return KafkaSettings(bootstrap=self.address, **topics, **more)
+
+    def start(self) -> None:
+        with (self._folder / "out.log").open("ab") as out:
+            self._child = subprocess.Popen(
+                [*self._java("kafka.Kafka"), self._folder / "server.properties"], stdout=out, stderr=out
+            )
+        wait_for(self._answers, _START_S, f"the broker; its words are in {self._folder / 'out.log'}")
+
+    def stop(self) -> None:
+        """Stop it as an operator would."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """``kill -9``."""
+        self._end(signal.SIGKILL)
+
+    def freeze(self) -> None:
+        """Keep it from running; its connections stay open."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        os.kill(self.pid, signal.SIGCONT)
+
+    def _end(self, number: signal.Signals) -> None:
+        if self._child is not None:
+            os.kill(self._child.pid, number)
+            self._child.wait(timeout=_START_S)
+            self._child = None
+
+    def _answers(self) -> bool:
+        assert self._child is not None
+        assert self._child.poll() is None, f"the broker ended: {(self._folder / 'out.log').read_text()[-2000:]}"
+        try:
+            socket.create_connection(("127.0.0.1", self.port), 1).close()
+        except OSError:
+            return False
+        from kafka import KafkaAdminClient  # this file is imported by every test run, the client by few
+        from kafka.errors import KafkaError
+
+        try:
+            client = KafkaAdminClient(bootstrap_servers=[self.address], bootstrap_timeout_ms=1_000)
+        except KafkaError:
+            return False
+        try:
+            client.list_topics()
+            return True
+        except KafkaError:
+            return False
+        finally:
+            client.close()
+
+    def _java(self, *words: str) -> list[str]:
+        logging = f"-Dlog4j2.configurationFile={self._folder / 'log4j2.properties'}"
+        return [
+            "java",
+            "-Xmx512m",
+            "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1",
+            logging,
+            "-cp",
+            f"{self._jars}/*",
+            *words,
+        ]
