@@ -18,6 +18,7 @@ import uvloop
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from granian.constants import Interfaces
+from granian.http import HTTP1Settings
 from granian.server.embed import Server
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
@@ -172,6 +173,8 @@ async def _serve(settings: Settings, log: EventLog) -> None:
         interface=Interfaces.ASGI,
         websockets=False,
         backlog=1024,
+        backpressure=settings.collector.max_connections,
+        http1_settings=HTTP1Settings(header_read_timeout=round(settings.collector.header_timeout_s * 1000)),
         log_enabled=False,
     )
     spare_what_lives_long()

@@ -81,25 +81,31 @@ class GroupCommit:
         self._kafka = kafka
         self._waiting: list[_Batch] = []
         self._n_waiting = 0
+        self._waiting_of: Counter[str] = Counter()
         self._came = asyncio.Event()
         self._closing = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="log-writer")
 
-    async def put(self, events: Sequence[Event], counts: Counter[tuple[str, str]]) -> int:
+    async def put(self, events: Sequence[Event], counts: Counter[tuple[str, str]], site: str = "") -> int:
         """Keep the events of one request, move its counters, and return how many events were duplicates.
+
+        A named site may have no more waiting than there is room left (Choudhury & Hahne 1998, dynamic thresholds): one
+        that floods gets half of the room, two a third each, and the next finds some.
 
         Raises
         ------
         Busy
-            If too much is waiting already.
+            If too much of this site is waiting already.
         Unavailable
             If the log cannot be written; nothing of the request is kept or counted then.
         """
-        if self._n_waiting + len(events) > MAX_WAITING:
+        set_aside = self._waiting_of[site] if site else 0
+        if self._n_waiting + set_aside + len(events) > MAX_WAITING:
             raise Busy(f"{self._n_waiting} events wait for the disk, at most {MAX_WAITING} may; send again later")
         batch = _Batch(events, counts, asyncio.get_running_loop().create_future())
         self._waiting.append(batch)
         self._n_waiting += len(events)
+        self._waiting_of[site] += len(events)
         self._came.set()
         duplicates = await batch.done
         if self._kafka:  # also for duplicates: a retry says that its events are there
@@ -115,6 +121,7 @@ class GroupCommit:
                 await asyncio.sleep(self._company_s)
             had_company = len(self._waiting) > 1
             group, self._waiting, self._n_waiting = self._waiting, [], 0
+            self._waiting_of.clear()
             if not self._closing:
                 self._came.clear()
             if group:

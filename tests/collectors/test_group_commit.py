@@ -120,6 +120,29 @@ def test_too_much_waiting_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [type(answer) for answer in run(HeldLog(), work)] == [int, int, Busy, Busy]
 
 
+def test_a_site_that_floods_leaves_room_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commit_module, "MAX_WAITING", 100)
+
+    async def work(commit: GroupCommit) -> list[Any]:
+        sites = ["loud"] * 90 + ["louder"] * 90 + ["quiet"] * 10
+        puts = (commit.put([an_event(n=n)], Counter(), site) for n, site in enumerate(sites))
+        answers = await asyncio.gather(*puts, return_exceptions=True)
+        return [
+            sum(answers[n] == 0 for n, of in enumerate(sites) if of == site) for site in ("loud", "louder", "quiet")
+        ]
+
+    assert run(HeldLog(), work) == [50, 25, 10]
+
+
+def test_room_is_there_again_once_a_group_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commit_module, "MAX_WAITING", 2)
+
+    async def work(commit: GroupCommit) -> list[int]:
+        return [await commit.put([an_event(n=n)], Counter(), "gz") for n in range(5)]
+
+    assert run(HeldLog(), work) == [0] * 5
+
+
 def test_what_waits_at_closing_is_still_kept() -> None:
     log = HeldLog()
 

@@ -42,7 +42,7 @@ def test_empty_log_has_no_head_no_records_no_events(log: EventLog) -> None:
 def test_no_two_logs_share_a_name_and_a_log_on_disk_keeps_its_own(kind: str, tmp_path: Path) -> None:
     names: list[str] = []
     for folder in (tmp_path / "one", tmp_path / "one", tmp_path / "other"):
-        made = MAKERS[kind](folder)
+        made = MAKERS[kind](folder, utc_now)
         names += [made.name, made.name]
         if isinstance(made, SqliteEventLog):
             made.close()

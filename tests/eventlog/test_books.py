@@ -214,6 +214,11 @@ def test_only_what_every_reader_has_done_is_acknowledged(tmp_path: Path, monkeyp
     assert acknowledged(settings) == 7
     ledger.plan(9)
     assert acknowledged(settings) == 7
+    with_kafka = settings.model_copy(update={"kafka": KafkaSettings(bootstrap="127.0.0.1:9")})
+    assert acknowledged(with_kafka) == 0
+    keep_position(settings.forwarded_path, Position(log="the-log", offset=5, events=5))
+    assert acknowledged(with_kafka) == 5
+    assert acknowledged(settings) == 7
     monkeypatch.setattr(readers, "READERS", (*readers.READERS, lambda _: 4, lambda _: None))
     assert acknowledged(settings) == 4
     ledger.close()
