@@ -6,15 +6,25 @@ Out: one frozen `Settings`, passed on as plain values. Nothing else reads the en
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from civicrec.errors import ConfigError
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
+
+
+def _are_networks(networks: tuple[str, ...]) -> tuple[str, ...]:
+    for network in networks:
+        ip_network(network)
+    return networks
+
+
+Networks = Annotated[tuple[str, ...], AfterValidator(_are_networks)]
 
 
 class _Group(BaseModel):
@@ -29,7 +39,22 @@ class Site(_Group):
     api_key: SecretStr | None = None
     """Server-to-server key, sent as ``X-API-Key``; none means server calls are refused for this site."""
     origins: tuple[str, ...] = ()
-    """Browser origins allowed by CORS, such as ``https://www.example.gov.cn``."""
+    """Browser origins whose pages may send this site's events, such as ``https://www.example.gov.cn``."""
+
+
+class LimitSettings(_Group):
+    """How much the collector takes from one client and one site, in events; a request counts as ten more."""
+
+    address_events_per_s: float = Field(default=20_000, ge=0, le=1e9)
+    """Events a second from one address (IPv6: one /64), which a whole office may share; 0 means no limit."""
+    server_events_per_s: float = Field(default=20_000, ge=0, le=1e9)
+    """Events a second with one site's API key, from any address; 0 means no limit."""
+    site_events_per_s: float = Field(default=20_000, ge=0, le=1e9)
+    """Events a second of one configured site; 0 means no limit. Less than a collector can do, so others get a share."""
+    burst_s: float = Field(default=10, ge=0.1, le=3_600)
+    """Seconds' worth of a limit that may come at once after a pause."""
+    unlimited_networks: Networks = ("127.0.0.0/8", "::1/128")
+    """Networks whose requests have no limit, unless a trusted proxy says whom they come from: this machine."""
 
 
 class CollectorSettings(_Group):
@@ -41,10 +66,25 @@ class CollectorSettings(_Group):
     """Port to listen on."""
     group_commit_ms: float = Field(default=2.0, ge=0, le=100)
     """How long a write waits for company before its fsync, milliseconds; longer saves disk, costs latency."""
-    dedup_window: int = Field(default=1_000_000, ge=1_000, le=50_000_000)
-    """Event ids remembered to answer a retry as a duplicate; about 100 bytes each."""
+    dedup_window: int = Field(default=500_000, ge=1_000, le=50_000_000)
+    """Newest event ids held in memory, about 100 bytes each; older ones are looked up in files of ``<home>/ids``."""
+    dedup_hours: float = Field(default=24, gt=0, le=720)
+    """How long an event id is known, hours: within them a retry is answered as a duplicate."""
+    log_max_mb: int = Field(default=8_192, ge=1, le=100_000_000)
+    """Most the event log may hold, MB: beyond it what all readers acknowledged is removed, then events are refused."""
+    log_keep_days: float = Field(default=7, gt=0, le=3_650)
+    """Acknowledged records older than this are removed even if there is room, days; not before `dedup_hours`."""
     origins: tuple[str, ...] = ("http://127.0.0.1:8702", "http://localhost:8702")
-    """Browser origins allowed by CORS while no site is configured."""
+    """Browser origins whose pages may send events while no site is configured."""
+    header_timeout_s: float = Field(default=15, ge=0.1, le=600)
+    """How long a connection may take to send the head of a request, or rest between two, seconds."""
+    body_timeout_s: float = Field(default=20, ge=0.1, le=600)
+    """How long a body may take to arrive, seconds; a slower one is answered with 408."""
+    max_connections: int = Field(default=4_096, ge=16, le=100_000)
+    """Connections open at once; more wait until one closes."""
+    trusted_proxies: Networks = ()
+    """Networks whose ``X-Forwarded-For`` is believed: the portal's own proxies, such as ``10.1.2.3``."""
+    limits: LimitSettings = LimitSettings()
     ack: Literal["disk", "kafka"] = "disk"
     """When events are answered: `disk` after the fsync, `kafka` after the fsync and Kafka's acknowledgement."""
 
@@ -161,7 +201,7 @@ class Settings(BaseSettings):
     home: Path = Path(".civicrec")
     """Folder that holds all state of the embedded stack: log, warehouse, registry, models, secrets."""
     min_free_disk_mb: int = Field(default=512, ge=0, le=1_000_000)
-    """`civicrec up` refuses to start with less free disk than this, MB."""
+    """With less free disk than this, MB, `civicrec up` does not start and the collector refuses events."""
     registry_url: str = ""
     """SQLAlchemy address of the registry; empty means ``sqlite:///<home>/registry.sqlite``."""
     log_format: Literal["console", "json"] = "console"
@@ -184,6 +224,11 @@ class Settings(BaseSettings):
     def log_path(self) -> Path:
         """SQLite file of the embedded event log, owned by the collector."""
         return self.home / "events.sqlite"
+
+    @property
+    def ids_path(self) -> Path:
+        """Folder of the event ids that left the collector's memory, owned by the collector."""
+        return self.home / "ids"
 
     @property
     def forwarded_path(self) -> Path:

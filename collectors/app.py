@@ -10,21 +10,26 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import asdict
+from functools import partial
 from importlib import resources
 from typing import Any
 
+import uvloop
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from granian.constants import Interfaces
+from granian.http import HTTP1Settings
 from granian.server.embed import Server
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 
-from civicrec.clock import Clock, utc_now
+from civicrec.clock import Clock, to_ms, utc_now
 from civicrec.errors import ConfigError, Unavailable
 from civicrec.eventlog.books import read_books
 from civicrec.eventlog.ports import EventLog
+from civicrec.eventlog.readers import acknowledged
 from civicrec.eventlog.sqlite import SqliteEventLog
+from civicrec.garbage import spare_what_lives_long
 from civicrec.listening import check_ports
 from civicrec.locks import owned
 from civicrec.logs import get_logger
@@ -35,6 +40,7 @@ from collectors.counters import Counters
 from collectors.door import Door
 from collectors.forwarding import Forwarding
 from collectors.http import PROBLEM, Receive, Scope, Send, problem
+from collectors.room import Room
 from collectors.seen import SeenIds, warm
 
 _log = get_logger(__name__)
@@ -47,14 +53,17 @@ class CollectorApp:
     def __init__(
         self, settings: Settings, log: EventLog, clock: Clock = utc_now, forwarding: Forwarding | None = None
     ) -> None:
-        seen = SeenIds(settings.collector.dedup_window)
-        n_ids = warm(seen, log, settings.collector.dedup_window)
+        collector = settings.collector
+        self.forwarding = forwarding
+        self._seen = SeenIds(settings.ids_path, collector.dedup_window, collector.dedup_hours)
+        n_ids = warm(self._seen, log, to_ms(clock()))
         _log.info("event_ids_remembered", n=n_ids)
         kafka = forwarding.acknowledged if forwarding else None
-        self.commit = GroupCommit(log, seen, settings.collector.group_commit_ms / 1000, kafka)
+        self.commit = GroupCommit(log, self._seen, collector.group_commit_ms / 1000, clock, kafka)
+        self.room = Room(settings, log, self._seen, partial(acknowledged, settings), clock)
         counters = Counters(self.commit.totals, kafka)
-        self._door = Door(settings, load_keys(settings), self.commit, counters.observe, clock)
-        self._api = _api(settings, self.commit, counters, forwarding)
+        self._door = Door(settings, load_keys(settings), self.commit, self.room, counters.observe, clock)
+        self._api = _api(settings, self, counters)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or run the lifespan."""
@@ -63,15 +72,24 @@ class CollectorApp:
         else:
             await self._api(scope, receive, send)
 
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """Write what is taken, and make room, for the length of the body; what waits by then is still committed."""
+        tasks = asyncio.gather(self.commit.run(), self.room.run())
+        try:
+            yield
+        finally:
+            self.commit.close()
+            self.room.close()
+            await tasks
+            self._seen.close()
 
-def _api(settings: Settings, commit: GroupCommit, counters: Counters, forwarding: Forwarding | None = None) -> FastAPI:
+
+def _api(settings: Settings, collector: CollectorApp, counters: Counters) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        writer = asyncio.create_task(commit.run())
-        async with forwarding.running() if forwarding else nullcontext():
+        async with collector.forwarding.running() if collector.forwarding else nullcontext(), collector.working():
             yield
-            commit.close()
-            await writer
 
     api = FastAPI(
         title="civicrec collector", lifespan=lifespan, docs_url=None, redoc_url=None
@@ -97,12 +115,15 @@ def _api(settings: Settings, commit: GroupCommit, counters: Counters, forwarding
 
     @api.get("/readyz")
     async def readyz(response: Response) -> dict[str, str]:
-        """Say whether events can be kept: 503 while the last try failed; degraded while Kafka is not keeping up."""
-        if commit.fault:
+        """Say whether events can be kept.
+
+        503 while there is no room or the last try failed; degraded while Kafka is not keeping up.
+        """
+        if fault := collector.room.reason or collector.commit.fault:
             response.status_code = 503
-            return {"status": "unavailable", "detail": commit.fault}
-        if forwarding and forwarding.acknowledged.degraded:
-            return {"status": "degraded", "detail": forwarding.acknowledged.degraded}
+            return {"status": "unavailable", "detail": fault}
+        if collector.forwarding and collector.forwarding.acknowledged.degraded:
+            return {"status": "degraded", "detail": collector.forwarding.acknowledged.degraded}
         return {"status": "ok"}
 
     @api.get("/metrics")
@@ -138,7 +159,7 @@ def run(settings: Settings) -> None:
         except Unavailable as error:
             raise ConfigError(str(error)) from error
         try:
-            asyncio.run(_serve(settings, log))
+            uvloop.run(_serve(settings, log))
         finally:
             log.close()
 
@@ -152,8 +173,11 @@ async def _serve(settings: Settings, log: EventLog) -> None:
         interface=Interfaces.ASGI,
         websockets=False,
         backlog=1024,
+        backpressure=settings.collector.max_connections,
+        http1_settings=HTTP1Settings(header_read_timeout=round(settings.collector.header_timeout_s * 1000)),
         log_enabled=False,
     )
+    spare_what_lives_long()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.stop)

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from civicrec.clock import Clock, to_ms, utc_now
 from civicrec.errors import Unavailable
 from civicrec.eventlog.ports import EventLog, Record
 from civicrec.events import Event, dump
@@ -39,6 +40,16 @@ class _Batch:
     duplicates: int = 0
     offset: int = 0
 
+    def take_out(self, event_ids: Container[int]) -> None:
+        """Count these as duplicates after all."""
+        n_before = sum(map(len, self.fresh.values()))
+        left = {
+            actor: [event for event in events if event.event_id.int not in event_ids]
+            for actor, events in self.fresh.items()
+        }
+        self.fresh = {actor: events for actor, events in left.items() if events}
+        self.duplicates += n_before - sum(map(len, self.fresh.values()))
+
 
 class GroupCommit:
     """The only writer of the log. Lives on one event loop; the log's own work is done in one thread.
@@ -54,35 +65,47 @@ class GroupCommit:
     """
 
     def __init__(
-        self, log: EventLog, seen: SeenIds, company_s: float = 0.002, kafka: Acknowledged | None = None
+        self,
+        log: EventLog,
+        seen: SeenIds,
+        company_s: float = 0.002,
+        clock: Clock = utc_now,
+        kafka: Acknowledged | None = None,
     ) -> None:
         self.totals: Counter[tuple[str, str]] = Counter()
         self.fault = ""
         self._log = log
         self._seen = seen
         self._company_s = company_s
+        self._clock = clock
         self._kafka = kafka
         self._waiting: list[_Batch] = []
         self._n_waiting = 0
+        self._waiting_of: Counter[str] = Counter()
         self._came = asyncio.Event()
         self._closing = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="log-writer")
 
-    async def put(self, events: Sequence[Event], counts: Counter[tuple[str, str]]) -> int:
+    async def put(self, events: Sequence[Event], counts: Counter[tuple[str, str]], site: str = "") -> int:
         """Keep the events of one request, move its counters, and return how many events were duplicates.
+
+        A named site may have no more waiting than there is room left (Choudhury & Hahne 1998, dynamic thresholds): one
+        that floods gets half of the room, two a third each, and the next finds some.
 
         Raises
         ------
         Busy
-            If too much is waiting already.
+            If too much of this site is waiting already.
         Unavailable
             If the log cannot be written; nothing of the request is kept or counted then.
         """
-        if self._n_waiting + len(events) > MAX_WAITING:
+        set_aside = self._waiting_of[site] if site else 0
+        if self._n_waiting + set_aside + len(events) > MAX_WAITING:
             raise Busy(f"{self._n_waiting} events wait for the disk, at most {MAX_WAITING} may; send again later")
         batch = _Batch(events, counts, asyncio.get_running_loop().create_future())
         self._waiting.append(batch)
         self._n_waiting += len(events)
+        self._waiting_of[site] += len(events)
         self._came.set()
         duplicates = await batch.done
         if self._kafka:  # also for duplicates: a retry says that its events are there
@@ -98,6 +121,7 @@ class GroupCommit:
                 await asyncio.sleep(self._company_s)
             had_company = len(self._waiting) > 1
             group, self._waiting, self._n_waiting = self._waiting, [], 0
+            self._waiting_of.clear()
             if not self._closing:
                 self._came.clear()
             if group:
@@ -111,16 +135,24 @@ class GroupCommit:
 
     async def _commit(self, group: Sequence[_Batch]) -> None:
         fresh_ids: list[int] = []
+        loop = asyncio.get_running_loop()
         try:
-            counts: Counter[tuple[str, str]] = Counter()
             for batch in group:
                 self._set_duplicates_apart(batch, fresh_ids)
+            suspects = self._seen.suspects(fresh_ids)
+            if suspects:
+                old = await loop.run_in_executor(self._thread, self._seen.on_disk, suspects)
+                self._seen.forget(old)
+                fresh_ids = [event_id for event_id in fresh_ids if event_id not in old]
+                for batch in group if old else ():
+                    batch.take_out(old)
+            counts: Counter[tuple[str, str]] = Counter()
+            for batch in group:
                 counts.update(batch.counts)
                 counts["duplicate", ""] += batch.duplicates
             records = [
                 Record(actor, len(events), dump(events)) for batch in group for actor, events in batch.fresh.items()
             ]
-            loop = asyncio.get_running_loop()
             offset = await loop.run_in_executor(self._thread, self._log.append, records, counts)
         except Exception as error:  # whatever it is, each request of the group must hear of it
             self._seen.forget(fresh_ids)
@@ -139,13 +171,13 @@ class GroupCommit:
             batch.offset = offset
             if not batch.done.done():  # the client may have hung up meanwhile
                 batch.done.set_result(batch.duplicates)
+        self._seen.keep(fresh_ids, offset, to_ms(self._clock()))
 
     def _set_duplicates_apart(self, batch: _Batch, fresh_ids: list[int]) -> None:
         for event in batch.events:
             event_id = event.event_id.int
-            if event_id in self._seen:
+            if self._seen.add(event_id):
+                fresh_ids.append(event_id)
+                batch.fresh.setdefault(event.actor, []).append(event)
+            else:
                 batch.duplicates += 1
-                continue
-            self._seen.add(event_id)
-            fresh_ids.append(event_id)
-            batch.fresh.setdefault(event.actor, []).append(event)

@@ -9,20 +9,16 @@ import re
 from functools import lru_cache
 
 from civicrec.events import Device
+from collectors.bots import declared_bot
 
-#: Crawlers and monitors that say so. Programs (curl, HTTP libraries) are not here: portal backends send with them.
-_BOT = re.compile(
-    r"(?P<name>baiduspider|googlebot|bingbot|sogou[\w ]*spider|360spider|yisouspider|bytespider|petalbot|yandexbot|"
-    r"duckduckbot|applebot|ahrefsbot|semrushbot|mj12bot|dotbot|facebookexternalhit|slurp|uptimerobot|pingdom|"
-    r"gptbot|claudebot|ccbot)"
-    r"|(?P<word>\b\w*(?:spider|crawler|scraper|bot)\b(?=[/;)]|$))",
-    re.IGNORECASE,
-)
 _TABLET = re.compile(r"ipad|tablet|playbook|kindle|silk(?!.*mobile)|android(?!.*mobile)", re.IGNORECASE)
 _MOBILE = re.compile(r"mobi|iphone|ipod|android|harmonyos.*phone|windows phone|micromessenger", re.IGNORECASE)
 
 
-@lru_cache(maxsize=4096)
+#: Real ones are under 400 characters; a longer text only costs time to search.
+_MAX_LENGTH = 512
+
+
 def read_user_agent(user_agent: str) -> tuple[Device, str]:
     """Return (device, bot reason); the reason is empty for anyone who does not say they are a robot.
 
@@ -31,11 +27,16 @@ def read_user_agent(user_agent: str) -> tuple[Device, str]:
     >>> read_user_agent("Mozilla/5.0 (compatible; Baiduspider/2.0; +http://www.baidu.com/search/spider.html)")
     ('bot', 'user_agent:baiduspider')
     """
+    return _read(user_agent[:_MAX_LENGTH])
+
+
+@lru_cache(maxsize=4096)
+def _read(user_agent: str) -> tuple[Device, str]:
     if not user_agent:
         return "", ""
-    bot = _BOT.search(user_agent)
+    bot = declared_bot(user_agent)
     if bot:
-        return "bot", f"user_agent:{re.sub(r'[^a-z0-9]+', '_', bot[0].lower())}"[:64]
+        return "bot", bot
     if _TABLET.search(user_agent):
         return "tablet", ""
     return ("mobile", "") if _MOBILE.search(user_agent) else ("desktop", "")

@@ -8,20 +8,24 @@ from __future__ import annotations
 import hmac
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
 from civicrec.clock import Clock, monotonic_s, utc_now
 from civicrec.errors import CivicrecError, InvalidInput, Unauthorized
-from civicrec.events import Dropped, Event
+from civicrec.events import MAX_BATCH_BYTES, Dropped, Event
 from civicrec.logs import get_logger
 from civicrec.settings import Settings
 from civicrec.tokens import Keys, claimed_site
-from collectors.arrival import read_envelope, unpack
+from collectors.arrival import Envelope, read_envelope, unpack
+from collectors.behaviour import Behaviour
+from collectors.bots import known_robots
 from collectors.commit import GroupCommit
 from collectors.device import read_user_agent
 from collectors.http import Headers, Receive, Scope, Send, answer, answer_json, answer_problem, read_body
+from collectors.limits import Limits, TooMany
 from collectors.referrer import host_of
+from collectors.room import Room
 from collectors.steps import take
 from collectors.visit import Visit, clock_skew
 
@@ -52,6 +56,8 @@ class Door:
         Sites, their keys and origins.
     commit
         Keeps the events.
+    room
+        Says whether more can be kept.
     observe
         Told the seconds and the status of each answer.
     clock
@@ -63,19 +69,24 @@ class Door:
         settings: Settings,
         keys: Keys,
         commit: GroupCommit,
+        room: Room,
         observe: Callable[[float, int], None],
         clock: Clock = utc_now,
     ) -> None:
         self._keys = keys
         self._commit = commit
+        self._room = room
         self._observe = observe
         self._clock = clock
         self._sites = frozenset(settings.sites) or None
         self._api_keys = {
             site: value.api_key.get_secret_value().encode() for site, value in settings.sites.items() if value.api_key
         }
-        by_site = {origin for site in settings.sites.values() for origin in site.origins}
-        self._origins = {origin.encode() for origin in (by_site if settings.sites else settings.collector.origins)}
+        self._origins = sites_by_origin(settings)
+        self._body_timeout_s = settings.collector.body_timeout_s
+        self._limits = Limits(settings.collector.limits, settings.collector.trusted_proxies, monotonic_s)
+        self._behaviour = Behaviour()
+        known_robots()  # now, so that the first request need not wait for it
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request to ``/v1/events``."""
@@ -88,7 +99,7 @@ class Door:
         status = 200
         try:
             if scope["method"] == "POST":
-                await answer_json(send, await self._take(headers, receive), cors)
+                await answer_json(send, await self._take(scope, headers, receive), cors)
             elif scope["method"] == "OPTIONS":
                 status = 204
                 await answer(send, status, b"", cors + _CORS if len(cors) > 1 else cors)
@@ -97,7 +108,9 @@ class Door:
                 await answer_problem(send, status, "send events with POST", [*cors, (b"allow", b"POST, OPTIONS")])
         except CivicrecError as error:
             status = error.http_status
-            if status in _RETRY_AFTER_S:
+            if isinstance(error, TooMany):
+                cors.append((b"retry-after", b"%d" % error.retry_after_s))
+            elif status in _RETRY_AFTER_S:
                 cors.append((b"retry-after", _RETRY_AFTER_S[status]))
             await answer_problem(send, status, str(error), cors)
         except Exception:  # whatever it is, the sender must hear that nothing was accepted
@@ -106,54 +119,54 @@ class Door:
             await answer_problem(send, status, "the collector failed; nothing was accepted, send again", cors)
         self._observe(monotonic_s() - began, status)
 
-    async def _take(self, headers: dict[bytes, bytes], receive: Receive) -> dict[str, Any]:
-        body = await read_body(receive)
-        visit = self._visit(headers)
-        encoding = headers.get(b"content-encoding", b"").lower()
-        if encoding == b"gzip":
-            body = unpack(body)
-        elif encoding not in (b"", b"identity"):
-            raise UnknownEncoding(f"got Content-Encoding {encoding.decode('latin-1')!r}; expected gzip or none")
-        envelope = read_envelope(body, headers.get(b"content-type", b"").decode("latin-1").lower())
-        visit.skew = clock_skew(envelope.sent_at, visit.received_at)
-        visit.altered.update(envelope.altered)
-        if envelope.subject_token is not None:
-            visit.subject_token = envelope.subject_token
-        events: list[Event] = []
-        rejected: list[dict[str, Any]] = []
-        counts: Counter[tuple[str, str]] = Counter()
-        for index, arrival in enumerate(envelope.events):
-            taken = arrival if isinstance(arrival, Dropped) else take(arrival, visit)
-            if isinstance(taken, Dropped):
-                rejected.append({"index": index, "reason": taken.reason, "detail": taken.detail})
-                counts["rejected", taken.reason] += 1
-            else:
-                events.append(taken)
-        counts["received", ""] = len(envelope.events)
-        for what, n in visit.altered.items():
-            counts["altered", what] = n
-        duplicates = await self._commit.put(events, counts)
+    async def _take(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> dict[str, Any]:
+        server_of = self._site_of_key(headers.get(b"x-api-key", b""))
+        payer = self._limits.payer((scope.get("client") or ("",))[0], scope["headers"], server_of)
+        # Also if there is no room: a client cut off while sending never hears why.
+        body = await read_body(receive, self._body_timeout_s)
+        self._room.check()
+        self._limits.check(payer)
+        is_packed = _is_packed(headers)
+        # What cannot be unpacked has cost as much as the largest that can.
+        n_events, n_bytes = 0, MAX_BATCH_BYTES if is_packed else len(body)
+        try:
+            visit = self._visit(headers, server_of)
+            if is_packed:
+                body = unpack(body)
+                n_bytes = len(body)
+            envelope = read_envelope(body, headers.get(b"content-type", b"").decode("latin-1").lower())
+            n_events = len(envelope.events)
+        finally:
+            self._limits.charge(payer, n_events, n_bytes)
+        events, rejected, counts = _judged(envelope, visit)
+        site = ""
+        if self._sites and events:  # else any name is taken, and proves nothing
+            site = events[0].site
+            self._limits.charge_sites(payer, Counter(event.site for event in events))
+        duplicates = await self._commit.put(events, counts, site)
         return {"accepted": len(events) - duplicates, "duplicates": duplicates, "rejected": rejected}
 
-    def _visit(self, headers: dict[bytes, bytes]) -> Visit:
+    def _visit(self, headers: dict[bytes, bytes], server_of: str) -> Visit:
         device, bot_reason = read_user_agent(headers.get(b"user-agent", b"").decode("latin-1"))
+        origin = headers.get(b"origin", b"")
         visit = Visit(
             self._clock(), self._keys, self._sites,
             refuses=headers.get(b"sec-gpc") == b"1" or headers.get(b"dnt") == b"1",
-            page_host=host_of((headers.get(b"origin") or headers.get(b"referer", b"")).decode("latin-1")),
-            device=device, bot_reason=bot_reason,
+            page_host=host_of((origin or headers.get(b"referer", b"")).decode("latin-1")),
+            device=device, bot_reason=bot_reason, behaviour=self._behaviour,
+            proven_site=server_of, is_server=bool(server_of),
         )  # fmt: skip
-        if b"x-api-key" in headers:
-            visit.proven_site, visit.is_server = self._site_of_key(headers[b"x-api-key"]), True
+        if origin and not server_of:
+            visit.origin, visit.origin_sites = origin.decode("latin-1"), self._origins.get(origin, ())
+        if b"x-api-key" in headers and not server_of:
+            raise Unauthorized("X-API-Key is not the key of a configured site; take it from CIVICREC_SITES")
         if b"authorization" in headers:
             visit.subject_token = self._bearer(headers[b"authorization"].decode("latin-1"), visit)
         return visit
 
     def _site_of_key(self, key: bytes) -> str:
-        for site, expected in self._api_keys.items():
-            if hmac.compare_digest(key, expected):
-                return site
-        raise Unauthorized("X-API-Key is not the key of a configured site; take it from CIVICREC_SITES")
+        """Return the site whose key this is, empty if it is none's."""
+        return next((site for site, known in self._api_keys.items() if hmac.compare_digest(key, known)), "")
 
     def _bearer(self, value: str, visit: Visit) -> str:
         found = _BEARER.match(value)
@@ -164,3 +177,48 @@ class Door:
             raise Unauthorized("the bearer token is no subject token, is expired, or is not signed for its site")
         visit.proven_site = visit.proven_site or site
         return found[1]
+
+
+def _is_packed(headers: dict[bytes, bytes]) -> bool:
+    encoding = headers.get(b"content-encoding", b"").strip().lower()
+    if encoding not in (b"", b"identity", b"gzip", b"x-gzip"):
+        raise UnknownEncoding(f"got Content-Encoding {encoding[:40].decode('latin-1')!r}; expected gzip or none")
+    return encoding in (b"gzip", b"x-gzip")
+
+
+def _judged(envelope: Envelope, visit: Visit) -> tuple[list[Event], list[dict[str, Any]], Counter[tuple[str, str]]]:
+    """Return the events to keep, what is answered of the others, and what is counted."""
+    visit.skew = clock_skew(envelope.sent_at, visit.received_at)
+    visit.altered.update(envelope.altered)
+    if envelope.subject_token is not None:
+        visit.subject_token = envelope.subject_token
+    events: list[Event] = []
+    rejected: list[dict[str, Any]] = []
+    counts: Counter[tuple[str, str]] = Counter()
+    for index, arrival in enumerate(envelope.events):
+        taken = arrival if isinstance(arrival, Dropped) else take(arrival, visit)
+        if isinstance(taken, Dropped):
+            rejected.append({"index": index, "reason": taken.reason, "detail": taken.detail})
+            counts["rejected", taken.reason] += 1
+        else:
+            events.append(taken)
+    counts["received", ""] = len(envelope.events)
+    for what, n in visit.altered.items():
+        counts["altered", what] = n
+    return events, rejected, counts
+
+
+def sites_by_origin(settings: Settings) -> dict[bytes, Container[str] | None]:
+    """Return for each origin on a list the sites that list it; ``None``, any site, while none is configured."""
+    if not settings.sites:
+        return {_origin(origin): None for origin in settings.collector.origins}
+    origins = {_origin(origin) for site in settings.sites.values() for origin in site.origins}
+    return {
+        origin: frozenset(name for name, site in settings.sites.items() if origin in map(_origin, site.origins))
+        for origin in origins
+    }
+
+
+def _origin(text: str) -> bytes:
+    """Write an origin as browsers do: lower case, no slash at the end."""
+    return text.strip().lower().rstrip("/").encode()

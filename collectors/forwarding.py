@@ -28,11 +28,14 @@ class Forwarding:
         self._name = log.name
         self._forwarder: Forwarder | None = None
         kept = kept_position(settings.forwarded_path)
+        if kept and kept.log != log.name:  # another log's position would let records of this one be removed unsent
+            settings.forwarded_path.unlink()
+            kept = None
         self.acknowledged = Acknowledged(
             waits=settings.collector.ack == "kafka",
             timeout_s=settings.kafka.ack_timeout_ms / 1000,
             accepted=log.tally().events_after,
-            events=kept.events if kept and kept.log == log.name else 0,
+            events=kept.events if kept else 0,
             wake=self._wake,
         )
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from http import HTTPStatus
 from typing import Any
 
 import msgspec
 
+from civicrec.errors import InvalidInput
 from civicrec.events import MAX_BATCH_BYTES
-from collectors.arrival import BodyTooLarge
+from collectors.arrival import BadBody, BodyTooLarge
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -24,14 +26,32 @@ PROBLEM = "application/problem+json"
 _encode = msgspec.json.Encoder().encode
 
 
-async def read_body(receive: Receive) -> bytes:
+class BodyTooSlow(InvalidInput):
+    """The body did not arrive in time."""
+
+    http_status = 408
+
+
+async def read_body(receive: Receive, timeout_s: float) -> bytes:
     """Return the whole body.
 
     Raises
     ------
     BodyTooLarge
         If it is longer than a batch may be.
+    BodyTooSlow
+        If it is not there within `timeout_s`.
+    BadBody
+        If the connection ended before it.
     """
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await _read(receive)
+    except TimeoutError:
+        raise BodyTooSlow(f"the body did not arrive within {timeout_s:g} s; send smaller batches") from None
+
+
+async def _read(receive: Receive) -> bytes:
     message = await receive()
     body: bytes = message.get("body", b"")
     size = len(body)
@@ -42,6 +62,8 @@ async def read_body(receive: Receive) -> bytes:
         size += len(body)
         if size <= MAX_BATCH_BYTES:
             parts.append(body)
+    if message["type"] == "http.disconnect":  # what came before may be the half of a line
+        raise BadBody("the connection ended before the body did; send it again")
     if size > MAX_BATCH_BYTES:
         raise BodyTooLarge(f"the body is longer than {MAX_BATCH_BYTES} bytes; send smaller batches")
     return parts[0] if len(parts) == 1 else b"".join(parts)

@@ -13,6 +13,7 @@ from civicrec.events import Dropped, bad_time, clean_props
 from collectors.arrival import Arrival
 from collectors.masking import masked
 from collectors.referrer import referrer_type
+from collectors.session import MAX_SESSION, began_at
 from collectors.visit import Visit
 
 Step = Callable[[Arrival, Visit], Dropped | None]
@@ -38,6 +39,29 @@ def drop_unknown_site(event: Arrival, visit: Visit) -> Dropped | None:
     if visit.sites is not None and event.site not in visit.sites:
         return Dropped("unknown_site", f"got site {event.site!r}; expected a configured site id")
     return None
+
+
+def drop_foreign_origin(event: Arrival, visit: Visit) -> Dropped | None:
+    """End an event that a page of somebody else sent: it would tell of visits the portal never had."""
+    if visit.origin_sites is None or event.site in visit.origin_sites:
+        return None
+    return Dropped(
+        "foreign_origin", f"a page of {visit.origin[:100]!r} sent it; expected an origin of site {event.site!r}"
+    )
+
+
+def put_session(event: Arrival, visit: Visit) -> None:
+    """Cut a session into pieces of 24 h, counted from the time its UUIDv7 holds.
+
+    The number of the piece depends on the event alone, so a retry gets the same, whatever was restarted between. Both
+    times are still the client's: its clock may be wrong.
+    """
+    if event.session_id:
+        began = began_at(event.session_id)
+        if began is not None and event.occurred_at - began >= MAX_SESSION:
+            piece = (event.occurred_at - began) // MAX_SESSION
+            event.session_id = f"{event.session_id}.{piece}"  # type: ignore[misc]
+            visit.altered["session"] += 1
 
 
 def put_times(event: Arrival, visit: Visit) -> Dropped | None:
@@ -95,8 +119,15 @@ def put_device(event: Arrival, visit: Visit) -> None:
 
 
 def put_bot_reason(event: Arrival, visit: Visit) -> None:
-    """Flag declared robots: reports can count with and without them."""
-    event.bot_reason = visit.bot_reason
+    """Flag robots, those that say so and those that act so: reports can count with and without them.
+
+    Whoever sends from a portal's server answers for its visitors itself.
+    """
+    if visit.is_server or (event.channel == "server" and visit.sites is None):
+        event.bot_reason = ""
+    else:
+        seen = visit.behaviour.suspicion(event) if visit.behaviour is not None else ""
+        event.bot_reason = visit.bot_reason or seen
 
 
 def put_region(event: Arrival, visit: Visit) -> None:
@@ -140,6 +171,8 @@ STEPS: tuple[Step, ...] = (
     drop_without_consent,
     put_site,
     drop_unknown_site,
+    drop_foreign_origin,
+    put_session,
     put_times,
     drop_bad_time,
     put_subject,

@@ -11,6 +11,7 @@ from typing import Any
 from civicrec.errors import Unauthorized
 from civicrec.events import Device
 from civicrec.tokens import Keys
+from collectors.behaviour import Behaviour
 
 #: Below this a difference is the way through the network, not a wrong clock; and whole minutes make a retry, sent a
 #: little later, correct to the same time.
@@ -35,8 +36,13 @@ class Visit:
         The browser said Global Privacy Control or Do Not Track.
     page_host
         Host of the page that sent it.
+    origin, origin_sites
+        What a browser said of the page, and the sites that list it; `None` where any site's events may come from it,
+        or no browser sent them.
     device, bot_reason
         What the user agent says.
+    behaviour
+        Remembers what actors did lately; `None` judges nobody.
     proven_site
         The site whose API key, or whose valid bearer token, came with the request; else empty.
     is_server
@@ -53,8 +59,11 @@ class Visit:
     skew: timedelta = timedelta(0)
     refuses: bool = False
     page_host: str = ""
+    origin: str = ""
+    origin_sites: Container[str] | None = None
     device: Device = ""
     bot_reason: str = ""
+    behaviour: Behaviour | None = None
     proven_site: str = ""
     is_server: bool = False
     subject_token: Any = None

@@ -6,7 +6,6 @@ done; a crash anywhere runs the same range again, and the stores know it by its 
 
 from __future__ import annotations
 
-import gc
 import logging
 import signal
 import threading
@@ -28,6 +27,7 @@ from civicrec.errors import ConfigError, Unavailable
 from civicrec.eventlog.ledger import Ledger, Plan
 from civicrec.eventlog.ports import EventLog, LogRecord
 from civicrec.eventlog.sqlite import SqliteEventLog
+from civicrec.garbage import spare_what_lives_long
 from civicrec.logs import get_logger
 from civicrec.registry.tables import open_registry
 from civicrec.settings import Settings, StreamSettings
@@ -111,9 +111,12 @@ class Driver:
         else:
             done = self._ledger.committed()
             records = next_records(self._events, done, self._settings)
-            if not records:
-                if self._events.head() < done:
-                    raise _another_log(done, self._events.head())
+            if not records or records[0].offset != done + 1:
+                extent = self._events.extent()
+                if extent.head < done:
+                    raise _another_log(done, extent.head)
+                if extent.first > done + 1:
+                    raise _trimmed_log(done, extent.first)
                 return 0
             plan = self._ledger.plan(records[-1].offset)
         return self._run(plan, records)
@@ -176,7 +179,7 @@ def run(settings: Settings) -> None:
         registry, events = peers
         stores = Stores(warehouse, RedisOnlineStore(redis), CatalogueSnapshot(registry))
         driver = stack.enter_context(closing(Driver(events, ledger, stores, settings.stream)))
-        spare_the_collector()
+        spare_what_lives_long()
         log.info("stream_started", committed=ledger.committed())
 
         def one_batch() -> int:
@@ -189,17 +192,6 @@ def run(settings: Settings) -> None:
             if waiting is not None and waiting < settings.stream.block_records:
                 stop.wait(settings.stream.poll_s)
     log.info("stream_stopped")
-
-
-def spare_the_collector() -> None:
-    """Keep Python's cycle search off what lives as long as the process, and let it look less often.
-
-    A batch makes hundreds of thousands of objects and no cycles; searching all of Beam's modules again and again cost
-    half of the CPU time (measured: 21 800 events per CPU-second before).
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 20, 20)
 
 
 def _patiently(attempt: Callable[[], T], stop: threading.Event) -> T | None:
@@ -227,4 +219,11 @@ def _another_log(expected: int, found: int) -> ConfigError:
     return ConfigError(
         f"the event log ends at offset {found}, the stream's ledger knows it up to {expected}: the log was replaced; "
         "restore it, or move stream.sqlite away to begin anew with this log"
+    )
+
+
+def _trimmed_log(done: int, first: int) -> ConfigError:
+    return ConfigError(
+        f"the event log begins at offset {first}, the stream's ledger knows it up to {done}: what lies between was "
+        "trimmed after an earlier ledger had committed it; restore that stream.sqlite"
     )

@@ -9,6 +9,7 @@ import asyncio
 import signal
 import sys
 
+import uvloop
 from fastapi import FastAPI
 from granian.constants import Interfaces
 from granian.server.embed import Server
@@ -28,4 +29,4 @@ async def serve(port: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1])))
+    uvloop.run(serve(int(sys.argv[1])))

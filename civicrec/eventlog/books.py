@@ -5,13 +5,11 @@ In: the event log's and the stream's SQLite files, while their owners write. Out
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from civicrec.errors import Unavailable
-from civicrec.eventlog.ledger import Totals, read_totals
+from civicrec.eventlog.ledger import Totals, ledger_totals
 from civicrec.eventlog.ports import Tally
 from civicrec.eventlog.position import Position, kept_position
 from civicrec.eventlog.sqlite import SqliteEventLog
@@ -61,18 +59,25 @@ class Books:
 def read_books(settings: Settings) -> Books:
     """Read the books; zeros where a file does not exist yet.
 
-    The ledger is read first: the log only grows, so whatever the ledger has committed by then is in the log when that
-    is read, in one snapshot. In the other order a commit in between would count events as stored and as pending.
+    The ledger is read first: what it has committed by then is in the log, or was trimmed from it, when that is read,
+    in one snapshot. In the other order a commit in between would count events as stored and as pending.
 
     Raises
     ------
     Unavailable
         If a file is there and cannot be read.
     """
-    done = _read_ledger(settings.stream_path)
+    before: tuple[Totals, Position | None] | None = None
+    while True:
+        done = ledger_totals(settings.stream_path)
+        sent = kept_position(settings.forwarded_path) if settings.kafka.bootstrap else None
+        log = _read_log(settings.log_path, done.committed, sent)
+        # Else a reader went on between the readings and the log was trimmed behind it: read again.
+        if log.first - 1 <= min(done.committed, sent.offset if sent else done.committed) or before == (done, sent):
+            break
+        before = done, sent
+    seen = log.tally
     has_kafka = bool(settings.kafka.bootstrap)
-    sent = kept_position(settings.forwarded_path) if has_kafka else None
-    seen, forwarded, unforwarded = _read_log(settings.log_path, done.committed, sent)
 
     def of(name: str) -> dict[str, int]:
         return {reason: n for (counter, reason), n in sorted(seen.counts.items()) if counter == name}
@@ -86,33 +91,29 @@ def read_books(settings: Settings) -> Books:
         duplicates=sum(of("duplicate").values()),
         rejected_at_door=of("rejected"),
         altered=of("altered"),
-        forwarded=forwarded if has_kafka else None,
-        unforwarded=unforwarded if has_kafka else None,
+        forwarded=log.forwarded if has_kafka else None,
+        unforwarded=log.unforwarded if has_kafka else None,
     )
 
 
-def _read_log(path: Path, committed: int, sent: Position | None) -> tuple[Tally, int, int]:
-    """Return the tally behind an offset, and the events up to a position and behind it as of the same moment."""
+@dataclass(frozen=True, slots=True)
+class _Log:
+    """The log as of one moment: its tally, the events up to a position and behind it; its oldest offset afterwards."""
+
+    tally: Tally
+    forwarded: int
+    unforwarded: int
+    first: int
+
+
+def _read_log(path: Path, committed: int, sent: Position | None) -> _Log:
     if not path.exists():
-        return Tally(head=0, events_after=0, counts={}), 0, 0
+        return _Log(Tally(head=0, events_after=0, counts={}), 0, 0, 1)
     with closing(SqliteEventLog(path, readonly=True)) as log:
         tally = log.tally(committed)
         if sent is None or sent.log != log.name:
-            return tally, 0, tally.counts.get(("accepted", ""), 0)
+            return _Log(tally, 0, tally.counts.get(("accepted", ""), 0), tally.first)
         later = log.tally(sent.offset)
     # What came between the two readings stands behind both offsets.
     came = later.counts.get(("accepted", ""), 0) - tally.counts.get(("accepted", ""), 0)
-    return tally, sent.events, later.events_after - came
-
-
-def _read_ledger(path: Path) -> Totals:
-    if not path.exists():
-        return Totals(0, 0, {})
-    try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=10)) as db:
-            db.isolation_level = None
-            db.execute("BEGIN")
-            has_tables = db.execute("SELECT 1 FROM sqlite_master WHERE name = 'totals'").fetchone()
-            return read_totals(db) if has_tables else Totals(0, 0, {})
-    except sqlite3.Error as error:
-        raise Unavailable(f"the ledger {path} cannot be read: {error}; try again") from error
+    return _Log(tally, sent.events, later.events_after - came, later.first)

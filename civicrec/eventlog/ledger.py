@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -179,3 +179,23 @@ def read_totals(db: sqlite3.Connection) -> Totals:
         stored=sum(n for outcome, _, n in rows if outcome == "stored"),
         rejected={reason: n for outcome, reason, n in rows if outcome == "rejected"},
     )
+
+
+def ledger_totals(path: Path) -> Totals:
+    """Read the totals of a ledger from another process than its owner's; nothing done if there is no ledger yet.
+
+    Raises
+    ------
+    civicrec.errors.Unavailable
+        If the file is there and cannot be read.
+    """
+    if not path.exists():
+        return Totals(0, 0, {})
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=10)) as db:
+            db.isolation_level = None
+            db.execute("BEGIN")
+            has_tables = db.execute("SELECT 1 FROM sqlite_master WHERE name = 'totals'").fetchone()
+            return read_totals(db) if has_tables else Totals(0, 0, {})
+    except sqlite3.Error as error:
+        raise Unavailable(f"the ledger {path} cannot be read: {error}; try again") from error

@@ -52,16 +52,42 @@ class Tally:
     events_after
         Events in records behind the offset asked for.
     counts
-        Every counter; ``counts[("accepted", "")]`` is the events ever kept.
+        Every counter; ``counts[("accepted", "")]`` is the events ever kept, also those of records trimmed since.
+    first
+        Oldest offset still there, 1 for an empty log.
     """
 
     head: int
     events_after: int
     counts: Counts
+    first: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """From where to where a log goes, and the room it takes.
+
+    Attributes
+    ----------
+    first, head
+        Oldest offset still there, and newest: 1 and 0 for an empty log.
+    n_bytes
+        What its records take.
+    spare_bytes
+        What is allocated on disk and free for new records.
+    """
+
+    first: int
+    head: int
+    n_bytes: int
+    spare_bytes: int
 
 
 class EventLog(Protocol):
-    """A durable, ordered log of event batches. Offsets grow from 1 and are never reused; 0 means "before all"."""
+    """A durable, ordered log of event batches. Offsets grow from 1 and are never reused; 0 means "before all".
+
+    The oldest records may be trimmed, never the newest one: offsets go on behind it.
+    """
 
     @property
     def name(self) -> str:
@@ -90,9 +116,35 @@ class EventLog(Protocol):
         ...
 
     def count_events(self, after: int = 0) -> int:
-        """Return how many events stand after an offset (all by default), also of records trimmed since."""
+        """Return how many events stand after an offset.
+
+        By default all that were ever kept; after an offset, those whose records are still there.
+        """
         ...
 
     def tally(self, after: int = 0) -> Tally:
         """Return head, events behind `after` and all counters, as of one moment."""
+        ...
+
+    def extent(self) -> Extent:
+        """Return from where to where the log goes, and the room it takes."""
+        ...
+
+    def trim(self, until: int, *, before_ms: int | None = None, limit: int = 100) -> int:
+        """Remove the oldest records for good and return how many; the room is used again.
+
+        Parameters
+        ----------
+        until
+            Remove none after this offset.
+        before_ms
+            Remove only records kept before this time, epoch milliseconds.
+        limit
+            Remove at most so many, so that an append does not wait long.
+
+        Raises
+        ------
+        civicrec.errors.Unavailable
+            If the disk does not take it.
+        """
         ...

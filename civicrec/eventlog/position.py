@@ -9,14 +9,11 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Sequence
-from contextlib import closing
 from pathlib import Path
 
 import msgspec
 
 from civicrec.eventlog.ports import EventLog, LogRecord
-from civicrec.eventlog.sqlite import SqliteEventLog
-from civicrec.settings import Settings
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,14 +82,3 @@ def kept_position(path: Path) -> Position | None:
         return msgspec.json.decode(path.read_bytes(), type=Position)
     except (OSError, msgspec.MsgspecError):
         return None
-
-
-def forwarded_offset(settings: Settings) -> int | None:
-    """Return the offset up to which the log may be trimmed as far as Kafka is concerned; None while Kafka is off."""
-    if not settings.kafka.bootstrap:
-        return None
-    position = kept_position(settings.forwarded_path)
-    if position is None or not settings.log_path.exists():
-        return 0
-    with closing(SqliteEventLog(settings.log_path, readonly=True)) as log:
-        return position.offset if position.log == log.name else 0

@@ -12,9 +12,9 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from threading import Event, Lock, Thread
 
-from civicrec.clock import to_ms, utc_now
+from civicrec.clock import Clock, to_ms, utc_now
 from civicrec.errors import Unavailable
-from civicrec.eventlog.ports import Counts, LogRecord, Record, Tally
+from civicrec.eventlog.ports import Counts, Extent, LogRecord, Record, Tally
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS records(
@@ -29,9 +29,10 @@ CREATE TABLE IF NOT EXISTS identity(name TEXT NOT NULL);
 #: The WAL is folded into the file by a thread of its own, so that an append waits for its own fsync only.
 _CHECKPOINT_EVERY_S = 1.0
 _CHECKPOINT_FROM_BYTES = 4 * 1024 * 1024
-#: Under unbroken load the thread never catches up to the last frame and the WAL cannot restart; from here the
-#: writer finishes the (by then small) rest itself, once.
-_WAL_LIMIT_BYTES = 256 * 1024 * 1024
+#: Under unbroken load the thread never catches up to the last frame, and only then can the WAL begin anew. From here
+#: it makes some passes, each shorter than the one before, and the next append finishes the few frames left.
+_WAL_LIMIT_BYTES = 64 * 1024 * 1024
+_PASSES = 3
 _BUSY_TIMEOUT_S = 10.0
 
 
@@ -44,6 +45,8 @@ class SqliteEventLog:
         The file; its folder is made if need be.
     readonly
         Never write, and never make the file: `Unavailable` until the writer has made it.
+    clock
+        Stamps the records; `trim` goes by it.
 
     Notes
     -----
@@ -51,11 +54,13 @@ class SqliteEventLog:
     the process and of the machine. Safe to share between threads.
     """
 
-    def __init__(self, path: Path, *, readonly: bool = False) -> None:
+    def __init__(self, path: Path, *, readonly: bool = False, clock: Clock = utc_now) -> None:
         self._path = path
+        self._clock = clock
         self._wal = path.with_name(path.name + "-wal")
         self._lock = Lock()
         self._closing = Event()
+        self._nearly_folded = Event()
         self._checkpointer: Thread | None = None
         with self._faults():
             if not readonly:
@@ -83,7 +88,7 @@ class SqliteEventLog:
 
     def append(self, records: Sequence[Record], counts: Counts | None = None) -> int:
         """Keep the records durably, move the counters with them, and return the last offset."""
-        at_ms = to_ms(utc_now())
+        at_ms = to_ms(self._clock())
         moved = {**(counts or {})}
         moved["accepted", ""] = sum(record.n_events for record in records)
         rows = [(record.key, record.n_events, record.value, at_ms) for record in records]
@@ -101,8 +106,10 @@ class SqliteEventLog:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
-            if rows and self._wal_bytes() > _WAL_LIMIT_BYTES:
-                self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            if self._nearly_folded.is_set():
+                self._nearly_folded.clear()
+                with suppress(sqlite3.Error):  # the records are durable, whatever becomes of the WAL
+                    self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
         return head
 
     def read(self, after: int, until: int) -> list[LogRecord]:
@@ -120,14 +127,15 @@ class SqliteEventLog:
             return _head(self._db)
 
     def count_events(self, after: int = 0) -> int:
-        """Return how many events stand after an offset (all by default)."""
+        """Return how many events stand after an offset, by default all that were ever kept."""
         return self.tally(after).events_after
 
     def tally(self, after: int = 0) -> Tally:
-        """Return head, events behind `after` and all counters, as of one moment."""
+        """Return head, events behind `after`, all counters and the oldest offset, as of one moment."""
         with self._lock, self._faults():
             try:
-                self._db.execute("BEGIN")  # one snapshot for the three readings
+                self._db.execute("BEGIN")  # one snapshot for all readings
+                first = _first(self._db)
                 head = _head(self._db)
                 counts = {(name, reason): n for name, reason, n in self._db.execute("SELECT * FROM counters")}
                 if after <= 0:
@@ -139,7 +147,32 @@ class SqliteEventLog:
             finally:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
-        return Tally(head, events_after, counts)
+        return Tally(head, events_after, counts, first)
+
+    def extent(self) -> Extent:
+        """Return from where to where the log goes, and the room it takes in its file."""
+        with self._lock, self._faults():
+            n_pages, n_spare, page_bytes = (
+                self._db.execute(f"PRAGMA {of}").fetchone()[0] for of in ("page_count", "freelist_count", "page_size")
+            )
+            first, head = _first(self._db), _head(self._db)
+        return Extent(first, head, (n_pages - n_spare) * page_bytes, n_spare * page_bytes)
+
+    def trim(self, until: int, *, before_ms: int | None = None, limit: int = 100) -> int:
+        """Remove the oldest records for good, never the newest one, and return how many."""
+        with self._lock, self._faults():
+            last = min(until, _first(self._db) + limit - 1, _head(self._db) - 1)
+            if before_ms is not None:
+                young = self._db.execute(
+                    "SELECT offset FROM records WHERE offset <= ? AND at_ms >= ? ORDER BY offset LIMIT 1",
+                    (last, before_ms),
+                ).fetchone()
+                last = young[0] - 1 if young else last
+            self._db.execute("PRAGMA synchronous=NORMAL")  # a removal that a crash undoes is done again: no fsync
+            try:
+                return self._db.execute("DELETE FROM records WHERE offset <= ?", (last,)).rowcount
+            finally:
+                self._db.execute("PRAGMA synchronous=FULL")
 
     def close(self) -> None:
         """Let go of the file; the log cannot be used afterwards."""
@@ -152,8 +185,13 @@ class SqliteEventLog:
     def _checkpoint_now_and_then(self) -> None:
         with suppress(sqlite3.Error), closing(_connect(self._path, "rw")) as db:
             while not self._closing.wait(_CHECKPOINT_EVERY_S):
-                if self._wal_bytes() > _CHECKPOINT_FROM_BYTES:
-                    with suppress(sqlite3.Error):  # a full disk shows in `append`; here the next round tries again
+                n_bytes = self._wal_bytes()
+                with suppress(sqlite3.Error):  # a full disk shows in `append`; here the next round tries again
+                    if n_bytes > _WAL_LIMIT_BYTES:
+                        for _ in range(_PASSES):
+                            db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+                        self._nearly_folded.set()
+                    elif n_bytes > _CHECKPOINT_FROM_BYTES:
                         db.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def _wal_bytes(self) -> int:
@@ -181,6 +219,9 @@ def _prepare(db: sqlite3.Connection) -> None:
     db.execute("PRAGMA journal_mode=WAL")
     db.execute("PRAGMA synchronous=FULL")
     db.execute("PRAGMA wal_autocheckpoint=0")
+    db.execute(f"PRAGMA journal_size_limit={_CHECKPOINT_FROM_BYTES}")  # a WAL that begins anew is cut, its size tells
+    # Some builds write zeros over what is removed; as much again would go to disk. The room is soon written over.
+    db.execute("PRAGMA secure_delete=FAST")
     db.executescript(_SCHEMA)
     db.execute("INSERT INTO identity SELECT ? WHERE NOT EXISTS (SELECT 1 FROM identity)", (uuid.uuid4().hex,))
 
@@ -188,3 +229,8 @@ def _prepare(db: sqlite3.Connection) -> None:
 def _head(db: sqlite3.Connection) -> int:
     newest: int | None = db.execute("SELECT max(offset) FROM records").fetchone()[0]
     return newest or 0
+
+
+def _first(db: sqlite3.Connection) -> int:
+    oldest: int | None = db.execute("SELECT min(offset) FROM records").fetchone()[0]
+    return oldest or 1

@@ -28,15 +28,12 @@ class Collector:
         self._app = CollectorApp(settings, log, lambda: NOON)
         transport = httpx.ASGITransport(self._app, raise_app_exceptions=False)
         self._client = httpx.AsyncClient(transport=transport, base_url="http://collector", headers={"user-agent": ""})
-        self._writer = self._runner.run(self._start())
-
-    async def _start(self) -> asyncio.Task[None]:
-        return asyncio.create_task(self._app.commit.run())
+        self._working = self._app.working()
+        self._runner.run(self._working.__aenter__())
 
     def close(self) -> None:
         async def finish() -> None:
-            self._app.commit.close()
-            await self._writer
+            await self._working.__aexit__(None, None, None)
             await self._client.aclose()
 
         self._runner.run(finish())

@@ -56,10 +56,11 @@ def test_every_reason_is_answered_counted_and_harms_nothing_else(collecting: Cal
         "no_actor": raw_event(site="gz", anonymous_id=...),
         "no_consent": raw_event(site="gz", consent="none"),
         "unknown_site": raw_event(site="bj"),
+        "foreign_origin": raw_event(site="sz"),
     }
     assert bad.keys() == set(DROP_REASONS)
     events = [event for n, wrong in enumerate(bad.values()) for event in (wrong, raw_event(n=n, site="gz"))]
-    answer = collector.send(*events)
+    answer = collector.send(*events, headers={"origin": "https://www.gz.gov.cn"})
     assert [found["reason"] for found in answer["rejected"]] == list(bad)
     assert answer["accepted"] == len(bad) == len(collector.events())
     assert {name: n for name, n in collector.counts().items() if "rejected" in name} == {
@@ -220,9 +221,10 @@ def test_unreadable_time_of_sending_loses_nothing(collector: Collector) -> None:
     assert collector.counts()["altered bad_sent_at"] == 1
 
 
-def test_user_agent_and_page_are_told_as_classes(collector: Collector) -> None:
-    headers = {"user-agent": "Baiduspider/2.0", "origin": "http://www.gz.gov.cn"}
-    collector.send(raw_event(referrer="www.gz.gov.cn"), headers=headers)
+def test_user_agent_and_page_are_told_as_classes(collecting: Callable[..., Collector]) -> None:
+    collector = collecting(sites=SITES)
+    headers = {"user-agent": "Baiduspider/2.0", "origin": "https://www.gz.gov.cn"}
+    collector.send(raw_event(site="gz", referrer="www.gz.gov.cn"), headers=headers)
     (event,) = collector.events()
     assert (event.device, event.bot_reason, event.referrer_type) == ("bot", "user_agent:baiduspider", "internal")
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections import Counter
 from collections.abc import Coroutine, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +19,7 @@ from civicrec.eventlog.ports import Counts, Record
 from civicrec.events import Event, load
 from collectors import commit as commit_module
 from collectors.commit import Busy, GroupCommit
-from collectors.seen import SeenIds, warm
+from collectors.seen import SeenIds
 from tests.builders import an_event
 
 
@@ -40,17 +42,20 @@ class HeldLog(MemoryEventLog):
         return [event for record in self.read(0, self.head()) for event in load(record.record.value)[0]]
 
 
-def run(log: MemoryEventLog, work: Any, window: int = 1_000) -> Any:
-    async def main() -> Any:
-        commit = GroupCommit(log, SeenIds(window), 0.001)
+def run(log: MemoryEventLog, work: Any, window: int = 8) -> Any:
+    async def main(folder: str) -> Any:
+        seen = SeenIds(Path(folder), window)
+        commit = GroupCommit(log, seen, 0.001)
         writer = asyncio.create_task(commit.run())
         try:
             return await work(commit)
         finally:
             commit.close()
             await writer
+            seen.close()
 
-    return asyncio.run(main())
+    with tempfile.TemporaryDirectory() as folder:
+        return asyncio.run(main(folder))
 
 
 def put(commit: GroupCommit, *numbers: int, actor: str = "a") -> Coroutine[Any, Any, int]:
@@ -115,6 +120,29 @@ def test_too_much_waiting_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [type(answer) for answer in run(HeldLog(), work)] == [int, int, Busy, Busy]
 
 
+def test_a_site_that_floods_leaves_room_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commit_module, "MAX_WAITING", 100)
+
+    async def work(commit: GroupCommit) -> list[Any]:
+        sites = ["loud"] * 90 + ["louder"] * 90 + ["quiet"] * 10
+        puts = (commit.put([an_event(n=n)], Counter(), site) for n, site in enumerate(sites))
+        answers = await asyncio.gather(*puts, return_exceptions=True)
+        return [
+            sum(answers[n] == 0 for n, of in enumerate(sites) if of == site) for site in ("loud", "louder", "quiet")
+        ]
+
+    assert run(HeldLog(), work) == [50, 25, 10]
+
+
+def test_room_is_there_again_once_a_group_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commit_module, "MAX_WAITING", 2)
+
+    async def work(commit: GroupCommit) -> list[int]:
+        return [await commit.put([an_event(n=n)], Counter(), "gz") for n in range(5)]
+
+    assert run(HeldLog(), work) == [0] * 5
+
+
 def test_what_waits_at_closing_is_still_kept() -> None:
     log = HeldLog()
 
@@ -125,35 +153,3 @@ def test_what_waits_at_closing_is_still_kept() -> None:
 
     run(log, work)
     assert len(log.events()) == 5
-
-
-@given(st.lists(st.integers(0, 60), max_size=200))
-def test_newest_half_window_is_always_remembered_and_never_more_than_the_window(numbers: list[int]) -> None:
-    seen, window = SeenIds(20), 20
-    new: list[int] = []
-    for n in numbers:
-        if n not in seen:
-            seen.add(n)
-            new.append(n)
-    assert all(n in seen for n in new[-window // 2 :])
-    assert sum(n in seen for n in range(61)) <= window
-
-
-def test_forgotten_ids_are_new_again_in_both_generations() -> None:
-    seen = SeenIds(4)
-    for n in range(4):
-        seen.add(n)
-    seen.forget([0, 3])
-    assert [n in seen for n in range(4)] == [False, True, True, False]
-
-
-def test_log_warms_the_memory_with_its_newest_ids(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("collectors.seen._BLOCK", 3)
-    log = HeldLog()
-    run(log, lambda commit: asyncio.gather(*(put(commit, n, n + 100) for n in range(10))))
-    everything, few = SeenIds(1_000), SeenIds(8)
-    assert warm(everything, log, 1_000) == 20
-    assert all(event.event_id.int in everything for event in log.events())
-    warm(few, log, 8)
-    assert [event.event_id.int in few for event in log.events()][-4:] == [True] * 4
-    assert warm(SeenIds(8), MemoryEventLog(), 8) == 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from civicrec.events import Dropped, Event, dump, load
 from civicrec.tokens import Keys
 from collectors.arrival import Arrival
+from collectors.behaviour import Behaviour
 from collectors.steps import STEPS, take
 from collectors.visit import Visit, clock_skew
-from tests.builders import NOON, raw_event
+from tests.builders import NOON, raw_event, uuid7
 
 KEYS = Keys(b"pepper", {})
 
@@ -144,6 +145,52 @@ def test_device_is_the_visitors_and_not_the_servers() -> None:
 
 def test_robot_is_flagged_and_kept() -> None:
     assert taken(Visit(NOON, KEYS, bot_reason="user_agent:baiduspider")).bot_reason == "user_agent:baiduspider"
+
+
+def test_robot_that_acts_like_one_is_flagged_and_kept_unless_a_server_answers_for_it() -> None:
+    def last(channel: str = "web", **facts: Any) -> str:
+        visit = Visit(NOON, KEYS, behaviour=Behaviour(), **facts)
+        return [taken(visit, n=n, channel=channel) for n in range(30)][-1].bot_reason
+
+    assert last() == "behaviour:speed"
+    assert last(bot_reason="user_agent:baiduspider") == "user_agent:baiduspider"
+    assert last(is_server=True, bot_reason="user_agent:other") == ""
+    assert last("server") == ""
+    assert last("server", sites={"demo"}) == "behaviour:speed"  # anybody can say so; a site's server has its key
+
+
+def test_page_of_a_foreign_origin_ends_its_events_and_a_listed_one_does_not() -> None:
+    foreign = Visit(NOON, KEYS, origin="https://evil.example", origin_sites=())
+    assert reason(foreign) == "foreign_origin"
+    listed = Visit(NOON, KEYS, origin="https://www.gz.gov.cn", origin_sites={"gz"})
+    assert (taken(listed, site="gz").site, reason(listed, site="sz")) == ("gz", "foreign_origin")
+
+
+def session_of(began: datetime, at: datetime, skew: timedelta = timedelta(0)) -> str:
+    visit = Visit(NOON, KEYS, skew=skew)
+    return taken(visit, at=at, session_id=str(uuid7(began))).session_id
+
+
+def test_session_is_cut_into_pieces_of_a_day_and_never_renamed_before() -> None:
+    began = NOON - timedelta(days=3)
+    whole = str(uuid7(began))
+    for hours, kept in ((0, whole), (23.99, whole), (24, f"{whole}.1"), (47.9, f"{whole}.1"), (48, f"{whole}.2")):
+        assert session_of(began, began + timedelta(hours=hours)) == kept
+    assert session_of(NOON, NOON - timedelta(hours=2)) == str(uuid7(NOON))
+
+
+@given(st.integers(0, 29 * 24 * 60), st.integers(-12 * 60, 12 * 60))
+def test_piece_of_a_session_depends_on_the_event_alone(minutes: int, minutes_off: int) -> None:
+    began, skew = NOON - timedelta(days=29), timedelta(minutes=minutes_off)
+    at = began + timedelta(minutes=minutes)
+    piece = minutes // (24 * 60)
+    # The client's clock is off by as much in its id as in its event; so what it sent gives the piece, not the clock.
+    assert session_of(began - skew, at - skew, skew) == str(uuid7(began - skew)) + (f".{piece}" if piece else "")
+
+
+@pytest.mark.parametrize("session_id", ["s1", "x" * 64, "0198zzzz-0000-7000-8000-000000000001"])
+def test_session_of_another_make_is_left_as_it_is(session_id: str) -> None:
+    assert taken(session_id=session_id).session_id == session_id
 
 
 def test_region_is_taken_from_the_sites_own_server_only() -> None:

@@ -103,8 +103,8 @@ CHROME = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, l
         ("python-httpx/0.28.1", "desktop", ""),
         ("curl/8.5.0", "desktop", ""),
         ("Mozilla/5.0 (compatible; Baiduspider/2.0; +http://www.baidu.com/search)", "bot", "user_agent:baiduspider"),
-        ("Sogou web spider/4.0", "bot", "user_agent:sogou_web_spider"),
-        ("Mozilla/5.0 (compatible; SomethingBot/1.0)", "bot", "user_agent:somethingbot"),
+        ("Sogou web spider/4.0", "bot", "user_agent:sogou"),
+        ("Mozilla/5.0 (compatible; SomethingBot/1.0)", "bot", "user_agent:other"),
         ("CUBOT X30 Build/1 Android 11 Mobile", "mobile", ""),
     ],
 )

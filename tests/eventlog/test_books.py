@@ -12,9 +12,11 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from civicrec.errors import Unavailable
+from civicrec.eventlog import readers
 from civicrec.eventlog.books import Books, read_books
 from civicrec.eventlog.ledger import Ledger
-from civicrec.eventlog.position import Position, forwarded_offset, keep_position
+from civicrec.eventlog.position import Position, keep_position
+from civicrec.eventlog.readers import acknowledged
 from civicrec.settings import KafkaSettings, Settings
 
 
@@ -109,10 +111,8 @@ def test_with_kafka_on_the_books_tell_what_it_has(tmp_path: Path, position: Posi
     books = read_books(settings)
     assert (books.accepted, books.forwarded, books.unforwarded) == (12, forwarded, 12 - forwarded)
     assert books.balanced
-    assert forwarded_offset(settings) == {0: 0, 7: 2, 12: 3}[forwarded]
     without = Settings(home=tmp_path)
     assert (read_books(without).forwarded, read_books(without).unforwarded) == (None, None)
-    assert forwarded_offset(without) is None
     log.db.close()
 
 
@@ -151,7 +151,8 @@ def test_the_books_balance_after_every_step(
     ledger.close()
 
 
-def test_the_books_balance_at_every_moment_while_both_sides_write(tmp_path: Path) -> None:
+@pytest.mark.parametrize("trimming", [False, True])
+def test_the_books_balance_at_every_moment_while_both_sides_write(tmp_path: Path, trimming: bool) -> None:
     settings = Settings(home=tmp_path)
     log = LogFile(settings.log_path)
     Ledger(settings.stream_path).close()
@@ -160,6 +161,8 @@ def test_the_books_balance_at_every_moment_while_both_sides_write(tmp_path: Path
     def collect() -> None:
         for n in range(400):
             log.append([1 + n % 7, 2])
+            if trimming:
+                log.db.execute("DELETE FROM records WHERE offset <= ?", (min(acknowledged(settings), log.head() - 1),))
         done.set()
 
     def stream() -> None:
@@ -189,3 +192,33 @@ def test_the_books_balance_at_every_moment_while_both_sides_write(tmp_path: Path
     assert final.pending == 0
     assert final.accepted == final.stored == sum(1 + n % 7 + 2 for n in range(400))
     log.db.close()
+
+
+def test_a_ledger_older_than_what_was_trimmed_is_found_out(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    log, ledger = LogFile(settings.log_path), Ledger(settings.stream_path)
+    log.append([3, 4, 5])
+    ledger.commit(ledger.plan(1), stored=3, rejected={})
+    log.db.execute("DELETE FROM records WHERE offset <= 2")
+    assert not read_books(settings).balanced
+    log.db.close()
+    ledger.close()
+
+
+def test_only_what_every_reader_has_done_is_acknowledged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings(home=tmp_path)
+    assert acknowledged(settings) == 0
+    ledger = Ledger(settings.stream_path)
+    assert acknowledged(settings) == 0
+    ledger.commit(ledger.plan(7), stored=7, rejected={})
+    assert acknowledged(settings) == 7
+    ledger.plan(9)
+    assert acknowledged(settings) == 7
+    with_kafka = settings.model_copy(update={"kafka": KafkaSettings(bootstrap="127.0.0.1:9")})
+    assert acknowledged(with_kafka) == 0
+    keep_position(settings.forwarded_path, Position(log="the-log", offset=5, events=5))
+    assert acknowledged(with_kafka) == 5
+    assert acknowledged(settings) == 7
+    monkeypatch.setattr(readers, "READERS", (*readers.READERS, lambda _: 4, lambda _: None))
+    assert acknowledged(settings) == 4
+    ledger.close()

@@ -199,6 +199,15 @@ def test_a_log_that_was_replaced_is_said_so_and_nothing_is_lost_silently(tmp_pat
             world.driver.step()
 
 
+def test_a_log_trimmed_beyond_the_ledger_is_said_so(tmp_path: Path) -> None:
+    with a_world(tmp_path) as world:
+        world.send(behaviour(10))
+        world.log.trim(1)
+        with pytest.raises(ConfigError, match="was trimmed"):
+            world.driver.step()
+        assert world.ledger.totals().stored == 0
+
+
 def test_a_plan_whose_records_are_gone_does_not_commit(tmp_path: Path) -> None:
     with a_world(tmp_path) as world:
         world.send(behaviour(10))

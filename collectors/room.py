@@ -1,0 +1,151 @@
+"""Room for more events: the log is held within its bound and off the last of the disk.
+
+In: the log's extent, the free disk, and how far the log's readers are. Out: removals, oldest first, and `reason`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+
+from civicrec.clock import Clock, to_ms, utc_now
+from civicrec.errors import Unavailable
+from civicrec.eventlog.ports import EventLog, Extent
+from civicrec.logs import get_logger
+from civicrec.settings import Settings
+from collectors.seen import SeenIds
+
+_log = get_logger(__name__)
+
+#: Between two looks; at full load some 2 MB come in.
+_EVERY_S = 0.25
+#: Records in one removal: an append waits a few milliseconds for it.
+_STEP = 100
+_MB = 1024 * 1024
+_MS = timedelta(milliseconds=1)
+
+
+class Room:
+    """Makes room in the log, and says why there is none. Lives on the event loop of the door.
+
+    Removed are records that every reader has acknowledged: those older than the settings say, and the oldest ones
+    when the log is over its bound or the disk is nearly full. What is removed stays known to `SeenIds`.
+
+    Parameters
+    ----------
+    acknowledged
+        The offset up to which all readers are done.
+    free_bytes
+        Free disk where the log is.
+
+    Attributes
+    ----------
+    reason
+        Why nothing more can be accepted now; empty if it can.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        log: EventLog,
+        seen: SeenIds,
+        acknowledged: Callable[[], int],
+        clock: Clock = utc_now,
+        free_bytes: Callable[[], int] | None = None,
+    ) -> None:
+        collector = settings.collector
+        self.reason = ""
+        self._log = log
+        self._seen = seen
+        self._acknowledged = acknowledged
+        self._clock = clock
+        self._free_bytes = free_bytes or (lambda: _free_bytes(settings.home))
+        self._max_bytes = collector.log_max_mb * _MB
+        self._min_free_bytes = settings.min_free_disk_mb * _MB
+        # Younger records may hold ids that are nowhere else yet.
+        self._keep_ms = max(timedelta(days=collector.log_keep_days), timedelta(hours=collector.dedup_hours)) // _MS
+        self._closing = asyncio.Event()
+
+    async def run(self) -> None:
+        """Look again and again until `close`."""
+        while not self._closing.is_set():
+            try:
+                await self.make()
+            except Unavailable as error:  # the disk or the ledger: the door hears of it when it writes
+                _log.warning("room_not_made", reason=str(error))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), _EVERY_S)
+
+    def close(self) -> None:
+        """Make `run` return."""
+        self._closing.set()
+
+    def check(self) -> None:
+        """Raise if nothing more can be accepted.
+
+        Raises
+        ------
+        Unavailable
+            With the reason.
+        """
+        if self.reason:
+            raise Unavailable(f"{self.reason}; nothing was accepted, send again later")
+
+    async def make(self) -> None:
+        """Remove what may go, and find out whether more fits.
+
+        Raises
+        ------
+        Unavailable
+            If a reader cannot be asked, or the log cannot be written.
+        """
+        now_ms = to_ms(self._clock())
+        self._seen.tend(now_ms)
+        self._tell(await asyncio.to_thread(self._log.extent))
+        done = await asyncio.to_thread(self._acknowledged)
+        while await asyncio.to_thread(self._trim, done, now_ms - self._keep_ms) == _STEP:
+            pass
+        extent = await asyncio.to_thread(self._log.extent)
+        if self._lacking(extent) > 0:
+            # A tenth more than must be, so that this, and a run of ids with it, is rare.
+            while self._lacking(extent) + self._max_bytes // 10 > 0:
+                if not await asyncio.to_thread(self._trim, min(done, self._seen.covered)):
+                    break
+                extent = await asyncio.to_thread(self._log.extent)
+            if self._lacking(extent) > 0 and self._seen.covered < done:
+                self._seen.write_out()
+        self._tell(extent)
+
+    def _trim(self, until: int, before_ms: int | None = None) -> int:
+        return self._log.trim(until, before_ms=before_ms, limit=_STEP)
+
+    def _lacking(self, extent: Extent) -> int:
+        return max(
+            extent.n_bytes - self._max_bytes,
+            self._min_free_bytes - extent.spare_bytes - self._free_bytes(),
+        )
+
+    def _tell(self, extent: Extent) -> None:
+        reason = self._seen.fault
+        if extent.n_bytes > self._max_bytes:
+            reason = (
+                f"the event log holds {extent.n_bytes // _MB} MB that its readers have not acknowledged, at most "
+                f"{self._max_bytes // _MB} MB may wait: see that the stream runs, "
+                "or raise CIVICREC_COLLECTOR__LOG_MAX_MB"
+            )
+        elif self._lacking(extent) > 0:
+            reason = (
+                f"the disk of the event log has {self._free_bytes() // _MB} MB free, "
+                f"{self._min_free_bytes // _MB} MB must stay: make room, or lower CIVICREC_MIN_FREE_DISK_MB"
+            )
+        if bool(reason) != bool(self.reason):
+            _log.warning("room_changed", accepting=not reason, reason=reason)
+        self.reason = reason
+
+
+def _free_bytes(folder: Path) -> int:
+    return shutil.disk_usage(folder).free

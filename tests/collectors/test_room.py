@@ -1,0 +1,154 @@
+"""The log keeps within its bound: what is acknowledged goes, what is not stays, and the door says when it is full."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from civicrec.clock import to_ms
+from civicrec.eventlog.ledger import Ledger
+from civicrec.eventlog.memory import MemoryEventLog
+from civicrec.eventlog.ports import Record
+from civicrec.settings import CollectorSettings, Settings
+from collectors import room as room_module
+from collectors.room import Room
+from collectors.seen import SeenIds
+from tests.builders import NOON, raw_event
+from tests.collectors.conftest import Collector
+
+MB = 1024 * 1024
+
+
+class World:
+    """A room of one megabyte, with readers and a disk that a test moves."""
+
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        self.now, self.acknowledged, self.free = NOON, 0, 10 * MB
+        self.log = MemoryEventLog(lambda: self.now)
+        self.seen = SeenIds(folder, 1_000)
+        collector = CollectorSettings(log_max_mb=1, **settings)
+        self.room = Room(
+            Settings(home=folder, min_free_disk_mb=5, collector=collector),
+            self.log, self.seen, lambda: self.acknowledged, lambda: self.now, lambda: self.free,
+        )  # fmt: skip
+
+    def fill(self, n: int) -> None:
+        """Add records of 10 kB, each with an id of its own."""
+        for _ in range(n):
+            number = self.log.append([Record("a", 1, b"x" * 10_240)])
+            self.seen.add(number)
+            self.seen.keep([number], number, to_ms(self.now))
+
+    def look(self, times: int = 1) -> str:
+        for _ in range(times):
+            asyncio.run(self.room.make())
+            self.seen.wait()
+        return self.room.reason
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def test_within_the_bound_nothing_is_removed(world: World) -> None:
+    world.fill(100)
+    world.acknowledged = 100
+    assert (world.look(), world.log.extent().first) == ("", 1)
+
+
+def test_over_the_bound_the_oldest_acknowledged_go_and_their_ids_stay_known(world: World) -> None:
+    world.fill(150)
+    world.acknowledged = 120
+    assert world.look(times=2) == ""
+    extent = world.log.extent()
+    assert 1 < extent.first <= 121
+    assert extent.n_bytes <= MB
+    again = SeenIds(world.seen._folder, 1_000)
+    assert again.covered >= extent.first - 1
+    assert again.on_disk(again.suspects(range(1, extent.first))) == set(range(1, extent.first))
+    again.close()
+
+
+def test_what_no_run_holds_yet_is_not_removed(world: World) -> None:
+    world.fill(150)
+    world.acknowledged = 150
+    world.seen.write_out = lambda: None  # type: ignore[method-assign]  # the disk takes no run
+    assert "stream" in world.look(times=2)
+    assert world.log.extent().first == 1
+
+
+def test_over_the_bound_what_is_not_acknowledged_stays_and_the_door_closes_until_it_is(world: World) -> None:
+    world.fill(150)
+    assert "not acknowledged" in world.look(times=2)
+    assert world.log.extent().first == 1
+    world.acknowledged = 10
+    assert "not acknowledged" in world.look(times=2)
+    assert world.log.extent().first == 11
+    world.acknowledged = 140
+    assert world.look(times=2) == ""
+
+
+def test_nearly_full_disk_closes_the_door_and_opens_it_again(world: World) -> None:
+    world.fill(50)
+    world.free = 4 * MB
+    assert "disk" in world.look()
+    world.free = 6 * MB
+    assert world.look() == ""
+
+
+def test_old_acknowledged_records_go_even_if_there_is_room(world: World) -> None:
+    world.fill(3)
+    world.now += timedelta(days=6)
+    world.fill(3)
+    world.now += timedelta(days=1, seconds=1)
+    world.acknowledged = 2
+    world.look()
+    assert world.log.extent().first == 3
+    world.acknowledged = 6
+    world.look()
+    assert world.log.extent().first == 4
+
+
+def test_records_are_kept_as_long_as_their_ids_must_be_known(tmp_path: Path) -> None:
+    world = World(tmp_path, log_keep_days=0.01, dedup_hours=48)
+    world.fill(3)
+    world.acknowledged = 3
+    world.now += timedelta(hours=47)
+    world.look()
+    assert world.log.extent().first == 1
+
+
+def test_full_log_is_503_with_a_time_to_come_back_and_not_ready_and_heals(
+    collecting: Callable[..., Collector], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room_module, "_EVERY_S", 0.01)
+    log = MemoryEventLog()
+    collector = collecting(log, collector=CollectorSettings(log_max_mb=1))
+    log.append([Record("a", 1, b"x" * 2 * MB), Record("a", 1, b"[]")])
+    before = log.tally()
+
+    def until(ready: int) -> dict[str, str]:
+        for _ in range(500):
+            answer = collector.get("/readyz")
+            if answer.status_code == ready:
+                return answer.json()  # type: ignore[no-any-return]
+            collector._runner.run(asyncio.sleep(0.01))
+        raise AssertionError(f"/readyz never answered {ready}")
+
+    assert "see that the stream runs" in until(503)["detail"]
+    refused = collector.request("POST", json={"events": [raw_event()]})
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
+    assert "nothing was accepted" in refused.json()["detail"]
+    assert log.tally() == before
+    ledger = Ledger(collector.settings.stream_path)
+    ledger.commit(ledger.plan(1), stored=1, rejected={})
+    ledger.close()
+    collector._app._seen.keep([1], 2, to_ms(NOON))  # as if these records had come through the door
+    assert until(200) == {"status": "ok"}
+    assert collector.send(raw_event())["accepted"] == 1
