@@ -12,6 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from civicrec.errors import Unavailable
+from civicrec.eventlog import books as books_module
 from civicrec.eventlog import readers
 from civicrec.eventlog.books import Books, read_books
 from civicrec.eventlog.ledger import Ledger
@@ -114,6 +115,23 @@ def test_with_kafka_on_the_books_tell_what_it_has(tmp_path: Path, position: Posi
     without = Settings(home=tmp_path)
     assert (read_books(without).forwarded, read_books(without).unforwarded) == (None, None)
     log.db.close()
+
+
+def test_the_books_are_read_again_if_kafka_went_on_and_the_log_was_trimmed_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(home=tmp_path, kafka=KafkaSettings(bootstrap="broker:9092"))
+    log, ledger = LogFile(settings.log_path), Ledger(settings.stream_path)
+    log.append([3, 4])
+    log.append([5])
+    ledger.commit(ledger.plan(3), stored=12, rejected={})
+    log.db.execute("DELETE FROM records WHERE offset <= 2")
+    readings = iter([Position(log="the-log", offset=1, events=3), Position(log="the-log", offset=2, events=7)])
+    monkeypatch.setattr(books_module, "kept_position", lambda path: next(readings))
+    books = read_books(settings)
+    assert (books.accepted, books.forwarded, books.unforwarded) == (12, 7, 5)
+    log.db.close()
+    ledger.close()
 
 
 def test_an_event_that_vanished_is_found_out(tmp_path: Path) -> None:
