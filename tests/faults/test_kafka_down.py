@@ -141,7 +141,7 @@ def test_outage_of_kafka_refuses_nothing_and_loses_nothing(tmp_path: Path, morta
 
 @pytest.mark.timeout(300)
 def test_kill_nine_of_collector_and_broker_in_turn_loses_and_doubles_nothing(tmp_path: Path, mortal: Broker) -> None:
-    kill_in_turn(tmp_path, mortal, "disk", rounds=2, at_least=10_000, pause_s=0.02)
+    kill_in_turn(tmp_path, mortal, "disk", rounds=1, at_least=10_000, pause_s=0.02)
 
 
 @pytest.mark.slow

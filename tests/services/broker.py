@@ -113,6 +113,15 @@ class Broker:
         """``kill -9``."""
         self._end(signal.SIGKILL)
 
+    def topics(self) -> list[str]:
+        from kafka import KafkaAdminClient  # this file is imported by every test run, the client by few
+
+        client = KafkaAdminClient(bootstrap_servers=[self.address], bootstrap_timeout_ms=1_000)
+        try:
+            return list(client.list_topics())
+        finally:
+            client.close()
+
     def freeze(self) -> None:
         """Keep it from running; its connections stay open."""
         os.kill(self.pid, signal.SIGSTOP)
@@ -129,24 +138,14 @@ class Broker:
     def _answers(self) -> bool:
         assert self._child is not None
         assert self._child.poll() is None, f"the broker ended: {(self._folder / 'out.log').read_text()[-2000:]}"
-        try:
-            socket.create_connection(("127.0.0.1", self.port), 1).close()
-        except OSError:
-            return False
-        from kafka import KafkaAdminClient  # this file is imported by every test run, the client by few
         from kafka.errors import KafkaError
 
         try:
-            client = KafkaAdminClient(bootstrap_servers=[self.address], bootstrap_timeout_ms=1_000)
-        except KafkaError:
+            socket.create_connection(("127.0.0.1", self.port), 1).close()
+            self.topics()
+        except (OSError, KafkaError):
             return False
-        try:
-            client.list_topics()
-            return True
-        except KafkaError:
-            return False
-        finally:
-            client.close()
+        return True
 
     def _java(self, *words: str) -> list[str]:
         logging = f"-Dlog4j2.configurationFile={self._folder / 'log4j2.properties'}"
