@@ -17,7 +17,7 @@ from collectors.acknowledged import Acknowledged
 from collectors.forward import Forwarder, Progress, Writer
 
 #: With `ack = disk` nobody waits for Kafka: gathering this long saves the broker most of its transactions.
-_COMPANY_S = 0.05
+_COMPANY_S = 0.1
 
 
 class Forwarding:
