@@ -18,11 +18,14 @@ def register(app: typer.Typer) -> None:
 
 
 @bench.command()
-def collect(as_json: Json = False) -> None:
-    """Measure durable requests per second of the collector, beside a bare FastAPI hello."""
+def collect(
+    soak: Annotated[float, typer.Option(metavar="MIN", help="Minutes of unbroken load after it, for memory.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Measure durable requests per second of the collector, beside a bare FastAPI hello, and its start."""
     from civicrec.bench.collect import bench_collect
 
-    _show({"collect": bench_collect}, as_json)
+    _show({"collect": lambda: bench_collect(soak_min=soak)}, as_json)
 
 
 @bench.command()

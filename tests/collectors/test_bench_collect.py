@@ -1,13 +1,36 @@
 from __future__ import annotations
 
-from civicrec.bench.collect import CONNECTIONS, bench_collect
+import pytest
+
+from civicrec.bench.collect import CONNECTIONS, bench_collect, soak
 
 
 def test_bench_measures_both_servers_at_each_number_of_connections() -> None:
-    by_connections = bench_collect(seconds=0.3)["connections"]
+    measured = bench_collect(seconds=0.3, pending_records=200)
+    by_connections = measured["connections"]
     assert list(by_connections) == [str(n) for n in CONNECTIONS]
     for figures in by_connections.values():
         for server in ("collector", "hello"):
             assert 0 < figures[server]["p50_ms"] <= figures[server]["p99_ms"]
             assert figures[server]["requests_per_s"] > 0
         assert figures["ratio"] > 0
+    assert measured["recovery"]["pending_events"] == 2_000
+    assert all(0 < measured["recovery"][which]["cpu_s"] < 60 for which in ("first", "again"))
+
+
+def assert_flat(figures: dict[str, float]) -> None:
+    assert figures["rss_mb_least"] > 0.9 * figures["rss_mb"]
+    assert figures["rss_mb_most"] < 1.1 * figures["rss_mb"]
+    assert figures["log_file_mb"] < 330  # the bound of the soak, and what comes in between two looks
+
+
+def test_memory_is_flat_under_load_once_the_window_of_ids_is_full() -> None:
+    figures = soak(0.3, {"CIVICREC_COLLECTOR__DEDUP_WINDOW": "10000"})
+    assert figures["requests_per_s"] > 100
+    assert_flat(figures)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_memory_is_flat_over_ten_minutes_of_load() -> None:
+    assert_flat(soak(10))
