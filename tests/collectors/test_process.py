@@ -28,13 +28,14 @@ START_S = 60.0  # a busy machine takes its time to start Python
 class Process:
     """A collector on a port and a home of its own."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, **env: str) -> None:
         self.settings = settings_on_free_ports(home)
+        self._env = environment(self.settings) | env
         self.url = f"http://127.0.0.1:{self.settings.collector.port}"
         self.start()
 
     def start(self) -> None:
-        self._child = subprocess.Popen([sys.executable, "-m", "civicrec", "collect"], env=environment(self.settings))
+        self._child = subprocess.Popen([sys.executable, "-m", "civicrec", "collect"], env=self._env)
         until = time.monotonic() + START_S
         with httpx.Client(verify=False) as client:
             while True:
@@ -58,8 +59,8 @@ class Process:
 
 
 @contextmanager
-def a_collector(home: Path) -> Iterator[Process]:
-    process = Process(home)
+def a_collector(home: Path, **env: str) -> Iterator[Process]:
+    process = Process(home, **env)
     try:
         yield process
     finally:
