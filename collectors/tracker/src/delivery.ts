@@ -1,0 +1,141 @@
+import type { Queue } from "./queue";
+import { listen, safely } from "./safely";
+import type { Shelf } from "./shelf";
+import { madeAt } from "./uuid";
+
+const BATCH = 10;
+const EVERY_MS = 5_000;
+const MAX_BATCH = 50;
+/** Browsers let 64 KiB of `keepalive` bodies be under way. */
+const MAX_BYTES = 60_000;
+/** An event this old, not of this page, and still there: its page is gone, or has failed to deliver it. */
+const LEFT_BEHIND_MS = 10_000;
+const FIRST_WAIT_MS = 1_000;
+const LONGEST_WAIT_MS = 5 * 60_000;
+const LONGEST_ASKED_MS = 60 * 60_000;
+
+export interface Delivery {
+  /** Tell that the queue holds a new event of this page. */
+  added(id: string, urgent: boolean): void;
+  /** Send now what this page made; for when the page may be going. */
+  leave(): void;
+  setToken(token: string): void;
+}
+
+/**
+ * Sends the queue, and takes an event out of it only once the collector has answered for it: whatever becomes of a
+ * page, the next one repeats what was left, under the same ids, which the collector counts once.
+ */
+export function delivery(endpoint: string, queue: Queue, shelf: () => Shelf, allowed: () => boolean): Delivery {
+  const mine = new Set<string>();
+  const flying = new Set<string>();
+  let token = "";
+  let timer = 0;
+  let timerAt = 0;
+  let failures = 0;
+  let isAsked = false;
+
+  /** Pause before the next request, kept on the shelf so that the next page and the other tabs keep it too. */
+  const pause = (): number => Math.min(Number(shelf().get("wait") ?? 0) - Date.now(), LONGEST_ASKED_MS);
+
+  function later(ms: number): void {
+    const at = Date.now() + Math.max(ms, pause());
+    if (timer && timerAt <= at) return;
+    clearTimeout(timer);
+    timerAt = at;
+    timer = setTimeout(safely(() => { timer = 0; send(false); }), at - Date.now());
+  }
+
+  /** Ids and text of the next batch: within the limits, and under a token only what was made under it. */
+  function next(leaving: boolean): [string[], string] {
+    const now = Date.now();
+    const due = queue.ids().filter((id) => !flying.has(id));
+    const own = due.filter((id) => mine.has(id));
+    const withToken = !!token && own.length > 0;
+    const chosen = leaving || withToken ? own : due.filter((id) => mine.has(id) || Math.abs(now - madeAt(id)) > LEFT_BEHIND_MS);
+    const ids: string[] = [];
+    const events: string[] = [];
+    let bytes = 0;
+    for (const id of chosen.slice(0, MAX_BATCH)) {
+      const event = queue.get(id) ?? ""; // gone: another tab has delivered it
+      bytes += new Blob([event]).size;
+      if (ids.length && bytes > MAX_BYTES) break;
+      ids.push(id);
+      if (event) events.push(event);
+    }
+    const head = { sent_at: new Date(now).toISOString(), ...(withToken ? { subject_token: token } : {}) };
+    return [ids, events.length ? `${JSON.stringify(head).slice(0, -1)},"events":[${events}]}` : ""];
+  }
+
+  function send(leaving: boolean): void {
+    if (!allowed() || (flying.size && !leaving)) return;
+    if (pause() > 0) return later(0);
+    const [ids, body] = next(leaving);
+    if (!body) return;
+    ids.forEach((id) => flying.add(id));
+    const settle = (isDone: boolean): void => ids.forEach((id) => {
+      flying.delete(id);
+      if (!isDone) return;
+      mine.delete(id);
+      queue.drop(id);
+    });
+    const beacon = (): boolean => navigator.sendBeacon(endpoint, body);
+    if (leaving && !("keepalive" in Request.prototype)) {
+      beacon(); // nobody will hear whether it arrived, so the events stay in the queue
+      return settle(false);
+    }
+    let answer: Promise<Response>;
+    try {
+      // text/plain needs no preflight; keepalive lets it outlive the page.
+      answer = fetch(endpoint, {
+        method: "POST", body, keepalive: true, credentials: "omit", headers: { "Content-Type": "text/plain" },
+      });
+    } catch {
+      return settle(beacon()); // the page has broken fetch
+    }
+    answer.then(
+      safely((response) => {
+        const isBusy = response.status === 408 || response.status === 429 || response.status >= 500;
+        settle(!isBusy);
+        if (isBusy) return again(response.headers.get("Retry-After"));
+        if (!response.ok) queue.lose(ids.length); // refused for good
+        failures = 0;
+        shelf().drop("wait");
+        more();
+      }),
+      safely(() => { settle(false); again(null); }),
+    );
+  }
+
+  /** Go on at once with a full batch, in a while with less. */
+  function more(): void {
+    const n = mine.size - flying.size;
+    later(n >= BATCH ? 0 : EVERY_MS);
+  }
+
+  /** Double the pause with each failure, spread by chance so that a whole city does not come back in one second. */
+  function again(retryAfter: string | null): void {
+    const seconds = Number(retryAfter ?? NaN);
+    const asked = (isNaN(seconds) ? Date.parse(retryAfter ?? "") - Date.now() : seconds * 1000) || 0;
+    isAsked = asked > 0;
+    const own = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** failures++) * (0.5 + Math.random() / 2);
+    shelf().set("wait", String(Date.now() + Math.round(isAsked ? asked + own / 2 : own)));
+    later(0);
+  }
+
+  listen(window, "online", () => {
+    if (isAsked) return;
+    shelf().drop("wait");
+    later(Math.random() * FIRST_WAIT_MS);
+  });
+  later(FIRST_WAIT_MS); // what earlier pages left behind
+
+  return {
+    added(id, urgent) {
+      mine.add(id);
+      later(urgent || mine.size - flying.size >= BATCH ? 0 : EVERY_MS);
+    },
+    leave: () => send(true),
+    setToken: (value) => { token = value; },
+  };
+}
