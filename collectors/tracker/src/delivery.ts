@@ -36,14 +36,18 @@ export function delivery(endpoint: string, queue: Queue, shelf: () => Shelf, all
   let isAsked = false;
 
   /** Pause before the next request, kept on the shelf so that the next page and the other tabs keep it too. */
-  const pause = (): number => Math.min(Number(shelf().get("wait") ?? 0) - Date.now(), LONGEST_ASKED_MS);
+  const pause = (): number => {
+    const ms = Number(shelf().get("wait")) - Date.now();
+    return ms > 0 && ms <= LONGEST_ASKED_MS ? ms : 0; // longer: the clock has been set since
+  };
 
   function later(ms: number): void {
-    const at = Date.now() + Math.max(ms, pause());
+    const wait = Math.max(ms, pause());
+    const at = performance.now() + wait;
     if (timer && timerAt <= at) return;
     clearTimeout(timer);
     timerAt = at;
-    timer = setTimeout(safely(() => { timer = 0; send(false); }), at - Date.now());
+    timer = setTimeout(safely(() => { timer = 0; send(false); }), wait);
   }
 
   /** Ids and text of the next batch: within the limits, and under a token only what was made under it. */
@@ -69,7 +73,7 @@ export function delivery(endpoint: string, queue: Queue, shelf: () => Shelf, all
 
   function send(leaving: boolean): void {
     if (!allowed() || (flying.size && !leaving)) return;
-    if (pause() > 0) return later(0);
+    if (pause()) return later(0);
     const [ids, body] = next(leaving);
     if (!body) return;
     ids.forEach((id) => flying.add(id));
@@ -119,7 +123,8 @@ export function delivery(endpoint: string, queue: Queue, shelf: () => Shelf, all
     const asked = (isNaN(seconds) ? Date.parse(retryAfter ?? "") - Date.now() : seconds * 1000) || 0;
     isAsked = asked > 0;
     const own = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** failures++) * (0.5 + Math.random() / 2);
-    shelf().set("wait", String(Date.now() + Math.round(isAsked ? asked + own / 2 : own)));
+    const wait = isAsked ? Math.min(asked + own / 2, LONGEST_ASKED_MS) : own;
+    shelf().set("wait", String(Date.now() + Math.round(wait)));
     later(0);
   }
 
