@@ -109,9 +109,7 @@ export function track(options: Options): Commands {
 
   if (agreed.standing() !== "wait") forget(agreed.standing());
   sender.setToken(options.token ?? "");
-  let from = "";
-  safely(() => { from = new URL(document.referrer).hostname; })();
-  arrived(from);
+  safely(() => arrived(document.referrer && new URL(document.referrer).hostname))();
 
   // Each part on its own: where the browser lacks one the others still work.
   let tellRead: () => void = () => undefined;
