@@ -21,22 +21,24 @@ export interface Queue {
  * @param current The one of them to write to.
  */
 export function queue(shelves: Shelf[], current: () => Shelf): Queue {
+  const idsOn = (places: Shelf[]): string[] =>
+    places
+      .flatMap((shelf) => shelf.keys())
+      .filter((key) => key.startsWith(PREFIX))
+      .map((key) => key.slice(PREFIX.length))
+      .sort();
+
   const self: Queue = {
     put(id, event) {
       current().set(PREFIX + id, event);
-      for (const oldest of self.ids().slice(0, -MAX_EVENTS)) {
+      for (const oldest of idsOn([current()]).slice(0, -MAX_EVENTS)) {
         // It may itself have been the one to report earlier losses.
         const told = JSON.parse(self.get(oldest) ?? "{}").props?.dropped;
         self.drop(oldest);
         self.lose(1 + (told || 0));
       }
     },
-    ids: () =>
-      shelves
-        .flatMap((shelf) => shelf.keys())
-        .filter((key) => key.startsWith(PREFIX))
-        .map((key) => key.slice(PREFIX.length))
-        .sort(),
+    ids: () => idsOn(shelves),
     get: (id) => shelves.map((shelf) => shelf.get(PREFIX + id)).find((event) => event),
     drop: (id) => shelves.forEach((shelf) => shelf.drop(PREFIX + id)),
     lose(n) {

@@ -1,6 +1,7 @@
 """Debian's Firefox over WebDriver BiDi, which it serves itself: the three commands these tests need.
 
-BiDi is JSON over a WebSocket: ``{"id", "method", "params"}`` one way, ``{"id", "type", "result"}`` back, events between.
+BiDi is JSON over a WebSocket: ``{"id", "method", "params"}`` one way, ``{"id", "type", "result"}`` back, events between
+them.
 """
 
 from __future__ import annotations

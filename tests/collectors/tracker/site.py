@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 from collections import defaultdict
@@ -66,6 +67,8 @@ class Site:
         What came through the door: (seconds, status the door gave, body).
     status
         What the door answers instead of the collector; 0 cuts the connection, 200 lets everything through.
+    statuses
+        The same for the next requests, one each.
     """
 
     name: str
@@ -76,6 +79,7 @@ class Site:
     made: Callable[[str], str] | None = None
     batches: list[tuple[float, int, dict[str, Any]]] = field(default_factory=list)
     status: int = 200
+    statuses: list[int] = field(default_factory=list)
     retry_after: str = ""
 
     @property
@@ -93,7 +97,13 @@ class Site:
         return f'<script src="{self.stack.collector_url}/c.js" {attributes} defer></script>'
 
     def add(
-        self, path: str, body: str = "", *, head: str = "", tag: str | None = None, headers: dict[str, str] | None = None
+        self,
+        path: str,
+        body: str = "",
+        *,
+        head: str = "",
+        tag: str | None = None,
+        headers: dict[str, str] | None = None,
     ) -> str:
         """Put a page on the site and return its address; `head` is a script that runs before the tracker."""
         first = f"<script>{head}</script>" if head else ""
@@ -139,11 +149,12 @@ class Site:
 
     def _door(self, request: BaseHTTPRequestHandler) -> None:
         body = request.rfile.read(int(request.headers.get("Content-Length", 0)))
-        status, retry_after = self.status, self.retry_after
+        status = self.statuses.pop(0) if self.statuses else self.status
+        retry_after = self.retry_after
         if status == 0:
             self.batches.append((time.monotonic(), 0, json.loads(body)))
-            request.connection.close()
             request.close_connection = True
+            request.connection.shutdown(socket.SHUT_RDWR)
             return
         headers = {"Access-Control-Allow-Origin": self.url, "Access-Control-Expose-Headers": "Retry-After"}
         content = b""

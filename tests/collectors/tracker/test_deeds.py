@@ -70,8 +70,8 @@ def test_a_page_of_results_tells_what_was_searched(browser: webdriver.Chrome, si
 
 def test_a_search_form_tells_its_words_unless_the_address_will(browser: webdriver.Chrome, site: Site) -> None:
     body = (
-        '<form id="one" data-civicrec-search="words"><input name="words" value="居住证"><input name="who" value="me">'
-        '</form><form id="two" data-civicrec-search="q"><input name="q" value="会在地址里"></form>'
+        '<form id="one" data-civicrec-search="words"><input name="words" value="居住证">'
+        '<input name="who" value="me"></form><form id="two" data-civicrec-search="q"><input name="q" value="会在地址里"></form>'
     )
     head = "addEventListener('submit', (event) => event.preventDefault())"
     browser.get(site.add("/a", body, head=head, tag=site.tag(search_param="q")))
@@ -110,4 +110,6 @@ def test_the_page_tells_events_of_its_own(browser: webdriver.Chrome, site: Site)
     assert (str(event.event_id), event.consent) == (made, "personalise")
     assert event.anonymous_id == browser.execute_script("return civicrec('id')")
     time.sleep(0.2)
-    assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE" and "favicon" not in str(entry)] == []
+    assert [
+        entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE" and "favicon" not in str(entry)
+    ] == []

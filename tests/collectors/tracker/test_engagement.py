@@ -11,7 +11,9 @@ from tests.collectors.tracker.site import Site
 pytestmark = [pytest.mark.stack, pytest.mark.browser]
 
 #: A clock that the test can put forward: nobody waits half a minute for an idle visitor.
-CLOCK = "window.ahead = 0; const real = performance.now.bind(performance); performance.now = () => real() + window.ahead"
+CLOCK = (
+    "window.ahead = 0; const real = performance.now.bind(performance); performance.now = () => real() + window.ahead"
+)
 LONG = '<main data-civicrec-page-item="p1" style="height: 8000px">long</main>'
 
 
@@ -90,7 +92,8 @@ def test_each_page_of_one_document_has_its_own_time_and_depth(browser: webdriver
     browser.execute_script("scrollTo(0, 9000)")
     time.sleep(0.8)
     browser.execute_script(
-        "history.pushState(0, '', '/two'); scrollTo(0, 0); document.querySelector('main').dataset.civicrecPageItem = 'p2'"
+        "history.pushState(0, '', '/two'); scrollTo(0, 0);"
+        "document.querySelector('main').dataset.civicrecPageItem = 'p2'"
     )
     time.sleep(0.8)
     flush(browser, site)
