@@ -71,7 +71,8 @@ def test_a_page_of_results_tells_what_was_searched(browser: webdriver.Chrome, si
 def test_a_search_form_tells_its_words_unless_the_address_will(browser: webdriver.Chrome, site: Site) -> None:
     body = (
         '<form id="one" data-civicrec-search="words"><input name="words" value="居住证">'
-        '<input name="who" value="me"></form><form id="two" data-civicrec-search="q"><input name="q" value="会在地址里"></form>'
+        '<input name="who" value="me"></form>'
+        '<form id="two" data-civicrec-search="q"><input name="q" value="会在地址里"></form>'
     )
     head = "addEventListener('submit', (event) => event.preventDefault())"
     browser.get(site.add("/a", body, head=head, tag=site.tag(search_param="q")))
@@ -82,7 +83,8 @@ def test_a_search_form_tells_its_words_unless_the_address_will(browser: webdrive
 def test_a_form_is_begun_once_and_sent_and_its_fields_stay_on_the_page(browser: webdriver.Chrome, site: Site) -> None:
     body = (
         '<main data-civicrec-page-item="svc" data-civicrec-page-type="service">'
-        '<form data-civicrec-form="step-2" id="apply"><input id="name" name="name"><textarea id="why"></textarea></form>'
+        '<form data-civicrec-form="step-2" id="apply"><input id="name" name="name">'
+        '<textarea id="why"></textarea></form>'
         '<form><input id="unmarked"></form></main>'
     )
     head = "addEventListener('submit', (event) => event.preventDefault())"
