@@ -53,7 +53,9 @@ export function delivery(endpoint: string, queue: Queue, shelf: () => Shelf, all
   /** Ids and text of the next batch: within the limits, and under a token only what was made under it. */
   function next(leaving: boolean): [string[], string] {
     const now = Date.now();
-    const due = queue.ids().filter((id) => !flying.has(id));
+    const all = queue.ids();
+    for (const id of mine) if (!all.includes(id)) mine.delete(id); // delivered by another tab, or dropped
+    const due = all.filter((id) => !flying.has(id));
     const own = due.filter((id) => mine.has(id));
     const withToken = !!token && own.length > 0;
     const chosen = leaving || withToken ? own : due.filter((id) => mine.has(id) || Math.abs(now - madeAt(id)) > LEFT_BEHIND_MS);

@@ -75,6 +75,18 @@ def test_the_module_tracks_as_the_script_does(built: Path, browser: webdriver.Ch
     assert "start" in (built / types).read_text()
 
 
+def test_the_package_can_be_installed_and_imported(built: Path, tmp_path: Path) -> None:
+    run(built, "npm", "pack", "--ignore-scripts", "--pack-destination", str(tmp_path))
+    (package,) = tmp_path.glob("civicrec-tracker-*.tgz")
+    (tmp_path / "package.json").write_text('{"private": true}')
+    run(tmp_path, "npm", "install", "--offline", "--no-audit", "--no-fund", f"./{package.name}")
+    imported = "import { start } from 'civicrec-tracker'; if (typeof start !== 'function') process.exit(1)"
+    run(tmp_path, "node", "--input-type=module", "-e", imported)
+    installed = {path.name for path in (tmp_path / "node_modules" / "civicrec-tracker").rglob("*") if path.is_file()}
+    assert installed >= {"package.json", "index.js", "index.d.ts"}
+    assert not any(name.endswith(".ts") and not name.endswith(".d.ts") for name in installed)
+
+
 def test_the_lock_names_no_registry() -> None:
     assert "http" not in (TRACKER / "package-lock.json").read_text()
 

@@ -109,6 +109,11 @@ def test_a_full_queue_drops_the_oldest_and_says_how_many(browser: webdriver.Chro
     assert arrive_once(told)
     assert len(told) + sum(event.props.get("dropped", 0) for event in told) == 1 + 600 + 1
     assert [event.item_id for event in told if event.kind == "share"] == [f"x{n}" for n in range(100, 600)]
+    site.batches.clear()
+    for name in ("one", "two"):
+        browser.execute_script(f"civicrec('event', 'share', {{item_id: '{name}'}})")
+        time.sleep(0.4)
+    assert site.batches == []  # few events are no batch, however many were dropped before
 
 
 @pytest.mark.skipif(not (CHROMIUM and DRIVER), reason=NO_CHROMIUM)
