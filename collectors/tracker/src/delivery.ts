@@ -35,6 +35,8 @@ export function delivery(endpoint: string, queue: Queue, shelf: () => Shelf, all
   let failures = 0;
   let isAsked = false;
 
+  const haveBatch = (): boolean => mine.size - flying.size >= BATCH;
+
   /** Pause before the next request, kept on the shelf so that the next page and the other tabs keep it too. */
   const pause = (): number => {
     const ms = Number(shelf().get("wait")) - Date.now();
@@ -58,7 +60,8 @@ export function delivery(endpoint: string, queue: Queue, shelf: () => Shelf, all
     const due = all.filter((id) => !flying.has(id));
     const own = due.filter((id) => mine.has(id));
     const withToken = !!token && own.length > 0;
-    const chosen = leaving || withToken ? own : due.filter((id) => mine.has(id) || Math.abs(now - madeAt(id)) > LEFT_BEHIND_MS);
+    const isOld = (id: string): boolean => Math.abs(now - madeAt(id)) > LEFT_BEHIND_MS;
+    const chosen = leaving || withToken ? own : due.filter((id) => mine.has(id) || isOld(id));
     const ids: string[] = [];
     const events: string[] = [];
     let bytes = 0;
@@ -105,17 +108,12 @@ export function delivery(endpoint: string, queue: Queue, shelf: () => Shelf, all
         if (isBusy) return again(response.headers.get("Retry-After"));
         if (!response.ok) queue.lose(ids.length); // refused for good
         failures = 0;
+        isAsked = false;
         shelf().drop("wait");
-        more();
+        later(haveBatch() ? 0 : EVERY_MS);
       }),
       safely(() => { settle(false); again(null); }),
     );
-  }
-
-  /** Go on at once with a full batch, in a while with less. */
-  function more(): void {
-    const n = mine.size - flying.size;
-    later(n >= BATCH ? 0 : EVERY_MS);
   }
 
   /** Double the pause with each failure, spread by chance so that a whole city does not come back in one second. */
@@ -139,7 +137,7 @@ export function delivery(endpoint: string, queue: Queue, shelf: () => Shelf, all
   return {
     added(id, urgent) {
       mine.add(id);
-      later(urgent || mine.size - flying.size >= BATCH ? 0 : EVERY_MS);
+      later(urgent || haveBatch() ? 0 : EVERY_MS);
     },
     leave: () => send(true),
     setToken: (value) => { token = value; },
