@@ -26,21 +26,22 @@ check: setup  ## formatting, lint, types, import rules
 	$(RUN)ruff check .
 	$(RUN)mypy
 	$(RUN)lint-imports
+	@size=$$(gzip -9 < collectors/static/c.js | wc -c); echo "c.js: $$size of at most 5000 bytes, packed"; test $$size -le 5000
 
 format: setup  ## rewrite the code in the project's format
 	$(RUN)ruff format .
 	$(RUN)ruff check --fix .
 
 test-faults: setup  ## the long fault tests
-	$(RUN)pytest -m "slow or not slow" tests/faults $(ARGS)
+	$(RUN)pytest -m "slow or not slow" tests/faults tests/collectors/tracker/test_delivery_on_navigation.py $(ARGS)
 
 bench: setup  ## measure the running machine: ratios against a baseline of the same run
 	$(RUN)civicrec bench all $(ARGS)
 
-msweb: setup  ## recall@10 of the running stack on MSWEB, over HTTP (needs the data beside the project)
-	$(RUN)civicrec evaluate msweb $(ARGS)
+tracker:  ## check the types of collectors/tracker and build collectors/static/c.js from it (needs node and npm)
+	cd collectors/tracker && npm ci --ignore-scripts --no-audit --no-fund --silent && npm run --silent build
 
 docs: setup  ## write docs/settings.md and docs/commands.md from the code
 	$(RUN)python docs/generate.py
 
-.PHONY: docs help setup demo test check format test-faults bench msweb
+.PHONY: docs help setup demo test check format test-faults bench tracker

@@ -54,8 +54,8 @@ MAX_AGE = timedelta(days=30)
 
 #: Keys a client may put into `props`. Closed, so that no free text or personal field slips in (PIPL 6).
 ALLOWED_PROPS: frozenset[str] = frozenset({
-    "city", "column", "duration_s", "elder_mode", "error", "format", "form_step", "keyword_count", "lang",
-    "link_type", "method", "purpose", "rating_scale", "reason", "result_count", "size_kb", "tab", "topic",
+    "city", "column", "dropped", "duration_s", "elder_mode", "error", "format", "form_step", "keyword_count", "lang",
+    "link_type", "method", "purpose", "rating_scale", "reason", "result_count", "size_kb", "tab", "target", "topic",
 })  # fmt: skip
 MAX_PROPS = 16
 MAX_PROPS_BYTES = 2048

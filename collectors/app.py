@@ -6,6 +6,7 @@ In: settings. Out: an HTTP server on the collector's port that owns the event lo
 from __future__ import annotations
 
 import asyncio
+import resource
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
@@ -17,7 +18,7 @@ from typing import Any
 import uvloop
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server.embed import Server
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -152,6 +153,7 @@ def run(settings: Settings) -> None:
         raise ConfigError(
             "CIVICREC_COLLECTOR__ACK is kafka and CIVICREC_KAFKA__BOOTSTRAP is empty; name the brokers, or ack on disk"
         )
+    _allow_files(settings.collector.max_connections)
     check_ports({"collector": (settings.collector.host, settings.collector.port)})
     with owned(settings.home / "collector.lock", "the event log"):
         try:
@@ -164,6 +166,17 @@ def run(settings: Settings) -> None:
             log.close()
 
 
+def _allow_files(n_connections: int) -> None:
+    """Raise the limit of open files so far that it is not what ends connections; systems often start with 1 024."""
+    needed = n_connections + 256
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        _log.warning("few_open_files", allowed=hard, needed=needed, remedy="raise `ulimit -Hn`")
+        needed = hard
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+
+
 async def _serve(settings: Settings, log: EventLog) -> None:
     forwarding = Forwarding(settings, log) if settings.kafka.bootstrap else None
     server = Server(
@@ -171,6 +184,7 @@ async def _serve(settings: Settings, log: EventLog) -> None:
         address=settings.collector.host,
         port=settings.collector.port,
         interface=Interfaces.ASGI,
+        http=HTTPModes.http1,  # the time-outs below are for HTTP/1; a proxy in front speaks it with us anyway
         websockets=False,
         backlog=1024,
         backpressure=settings.collector.max_connections,

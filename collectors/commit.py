@@ -40,11 +40,11 @@ class _Batch:
     duplicates: int = 0
     offset: int = 0
 
-    def take_out(self, event_ids: Container[int]) -> None:
+    def take_out(self, event_ids: Container[bytes]) -> None:
         """Count these as duplicates after all."""
         n_before = sum(map(len, self.fresh.values()))
         left = {
-            actor: [event for event in events if event.event_id.int not in event_ids]
+            actor: [event for event in events if event.event_id.bytes not in event_ids]
             for actor, events in self.fresh.items()
         }
         self.fresh = {actor: events for actor, events in left.items() if events}
@@ -134,7 +134,7 @@ class GroupCommit:
         self._came.set()
 
     async def _commit(self, group: Sequence[_Batch]) -> None:
-        fresh_ids: list[int] = []
+        fresh_ids: list[bytes] = []
         loop = asyncio.get_running_loop()
         try:
             for batch in group:
@@ -173,9 +173,9 @@ class GroupCommit:
                 batch.done.set_result(batch.duplicates)
         self._seen.keep(fresh_ids, offset, to_ms(self._clock()))
 
-    def _set_duplicates_apart(self, batch: _Batch, fresh_ids: list[int]) -> None:
+    def _set_duplicates_apart(self, batch: _Batch, fresh_ids: list[bytes]) -> None:
         for event in batch.events:
-            event_id = event.event_id.int
+            event_id = event.event_id.bytes
             if self._seen.add(event_id):
                 fresh_ids.append(event_id)
                 batch.fresh.setdefault(event.actor, []).append(event)

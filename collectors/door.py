@@ -96,6 +96,7 @@ class Door:
         cors: Headers = [(b"vary", b"origin")]
         if origin in self._origins:
             cors.append((b"access-control-allow-origin", origin))
+            cors.append((b"access-control-expose-headers", b"retry-after"))  # a script may not read it otherwise
         status = 200
         try:
             if scope["method"] == "POST":

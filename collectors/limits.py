@@ -90,6 +90,7 @@ class Limits:
         self._trusted = Networks(trusted_proxies)
         self._unlimited = Networks(settings.unlimited_networks)
         self._hash = AddressHash()
+        self._warned = False
         self._addresses = Buckets(settings.address_events_per_s, settings.burst_s)
         self._servers = Buckets(settings.server_events_per_s, settings.burst_s)
         self._sites = Buckets(settings.site_events_per_s, settings.burst_s)
@@ -106,10 +107,16 @@ class Limits:
         """
         address = client_address(peer, headers, self._trusted)
         if address in self._unlimited:
+            self._warn_of_proxy(headers)
             return None
         if server_of:
             return Payer(self._servers, server_of, f"the server of site {server_of!r}", is_server=True)
         return Payer(self._addresses, self._hash(address, self._clock()), "this address")
+
+    def _warn_of_proxy(self, headers: Sequence[tuple[bytes, bytes]]) -> None:
+        if not self._warned and any(name == b"x-forwarded-for" for name, _ in headers):
+            self._warned = True
+            _log.warning("proxy_not_trusted", remedy="name it in CIVICREC_COLLECTOR__TRUSTED_PROXIES, or limits rest")
 
     def check(self, payer: Payer | None) -> None:
         """Raise `TooMany` if the payer has to wait."""

@@ -7,7 +7,6 @@ stores nothing twice.
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,35 +16,42 @@ import httpx
 from civicrec.clock import monotonic_s
 from civicrec.errors import InvalidInput, Unavailable
 from civicrec.events import MAX_BATCH_BYTES, Dropped
-from collectors.arrival import read_event
+from collectors.arrival import Arrival, read_event
+from collectors.resume import Progress
 from collectors.steps import take
 from collectors.visit import Visit
 
 #: Big enough to make a request's own cost small, small enough for a progress bar to move.
-_BATCH_LINES = 100
+_BATCH_LINES = 200
 #: With the pauses below about two minutes of a collector being away.
 _TRIES = 30
 _LONGEST_PAUSE_S = 5.0
+#: What a client sent and may find changed. The rest is the collector's own, or is not changed.
+_SENT = ("occurred_at", "site", "subject_id", "session_id", "query", "title", "url_path", "region", "props")
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What would become of one line."""
+    """What would become of one line.
+
+    Attributes
+    ----------
+    reason, detail
+        Why it would be refused; empty if it would be taken.
+    bot_reason
+        Why it would be counted as a robot's.
+    altered
+        What would be taken away, by the names of the books.
+    stored
+        The fields a client sent that would be stored otherwise.
+    """
 
     line: int
     reason: str = ""
     detail: str = ""
+    bot_reason: str = ""
     altered: tuple[str, ...] = ()
-
-
-@dataclass(slots=True)
-class Replayed:
-    """What a collector answered so far."""
-
-    lines: int = 0
-    accepted: int = 0
-    duplicates: int = 0
-    rejected: Counter[str] = field(default_factory=Counter)
+    stored: dict[str, Any] = field(default_factory=dict)
 
 
 def judged(lines: Iterable[bytes], visit: Visit) -> Iterator[Verdict]:
@@ -56,39 +62,49 @@ def judged(lines: Iterable[bytes], visit: Visit) -> Iterator[Verdict]:
             continue
         visit.altered.clear()
         arrival = read_event(line)
-        taken = arrival if isinstance(arrival, Dropped) else take(arrival, visit)
+        if isinstance(arrival, Dropped):
+            yield Verdict(number, arrival.reason, arrival.detail)
+            continue
+        sent = {name: getattr(arrival, name) for name in _SENT}
+        taken = take(arrival, visit)
         if isinstance(taken, Dropped):
             yield Verdict(number, taken.reason, taken.detail)
         elif taken.event_id.int in seen:
             yield Verdict(number, "duplicate", "the id stands on an earlier line")
         else:
             seen.add(taken.event_id.int)
-            yield Verdict(number, altered=tuple(sorted(+visit.altered)))
+            yield Verdict(number, "", "", taken.bot_reason, tuple(sorted(+visit.altered)), _changed(sent, taken))
+
+
+def _changed(sent: dict[str, Any], taken: Arrival) -> dict[str, Any]:
+    return {name: getattr(taken, name) for name, value in sent.items() if getattr(taken, name) != value}
 
 
 def replay(
     lines: Iterable[bytes],
     client: httpx.Client,
+    progress: Progress,
     *,
-    from_line: int = 1,
     rate: float = 0,
-    tell: Callable[[Replayed, int], object] = lambda replayed, n: None,
+    tell: Callable[[Progress], object] = lambda progress: None,
     refused: Callable[[Verdict], object] = lambda verdict: None,
-) -> Replayed:
+) -> None:
     """Send the lines to ``/v1/events``, batch after batch, in order.
+
+    One batch is under way at a time, so that an actor's events stay in order and a stop leaves one place to go on from.
 
     Parameters
     ----------
     lines
-        One event a line; blank lines are passed over.
+        One event a line, the first of them behind `progress`; blank lines are passed over.
     client
         With the collector's address and, if it has one, the site's key.
-    from_line
-        First line to send, from 1: where an earlier run stopped.
+    progress
+        Where to begin; moved on with each batch answered.
     rate
         Events a second at most; 0 means as fast as the collector answers.
     tell
-        Called after each batch with the sums and the number of the last line answered.
+        Called after each batch.
     refused
         Called for each line the collector refused.
 
@@ -99,35 +115,37 @@ def replay(
     InvalidInput
         If it refuses a batch as a whole.
     """
-    sums = Replayed()
-    began = monotonic_s()
-    for batch in _batches(lines, from_line):
-        answer = _post(client, batch)
-        sums.lines += len(batch)
-        sums.accepted += answer["accepted"]
-        sums.duplicates += answer["duplicates"]
+    began, before = monotonic_s(), progress.lines
+    for batch, line, offset in _batches(lines, progress.line, progress.offset):
+        answer: dict[str, Any] = {"accepted": 0, "duplicates": 0, "rejected": []}
+        if batch:
+            answer = _post(client, batch)
+        progress.line, progress.offset = line, offset
+        progress.lines += len(batch)
+        progress.accepted += answer["accepted"]
+        progress.duplicates += answer["duplicates"]
         for no in answer["rejected"]:
-            sums.rejected[no["reason"]] += 1
+            progress.rejected[no["reason"]] = progress.rejected.get(no["reason"], 0) + 1
             refused(Verdict(batch[no["index"]][0], no["reason"], no["detail"]))
-        tell(sums, batch[-1][0])
+        tell(progress)
         if rate:
-            time.sleep(max(0.0, began + sums.lines / rate - monotonic_s()))
-    return sums
+            time.sleep(max(0.0, began + (progress.lines - before) / rate - monotonic_s()))
 
 
-def _batches(lines: Iterable[bytes], from_line: int) -> Iterator[list[tuple[int, bytes]]]:
+def _batches(lines: Iterable[bytes], line: int, offset: int) -> Iterator[tuple[list[tuple[int, bytes]], int, int]]:
+    """Yield batches of (line number, line), each with the number of its last line and the byte after that."""
     batch: list[tuple[int, bytes]] = []
     size = 0
-    for number, line in enumerate(lines, 1):
-        if number < from_line or not line.strip():
-            continue
-        if len(batch) >= _BATCH_LINES or (batch and size + len(line) + 1 > MAX_BATCH_BYTES):
-            yield batch
+    for number, text in enumerate(lines, line + 1):
+        if len(batch) >= _BATCH_LINES or (batch and size + len(text) + 1 > MAX_BATCH_BYTES):
+            yield batch, number - 1, offset
             batch, size = [], 0
-        batch.append((number, line.rstrip(b"\r\n")))
-        size += len(line) + 1
-    if batch:
-        yield batch
+        offset += len(text)
+        line = number
+        if text.strip():
+            batch.append((number, text.rstrip(b"\r\n")))
+            size += len(text) + 1
+    yield batch, line, offset
 
 
 def _post(client: httpx.Client, batch: list[tuple[int, bytes]]) -> dict[str, Any]:
@@ -148,10 +166,12 @@ def _post(client: httpx.Client, batch: list[tuple[int, bytes]]) -> dict[str, Any
                 return {"accepted": 0, "duplicates": 0, "rejected": [
                     {"index": index, "reason": "bad_json", "detail": detail} for index in range(len(batch))
                 ]}  # fmt: skip
-            if answer.status_code not in (429, 502, 503, 504):
+            if (wait := answer.headers.get("retry-after", "")).isdecimal():
+                pause_s = float(wait)
+            if answer.status_code not in (408, 429, 502, 503, 504):
                 raise InvalidInput(f"the collector refuses lines {first} to {batch[-1][0]}: {trouble}")
         time.sleep(pause_s)
     raise Unavailable(
         f"the collector at {client.base_url} did not answer in {_TRIES} tries: {trouble}; "
-        f"go on with --from-line {first}"
+        f"the same command goes on, or --from-line {first}"
     )

@@ -1,4 +1,4 @@
-"""Event ids that left memory: sorted files, each written once, looked up by binary search.
+"""Event ids that left memory: sorted files, each written once, and a filter that mostly makes a look at them needless.
 
 In: the ids of one generation and the range of log offsets they came with. Out: which of some ids were among them.
 """
@@ -6,37 +6,38 @@ In: the ids of one generation and the range of log offsets they came with. Out: 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from rbloom import Bloom
 
+from civicrec.errors import Unavailable
 from civicrec.logs import get_logger
 
 _log = get_logger(__name__)
 
 Ids = npt.NDArray[np.bytes_]
-#: Bytes that compare as UUIDs do; numpy drops trailing NULs, which changes no comparison of one length.
+#: Bytes that compare as UUIDs do; numpy passes over trailing NULs, which changes no comparison of one length.
 _ID = np.dtype("S16")
 _SUFFIX = ".ids"
+#: Ids read at once: two pages of the disk.
+_BLOCK = 512
 
-#: Spans of a run's version 7 ids are 2**14 ms, about 16 s.
-_SPAN_BITS = 14
-#: Stands among a run's spans for its ids of other versions, whose first bits are no time.
-_NO_TIME = 1 << 62
-#: A run with more spans (36 h of them) is asked for every id: its senders' clocks say nothing.
-_MAX_SPANS = 8_192
-#: Spans of all runs that are kept in memory, about 20 MB; a day is 5 274.
-_MAX_ALL_SPANS = 100_000
+#: Two filters of 23 MB each: with 20 million ids a day 1 in 100 new ids is looked up on disk, with 50 million 1 in 5.
+_FILTER_IDS = 20_000_000
+_FILTER_FAULTS = 0.01
+#: Ids put into the filter at once, a fraction of a millisecond during which no answer is given.
+_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Run:
-    """One file of sorted ids.
+    """One file of sorted ids: first the first id of each block, then the ids.
 
     Attributes
     ----------
@@ -44,80 +45,99 @@ class Run:
         It holds the ids of the log's records with ``first < offset <= last``.
     newest_ms
         Arrival of the newest, epoch milliseconds.
-    spans
-        Spans of time in which its version 7 ids were made, and `_NO_TIME`; empty if there are too many to tell.
-    ids
-        Shape (n,), mapped from the file: the kernel may drop its pages at any time.
+    fences
+        Shape (blocks,): the first id of each block.
     """
 
     path: Path
     first: int
     last: int
     newest_ms: int
-    spans: frozenset[int]
-    ids: Ids
+    fences: Ids
 
 
 class Runs:
-    """The runs in force, and which of them may hold an id.
+    """The runs in force. One thread adds and expires; `may_hold` and `find` may be asked by any.
 
-    An id is rarely looked for on disk: a new one of version 7 was made in a span that no run has.
+    Parameters
+    ----------
+    keep_ms
+        How long a run is in force after its newest id.
+
+    Notes
+    -----
+    Files are read and not mapped: mapped pages would count as memory of the process, and ids without a time in their
+    first bits (UUID version 4) touch all of them.
     """
 
-    def __init__(self, runs: Iterable[Run] = ()) -> None:
-        self._runs: list[Run] = []
-        self._by_span: dict[int, list[Run]] = {}
-        self._wide: list[Run] = []
-        for run in runs:
-            self.add(run)
+    def __init__(self, keep_ms: int) -> None:
+        self._keep_ms = keep_ms
+        self._runs: tuple[Run, ...] = ()
+        self._unfiltered: tuple[Run, ...] = ()
+        self._newer = self._older = Bloom(_FILTER_IDS, _FILTER_FAULTS)
+        self._since_ms: int | None = None
 
     def __len__(self) -> int:
         return len(self._runs)
 
-    def add(self, run: Run) -> None:
-        """Look into this run too from now on."""
-        self._runs.append(run)
-        if not run.spans or len(self._by_span) + len(run.spans) > _MAX_ALL_SPANS:
-            self._wide.append(run)
-            return
-        for span in run.spans:
-            self._by_span.setdefault(span, []).append(run)
+    def add(self, runs: Sequence[Run], *, filtered: bool = True) -> None:
+        """Look into these too; until they are `filtered` every id is looked for on disk."""
+        self._runs = (*self._runs, *runs)
+        if not filtered:
+            self._unfiltered = (*self._unfiltered, *runs)
 
-    def that_may_hold(self, event_ids: Iterable[int]) -> dict[Run, list[int]]:
-        """Return the runs to look into, each with the ids to look for; mostly none."""
-        wanted: dict[Run, list[int]] = {}
-        if self._runs:
-            for event_id in event_ids:
-                for run in (*self._by_span.get(span_of(event_id), ()), *self._wide):
-                    wanted.setdefault(run, []).append(event_id)
-        return wanted
+    def filter_rest(self) -> None:
+        """Put the runs that are not filtered yet into the filter: what a start leaves to another thread."""
+        for run in self._unfiltered:
+            with suppress(FileNotFoundError):  # it has expired meanwhile
+                self.filter(run.path.read_bytes()[16 * len(run.fences) :])
+            self._unfiltered = self._unfiltered[1:]
 
-    def expire(self, before_ms: int) -> None:
-        """Remove the runs whose newest id arrived before a time, files and all."""
-        if all(run.newest_ms >= before_ms for run in self._runs):
-            return
-        runs, self._runs, self._by_span, self._wide = self._runs, [], {}, []
-        for run in runs:
-            if run.newest_ms < before_ms:
+    def filter(self, packed: bytes) -> None:
+        """Put ids, 16 bytes each, into the filter; a run may leave memory only after this."""
+        into = self._newer
+        for begin in range(0, len(packed), 16 * _AT_ONCE):
+            into.update([packed[n : n + 16] for n in range(begin, min(begin + 16 * _AT_ONCE, len(packed)), 16)])
+
+    def may_hold(self, event_ids: Sequence[bytes]) -> Sequence[bytes]:
+        """Return the ids that have to be looked up on disk: those known, and a few more."""
+        if not self._runs:
+            return ()
+        if self._unfiltered:
+            return event_ids
+        if self._older is self._newer:
+            return [event_id for event_id in event_ids if event_id in self._newer]
+        return [event_id for event_id in event_ids if event_id in self._newer or event_id in self._older]
+
+    def find(self, event_ids: Iterable[bytes]) -> set[bytes]:
+        """Return the ids that a run holds.
+
+        Raises
+        ------
+        Unavailable
+            If a file cannot be read.
+        """
+        asked = sorted(set(event_ids))
+        found: set[bytes] = set()
+        try:
+            for run in self._runs:
+                found.update(_find(run, asked))
+        except OSError as error:
+            raise Unavailable(f"the event ids of the last day cannot be read: {error}; check the disk") from error
+        return found
+
+    def expire(self, now_ms: int) -> None:
+        """Remove the runs that are no longer in force, files and all."""
+        if self._since_ms is None:
+            self._since_ms = now_ms
+        if now_ms - self._since_ms > self._keep_ms:
+            # Whatever the older filter alone knows has been there for `keep_ms`.
+            self._newer, self._older, self._since_ms = Bloom(_FILTER_IDS, _FILTER_FAULTS), self._newer, now_ms
+        old = [run for run in self._runs if now_ms - run.newest_ms > self._keep_ms]
+        if old:
+            self._runs = tuple(run for run in self._runs if run not in old)
+            for run in old:
                 run.path.unlink(missing_ok=True)
-            else:
-                self.add(run)
-
-
-def span_of(event_id: int) -> int:
-    """Return the span of time in which an id was made, or that it has none."""
-    return event_id >> 80 + _SPAN_BITS if event_id >> 76 & 0xF == 7 else _NO_TIME
-
-
-def find(wanted: Mapping[Run, Collection[int]]) -> set[int]:
-    """Return the ids that are in the run they are looked for in."""
-    found: set[int] = set()
-    for run, event_ids in wanted.items():
-        asked = np.sort(np.frombuffer(b"".join(event_id.to_bytes(16) for event_id in event_ids), _ID))
-        at = np.minimum(np.searchsorted(run.ids, asked), len(run.ids) - 1)
-        hits = asked[run.ids[at] == asked].tobytes()
-        found.update(int.from_bytes(hits[n : n + 16]) for n in range(0, len(hits), 16))
-    return found
 
 
 def write_run(folder: Path, packed: bytes, first: int, last: int, newest_ms: int) -> Run:
@@ -134,13 +154,12 @@ def write_run(folder: Path, packed: bytes, first: int, last: int, newest_ms: int
         If the disk does not take it; nothing is left behind then.
     """
     ids = np.sort(np.frombuffer(packed, _ID))
-    spans = _spans(ids)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{first:016d}-{last:016d}-{newest_ms}{_SUFFIX}"
     unfinished = path.with_suffix(".unfinished")
     try:
         with unfinished.open("wb") as file:
-            file.write(np.array([len(spans), *spans], "<u8").tobytes())
+            file.write(ids[::_BLOCK].tobytes())
             file.write(ids.tobytes())
             file.flush()
             os.fsync(file.fileno())
@@ -168,22 +187,33 @@ def open_runs(folder: Path) -> list[Run]:
 
 def _open(path: Path) -> Run:
     first, last, newest_ms = (int(part) for part in path.stem.split("-"))
+    n_bytes = path.stat().st_size
+    if n_bytes % 16 or not n_bytes:
+        raise ValueError(f"{path} has {n_bytes} bytes, expected 16 an id")
+    n_blocks = -(-(n_bytes // 16) // (_BLOCK + 1))
     with path.open("rb") as file:
-        n_spans = int.from_bytes(file.read(8), "little")
-        if n_spans > _MAX_SPANS:
-            raise ValueError(f"{path} begins with {n_spans}, at most {_MAX_SPANS} spans were written")
-        spans = np.frombuffer(file.read(8 * n_spans), "<u8")
-    ids: Any = np.memmap(path, _ID, "r", offset=8 + 8 * n_spans)
-    return Run(path, first, last, newest_ms, frozenset(spans.tolist()), ids)
+        fences = np.frombuffer(file.read(16 * n_blocks), _ID)
+    return Run(path, first, last, newest_ms, fences)
 
 
-def _spans(ids: Ids) -> list[int]:
-    high = np.frombuffer(ids.tobytes(), ">u8")[::2]
-    has_time = high >> 12 & 0xF == 7
-    spans: list[int] = np.unique(high[has_time] >> 16 + _SPAN_BITS).tolist()
-    if not has_time.all():
-        spans.append(_NO_TIME)
-    return spans if len(spans) <= _MAX_SPANS else []
+def _find(run: Run, asked: Sequence[bytes]) -> list[bytes]:
+    """Return which of the sorted ids the run holds; only the blocks they would be in are read."""
+    asked = asked[bisect_left(asked, run.fences[0].ljust(16, b"\0")) :]
+    if not asked:
+        return []
+    found: list[bytes] = []
+    blocks = np.searchsorted(run.fences, np.array(asked, _ID), "right") - 1
+    with suppress(FileNotFoundError), run.path.open("rb", buffering=0) as file:  # one that has expired holds nothing
+        begin = 0
+        while begin < len(asked):
+            block = int(blocks[begin])
+            end = bisect_right(blocks, block, begin)
+            ids = np.frombuffer(os.pread(file.fileno(), 16 * _BLOCK, 16 * (len(run.fences) + block * _BLOCK)), _ID)
+            wanted = np.array(asked[begin:end], _ID)
+            at = np.minimum(np.searchsorted(ids, wanted), len(ids) - 1)
+            found += [asked[begin + n] for n in np.flatnonzero(ids[at] == wanted).tolist()]
+            begin = end
+    return found
 
 
 def _sync_folder(folder: Path) -> None:

@@ -6,7 +6,7 @@ memory, the others in sorted files (`collectors.runs`); after a restart the file
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -18,7 +18,7 @@ import msgspec
 from civicrec.clock import monotonic_s
 from civicrec.eventlog.ports import EventLog
 from civicrec.logs import get_logger
-from collectors.runs import Run, Runs, find, open_runs, write_run
+from collectors.runs import Run, Runs, open_runs, write_run
 
 _log = get_logger(__name__)
 
@@ -31,7 +31,7 @@ class _Generation:
     """Ids that are kept, of the records with ``first < offset <= last``."""
 
     first: int
-    ids: set[int] = field(default_factory=set)
+    ids: set[bytes] = field(default_factory=set)
     packed: bytearray = field(default_factory=bytearray)
     last: int = 0
     newest_ms: int = 0
@@ -49,7 +49,7 @@ class SeenIds:
     folder
         Where the runs are.
     window
-        Ids in memory, about 100 bytes each.
+        Ids in memory, about 100 bytes each; the filter before the disk takes 23 MB, and as much again after a day.
     hours
         How long a run is kept after its newest id.
 
@@ -63,47 +63,55 @@ class SeenIds:
         self.fault = ""
         self._folder = folder
         self._half = max(1, window // 2)
-        self._keep_ms = int(timedelta(hours=hours) / timedelta(milliseconds=1))
         runs = open_runs(folder)
-        self._runs = Runs(runs)
+        self._runs = Runs(timedelta(hours=hours) // timedelta(milliseconds=1))
+        self._runs.add(runs, filtered=False)
         self._young = _Generation(first=max((run.last for run in runs), default=0))
         self._old = _Generation(first=0)
         self._old_run: Run | None = None
         self._writing: Future[Run] | None = None
         self._retry_at_s = 0.0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="id-writer")
+        self._thread.submit(self._runs.filter_rest)
 
     @property
     def covered(self) -> int:
         """The offset up to which the log is no longer needed to know the ids."""
         return self._old.first if self._writing else self._young.first
 
-    def add(self, event_id: int) -> bool:
+    def add(self, event_id: bytes) -> bool:
         """Remember an id for now; tell whether memory did not know it. `keep` or `forget` must follow."""
         if event_id in self._young.ids or event_id in self._old.ids:
             return False
         self._young.ids.add(event_id)
         return True
 
-    def forget(self, event_ids: Iterable[int]) -> None:
+    def forget(self, event_ids: Iterable[bytes]) -> None:
         """Take back ids that were added and whose events were not kept after all."""
         self._young.ids.difference_update(event_ids)
 
-    def keep(self, event_ids: Sequence[int], last: int, now_ms: int) -> None:
+    def keep(self, event_ids: Sequence[bytes], last: int, now_ms: int) -> None:
         """Note that the ids added are durable in the log, up to offset `last`."""
         young = self._young
-        young.packed += b"".join([event_id.to_bytes(16) for event_id in event_ids])
+        young.packed += b"".join(event_ids)
         young.last = max(young.last, last)
         young.newest_ms = max(young.newest_ms, now_ms)
         if len(young.packed) >= 16 * self._half:
             self.write_out()
 
-    def suspects(self, event_ids: Iterable[int]) -> dict[Run, list[int]]:
-        """Return where on disk the ids may be; mostly nowhere."""
-        return self._runs.that_may_hold(event_ids)
+    def suspects(self, event_ids: Sequence[bytes]) -> Sequence[bytes]:
+        """Return the ids that may be on disk: those that are, and of others a few."""
+        return self._runs.may_hold(event_ids)
 
-    #: Any thread may look into the runs that `suspects` named.
-    on_disk: Callable[..., set[int]] = staticmethod(find)
+    def on_disk(self, event_ids: Iterable[bytes]) -> set[bytes]:
+        """Return the ids that are on disk. Any thread may ask.
+
+        Raises
+        ------
+        Unavailable
+            If the disk cannot be read.
+        """
+        return self._runs.find(event_ids)
 
     def write_out(self) -> None:
         """Write the young generation as a run and begin another, unless the one before is still being written."""
@@ -113,7 +121,7 @@ class SeenIds:
             self.fault = f"the event ids cannot be written to {self._folder}; check the disk" if too_many else ""
             return
         if self._old_run:
-            self._runs.add(self._old_run)
+            self._runs.add([self._old_run])
         self._old, self._old_run = self._young, None
         self._young = _Generation(first=self._old.last)
         self._begin_writing()
@@ -124,7 +132,7 @@ class SeenIds:
         self._settle()
         if len(self._young.packed) >= 16 * self._half:
             self.write_out()
-        self._runs.expire(now_ms - self._keep_ms)
+        self._runs.expire(now_ms)
 
     def wait(self) -> None:
         """Wait until the run under way is on disk.
@@ -144,9 +152,13 @@ class SeenIds:
 
     def _begin_writing(self) -> None:
         old = self._old
-        self._writing = self._thread.submit(
-            write_run, self._folder, bytes(old.packed), old.first, old.last, old.newest_ms
-        )
+
+        def write(packed: bytes) -> Run:
+            run = write_run(self._folder, packed, old.first, old.last, old.newest_ms)
+            self._runs.filter(packed)
+            return run
+
+        self._writing = self._thread.submit(write, bytes(old.packed))
 
     def _settle(self) -> None:
         writing = self._writing
@@ -180,7 +192,7 @@ def warm(seen: SeenIds, log: EventLog, now_ms: int) -> int:
     n_ids, after = 0, max(seen.covered, extent.first - 1)
     while after < extent.head:
         until = min(after + _BLOCK, extent.head)
-        ids = [part.event_id.int for record in log.read(after, until) for part in _decode_ids(record.record.value)]
+        ids = [part.event_id.bytes for record in log.read(after, until) for part in _decode_ids(record.record.value)]
         new = [event_id for event_id in ids if seen.add(event_id)]
         seen.keep(new, until, now_ms)
         if seen.fault:

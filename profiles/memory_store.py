@@ -15,11 +15,30 @@ from profiles.store import (
     MAX_RECENT,
     MAX_TREND_ITEMS,
     ActorState,
+    OnlineStore,
     OnlineUpdate,
     RecentItem,
 )
 
 Scores = dict[str, float]
+
+
+class MemoryOnlineReader:
+    """An `OnlineReader` of a store that answers at once."""
+
+    def __init__(self, store: OnlineStore) -> None:
+        self._store = store
+
+    async def actor(self, actor: str) -> ActorState:
+        """Return all that is known of one actor."""
+        return self._store.actor(actor)
+
+    async def co_clicks(self, item_ids: Sequence[str], n: int = MAX_CO_CLICKED) -> dict[str, list[tuple[str, float]]]:
+        """Return item → up to `n` (neighbour, weight), heaviest first, for the items that have any."""
+        return self._store.co_clicks(item_ids, n)
+
+    async def close(self) -> None:
+        """Hold on to nothing."""
 
 
 class MemoryOnlineStore:

@@ -1,6 +1,6 @@
 """The online store in Redis or Valkey: one server (with replicas, not a cluster), every key bounded or expiring.
 
-In: `OnlineUpdate`s and tags. Out: as `profiles.store.OnlineStore` says. The only file with a Redis client.
+In: `OnlineUpdate`s and tags. Out: as `profiles.store.OnlineStore` says. Lists are read by `redis_reader`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,16 @@ from redis.exceptions import RedisError
 
 from civicrec.errors import Unavailable
 from profiles.redis_keys import FAMILIES, co_key, disliked_key, fence_key, recent_key, tags_key, trend_key
+from profiles.redis_queries import (
+    Command,
+    StoredTags,
+    actor_commands,
+    actor_of,
+    co_click_commands,
+    co_clicks_of,
+    largest,
+    recent_items,
+)
 from profiles.store import (
     CO_CLICK_TTL_DAYS,
     DISLIKED_TTL_DAYS,
@@ -41,14 +51,6 @@ _pack = msgspec.msgpack.Encoder().encode
 _encode_tags = msgspec.json.Encoder().encode
 
 
-class _Tags(msgspec.Struct):
-    run: str
-    tags: dict[str, float]
-
-
-_decode_tags = msgspec.json.Decoder(_Tags).decode
-
-
 class RedisOnlineStore:
     """An `OnlineStore` on a Redis client (bytes in, bytes out), as `civicrec.clients.redis_client` makes it: RESP3."""
 
@@ -70,22 +72,13 @@ class RedisOnlineStore:
     def recent_of(self, actors: Sequence[str]) -> dict[str, list[RecentItem]]:
         """Return the recent items of each actor that has any, newest first."""
         with _reachable("read recent items"):
-            answers = self._answers([_largest(recent_key(actor), MAX_RECENT) for actor in actors])
-        return {actor: _recent(pairs) for actor, pairs in zip(actors, answers, strict=True) if pairs}
+            answers = self._answers([largest(recent_key(actor), MAX_RECENT) for actor in actors])
+        return {actor: recent_items(pairs) for actor, pairs in zip(actors, answers, strict=True) if pairs}
 
     def actor(self, actor: str) -> ActorState:
         """Return all that is known of one actor, in one round trip."""
         with _reachable("read an actor"):
-            recent, tags, disliked = self._answers([
-                _largest(recent_key(actor), MAX_RECENT),
-                ("GET", tags_key(actor)),
-                ("ZRANGE", disliked_key(actor), 0, -1),
-            ])  # fmt: skip
-        return ActorState(
-            recent=tuple(_recent(recent)),
-            tags=_decode_tags(tags).tags if tags else {},
-            disliked=frozenset(name.decode() for name in disliked),
-        )
+            return actor_of(self._answers(actor_commands(actor)))
 
     def trends(self, hours: Sequence[int]) -> dict[int, dict[str, float]]:
         """Return hour → item → weight for the hours asked that have any."""
@@ -96,12 +89,8 @@ class RedisOnlineStore:
 
     def co_clicks(self, item_ids: Sequence[str], n: int = MAX_CO_CLICKED) -> dict[str, list[tuple[str, float]]]:
         """Return item → up to `n` (neighbour, weight), heaviest first, for the items that have any."""
-        if n < 1:
-            return {}
         with _reachable("read co-clicks"):
-            answers = self._answers([_largest(co_key(item_id), n) for item_id in item_ids])
-        found = zip(item_ids, answers, strict=True)
-        return {item_id: [(name.decode(), weight) for name, weight in pairs] for item_id, pairs in found if pairs}
+            return co_clicks_of(item_ids, self._answers(co_click_commands(item_ids, n)))
 
     def put_tags(self, run: str, tags: Iterable[tuple[str, Mapping[str, float]]]) -> int:
         """Replace the tags of each actor given; return how many."""
@@ -110,7 +99,9 @@ class RedisOnlineStore:
             while slice_ := list(islice(rest, _TAGS_SLICE)):
                 pipeline = self._client.pipeline(transaction=False)
                 for actor, weights in slice_:
-                    pipeline.set(tags_key(actor), _encode_tags(_Tags(run, dict(weights))), ex=TAGS_TTL_DAYS * _DAY_S)
+                    pipeline.set(
+                        tags_key(actor), _encode_tags(StoredTags(run, dict(weights))), ex=TAGS_TTL_DAYS * _DAY_S
+                    )
                 pipeline.execute()
                 n += len(slice_)
         return n
@@ -128,10 +119,10 @@ class RedisOnlineStore:
                 while slice_ := list(islice(names, _TAGS_SLICE)):
                     self._client.unlink(*slice_)
 
-    def _answers(self, commands: Sequence[tuple[str | int, ...]]) -> list[Any]:
+    def _answers(self, commands: Sequence[Command]) -> list[Any]:
         """Ask everything in one round trip; pairs come with numbers, as RESP3 has them.
 
-        The client's own pipeline does the same at twice the cost or more, and every list asks twice.
+        The client's own pipeline does the same at twice the cost or more.
         """
         if not commands:
             return []
@@ -145,10 +136,6 @@ class RedisOnlineStore:
             raise
         finally:
             pool.release(connection)
-
-
-def _largest(key: str, n: int) -> tuple[str | int, ...]:
-    return ("ZREVRANGE", key, 0, n - 1, "WITHSCORES")
 
 
 def _commands(update: OnlineUpdate, last: int) -> bytes:
@@ -182,10 +169,6 @@ def _newest(items: Sequence[RecentItem]) -> dict[str, int]:
 
 def _flat(scores: Mapping[str, float]) -> list[Any]:
     return list(chain.from_iterable((score, name) for name, score in scores.items()))
-
-
-def _recent(pairs: Iterable[tuple[bytes, float]]) -> list[RecentItem]:
-    return [RecentItem(name.decode(), int(at)) for name, at in pairs]
 
 
 @contextmanager

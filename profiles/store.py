@@ -84,6 +84,25 @@ class ActorState:
     disliked: frozenset[str] = frozenset()
 
 
+class OnlineReader(Protocol):
+    """What a list reads of the online store, from an event loop that nothing here blocks.
+
+    Its methods say what those of `OnlineStore` say, and raise the same.
+    """
+
+    async def actor(self, actor: str) -> ActorState:
+        """Return all that is known of one actor, in one round trip."""
+        ...
+
+    async def co_clicks(self, item_ids: Sequence[str], n: int = MAX_CO_CLICKED) -> dict[str, list[tuple[str, float]]]:
+        """Return item → up to `n` (neighbour, weight), heaviest first; items without any are absent."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of what it holds."""
+        ...
+
+
 class OnlineStore(Protocol):
     """The online store. Every method raises `civicrec.errors.Unavailable` when it cannot be reached in time."""
 

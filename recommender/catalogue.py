@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
+from math import log
 from typing import Any
 
 import msgspec
@@ -62,6 +63,8 @@ class Catalogue:
         Tag name → its number.
     tag_rows
         Tag number → rows that carry it, newest first.
+    tag_rarity
+        Tag number → log of how many items there are for each that carries it, 0 for a tag of all.
     linked_from
         Item id → (relation, id of the item that holds the link).
     mentioned_in
@@ -92,6 +95,7 @@ class Catalogue:
     themes: tuple[tuple[int, ...], ...] = ()
     tag_numbers: Mapping[str, int] = field(default_factory=dict)
     tag_rows: tuple[NDArray[np.int64], ...] = ()
+    tag_rarity: tuple[float, ...] = ()
     linked_from: Mapping[str, tuple[tuple[Rel, str], ...]] = field(default_factory=dict)
     mentioned_in: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     named: Mapping[str, int] = field(default_factory=dict)
@@ -148,6 +152,7 @@ class Catalogue:
         }
         published = facts["published_ms"]
         newest = np.lexsort((np.arange(len(items)), -published.clip(min=EVER_MS + 1)))
+        tag_rows = _inverted(tags, newest, len(names))
         return Catalogue(
             version=version,
             items=items,
@@ -157,7 +162,8 @@ class Catalogue:
             tags=tuple(tags),
             themes=tuple(themes),
             tag_numbers=names,
-            tag_rows=_inverted(tags, newest, len(names)),
+            tag_rows=tag_rows,
+            tag_rarity=tuple(log((1 + len(items)) / (1 + len(some))) for some in tag_rows),
             linked_from=_linked_from(items.values()),
             mentioned_in=_mentioned_in(items.values(), named),
             named=named,

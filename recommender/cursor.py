@@ -72,4 +72,4 @@ def decode_cursor(text: str, key: bytes, scene: str) -> Cursor:
 
 
 def _signature(body: bytes, key: bytes) -> bytes:
-    return hmac.new(key, body, hashlib.sha256).digest()[:_SIGNATURE_BYTES]
+    return hashlib.blake2b(body, key=key, digest_size=_SIGNATURE_BYTES).digest()

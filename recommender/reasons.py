@@ -12,7 +12,7 @@ import numpy as np
 from civicrec.clock import from_ms, rfc3339
 from civicrec.tags import split_tag
 from recommender.candidates.fresh import FRESH_DAYS
-from recommender.candidates.item_item import MAX_CO_CLICK_VOTERS, live_neighbours, model_votes
+from recommender.candidates.item_item import MAX_CO_CLICK_VOTERS, live_neighbours, loudest_votes
 from recommender.candidates.related import links_of, mentioned
 from recommender.candidates.scored import Question
 from recommender.candidates.tags import MAX_TAG_VOTERS, tag_strengths
@@ -23,10 +23,23 @@ from recommender.request import Reason, Source
 MAX_TITLE = 24
 
 
-def reasons_for(question: Question, row: int, parts: Mapping[Source, float]) -> tuple[Reason, ...]:
-    """Return the reasons of the generators that spoke for the row, the strongest first; never empty."""
-    loudest = sorted(parts, key=lambda source: -parts[source])
-    made = (_MAKERS[source](question, row) for source in loudest if source in _MAKERS and parts[source] > 0)
+def reasons_for(
+    question: Question, parts_of: Mapping[int, Mapping[Source, float]]
+) -> dict[int, tuple[Reason, ...]]:  # fmt: skip
+    """Return row → the reasons of the generators that spoke for it, the strongest first; never empty.
+
+    Parameters
+    ----------
+    parts_of
+        Row → generator → its part of the score, above 0.
+    """
+    question.memo["loudest"] = loudest_votes(question, list(parts_of))
+    return {row: _reasons(question, row, parts) for row, parts in parts_of.items()}
+
+
+def _reasons(question: Question, row: int, parts: Mapping[Source, float]) -> tuple[Reason, ...]:
+    loudest = sorted(parts, key=parts.__getitem__, reverse=True)
+    made = [_MAKERS[source](question, row) for source in loudest]
     reasons = tuple(reason for reason in made if reason is not None)
     return reasons or (_seen(question, row) or Reason("more", "更多内容"),)
 
@@ -50,14 +63,11 @@ def _mention(question: Question, row: int) -> Reason | None:
 
 def _item_item(question: Question, row: int) -> Reason | None:
     """Name the voter with the largest weight. A cosine above 0 means people turned to both; EASE says less."""
-    cast = model_votes(question)
-    mine = (cast.rows == row).nonzero()[0]  # they add up to more than 0, so the loudest does
-    placed = question.signals.models
-    if placed is None or not len(mine):
+    placed, loudest = question.signals.models, question.memo["loudest"].get(row)
+    if placed is None or loudest is None:
         return None
-    loudest = mine[cast.votes[mine].argmax()]
-    voter = int(cast.voters[loudest])
-    weight = float(cast.votes[loudest]) / question.voters[voter]
+    vote, voter = loudest  # all votes add up to more than 0, so the largest is above 0
+    weight = vote / question.voters[voter]
     is_cosine = placed.models.manifest.get("item_item", {}).get("model") == "cosine"
     evidence = {
         "item_id": question.catalogue.item_ids[voter],

@@ -22,8 +22,8 @@ from recommender.eligibility import eligible
 from recommender.fallback import fallback_rows
 from recommender.ranking.blend import Blended, blend, weights_of
 from recommender.reasons import reasons_for
-from recommender.request import RankedItem, RankedList, Request, Source
-from recommender.reranking.variety import can_scatter, scatter
+from recommender.request import RankedItem, RankedList, Request
+from recommender.reranking.variety import scatter
 from recommender.signals import Signals
 
 #: Candidates of one generator; all together a few hundred.
@@ -56,9 +56,8 @@ def recommend(
     may_show = _may_show(request, profile, catalogue, now)
     question = question_of(request, profile, catalogue, signals, now, may_show)
     found = {source: GENERATORS[source](question, MAX_CANDIDATES) for source in weights}
-    ranked = blend(found, weights, rng)
-    pool = _filled(ranked.rows.tolist(), question, request)
-    page = scatter(pool, catalogue.themes, request.n, scene.max_topic_share)[: request.n]
+    ranked = blend(question, found, weights, rng)
+    page = _page(ranked.rows, question, request)
     page += _seen_again(question, may_show, request.n - len(page))
     is_personal = request.is_personal and bool(question.history or question.tags or profile.disliked)
     return RankedList(
@@ -108,13 +107,15 @@ def _may_show(request: Request, profile: ActorState, catalogue: Catalogue, now: 
     return mask
 
 
-def _filled(rows: list[int], question: Question, request: Request) -> list[int]:
-    """Add the fallback where the candidates alone do not fill a page, enough of it to scatter themes."""
-    if can_scatter(rows, question.catalogue.themes, request.n, request.scene.max_topic_share):
-        return rows
-    known = set(rows)
-    spare = fallback_rows(question, request.scene, len(rows) + 3 * request.n)
-    return rows + [row for row in spare if row not in known]
+def _page(rows: list[int], question: Question, request: Request) -> list[int]:
+    """Scatter themes; where the candidates alone do not fill a page so, add the fallback, enough of it to choose."""
+    themes, n, share = question.catalogue.themes, request.n, request.scene.max_topic_share
+    page, others = scatter(rows, themes, n, share)
+    if len(page) < n:
+        known = set(rows)
+        spare = fallback_rows(question, request.scene, len(rows) + 3 * n)
+        page, others = scatter([*rows, *(row for row in spare if row not in known)], themes, n, share)
+    return (page + others)[:n]
 
 
 def _seen_again(question: Question, may_show: NDArray[np.bool_], n: int) -> list[int]:
@@ -123,23 +124,20 @@ def _seen_again(question: Question, may_show: NDArray[np.bool_], n: int) -> list
 
 
 def _explained(page: Sequence[int], ranked: Blended, question: Question, shown: int) -> tuple[RankedItem, ...]:
-    order = ranked.rows.tolist()
-    items: list[RankedItem] = []
-    for nth, row in enumerate(page):
-        place = order.index(row) if row in order else None
-        parts: dict[Source, float] = {} if place is None else ranked.parts_at(place)
-        items.append(
-            RankedItem(
-                item=question.catalogue.items[question.catalogue.item_ids[row]],
-                row=row,
-                position=shown + nth,
-                score=float(ranked.scores[place]) if place is not None else 0.0,
-                source=max(parts, key=lambda source: parts[source]) if parts else "fallback",
-                reasons=reasons_for(question, row, parts),
-                parts=parts,
-            )
+    catalogue, parts_of = question.catalogue, ranked.parts_of(question, page)
+    reasons_of = reasons_for(question, parts_of)
+    return tuple(
+        RankedItem(
+            item=catalogue.items[catalogue.item_ids[row]],
+            row=row,
+            position=shown + nth,
+            score=sum(parts.values()),
+            source=max(parts, key=parts.__getitem__, default="fallback"),
+            reasons=reasons_of[row],
+            parts=parts,
         )
-    return tuple(items)
+        for nth, (row, parts) in enumerate(parts_of.items())
+    )
 
 
 def _next_cursor(request: Request, catalogue: Catalogue, page: Sequence[int]) -> Cursor | None:

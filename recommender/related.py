@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import chain, starmap
 
 import numpy as np
 
@@ -55,9 +56,8 @@ def related_to(
         parts.setdefault(named, {})["mention"] = _MENTION_WEIGHT - 0.001 * place
     weights = {source: WEIGHTS[source] for source in _SOURCES}
     found = {source: GENERATORS[source](question, _CANDIDATES) for source in _SOURCES}
-    ranked = blend(found, weights, np.random.default_rng(0))
-    for place, other in enumerate(ranked.rows.tolist()):
-        learned = ranked.parts_at(place)
+    ranked = blend(question, found, weights, np.random.default_rng(0))
+    for other, learned in ranked.parts_of(question, ranked.rows).items():
         if other in parts or sum(learned.values()) >= _MIN_LEARNED:
             parts[other] = {**parts.get(other, {}), **learned}
     order = sorted(
@@ -70,13 +70,16 @@ def _by_type(
     question: Question, order: Sequence[int], parts: Mapping[int, Mapping[Source, float]], n: int
 ) -> dict[ItemType, tuple[RankedItem, ...]]:
     catalogue = question.catalogue
-    lists: dict[ItemType, list[RankedItem]] = {name: [] for name in ITEM_TYPES}
+    rows: dict[ItemType, list[int]] = {name: [] for name in ITEM_TYPES}
     for row in order:
-        item = catalogue.items[catalogue.item_ids[row]]
-        made = lists[item.item_type]
-        if len(made) < n:
-            said = parts[row]
-            reasons = reasons_for(question, row, said)
-            source = max(said, key=lambda one: said[one])
-            made.append(RankedItem(item, row, len(made), sum(said.values()), source, reasons, said))
-    return {name: tuple(made) for name, made in lists.items() if made}
+        of_type = rows[ITEM_TYPES[catalogue.types[row]]]
+        if len(of_type) < n:
+            of_type.append(row)
+    reasons_of = reasons_for(question, {row: parts[row] for row in chain.from_iterable(rows.values())})
+
+    def ranked(position: int, row: int) -> RankedItem:
+        said = parts[row]
+        item, source = catalogue.items[catalogue.item_ids[row]], max(said, key=said.__getitem__)
+        return RankedItem(item, row, position, sum(said.values()), source, reasons_of[row], said)
+
+    return {name: tuple(starmap(ranked, enumerate(of_type))) for name, of_type in rows.items() if of_type}

@@ -6,8 +6,10 @@ In: a `Request` and what is known of the actor. Out: a `RankedList` of `RankedIt
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from civicrec.items import Item
 from civicrec.scenes import Scene
@@ -67,17 +69,16 @@ class Request:
         return self.mode == "personalised" and self.scene.personalised
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+# Each list makes some twenty of these two: a struct takes a fifth of a data class's time, here and in JSON.
+class Reason(Struct, frozen=True):
     """Why an item is in a list: true when it was made, and checkable from `evidence`."""
 
     code: ReasonCode
     text: str
-    evidence: Mapping[str, Any] = field(default_factory=dict)
+    evidence: Mapping[str, Any] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class RankedItem:
+class RankedItem(Struct, frozen=True):
     """An item at its place.
 
     Attributes
@@ -100,7 +101,7 @@ class RankedItem:
     score: float
     source: Source
     reasons: tuple[Reason, ...] = ()
-    parts: Mapping[Source, float] = field(default_factory=dict)
+    parts: Mapping[Source, float] = {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,33 +31,45 @@ def item_item_scores(
     return scores
 
 
-def gram(factors: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the (f, f) sum of outer products of all item vectors: YᵀY, needed by every fold-in, made once a model."""
-    wide = np.asarray(factors, dtype=np.float64)
-    made: NDArray[np.float64] = wide.T @ wide
-    return made
+def ridge_inverse(models: Models) -> NDArray[np.float64]:
+    """Return the (f, f) inverse of YᵀY + λI over all item vectors Y: needed by every fold-in, made once a model."""
+    wide = np.asarray(models.factors, dtype=np.float64)
+    # Without regularisation it may have no inverse; the pseudo-inverse serves as well, for a history lies in Y.
+    ridge = wide.T @ wide + models.als_regularization * np.eye(wide.shape[1])
+    inverse: NDArray[np.float64] = np.linalg.pinv(ridge, hermitian=True).astype(np.float64, copy=False)
+    return inverse
 
 
 def fold_in(
-    models: Models, yty: NDArray[np.float64], rows: Sequence[int], weights: Sequence[float] | None = None
+    models: Models, inverse: NDArray[np.float64], rows: Sequence[int], weights: Sequence[float] | None = None
 ) -> NDArray[np.float32]:
     """Return the (f,) ALS vector of a user with this history (Hu, Koren & Volinsky 2008, eq. 4).
 
     Confidence is ``als_alpha * weight`` for what is in the history and 1 for all else, as implicit has it.
     A history of nothing gives zeros.
+
+    Parameters
+    ----------
+    inverse
+        A⁻¹ as `ridge_inverse` makes it.
+
+    Notes
+    -----
+    Eq. 4 asks for (A + SᵀDS)⁻¹Sᵀc, with the history's k vectors S, their confidences c, and D = diag(c - 1). That
+    equals A⁻¹Sᵀ(I + DSA⁻¹Sᵀ)⁻¹c: a system of k equations, not of f.
     """
-    n_factors = yty.shape[0]
-    if not len(rows):
-        return np.zeros(n_factors, dtype=np.float32)
-    seen = np.asarray(models.factors[list(rows)], dtype=np.float64)
+    seen = models.factors[list(rows)].astype(np.float64)
     confidence = models.als_alpha * (np.ones(len(rows)) if weights is None else np.asarray(weights, dtype=np.float64))
-    left = yty + (seen.T * (confidence - 1.0)) @ seen + models.als_regularization * np.eye(n_factors)
-    return np.linalg.solve(left, seen.T @ confidence).astype(np.float32)
+    spread = seen @ inverse
+    left = (confidence - 1.0)[:, None] * (spread @ seen.T)
+    left.flat[:: len(rows) + 1] += 1.0
+    vector: NDArray[np.float32] = (np.linalg.solve(left, confidence) @ spread).astype(np.float32)
+    return vector
 
 
 def als_scores(
-    models: Models, yty: NDArray[np.float64], rows: Sequence[int], weights: Sequence[float] | None = None
+    models: Models, inverse: NDArray[np.float64], rows: Sequence[int], weights: Sequence[float] | None = None
 ) -> NDArray[np.float32]:
     """Return (n_items,) scores of a folded-in history."""
-    scores: NDArray[np.float32] = models.factors @ fold_in(models, yty, rows, weights)
+    scores: NDArray[np.float32] = models.factors @ fold_in(models, inverse, rows, weights)
     return scores

@@ -16,7 +16,7 @@ from civicrec.clock import to_ms
 from profiles.store import TREND_HALF_LIFE_HOURS
 from recommender.artifacts import Models
 from recommender.catalogue import Catalogue
-from recommender.scoring import gram
+from recommender.scoring import ridge_inverse
 
 #: ALS scores this many of the most popular items only: the product with all of a catalogue of 100 000 takes
 #: milliseconds a list, and an item few people ever saw has a vector that says little.
@@ -33,24 +33,27 @@ class PlacedModels:
     Attributes
     ----------
     row_of_model
-        (n_model_items,) catalogue row of the model's item, -1 if it is gone.
+        (n_model_items + 1,) catalogue row of the model's item, -1 if it is gone; the last is -1, for no neighbour.
     model_of_row
         (n_catalogue,) the reverse, -1 for what the model never saw.
     popular
         Catalogue rows by falling popularity, those with any.
-    yty
+    inverse
         As `scoring.fold_in` needs it.
-    als_model_rows, als_factors
-        The part of the factors that is scored, by catalogue row.
+    als_rows, als_factors
+        Catalogue rows, ascending, and their part of the factors: what ALS scores.
+    unknown
+        Item id → row of what the model never saw.
     """
 
     models: Models
     row_of_model: NDArray[np.int64]
     model_of_row: NDArray[np.int64]
     popular: NDArray[np.int64]
-    yty: NDArray[np.float64]
-    als_model_rows: NDArray[np.int64]
+    inverse: NDArray[np.float64]
+    als_rows: NDArray[np.int64]
     als_factors: NDArray[np.float32]
+    unknown: Mapping[str, int]
 
     @classmethod
     def of(cls, models: Models, catalogue: Catalogue) -> PlacedModels:
@@ -62,7 +65,7 @@ class PlacedModels:
             neighbour_weights=np.asarray(models.neighbour_weights),
             factors=np.asarray(models.factors),
         )
-        row_of_model = np.array([catalogue.rows.get(item_id, -1) for item_id in models.item_ids], np.int64)
+        row_of_model = np.array([*(catalogue.rows.get(item_id, -1) for item_id in models.item_ids), -1], np.int64)
         here = np.flatnonzero(row_of_model >= 0)
         model_of_row = np.full(len(catalogue), -1, np.int64)
         model_of_row[row_of_model[here]] = here
@@ -75,14 +78,11 @@ class PlacedModels:
             row_of_model=row_of_model,
             model_of_row=model_of_row,
             popular=row_of_model[by_popularity],
-            yty=gram(models.factors),
-            als_model_rows=scored,
+            inverse=ridge_inverse(models),
+            als_rows=row_of_model[scored],
             als_factors=np.ascontiguousarray(models.factors[scored]),
+            unknown={catalogue.item_ids[row]: row for row in np.flatnonzero(model_of_row < 0).tolist()},
         )
-
-    def known(self, rows: Sequence[int]) -> list[int]:
-        """Return the model rows of those catalogue rows the model knows, in order."""
-        return [place for place in self.model_of_row[list(rows)].tolist() if place >= 0]
 
 
 #: Rows and weights of one hour.

@@ -15,8 +15,9 @@ from fastapi.middleware.cors import CORSMiddleware
 from civicrec.clients import redis_client
 from civicrec.clock import Clock, utc_now
 from civicrec.settings import Settings
+from profiles.redis_reader import RedisOnlineReader
 from profiles.redis_store import RedisOnlineStore
-from profiles.store import OnlineStore
+from profiles.store import OnlineReader, OnlineStore
 from serving.console.routes import router as console
 from serving.counters import ListCounters
 from serving.live import Live
@@ -25,21 +26,27 @@ from serving.problems import add_problem_handlers
 from serving.routes import docs, feedback, health, recommendations, related, transparency
 
 
-def create_app(settings: Settings, store: OnlineStore | None = None, clock: Clock = utc_now) -> FastAPI:
+def create_app(
+    settings: Settings,
+    store: OnlineStore | None = None,
+    reader: OnlineReader | None = None,
+    clock: Clock = utc_now,
+) -> FastAPI:
     """Return the application; `app.state.live` is its `Live` state.
 
     Parameters
     ----------
-    store
-        The Redis store of the settings when not given.
+    store, reader
+        The online store, and the same for the event loop; Redis as the settings have it when not given.
     """
-    live = Live(settings, store or _redis_store(settings), clock)
+    live = Live(settings, store or _redis_store(settings), reader or RedisOnlineReader(settings.redis), clock)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(live.start)
         yield
         await asyncio.to_thread(live.stop)
+        await live.reader.close()
 
     app = FastAPI(title="civicrec", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url="/openapi.json")
     app.state.live = live

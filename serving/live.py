@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import threading
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -18,7 +18,7 @@ from civicrec.clock import Clock, local_date, monotonic_s, utc_now
 from civicrec.scenes import scene_named
 from civicrec.settings import Settings
 from civicrec.tokens import Keys, load_keys
-from profiles.store import ActorState, OnlineStore
+from profiles.store import ActorState, OnlineReader, OnlineStore
 from recommender.artifacts import Models
 from recommender.candidates.item_item import MAX_CO_CLICK_VOTERS
 from recommender.catalogue import Catalogue
@@ -86,8 +86,10 @@ class Live:
     Attributes
     ----------
     settings : Settings
+    reader : OnlineReader
+        What lists are read from, within the time `budget` allows.
     store : OnlineStore
-        Read within a time budget by the methods below; call it directly only where a failure may be seen.
+        The same store for threads: trends are read from it, dislikes written to it.
     keys : Keys
         Checks subject tokens.
     catalogue : Catalogue
@@ -99,19 +101,18 @@ class Live:
 
     Methods
     -------
-    recommend(scene, n, *, actor, recent, item_id, exclude, mode, cursor) -> RankedList
-        One list, from any thread but the event loop's.
-    page_now(caller, blocks) -> Page
-        Several lists in which no item stands twice; one read of the store.
     page(caller, blocks) -> Page
-        The same, awaited.
+        Several lists in which no item stands twice; one read of the store.
     cursor_key : bytes
         Signs cursors.
     """
 
-    def __init__(self, settings: Settings, store: OnlineStore, clock: Clock = utc_now) -> None:
+    def __init__(
+        self, settings: Settings, store: OnlineStore, reader: OnlineReader, clock: Clock = utc_now
+    ) -> None:  # fmt: skip
         self.settings = settings
         self.store = store
+        self.reader = reader
         self.clock = clock
         self.keys: Keys = load_keys(settings)
         self.cursor_key = hmac.new(self.keys.pepper, b"cursor", hashlib.sha256).digest()
@@ -151,7 +152,6 @@ class Live:
         self._stop.set()
         if self._thread:
             self._thread.join(10)
-        self.budget.close()
         self._keeper.close()
 
     def refresh(self) -> None:
@@ -159,53 +159,33 @@ class Live:
         self._keeper.refresh_catalogue()
         self._keeper.refresh_trends(self.clock())
 
-    def recommend(
-        self,
-        scene: str,
-        n: int,
-        *,
-        actor: str = "",
-        recent: Sequence[str] = (),
-        item_id: str = "",
-        exclude: Sequence[str] = (),
-        mode: Mode = "personalised",
-        cursor: str = "",
-    ) -> RankedList:
-        """Return one list.
+    async def page(self, caller: Caller, blocks: Sequence[Block]) -> Page:
+        """Return the lists of a page.
 
         Raises
         ------
         InvalidInput
-            If the scene is unknown or the cursor is not one of ours.
+            If a scene is unknown or a cursor is not one of ours.
         """
-        caller = Caller(actor, tuple(recent), mode)
-        return self.page_now(caller, [Block(scene, n, item_id, tuple(exclude), cursor)]).lists[0]
-
-    def page_now(self, caller: Caller, blocks: Sequence[Block]) -> Page:
-        """Return the lists of a page; call it from any thread but the event loop's."""
-        requests, ask = self._asked(caller, blocks)
-        read = self.budget.read_now(ask) if ask else _Read()
-        return self._made(caller, requests, read)
-
-    async def page(self, caller: Caller, blocks: Sequence[Block]) -> Page:
-        """Return the lists of a page."""
         requests, ask = self._asked(caller, blocks)
         read = await self.budget.read(ask) if ask else _Read()
         return self._made(caller, requests, read)
 
-    def _asked(self, caller: Caller, blocks: Sequence[Block]) -> tuple[list[Request], Callable[[], _Read] | None]:
+    def _asked(
+        self, caller: Caller, blocks: Sequence[Block]
+    ) -> tuple[list[Request], Callable[[], Awaitable[_Read]] | None]:
         requests = [self._request(caller, block) for block in blocks]
         reads_profile = bool(caller.actor) and any(request.is_personal for request in requests)
         contexts = [request.item_id for request in requests if request.item_id in self.catalogue.rows]
         if not (reads_profile or contexts or any(request.is_personal and request.recent for request in requests)):
             return requests, None
 
-        def ask() -> _Read:
-            profile = self.store.actor(caller.actor) if reads_profile else ActorState()
+        async def ask() -> _Read:
+            profile = await self.reader.actor(caller.actor) if reads_profile else ActorState()
             voters = dict.fromkeys(contexts)
             for request in requests:
                 voters.update(dict.fromkeys(history_of(request, profile)[:MAX_CO_CLICK_VOTERS]))
-            co_clicks = self.store.co_clicks(list(voters), _CO_CLICKED) if voters else {}
+            co_clicks = await self.reader.co_clicks(list(voters), _CO_CLICKED) if voters else {}
             return _Read(profile, Signals(co_clicks=co_clicks))
 
         return requests, ask

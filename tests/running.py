@@ -9,11 +9,19 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
+
 from civicrec.bench.own_stack import OwnStack, environment, free_ports, own_stack, settings_on_free_ports
+from civicrec.eventlog.sqlite import SqliteEventLog
+from civicrec.events import load
 from civicrec.settings import Settings
 from civicrec.stack.supervisor import PROCESSES
 
-__all__ = ["RunningStack", "environment", "free_ports", "running_stack", "settings_on_free_ports", "wait_for"]
+__all__ = [
+    "RunningCollector", "RunningStack", "environment", "free_ports", "running_collector", "running_stack",
+    "settings_on_free_ports", "wait_for",
+]  # fmt: skip
+START_S = 60.0  # a busy machine takes its time to start Python
 
 
 class RunningStack(OwnStack):
@@ -48,6 +56,74 @@ class RunningStack(OwnStack):
         )  # fmt: skip
         assert not check or done.returncode == 0, f"civicrec {arguments} exited {done.returncode}: {done.stderr}"
         return done
+
+
+class RunningCollector:
+    """A collector alone, on a port and a home of its own, started again as often as a test ends it.
+
+    Parameters
+    ----------
+    env
+        Further variables of its environment.
+
+    Attributes
+    ----------
+    ready_s
+        Seconds from the last start until it was ready.
+    """
+
+    def __init__(self, home: Path, env: Mapping[str, str] | None = None) -> None:
+        self.settings = settings_on_free_ports(home)
+        self.url = f"http://127.0.0.1:{self.settings.collector.port}"
+        self.ready_s = 0.0
+        self._env = environment(self.settings, env)
+        self.start()
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
+    def start(self, *, ready: bool = True) -> None:
+        """Start it and wait until it answers; with 200, unless it may be short of room."""
+        began = time.monotonic()
+        self._child = subprocess.Popen([sys.executable, "-m", "civicrec", "collect"], env=self._env)
+
+        def answers() -> bool:
+            assert self._child.poll() is None, "the collector did not start"
+            try:
+                return httpx.get(f"{self.url}/readyz", verify=False).status_code == 200 or not ready
+            except httpx.TransportError:
+                return False
+
+        wait_for(answers, START_S, "the collector")
+        self.ready_s = time.monotonic() - began
+
+    def end(self, number: signal.Signals = signal.SIGKILL) -> int:
+        """Send it a signal and return how it left."""
+        os.kill(self._child.pid, number)
+        return self._child.wait(timeout=20)
+
+    @property
+    def runs(self) -> bool:
+        return self._child.poll() is None
+
+    def kept(self) -> list[str]:
+        """Return the ids of all events in its log."""
+        log = SqliteEventLog(self.settings.log_path, readonly=True)
+        records = log.read(0, log.head())
+        log.close()
+        return [str(event.event_id) for found in records for event in load(found.record.value)[0]]
+
+
+@contextmanager
+def running_collector(home: Path, env: Mapping[str, str] | None = None) -> Iterator[RunningCollector]:
+    """Run a collector for the length of the body."""
+    collector = RunningCollector(home, env)
+    try:
+        yield collector
+    finally:
+        if collector.runs:
+            collector.end()
 
 
 def wait_for(ask, timeout_s: float = 30.0, what: str = "it"):

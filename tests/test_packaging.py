@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+#: Sources and build of the tracker; what is made of them, collectors/static/c.js, is in the wheel.
+TRACKER = ROOT / "collectors" / "tracker"
 PACKAGES = {"civicrec", "collectors", "streaming", "profiles", "recommender", "serving"}
 
 
@@ -30,6 +32,10 @@ def test_top_level_names_are_the_six_packages(wheel_names: set[str]) -> None:
     assert {top for top in tops if not top.endswith(".dist-info")} == PACKAGES
 
 
+def test_the_tracker_is_in_the_wheel_and_its_sources_are_not(wheel_names: set[str]) -> None:
+    assert {name for name in wheel_names if "tracker" in name or name.endswith("c.js")} == {"collectors/static/c.js"}
+
+
 def test_every_package_is_typed(wheel_names: set[str]) -> None:
     assert {f"{package}/py.typed" for package in PACKAGES} <= wheel_names
 
@@ -40,7 +46,7 @@ def test_every_data_file_of_the_tree_is_in_the_wheel(wheel_names: set[str]) -> N
         str(path.relative_to(ROOT))
         for package in PACKAGES
         for path in (ROOT / package).rglob("*")
-        if path.suffix in endings
+        if path.suffix in endings and TRACKER not in path.parents
     }
     assert data
     assert data <= wheel_names

@@ -15,15 +15,13 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
-import msgspec
 import psutil
 
+from civicrec.bench.batches import EVENTS_PER_REQUEST, batch_request
 from civicrec.bench.load import held_to, measure, server_on
 from civicrec.bench.own_stack import free_ports
-from civicrec.clock import rfc3339, utc_now
 
 CONNECTIONS = (1, 16, 64)
-EVENTS_PER_REQUEST = 10
 
 
 def bench_collect(seconds: float = 4.0, kafka: str = "") -> dict[str, Any]:
@@ -64,7 +62,7 @@ def bench_collect(seconds: float = 4.0, kafka: str = "") -> dict[str, Any]:
         for n in CONNECTIONS:
             figures: dict[str, Any] = {}
             for name, (port, server) in servers.items():
-                request = (lambda: _HELLO) if name == "hello" else _batch_request
+                request = (lambda: _HELLO) if name == "hello" else batch_request
                 figures[name] = asyncio.run(measure(port, n, seconds, request, server)).figures()
                 if name.startswith("kafka"):
                     figures[name]["backlog"] = _backlog(port)
@@ -96,19 +94,3 @@ def _topics(kafka: str) -> Iterator[dict[str, str]]:
 
 
 _HELLO = b"GET /hello HTTP/1.1\r\nHost: bench\r\n\r\n"
-
-
-def _batch_request() -> bytes:
-    """One request of ten events with new ids, as the tracker sends them (about 4 kB)."""
-    now, visitor = rfc3339(utc_now()), str(uuid4())
-    events = [
-        {
-            "event_id": str(uuid4()), "kind": "impression" if n else "click", "occurred_at": now, "site": "bench",
-            "channel": "web", "anonymous_id": visitor, "session_id": visitor, "item_id": f"policy-{n}",
-            "item_type": "policy", "scene": "home", "slot": "main", "position": n, "request_id": visitor,
-            "url_path": "/zwgk/index.html", "consent": "personalise",
-        }
-        for n in range(EVENTS_PER_REQUEST)
-    ]  # fmt: skip
-    body = msgspec.json.encode({"sent_at": now, "events": events})
-    return b"POST /v1/events HTTP/1.1\r\nHost: bench\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)

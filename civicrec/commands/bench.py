@@ -19,15 +19,23 @@ def register(app: typer.Typer) -> None:
 
 @bench.command()
 def collect(
-    as_json: Json = False,
     kafka: Annotated[
         str, typer.Option(help="HOST:PORT of a broker: measure with Kafka behind the collector too.")
     ] = "",
+    soak: Annotated[float, typer.Option(metavar="MIN", help="Minutes of unbroken load after it, for memory.")] = 0,
+    as_json: Json = False,
 ) -> None:
-    """Measure durable requests per second of the collector, beside a bare FastAPI hello."""
+    """Measure durable requests per second of the collector, beside a bare FastAPI hello, and its start."""
+    from civicrec.bench import spool
     from civicrec.bench.collect import bench_collect
 
-    _show({"collect": lambda: bench_collect(kafka=kafka)}, as_json)
+    parts: dict[str, Callable[[], dict[str, Any]]] = {
+        "collect": lambda: bench_collect(kafka=kafka),
+        "recovery": spool.recovery,
+    }
+    if soak:
+        parts["soak"] = lambda: spool.soak(soak)
+    _show(parts, as_json)
 
 
 @bench.command()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from json import dumps
 from pathlib import Path
-from typing import IO, Annotated
+from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from collectors.replay import Verdict
 
 Home = Annotated[Path | None, typer.Option(help="Folder that holds all state; default CIVICREC_HOME or .civicrec.")]
 File = Annotated[str, typer.Argument(help="File of JSON lines, one event each; - for standard input.")]
@@ -23,30 +26,55 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="events")
 
 
-def validate(file: File, json: Json = False, home: Home = None) -> None:
+def validate(
+    file: File,
+    user_agent: Annotated[str, typer.Option(help="Judge as if a client with this user agent sent it.")] = "",
+    origin: Annotated[str, typer.Option(help="Judge as if a page of this origin sent it.")] = "",
+    json: Json = False,
+    home: Home = None,
+) -> None:
     """Say line by line what the collector would do with a file; exit 1 if it would refuse any. Nothing is sent."""
     import sys
     from dataclasses import asdict
 
+    import msgspec
+
     from civicrec.clock import utc_now
     from civicrec.settings import load_settings
     from civicrec.tokens import load_keys
+    from collectors.behaviour import Behaviour
+    from collectors.device import read_user_agent
+    from collectors.door import sites_by_origin
     from collectors.replay import judged
     from collectors.visit import Visit
 
     settings = load_settings(home)
-    visit = Visit(utc_now(), load_keys(settings), frozenset(settings.sites) or None)
+    device, bot_reason = read_user_agent(user_agent)
+    visit = Visit(
+        utc_now(), load_keys(settings), frozenset(settings.sites) or None,
+        origin=origin, origin_sites=sites_by_origin(settings).get(origin.encode(), ()) if origin else None,
+        device=device, bot_reason=bot_reason, behaviour=Behaviour(),
+    )  # fmt: skip
     n_good = n_bad = 0
     with _opened(file) as lines:
         for verdict in judged(lines, visit):
             n_bad, n_good = n_bad + bool(verdict.reason), n_good + (not verdict.reason)
             if json:
-                print(dumps(asdict(verdict), ensure_ascii=False))
+                print(msgspec.json.encode(asdict(verdict)).decode())
             else:
-                altered = f" without {', '.join(verdict.altered)}" if verdict.altered else ""
-                print(f"{verdict.line}: {verdict.reason or 'accepted' + altered}", verdict.detail, sep="\t")
+                print(f"{verdict.line}: {verdict.reason or _taken(verdict)}", verdict.detail, sep="\t")
     print(f"{n_good} would be accepted, {n_bad} would not", file=sys.stderr)
     raise typer.Exit(1 if n_bad else 0)
+
+
+def _taken(verdict: Verdict) -> str:
+    words = ["accepted"]
+    if verdict.bot_reason:
+        words.append(f"as a robot's ({verdict.bot_reason})")
+    if verdict.altered:
+        words.append(f"without {', '.join(verdict.altered)}")
+    words += [f"{name}={value}" for name, value in verdict.stored.items()]
+    return " ".join(words)
 
 
 def replay(
@@ -54,46 +82,84 @@ def replay(
     url: Annotated[str, typer.Option(help="Address of the collector; default the one of the settings.")] = "",
     api_key: Annotated[str, typer.Option(help="The site's server-to-server key.")] = "",
     rate: Annotated[float, typer.Option(min=0, help="Events a second at most; 0 means as fast as it answers.")] = 0,
-    from_line: Annotated[int, typer.Option(min=1, help="First line to send: where an earlier run stopped.")] = 1,
+    from_line: Annotated[
+        int, typer.Option(min=0, help="First line to send; 0 means where the last run of this file stopped.")
+    ] = 0,
     json: Json = False,
     home: Home = None,
 ) -> None:
-    """Send a file of events to the collector; sending it again stores nothing twice. Exit 1 if any was refused."""
+    """Send a file of events to the collector; sending it again stores nothing twice. Exit 1 if any was refused.
+
+    Stopped half-way, even by kill -9, the same command goes on where it was: FILE.replay says where, until all is sent.
+    """
     import sys
+    from itertools import islice
 
     import httpx
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+    from civicrec.clock import monotonic_s
     from civicrec.settings import load_settings
-    from collectors.replay import Replayed, Verdict
     from collectors.replay import replay as send
+    from collectors.resume import Bookmark, Progress
 
     collector = load_settings(home).collector
     address = url or f"http://{collector.host}:{collector.port}"
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    bookmark = None if file == "-" else Bookmark(Path(file), address)
     with (
         _opened(file) as lines,
         httpx.Client(base_url=address, timeout=30, headers={"x-api-key": api_key} if api_key else {}) as client,
-        Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress,
+        _bar(lines) as show,
     ):
-        task = progress.add_task("sending")
+        progress = bookmark.open(lines, anew=from_line > 0) if bookmark else Progress()
+        for skipped in islice(lines, max(0, from_line - 1)):
+            progress.line, progress.offset = progress.line + 1, progress.offset + len(skipped)
+        if progress.line and not from_line:
+            print(f"going on after line {progress.line}; --from-line 1 begins anew", file=sys.stderr)
+        began, before = monotonic_s(), progress.lines
 
-        def tell(sums: Replayed, line: int) -> None:
-            progress.update(task, description=f"line {line}: {sums.accepted} accepted, {sums.duplicates} duplicates")
+        def tell(progress: Progress) -> None:
+            if bookmark:
+                bookmark.set(progress)
+            per_s = (progress.lines - before) / max(monotonic_s() - began, 1e-6)
+            show(progress.offset, f"line {progress.line}, {progress.accepted} accepted, "
+                                  f"{progress.duplicates} duplicates, {per_s:.0f} events/s")  # fmt: skip
 
         def refused(verdict: Verdict) -> None:
             print(f"line {verdict.line}: {verdict.reason}: {verdict.detail}", file=sys.stderr)
 
-        sums = send(lines, client, from_line=from_line, rate=rate, tell=tell, refused=refused)
-    n_rejected = sums.rejected.total()
+        try:
+            send(lines, client, progress, rate=rate, tell=tell, refused=refused)
+        except KeyboardInterrupt:
+            how = "the same command goes on" if bookmark else f"go on with --from-line {progress.line + 1}"
+            print(f"stopped after line {progress.line}; {how}", file=sys.stderr)
+            raise typer.Exit(130) from None
+    if bookmark:
+        bookmark.remove()
+    n_rejected = sum(progress.rejected.values())
     if json:
-        rejected = dict(sorted(sums.rejected.items()))
-        print(dumps({"lines": sums.lines, "accepted": sums.accepted, "duplicates": sums.duplicates,
+        rejected = dict(sorted(progress.rejected.items()))
+        print(dumps({"lines": progress.lines, "accepted": progress.accepted, "duplicates": progress.duplicates,
                      "rejected": rejected}))  # fmt: skip
     else:
-        print(f"{sums.accepted} accepted, {sums.duplicates} duplicates, {n_rejected} rejected")
+        print(f"{progress.accepted} accepted, {progress.duplicates} duplicates, {n_rejected} rejected")
     raise typer.Exit(1 if n_rejected else 0)
+
+
+@contextmanager
+def _bar(lines: IO[bytes]) -> Iterator[Callable[[int, str], None]]:
+    """Give a function that shows how many bytes are sent, on a terminal; of a file it is known of how many."""
+    import os
+    import stat
+    import sys
+
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    facts = os.fstat(lines.fileno())
+    columns = (BarColumn(), TaskProgressColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("sending", total=facts.st_size if stat.S_ISREG(facts.st_mode) else None)
+        yield lambda n_bytes, text: bar.update(task, completed=n_bytes, description=text)
 
 
 @contextmanager

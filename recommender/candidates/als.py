@@ -11,10 +11,7 @@ from recommender.scoring import fold_in
 def als_candidates(question: Question, n: int) -> Scored:
     """Return the items whose vectors agree most with the folded-in history."""
     placed = question.signals.models
-    if placed is None or not len(placed.als_model_rows):
+    if placed is None or not question.model_voters:
         return NOTHING
-    known = placed.known(list(question.voters))
-    if not known:
-        return NOTHING
-    scores = placed.als_factors @ fold_in(placed.models, placed.yty, known)
-    return best(question, placed.row_of_model[placed.als_model_rows], scores.astype(np.float64), n)
+    scores = placed.als_factors @ fold_in(placed.models, placed.inverse, list(question.model_voters.values()))
+    return best(question, placed.als_rows, scores.astype(np.float64), n)

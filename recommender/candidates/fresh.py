@@ -20,7 +20,7 @@ def fresh_candidates(question: Question, n: int) -> Scored:
     first, last = np.searchsorted(_falling(catalogue), [-now_ms, FRESH_DAYS * _DAY_MS - now_ms])
     rows = first_open(question, catalogue.newest[first:last], n)
     age_days = (now_ms - catalogue.published_ms[rows]) / _DAY_MS
-    return Scored(rows, 2.0 ** -(age_days / FRESH_HALF_LIFE_DAYS))
+    return Scored(rows, np.exp2(-age_days / FRESH_HALF_LIFE_DAYS))
 
 
 def _falling(catalogue: Catalogue) -> NDArray[np.int64]:

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender.candidates.scored import NOTHING, Question, Scored, best, summed
+from recommender.candidates.scored import NOTHING, Question, Scored, best, places_of, summed
 
 #: Newest items of a history whose live co-clicks are asked for: one pipeline, a hundred pairs.
 MAX_CO_CLICK_VOTERS = 5
 
 
 class Votes(NamedTuple):
-    """One vote of the nightly model a line: who speaks, for which row, and how loud (below 0 is against)."""
+    """What a history's rows of the nightly model say.
 
-    voters: NDArray[np.int64]
+    Attributes
+    ----------
+    voters
+        The h rows that speak.
+    rows, votes
+        (h, k) for which row, and how loud (below 0 is against). A neighbour that is not here is row 0 with a vote of 0.
+    """
+
+    voters: list[int]
     rows: NDArray[np.int64]
     votes: NDArray[np.float64]
 
@@ -24,32 +33,46 @@ class Votes(NamedTuple):
 def item_item_candidates(question: Question, n: int) -> Scored:
     """Return the items that the history votes for; negative weights of EASE count against."""
     cast = model_votes(question)
-    return best(question, *summed(cast.rows, cast.votes), n) if len(cast.rows) else NOTHING
+    if cast is None:
+        return NOTHING
+    rows = cast.rows.ravel()
+    return best(question, rows, summed(question, rows, cast.votes.ravel()), n)
 
 
-def model_votes(question: Question) -> Votes:
-    """Return the votes of the history's rows of the item-item model, for rows of this catalogue.
+def model_votes(question: Question) -> Votes | None:
+    """Return the votes of the history's rows of the item-item model, ``None`` if the model knows none of them.
 
     Their sums are `scoring.item_item_scores`, over the neighbours alone: a catalogue is a thousand times longer.
     """
+    placed, known = question.signals.models, question.model_voters
+    if placed is None or not known:
+        return None
     cast: Votes | None = question.memo.get("votes")
-    if cast is not None:
-        return cast
-    placed = question.signals.models
-    voters = np.fromiter(question.voters, np.int64, len(question.voters))
-    says = np.fromiter(question.voters.values(), np.float64, len(question.voters))
-    places = np.full(len(voters), -1, np.int64) if placed is None else placed.model_of_row[voters]
-    voters, says, places = voters[places >= 0], says[places >= 0], places[places >= 0]
-    if placed is None or not len(voters):
-        cast = Votes(NOTHING.rows, NOTHING.rows, NOTHING.scores)
-    else:
-        near = placed.models.neighbours[places]
-        rows = np.where(near >= 0, placed.row_of_model[near], -1).ravel()
-        votes = (placed.models.neighbour_weights[places] * says[:, None]).ravel()
-        there = (rows >= 0) & (votes != 0)
-        cast = Votes(np.repeat(voters, near.shape[1])[there], rows[there], votes[there])
-    question.memo["votes"] = cast
+    if cast is None:
+        places = list(known.values())
+        says = np.array([question.voters[voter] for voter in known])
+        rows = placed.row_of_model[placed.models.neighbours[places]]
+        votes = placed.models.neighbour_weights[places] * says[:, None]
+        is_gone = rows < 0
+        rows[is_gone], votes[is_gone] = 0, 0.0
+        cast = question.memo["votes"] = Votes(list(known), rows, votes)
     return cast
+
+
+def loudest_votes(question: Question, rows: Sequence[int]) -> dict[int, tuple[float, int]]:
+    """Return row → the largest vote for it and whose it is, of those rows that have votes."""
+    cast = model_votes(question)
+    if cast is None:
+        return {}
+    flat, width = cast.rows.ravel(), cast.rows.shape[1]
+    places = places_of(question, rows, flat)
+    loudest: dict[int, tuple[float, int]] = {}
+    for row, vote, place in zip(
+        flat[places].tolist(), cast.votes.ravel()[places].tolist(), places.tolist(), strict=True
+    ):
+        if row not in loudest or vote > loudest[row][0]:
+            loudest[row] = vote, cast.voters[place // width]
+    return loudest
 
 
 def co_click_candidates(question: Question, n: int) -> Scored:
@@ -61,13 +84,14 @@ def co_click_candidates(question: Question, n: int) -> Scored:
     rows: list[int] = []
     votes: list[float] = []
     for voter, say in list(question.voters.items())[:MAX_CO_CLICK_VOTERS]:
-        near = live_neighbours(question, voter)
-        heaviest = max(near.values(), default=0.0)
-        rows += near
-        votes += [say * weight / heaviest for weight in near.values()]
+        if near := live_neighbours(question, voter):
+            heaviest = max(near.values())
+            rows += near
+            votes += [say * weight / heaviest for weight in near.values()]
     if not rows:
         return NOTHING
-    return best(question, *summed(np.array(rows, np.int64), np.array(votes)), n)
+    found = np.array(rows, np.int64)
+    return best(question, found, summed(question, found, np.array(votes)), n)
 
 
 def live_neighbours(question: Question, voter: int) -> dict[int, float]:
@@ -76,10 +100,8 @@ def live_neighbours(question: Question, voter: int) -> dict[int, float]:
     if known is not None:
         return known
     catalogue, placed = question.catalogue, question.signals.models
+    rows = placed.unknown if placed is not None and voter in question.model_voters else catalogue.rows
     pairs = question.signals.co_clicks.get(catalogue.item_ids[voter], ())
-    near = {row: weight for item_id, weight in pairs if weight > 0 and (row := catalogue.rows.get(item_id)) is not None}
-    if placed is not None and placed.model_of_row[voter] >= 0:
-        of_model = placed.model_of_row[list(near)].tolist()
-        near = {row: weight for (row, weight), place in zip(near.items(), of_model, strict=True) if place < 0}
+    near = {row: weight for item_id, weight in pairs if weight > 0 and (row := rows.get(item_id)) is not None}
     question.memo["near", voter] = near
     return near

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from math import log
 
 import numpy as np
 
@@ -26,7 +25,8 @@ def tag_candidates(question: Question, n: int) -> Scored:
     if not rows:
         return NOTHING
     scores = np.repeat([strength for _, strength in strongest], [len(some) for some in rows])
-    return best(question, *summed(np.concatenate(rows), scores), n)
+    found = np.concatenate(rows)
+    return best(question, found, summed(question, found, scores), n)
 
 
 def tag_strengths(question: Question) -> dict[int, float]:
@@ -44,8 +44,7 @@ def tag_strengths(question: Question) -> dict[int, float]:
     for place, row in enumerate(list(question.voters)[:MAX_TAG_VOTERS]):
         for number in catalogue.tags[row]:
             interest[number] += _FADE**place
-    n_items = max(1, len(catalogue))
-    rarity = {number: log((1 + n_items) / (1 + len(catalogue.tag_rows[number]))) for number in interest}
+    rarity = catalogue.tag_rarity
     strengths = {number: weight * rarity[number] for number, weight in interest.items() if rarity[number] > 0}
     question.memo["tags"] = strengths
     return strengths

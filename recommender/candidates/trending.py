@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from recommender.candidates.scored import Question, Scored, best
+import numpy as np
+
+from recommender.candidates.scored import Question, Scored
 
 #: Less than what one click of this moment weighs is no trend.
 MIN_TREND_WEIGHT = 1.0
@@ -13,6 +15,6 @@ MAX_TRENDING = 200
 def trending_candidates(question: Question, n: int) -> Scored:
     """Return the items with the largest decayed weight."""
     trends = question.signals.trends
-    rows, weights = trends.rows[:MAX_TRENDING], trends.weights[:MAX_TRENDING]
-    hot = weights >= MIN_TREND_WEIGHT
-    return best(question, rows[hot], weights[hot], n)
+    n_hot = np.count_nonzero(trends.weights[:MAX_TRENDING] >= MIN_TREND_WEIGHT)
+    places = question.open_rows[trends.rows[:n_hot]].nonzero()[0][:n]
+    return Scored(trends.rows[places], trends.weights[places])

@@ -5,11 +5,12 @@ In: rows, best first. Out: the same rows; the first n keep the rule as far as th
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 
-def scatter(rows: Sequence[int], themes: Sequence[tuple[int, ...]], n: int, max_share: float) -> list[int]:
+def scatter(
+    rows: Sequence[int], themes: Sequence[tuple[int, ...]], n: int, max_share: float
+) -> tuple[list[int], list[int]]:
     """Move items behind the page whose theme already has its share of it.
 
     Parameters
@@ -21,37 +22,29 @@ def scatter(rows: Sequence[int], themes: Sequence[tuple[int, ...]], n: int, max_
 
     Returns
     -------
-    list
-        A permutation of `rows`. If fewer than `n` can keep the rule, those moved fill the page in their old order.
+    tuple
+        The page, at most `n` rows that keep the rule, and all others: those moved first, in their old order, so
+        that they fill the page if it must be filled.
 
     Examples
     --------
     >>> scatter([0, 1, 2, 3], [(7,), (7,), (8,), ()], n=3, max_share=0.4)
-    [0, 2, 3, 1]
+    ([0, 2, 3], [1])
     """
-    page, moved, rest = _scattered(rows, themes, n, max_share)
-    return page + moved + rest
-
-
-def can_scatter(rows: Sequence[int], themes: Sequence[tuple[int, ...]], n: int, max_share: float) -> bool:
-    """Return whether the rows fill a page of `n` that keeps the rule."""
-    return len(_scattered(rows, themes, n, max_share)[0]) == n
-
-
-def _scattered(
-    rows: Sequence[int], themes: Sequence[tuple[int, ...]], n: int, max_share: float
-) -> tuple[list[int], list[int], list[int]]:
-    """Return the page, what was moved out of it, and what was not looked at."""
-    most = max(1, int(max_share * n + 1e-9))
-    taken: Counter[int] = Counter()
+    most = max(1, int(max_share * n + 1e-9)) if max_share < 1.0 else n
+    taken: dict[int, int] = {}
+    full: set[int] = set()
     page: list[int] = []
     moved: list[int] = []
     for place, row in enumerate(rows):
         if len(page) == n:
-            return page, moved, list(rows[place:])
-        if max_share < 1.0 and any(taken[theme] >= most for theme in themes[row]):
-            moved.append(row)
-        else:
-            taken.update(themes[row])
+            return page, [*moved, *rows[place:]]
+        if full.isdisjoint(themes[row]):
             page.append(row)
-    return page, moved, []
+            for theme in themes[row]:
+                taken[theme] = taken.get(theme, 0) + 1
+                if taken[theme] >= most:
+                    full.add(theme)
+        else:
+            moved.append(row)
+    return page, moved

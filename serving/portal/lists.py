@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import uuid4
 
+from anyio import from_thread
+
 from civicrec.items import ITEM_TYPES, Item
 from civicrec.scenes import SCENES, scene_named
 from recommender.candidates.related import links_of
@@ -24,7 +26,7 @@ MAX_BUNDLE = 5
 
 
 class Lists:
-    """The lists of one request."""
+    """The lists of one request, made for a page that is rendered in a thread of the server."""
 
     def __init__(self, live: served.Live, counters: ListCounters, visitor: Visitor, now: datetime) -> None:
         self._live, self._counters, self._now = live, counters, now
@@ -75,7 +77,7 @@ class Lists:
         return self._live.models.run if self._live.models else ""
 
     def _blocks(self, blocks: Sequence[served.Block]) -> list[Block]:
-        page = self._live.page_now(self._caller, blocks)
+        page = from_thread.run(self._live.page, self._caller, blocks)
         for made in page.lists:
             self._counters.list_served(made.scene, made.mode, page.is_degraded)
         return [self._block(made) for made in page.lists]

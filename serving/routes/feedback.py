@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 from fastapi import APIRouter, Request, Response
 
@@ -26,7 +28,7 @@ async def post_feedback(request: Request) -> Response:
     actor = actor_of(body.subject_token, body.anonymous_id, site, live.keys, now)
     if not actor:
         raise InvalidInput("got neither subject_token nor anonymous_id; expected who says so")
-    acts = await live.budget.read(lambda: dislike_now(live.store, actor, body.item_id, now))
+    acts = await live.budget.read(lambda: asyncio.to_thread(dislike_now, live.store, actor, body.item_id, now))
     event = {
         "kind": "dislike", "site": site, "item_id": body.item_id, "anonymous_id": body.anonymous_id,
         "request_id": body.request_id, "scene": body.scene,

@@ -30,7 +30,7 @@ async def get_related(request: Request, item_id: str) -> Response:
     item = live.catalogue.items.get(item_id)
     if item is None or item.status == "draft":
         raise NotFound(f"no item {item_id[:128]!r} in the catalogue")
-    co_clicks = await live.budget.read(lambda: live.store.co_clicks([item_id]))
+    co_clicks = await live.budget.read(lambda: live.reader.co_clicks([item_id]))
     snapshot = live.snapshot
     signals = Signals(snapshot.models, snapshot.trends, co_clicks or {})
     lists = related_to(item_id, snapshot.catalogue, signals, live.clock(), int(asked))

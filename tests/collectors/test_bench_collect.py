@@ -4,6 +4,7 @@ import pytest
 
 from civicrec.bench import collect
 from civicrec.bench.collect import CONNECTIONS, bench_collect
+from civicrec.bench.spool import recovery, soak
 from tests.services.broker import Broker
 
 
@@ -29,3 +30,27 @@ def test_bench_measures_the_collector_with_a_broker_behind_it_and_removes_its_to
         assert figures[server]["ratio"] > 0
     assert figures["kafka_ack"]["backlog"] == 0
     assert not [topic for topic in broker.topics() if topic.startswith("bench-")]
+
+
+def test_bench_measures_the_start_after_a_crash() -> None:
+    measured = recovery(200)
+    assert measured["pending_events"] == 2_000
+    assert all(0 < measured[which]["cpu_s"] < 60 for which in ("first", "again"))
+
+
+def assert_flat(figures: dict[str, float]) -> None:
+    assert figures["rss_mb_least"] > 0.9 * figures["rss_mb"]
+    assert figures["rss_mb_most"] < 1.1 * figures["rss_mb"]
+    assert figures["log_file_mb"] < 330  # the bound of the soak, and what comes in between two looks
+
+
+def test_memory_is_flat_under_load_once_the_window_of_ids_is_full() -> None:
+    figures = soak(0.3, {"CIVICREC_COLLECTOR__DEDUP_WINDOW": "10000"})
+    assert figures["requests_per_s"] > 100
+    assert_flat(figures)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_memory_is_flat_over_ten_minutes_of_load() -> None:
+    assert_flat(soak(10))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
+import hmac
 import json
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -185,13 +187,57 @@ def test_token_in_the_body_names_the_subject(collecting: Callable[..., Collector
     assert collector.events()[0].actor == keys.subject_id("demo", "user-7")
 
 
-@pytest.mark.parametrize("token", [KEYS.sign("sz", "u", NOON), "junk", 7])
-def test_bad_token_in_the_body_keeps_the_events_as_anonymous(collecting: Callable[..., Collector], token: Any) -> None:
+def forged(header: dict[str, Any], claims: dict[str, Any], key: bytes = b"") -> str:
+    """A JWT as a client could make one; signed with HMAC-SHA256 if there is a key."""
+
+    def part(value: bytes) -> str:
+        return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+
+    text = f"{part(json.dumps(header).encode())}.{part(json.dumps(claims).encode())}"
+    return f"{text}.{part(hmac.digest(key, text.encode(), 'sha256')) if key else ''}"
+
+
+VICTIM = {"sub": "victim", "aud": "gz", "exp": int((NOON + timedelta(minutes=5)).timestamp())}
+GOOD_TOKEN = KEYS.sign("gz", "attacker", NOON)
+BAD_TOKENS = {
+    "another site's": KEYS.sign("sz", "victim", NOON),
+    "expired": KEYS.sign("gz", "victim", NOON - timedelta(hours=1)),
+    "living too long": KEYS.sign("gz", "victim", NOON, timedelta(hours=25)),
+    "of no algorithm": forged({"alg": "none", "typ": "JWT"}, VICTIM),
+    "of no algorithm, shouted": forged({"alg": "NONE"}, VICTIM),
+    "of no algorithm, signed": forged({"alg": "none"}, VICTIM, b"g" * 32),
+    "of another algorithm": forged({"alg": "HS512"}, VICTIM, b"g" * 32),
+    "signed with nothing": forged({"alg": "HS256"}, VICTIM),
+    "signed with the site's name": forged({"alg": "HS256"}, VICTIM, b"gz"),
+    "signed with a key of its own": forged({"alg": "HS256", "jwk": {"kty": "oct", "k": "Z2c"}}, VICTIM, b"gg"),
+    "with other claims under a true signature": forged({"alg": "HS256", "typ": "JWT"}, VICTIM)
+    + GOOD_TOKEN.rpartition(".")[2],
+    "for a list of sites of others": forged({"alg": "HS256"}, {**VICTIM, "aud": ["sz"]}, b"g" * 32),
+    "without an end": forged({"alg": "HS256"}, {"sub": "victim", "aud": "gz"}, b"g" * 32),
+    "junk": "junk",
+    "no text": 7,
+}
+
+
+@pytest.mark.parametrize("token", BAD_TOKENS.values(), ids=BAD_TOKENS)
+@pytest.mark.parametrize("place", ["envelope", "event"])
+def test_nobody_writes_for_another_subject(collecting: Callable[..., Collector], token: Any, place: str) -> None:
     collector = collecting(sites=SITES)
-    answer = collector.send(raw_event(n=1, site="gz"), raw_event(n=2, site="gz", anonymous_id=...), subject_token=token)
+    victim = load_keys(collector.settings).subject_id("gz", "victim")
+    # Claiming the pseudonym outright does not help either.
+    mine = raw_event(n=1, site="gz", subject_id=victim, **({"subject_token": token} if place == "event" else {}))
+    nobodys = raw_event(n=2, site="gz", anonymous_id=..., subject_id=victim)
+    answer = collector.send(mine, nobodys, **({"subject_token": token} if place == "envelope" else {}))
     assert (answer["accepted"], [found["reason"] for found in answer["rejected"]]) == (1, ["no_actor"])
-    assert collector.events()[0].actor == "visitor-1"
-    assert collector.counts()["altered bad_token"] == 2
+    (event,) = collector.events()
+    assert (event.actor, event.subject_id) == ("visitor-1", "")
+    assert collector.counts()["altered bad_token"] == (2 if place == "envelope" else 1)
+
+
+def test_token_forged_the_same_way_with_the_sites_key_is_taken(collecting: Callable[..., Collector]) -> None:
+    collector = collecting(sites=SITES)
+    collector.send(raw_event(site="gz"), subject_token=forged({"alg": "HS256"}, VICTIM, b"g" * 32))
+    assert collector.events()[0].subject_id == load_keys(collector.settings).subject_id("gz", "victim")
 
 
 def test_bearer_token_names_subject_and_site(collecting: Callable[..., Collector]) -> None:

@@ -3,68 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 
 import httpx
 import pytest
 
 from civicrec.clock import utc_now
-from civicrec.eventlog.sqlite import SqliteEventLog
-from civicrec.events import load
 from tests.builders import raw_event
-from tests.running import environment, settings_on_free_ports
-
-START_S = 60.0  # a busy machine takes its time to start Python
-
-
-class Process:
-    """A collector on a port and a home of its own."""
-
-    def __init__(self, home: Path) -> None:
-        self.settings = settings_on_free_ports(home)
-        self.url = f"http://127.0.0.1:{self.settings.collector.port}"
-        self.start()
-
-    def start(self) -> None:
-        self._child = subprocess.Popen([sys.executable, "-m", "civicrec", "collect"], env=environment(self.settings))
-        until = time.monotonic() + START_S
-        with httpx.Client(verify=False) as client:
-            while True:
-                try:
-                    client.get(f"{self.url}/readyz")
-                    return
-                except httpx.TransportError:
-                    assert self._child.poll() is None, "the collector did not start"
-                    assert time.monotonic() < until, f"not ready in {START_S} s"
-                    time.sleep(0.05)
-
-    def end(self, number: signal.Signals) -> int:
-        os.kill(self._child.pid, number)
-        return self._child.wait(timeout=20)
-
-    def kept(self) -> list[str]:
-        log = SqliteEventLog(self.settings.log_path, readonly=True)
-        records = log.read(0, log.head())
-        log.close()
-        return [str(event.event_id) for found in records for event in load(found.record.value)[0]]
-
-
-@contextmanager
-def a_collector(home: Path) -> Iterator[Process]:
-    process = Process(home)
-    try:
-        yield process
-    finally:
-        if process._child.poll() is None:
-            process.end(signal.SIGKILL)
+from tests.running import environment, running_collector, settings_on_free_ports
 
 
 def a_batch(first: int, n: int = 10) -> bytes:
@@ -87,7 +39,7 @@ def send_until_answered(url: str, bodies: Iterable[bytes], answered: list[bytes]
 
 
 def test_kill_loses_nothing_answered_and_a_retry_is_stored_once(tmp_path: Path) -> None:
-    with a_collector(tmp_path) as process:
+    with running_collector(tmp_path) as process:
         bodies = [a_batch(10 * n) for n in range(400)]
         answered: list[bytes] = []
         clients = [
@@ -111,7 +63,7 @@ def test_kill_loses_nothing_answered_and_a_retry_is_stored_once(tmp_path: Path) 
 
 
 def test_answered_events_are_in_the_log_the_moment_the_answer_is_there(tmp_path: Path) -> None:
-    with a_collector(tmp_path) as process:
+    with running_collector(tmp_path) as process:
         send_until_answered(process.url, [a_batch(0)], [])
         process.end(signal.SIGKILL)
         assert len(process.kept()) == 10
@@ -119,7 +71,7 @@ def test_answered_events_are_in_the_log_the_moment_the_answer_is_there(tmp_path:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_polite_end_answers_what_it_took_and_leaves_with_zero(tmp_path: Path, number: signal.Signals) -> None:
-    with a_collector(tmp_path) as process:
+    with running_collector(tmp_path) as process:
         answers: list[int | str] = []
 
         def send() -> None:
@@ -142,7 +94,7 @@ def test_polite_end_answers_what_it_took_and_leaves_with_zero(tmp_path: Path, nu
 
 
 def test_second_collector_on_the_same_home_or_port_is_told_why(tmp_path: Path) -> None:
-    with a_collector(tmp_path / "first") as process:
+    with running_collector(tmp_path / "first") as process:
         for home, why in (
             (tmp_path / "first", "in use as the event log"),
             (tmp_path / "second", "cannot listen"),

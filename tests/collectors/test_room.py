@@ -41,8 +41,8 @@ class World:
         """Add records of 10 kB, each with an id of its own."""
         for _ in range(n):
             number = self.log.append([Record("a", 1, b"x" * 10_240)])
-            self.seen.add(number)
-            self.seen.keep([number], number, to_ms(self.now))
+            self.seen.add(number.to_bytes(16))
+            self.seen.keep([number.to_bytes(16)], number, to_ms(self.now))
 
     def look(self, times: int = 1) -> str:
         for _ in range(times):
@@ -71,7 +71,8 @@ def test_over_the_bound_the_oldest_acknowledged_go_and_their_ids_stay_known(worl
     assert extent.n_bytes <= MB
     again = SeenIds(world.seen._folder, 1_000)
     assert again.covered >= extent.first - 1
-    assert again.on_disk(again.suspects(range(1, extent.first))) == set(range(1, extent.first))
+    trimmed = [number.to_bytes(16) for number in range(1, extent.first)]
+    assert again.on_disk(again.suspects(trimmed)) == set(trimmed)
     again.close()
 
 
@@ -149,6 +150,6 @@ def test_full_log_is_503_with_a_time_to_come_back_and_not_ready_and_heals(
     ledger = Ledger(collector.settings.stream_path)
     ledger.commit(ledger.plan(1), stored=1, rejected={})
     ledger.close()
-    collector._app._seen.keep([1], 2, to_ms(NOON))  # as if these records had come through the door
+    collector._app._seen.keep([bytes(16)], 2, to_ms(NOON))  # as if these records had come through the door
     assert until(200) == {"status": "ok"}
     assert collector.send(raw_event())["accepted"] == 1

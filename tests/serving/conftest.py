@@ -18,8 +18,8 @@ from civicrec.items import Item, Link
 from civicrec.registry.catalogue import upsert_items
 from civicrec.registry.tables import open_registry
 from civicrec.settings import ServingSettings, Settings
-from profiles.memory_store import MemoryOnlineStore
-from profiles.store import OnlineStore
+from profiles.memory_store import MemoryOnlineReader, MemoryOnlineStore
+from profiles.store import OnlineReader, OnlineStore
 from serving.app import create_app
 from serving.live import Live
 
@@ -83,10 +83,12 @@ class Door:
         return [item["item_id"] for item in answer.json()["items"]]
 
 
-def open_door(home: Path, store: OnlineStore, **changes: Any) -> Door:
+def open_door(home: Path, store: OnlineStore, reader: OnlineReader | None = None, **changes: Any) -> Door:
     settings = Settings(home=home, serving=ServingSettings(store_timeout_ms=100), **changes)
     registry = open_registry(settings.registry_address)
-    return Door(create_app(settings, store, lambda: NOW), settings, registry, store)
+    return Door(
+        create_app(settings, store, reader or MemoryOnlineReader(store), lambda: NOW), settings, registry, store
+    )
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from pathlib import Path
 from typing import Any
@@ -10,30 +11,32 @@ import pytest
 
 from civicrec.errors import Unavailable
 from civicrec.registry.catalogue import upsert_items
-from profiles.memory_store import MemoryOnlineStore
+from profiles.memory_store import MemoryOnlineReader, MemoryOnlineStore
 from serving.budget import PAUSE_S, StoreBudget
 from tests.serving.conftest import items, open_door
 
 SLEEP_S = 1.0
 
 
-class Sleepy(MemoryOnlineStore):
-    def actor(self, actor: str) -> Any:
-        time.sleep(SLEEP_S)
-        return super().actor(actor)
+class Sleepy(MemoryOnlineReader):
+    async def actor(self, actor: str) -> Any:
+        await asyncio.sleep(SLEEP_S)
 
 
-class Down(MemoryOnlineStore):
-    def actor(self, actor: str) -> Any:
+class Down(MemoryOnlineReader):
+    async def actor(self, actor: str) -> Any:
         raise Unavailable("nobody listens")
 
+
+class NoTrends(MemoryOnlineStore):
     def trends(self, hours: Any) -> Any:
         raise Unavailable("nobody listens")
 
 
-@pytest.mark.parametrize("store", [Sleepy, Down])
-def test_the_fallback_answers_within_the_budget(tmp_path: Path, store: type[MemoryOnlineStore]) -> None:
-    door = open_door(tmp_path, store())
+@pytest.mark.parametrize("reader", [Sleepy, Down])
+def test_the_fallback_answers_within_the_budget(tmp_path: Path, reader: type[MemoryOnlineReader]) -> None:
+    store = NoTrends()
+    door = open_door(tmp_path, store, reader(store))
     upsert_items(door.registry, items())
     door.live.refresh()
     began = time.monotonic()
@@ -47,15 +50,20 @@ def test_the_fallback_answers_within_the_budget(tmp_path: Path, store: type[Memo
 def test_after_a_failure_the_store_is_left_alone_for_a_moment() -> None:
     now, asked = [100.0], []
 
-    def fails() -> None:
+    async def fails() -> None:
         asked.append(now[0])
         raise Unavailable("down")
 
-    budget = StoreBudget(0.1, lambda: now[0])
-    assert [budget.read_now(fails), budget.read_now(fails)] == [None, None]
-    now[0] += PAUSE_S
-    assert budget.read_now(fails) is None
-    assert asked == [100.0, 100.0 + PAUSE_S]
-    now[0] += PAUSE_S
-    assert budget.read_now(lambda: "well") == "well"
-    budget.close()
+    async def answers() -> str:
+        return "well"
+
+    async def reads() -> None:
+        budget = StoreBudget(0.1, lambda: now[0])
+        assert [await budget.read(fails), await budget.read(fails)] == [None, None]
+        now[0] += PAUSE_S
+        assert await budget.read(fails) is None
+        assert asked == [100.0, 100.0 + PAUSE_S]
+        now[0] += PAUSE_S
+        assert await budget.read(answers) == "well"
+
+    asyncio.run(reads())

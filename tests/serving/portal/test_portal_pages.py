@@ -18,7 +18,7 @@ from civicrec.items import Item, Link
 from civicrec.registry.catalogue import upsert_items
 from civicrec.registry.tables import open_registry
 from civicrec.settings import Settings, WarehouseSettings
-from profiles.memory_store import MemoryOnlineStore
+from profiles.memory_store import MemoryOnlineReader, MemoryOnlineStore
 from profiles.store import OnlineUpdate, RecentItem
 from serving.app import create_app
 
@@ -51,7 +51,7 @@ def app(tmp_path: Path) -> FastAPI:
     store = MemoryOnlineStore()
     at = to_ms(utc_now())
     store.apply("log", 0, 1, [OnlineUpdate(recent={AID: [RecentItem("i-1", at), RecentItem("i-5", at - 1)]})])
-    made = create_app(settings, store)
+    made = create_app(settings, store, MemoryOnlineReader(store))
     made.state.live.refresh()
     return made
 

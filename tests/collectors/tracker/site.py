@@ -1,0 +1,189 @@
+"""A site that carries the tracker, and a door before the collector that can be shut."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from uuid import UUID
+
+import httpx
+
+from civicrec.eventlog.sqlite import SqliteEventLog
+from civicrec.events import Event, load
+from tests.running import RunningStack, wait_for
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A browser that goes away in the middle is what these tests are about."""
+
+
+@contextmanager
+def serving(port: int, answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[None]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            answer(self)
+
+        do_POST = do_OPTIONS = do_GET
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    server = _Server(("127.0.0.1", port), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@dataclass
+class Site:
+    """Pages under one origin, and what the collector has kept of them.
+
+    Attributes
+    ----------
+    pages
+        Path → (HTML, further headers).
+    made
+        Called for a path that is in no page.
+    batches
+        What came through the door: (seconds, status the door gave, body).
+    status
+        What the door answers instead of the collector; 0 cuts the connection, 200 lets everything through.
+    statuses
+        The same for the next requests, one each.
+    """
+
+    name: str
+    stack: RunningStack
+    port: int
+    door_port: int
+    pages: dict[str, tuple[str, dict[str, str]]] = field(default_factory=dict)
+    made: Callable[[str], str] | None = None
+    batches: list[tuple[float, int, dict[str, Any]]] = field(default_factory=list)
+    status: int = 200
+    statuses: list[int] = field(default_factory=list)
+    retry_after: str = ""
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def door(self) -> str:
+        return f"http://127.0.0.1:{self.door_port}/v1/events"
+
+    def tag(self, **data: str) -> str:
+        """Return the script tag; `data` are its ``data-…`` attributes, ``_`` for ``-``."""
+        given = {"site": self.name, "consent": "personalise", **data}
+        attributes = " ".join(f'data-{name.replace("_", "-")}="{value}"' for name, value in given.items())
+        return f'<script src="{self.stack.collector_url}/c.js" {attributes} defer></script>'
+
+    def add(
+        self,
+        path: str,
+        body: str = "",
+        *,
+        head: str = "",
+        tag: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> str:
+        """Put a page on the site and return its address; `head` is a script that runs before the tracker."""
+        first = f"<script>{head}</script>" if head else ""
+        tag = self.tag() if tag is None else tag
+        text = f"<!doctype html><html><head><title>{path}</title>{first}{tag}</head><body>{body}</body></html>"
+        self.pages[path] = (text, headers or {})
+        return self.url + path
+
+    def events(self, kind: str = "") -> list[Event]:
+        """Return what the log holds of this site, in the order it was made."""
+        log = SqliteEventLog(self.stack.settings.log_path, readonly=True)
+        try:
+            found = [event for entry in log.read(0, log.head()) for event in load(entry.record.value)[0]]
+        finally:
+            log.close()
+        ours = [event for event in found if event.site == self.name and kind in ("", event.kind)]
+        return sorted(ours, key=lambda event: event.event_id)
+
+    def wait_events(self, n: int, kind: str = "", timeout_s: float = 20.0) -> list[Event]:
+        """Wait until at least `n` have come; return them."""
+        wait_for(lambda: len(self.events(kind)) >= n, timeout_s, f"{n} {kind} events, have {self.events()}")
+        return self.events(kind)
+
+    def sent(self) -> list[dict[str, Any]]:
+        """Return every event that came to the door, whatever it answered."""
+        return [event for _, _, body in self.batches for event in body["events"]]
+
+    def _page(self, request: BaseHTTPRequestHandler) -> None:
+        path = request.path.partition("?")[0]
+        if path in self.pages:
+            text, headers = self.pages[path]
+        elif self.made:
+            text, headers = self.made(path), {}
+        else:
+            text, headers = "", {"X-None": "1"}
+        body = text.encode()
+        request.send_response(404 if headers.get("X-None") else 200)
+        kind = "text/javascript" if path.endswith(".js") else "text/html; charset=utf-8"
+        for name, value in {"Content-Type": kind, "Content-Length": str(len(body)), **headers}.items():
+            request.send_header(name, value)
+        request.end_headers()
+        request.wfile.write(body)
+
+    def _door(self, request: BaseHTTPRequestHandler) -> None:
+        body = request.rfile.read(int(request.headers.get("Content-Length", 0)))
+        status = self.statuses.pop(0) if self.statuses else self.status
+        retry_after = self.retry_after
+        if status == 0:
+            self.batches.append((time.monotonic(), 0, json.loads(body)))
+            request.close_connection = True
+            request.connection.shutdown(socket.SHUT_RDWR)
+            return
+        headers = {"Access-Control-Allow-Origin": self.url, "Access-Control-Expose-Headers": "Retry-After"}
+        content = b""
+        if status == 200:
+            kept = ("origin", "content-type", "user-agent", "dnt", "sec-gpc")
+            passed = {name: request.headers[name] for name in kept if request.headers[name]}
+            answer = httpx.post(f"{self.stack.collector_url}/v1/events", content=body, headers=passed)
+            status, content = answer.status_code, answer.content
+            headers = {name: answer.headers[name] for name in answer.headers if name.startswith("access-control")}
+        elif retry_after:
+            headers["Retry-After"] = retry_after
+        self.batches.append((time.monotonic(), status, json.loads(body)))
+        request.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(content))}.items():
+            request.send_header(name, value)
+        request.end_headers()
+        request.wfile.write(content)
+
+
+@contextmanager
+def a_site(name: str, stack: RunningStack, ports: Iterator[int]) -> Iterator[Site]:
+    site = Site(name, stack, next(ports), next(ports))
+    with serving(site.port, site._page), serving(site.door_port, site._door):
+        yield site
+
+
+def arrive_once(events: list[Event]) -> bool:
+    """Whether no event id is there twice."""
+    ids: dict[UUID, int] = defaultdict(int)
+    for event in events:
+        ids[event.event_id] += 1
+    return all(n == 1 for n in ids.values())

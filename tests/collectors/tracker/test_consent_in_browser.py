@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+
+from tests.collectors.tracker.site import Site
+
+pytestmark = [pytest.mark.stack, pytest.mark.browser]
+
+KEPT = "return [Object.keys(localStorage), Object.keys(sessionStorage), document.cookie]"
+BODY = '<a id="it" href="#x" data-civicrec-item="a1">x</a>'
+NOTHING = [[], [], ""]
+
+
+def kept(browser: webdriver.Chrome) -> list[object]:
+    found: list[object] = browser.execute_script(KEPT)
+    return found
+
+
+def use(browser: webdriver.Chrome) -> None:
+    """Do what would be told: stay, click, leave."""
+    time.sleep(1.2)
+    browser.find_element(By.ID, "it").click()
+    browser.execute_script("civicrec('event', 'share', {item_id: 'a1'}); civicrec('flush')")
+    time.sleep(0.5)
+
+
+SIGNALS = {
+    "consent none": ("", {"consent": "none"}),
+    "an unknown word": ("", {"consent": "yes please"}),
+    "GPC": ("Object.defineProperty(navigator, 'globalPrivacyControl', {value: true})", {}),
+    "DNT": ("Object.defineProperty(navigator, 'doNotTrack', {value: '1'})", {}),
+}
+
+
+@pytest.mark.parametrize("signal", SIGNALS)
+def test_a_no_keeps_nothing_and_sends_nothing(browser: webdriver.Chrome, site: Site, signal: str) -> None:
+    head, data = SIGNALS[signal]
+    tag = site.tag(**{"endpoint": site.door, **data})
+    browser.get(site.add("/a", BODY, head=head, tag=tag))
+    use(browser)
+    browser.get(site.add("/b", BODY, head=head, tag=tag))
+    assert browser.execute_script("return civicrec('id')") == ""
+    assert kept(browser) == NOTHING
+    assert site.batches == []
+
+
+def test_a_signal_that_comes_later_clears_what_was_kept(browser: webdriver.Chrome, site: Site) -> None:
+    browser.get(site.add("/a", BODY))
+    use(browser)
+    assert kept(browser)[0]
+    browser.get(site.add("/b", BODY, head=SIGNALS["GPC"][0]))
+    assert kept(browser) == NOTHING
+
+
+def test_measure_keeps_nothing_beyond_the_tab(browser: webdriver.Chrome, site: Site) -> None:
+    browser.get(site.add("/a", BODY, tag=site.tag(consent="measure", endpoint=site.door)))
+    first = browser.execute_script("return civicrec('id')")
+    use(browser)
+    browser.refresh()
+    assert browser.execute_script("return civicrec('id')") == first
+    lasting, _, cookies = kept(browser)
+    assert (lasting, cookies) == ([], "")
+    browser.switch_to.new_window("tab")
+    browser.get(site.url + "/a")
+    assert browser.execute_script("return civicrec('id')") != first
+    told = site.wait_events(4)
+    assert {event.consent for event in told} == {"measure"}
+
+
+def test_an_id_of_the_page_is_used_and_none_is_made(browser: webdriver.Chrome, site: Site) -> None:
+    browser.get(site.add("/a", BODY, tag=site.tag(anonymous_id="from-the-portal")))
+    browser.execute_script("civicrec('flush')")
+    assert site.wait_events(1)[0].anonymous_id == "from-the-portal"
+    assert "civicrec.id" not in json.dumps(kept(browser))
+
+
+def test_nothing_is_kept_or_sent_before_the_answer_and_a_yes_tells_what_was_held(
+    browser: webdriver.Chrome, site: Site
+) -> None:
+    browser.get(site.add("/a", BODY, tag=site.tag(consent="wait", endpoint=site.door)))
+    use(browser)
+    assert kept(browser) == NOTHING
+    assert site.batches == []
+    assert browser.execute_script("return civicrec('id')") == ""
+    browser.execute_script("civicrec('consent', 'personalise'); civicrec('flush')")
+    told = site.wait_events(6)
+    assert [event.kind for event in told][0] == "page_view"
+    assert {"impression", "click", "share", "consent_given"} <= {event.kind for event in told}
+    assert {event.consent for event in told} == {"personalise"}
+    assert len({event.anonymous_id for event in told}) == 1
+    (given,) = [event for event in told if event.kind == "consent_given"]
+    assert given.props == {"purpose": "personalise"}
+    assert (told[1].occurred_at - told[0].occurred_at).total_seconds() >= 0.5  # each at its own time
+    browser.get(site.add("/b", BODY, tag=site.tag(consent="wait", endpoint=site.door)))
+    browser.execute_script("civicrec('flush')")
+    assert [event.url_path for event in site.wait_events(2, "page_view")] == ["/a", "/b"]  # not asked again
+
+
+def test_a_no_while_waiting_forgets_what_was_held(browser: webdriver.Chrome, site: Site) -> None:
+    browser.get(site.add("/a", BODY, tag=site.tag(consent="wait", endpoint=site.door)))
+    use(browser)
+    browser.execute_script("civicrec('consent', 'none'); civicrec('flush')")
+    assert kept(browser) == [["civicrec.consent"], [], ""]
+    browser.execute_script("civicrec('consent', 'measure'); civicrec('flush')")
+    assert [event.kind for event in site.wait_events(1)] == ["consent_given"]
+
+
+def test_what_is_held_while_waiting_is_bounded_and_counted(browser: webdriver.Chrome, site: Site) -> None:
+    browser.get(site.add("/a", tag=site.tag(consent="wait")))
+    browser.execute_script("for (let n = 0; n < 700; n++) civicrec('event', 'share', {item_id: 'x' + n})")
+    browser.execute_script("civicrec('consent', 'personalise')")
+    browser.execute_script("civicrec('flush')")
+    told = site.wait_events(500, timeout_s=30)
+    time.sleep(1)
+    browser.execute_script("civicrec('event', 'favourite', {item_id: 'last'}); civicrec('flush')")
+    site.wait_events(1, "favourite")
+    told = site.events()
+    made = 1 + 700 + 1 + 1 + sum(event.kind == "read" for event in told)
+    assert len(told) + sum(event.props.get("dropped", 0) for event in told) == made
+
+
+def test_withdrawal_clears_ids_and_queue_and_acts_in_every_tab(browser: webdriver.Chrome, site: Site) -> None:
+    site.status = 0
+    browser.get(site.add("/a", BODY, tag=site.tag(endpoint=site.door)))
+    first = browser.current_window_handle
+    use(browser)
+    browser.switch_to.new_window("tab")
+    browser.get(site.url + "/a")
+    browser.execute_script("civicrec('consent', 'none')")
+    assert kept(browser) == [["civicrec.consent"], [], ""]
+    site.status = 200
+    site.batches.clear()
+    browser.switch_to.window(first)
+    use(browser)
+    browser.execute_script("dispatchEvent(new Event('online'))")
+    time.sleep(1.5)
+    browser.get(site.url + "/a")  # and the attribute's own level does not overrule it
+    use(browser)
+    assert site.batches == []
+    assert kept(browser) == [["civicrec.consent"], [], ""]
+
+
+def test_the_lower_of_the_pages_level_and_the_visitors_answer_holds(browser: webdriver.Chrome, site: Site) -> None:
+    browser.get(site.add("/a", BODY))
+    browser.execute_script("civicrec('flush')")
+    site.wait_events(1)
+    before = browser.execute_script("return civicrec('id')")
+    browser.execute_script("civicrec('consent', 'measure')")
+    assert kept(browser)[0] == ["civicrec.consent"]
+    assert browser.execute_script("return civicrec('id')") != before
+    browser.get(site.add("/b", BODY))
+    browser.execute_script("civicrec('flush')")
+    assert {event.consent for event in site.wait_events(2) if event.url_path == "/b"} == {"measure"}
+    browser.execute_script("civicrec('consent', 'personalise')")
+    browser.get(site.add("/c", BODY, tag=site.tag(consent="measure")))
+    browser.execute_script("civicrec('flush')")
+    site.wait_events(3, "page_view")
+    assert {event.consent for event in site.events() if event.url_path == "/c"} == {"measure"}

@@ -1,0 +1,91 @@
+"""A visitor walks from page to page: every page's view, click and own event arrive once, in two browsers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.collectors.tracker.conftest import CHROMIUM, DRIVER, NO_CHROMIUM, open_chromium
+from tests.collectors.tracker.firefox import FIREFOX, NO_FIREFOX, open_firefox
+from tests.collectors.tracker.site import Site, arrive_once
+from tests.running import wait_for
+
+pytestmark = [pytest.mark.stack, pytest.mark.browser]
+
+#: Each page clicks its own link to the next, at a moment that differs from page to page.
+WALK = """
+const at = Number(location.pathname.split('/')[2]), last = {last};
+addEventListener('load', () => setTimeout(() => {{
+  civicrec('event', 'favourite', {{item_id: 'own-' + at}});
+  if (at < last) document.querySelector('a').click(); else new Image().src = location.pathname + '/end';
+}}, at % 7 * 5));
+"""
+#: Half a minute later: what the pages before left behind is old enough for this one to take it up.
+TAKE_UP = "const real = Date.now; Date.now = () => real() + 30000; dispatchEvent(new Event('online'))"
+QUEUED = "return Object.keys({area}).filter((key) => key.startsWith('civicrec.q.')).length"
+
+
+@pytest.fixture(params=["chromium", "firefox"])
+def any_browser(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
+    if request.param == "firefox":
+        if not FIREFOX:
+            pytest.skip(NO_FIREFOX)
+        with open_firefox(tmp_path) as firefox:
+            yield firefox
+    else:
+        if not (CHROMIUM and DRIVER):
+            pytest.skip(NO_CHROMIUM)
+        driver = open_chromium(tmp_path)
+        yield driver
+        driver.quit()
+
+
+def walk(browser: Any, site: Site, last: int, consent: str) -> None:
+    asked: list[str] = []
+
+    def made(path: str) -> str:
+        asked.append(path)
+        at = int(path.split("/")[2])
+        return (
+            f"<!doctype html><title>{at}</title><script>{WALK.format(last=last)}</script>{site.tag(consent=consent)}"
+            f'<a href="/p/{at + 1}" data-civicrec-item="link-{at}">next</a>'
+        )
+
+    site.made = made
+    browser.get(f"{site.url}/p/0")
+    wait_for(lambda: f"/p/{last}/end" in asked, 60 + last * 0.6, f"{last} navigations, made {len(asked)}")
+    browser.execute_script(TAKE_UP)
+    area = "localStorage" if consent == "personalise" else "sessionStorage"
+    wait_for(lambda: browser.execute_script(QUEUED.format(area=area)) == 0, 40, "an empty queue")
+
+
+@pytest.mark.parametrize("consent", ["personalise", "measure"])
+def test_sixty_navigations_lose_and_double_nothing(any_browser: Any, site: Site, consent: str) -> None:
+    walk(any_browser, site, 60, consent)
+    assert_all_arrived_once(site, 60)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_a_thousand_navigations_lose_and_double_nothing(any_browser: Any, site: Site) -> None:
+    walk(any_browser, site, 1000, "personalise")
+    assert_all_arrived_once(site, 1000)
+
+
+def assert_all_arrived_once(site: Site, last: int) -> None:
+    told = [event for event in site.events() if event.kind in ("page_view", "favourite", "click")]
+    assert arrive_once(told)
+    assert Counter((event.kind, event.url_path) for event in told) == Counter(
+        {
+            **{("page_view", f"/p/{n}"): 1 for n in range(last + 1)},
+            **{("favourite", f"/p/{n}"): 1 for n in range(last + 1)},
+            **{("click", f"/p/{n}"): 1 for n in range(last)},
+        }
+    )
+    assert sum(event.props.get("dropped", 0) for event in site.events()) == 0
+    assert len({event.anonymous_id for event in told}) == 1
+    assert len({event.session_id for event in told}) == 1

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+from selenium import webdriver
+
+from tests.collectors.tracker.site import Site
+
+pytestmark = [pytest.mark.stack, pytest.mark.browser]
+
+
+def test_a_page_view_says_which_page_which_item_and_whence(browser: webdriver.Chrome, site: Site) -> None:
+    body = '<main data-civicrec-page-item="policy-1" data-civicrec-page-type="policy"></main>'
+    browser.get(site.add("/a", body) + "?secret=1#part")
+    (view,) = site.wait_events(1)
+    assert (view.kind, view.url_path, view.title) == ("page_view", "/a", "/a")
+    assert (view.item_id, view.item_type, view.referrer_type) == ("policy-1", "policy", "direct")
+    assert (view.channel, view.consent, view.event_id.version) == ("web", "personalise", 7)
+    assert view.anonymous_id
+    assert view.session_id
+    browser.execute_script("location.assign('/a?again')")
+    assert site.wait_events(2, "page_view")[1].referrer_type == "internal"
+    assert browser.get_cookies() == []
+
+
+def test_every_page_of_an_application_in_one_document_is_a_view(browser: webdriver.Chrome, site: Site) -> None:
+    browser.get(site.add("/app", '<a id="part" href="#part">part</a>'))
+    site.wait_events(1)
+    for step in (
+        "history.pushState(null, '', '/app/list'); document.title = 'list'",
+        "history.replaceState({}, '', location.href)",  # frameworks note the scroll position so
+        "history.replaceState({}, '', '/app/list?filter=x')",
+        "history.pushState({}, '', '/app/list?page=2')",
+        "location.hash = '#part'",  # an anchor of the same page
+        "history.pushState({}, '', '/app/item/1'); document.title = 'item'",
+        "history.back()",
+        "history.replaceState({}, '', '/app/moved')",
+        "location.hash = '#/routed/by/hash?x=1'",
+        "location.hash = '#/routed/next'",
+    ):
+        browser.execute_script(step)
+        time.sleep(0.25)
+    browser.execute_script("civicrec('flush')")
+    views = site.wait_events(8, "page_view")
+    assert [view.url_path for view in views] == [
+        "/app", "/app/list", "/app/list", "/app/item/1", "/app/list", "/app/moved",
+        "/app/moved/routed/by/hash", "/app/moved/routed/next",
+    ]  # fmt: skip
+    assert [view.title for view in views][1::2] == ["list", "item", "item", "item"]
+    assert {view.referrer_type for view in views[1:]} == {"internal"}
+
+
+def test_two_steps_at_once_are_two_views(browser: webdriver.Chrome, site: Site) -> None:
+    browser.get(site.add("/app"))
+    browser.execute_script("history.pushState(0, '', '/one'); history.pushState(0, '', '/two'); civicrec('flush')")
+    assert [view.url_path for view in site.wait_events(3, "page_view")] == ["/app", "/one", "/two"]
+
+
+def test_a_page_from_the_back_forward_cache_is_viewed_again(browser: webdriver.Chrome, site: Site) -> None:
+    head = "addEventListener('pageshow', (event) => { window.wasKept = event.persisted; })"
+    browser.get(site.add("/kept", head=head))
+    browser.get(site.add("/next"))
+    browser.back()
+    time.sleep(0.3)
+    assert browser.execute_script("return window.wasKept"), "the browser did not keep the page"
+    browser.execute_script("civicrec('flush')")
+    views = site.wait_events(3, "page_view")
+    assert [view.url_path for view in views] == ["/kept", "/next", "/kept"]
+    assert len({view.session_id for view in views}) == 1
+
+
+def test_commands_given_before_the_tracker_runs_are_done(browser: webdriver.Chrome, site: Site) -> None:
+    head = (
+        "window.civicrec = function () { (civicrec.q = civicrec.q || []).push(arguments); };"
+        "civicrec('event', 'favourite', {item_id: 'early'})"
+    )
+    browser.get(site.add("/early", head=head))
+    assert site.wait_events(1, "favourite")[0].item_id == "early"
+
+
+def test_a_tag_that_stands_twice_tracks_once(browser: webdriver.Chrome, site: Site) -> None:
+    browser.get(site.add("/twice", tag=site.tag() * 2))
+    time.sleep(1)
+    browser.execute_script("civicrec('flush')")
+    site.wait_events(1)
+    time.sleep(1)
+    assert len(site.events("page_view")) == 1

@@ -1,0 +1,190 @@
+"""What happens to events while the collector, the network or the page is away."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from selenium import webdriver
+
+from tests.collectors.tracker.conftest import CHROMIUM, DRIVER, NO_CHROMIUM, open_chromium
+from tests.collectors.tracker.site import Site, arrive_once
+from tests.running import wait_for
+
+pytestmark = [pytest.mark.stack, pytest.mark.browser]
+
+QUEUED = "return Object.keys(localStorage).filter((key) => key.startsWith('civicrec.q.')).length"
+MANY = "for (let n = 0; n < {n}; n++) civicrec('event', 'share', {{item_id: '{name}' + n}})"
+
+
+#: Half a minute later: what an earlier page left behind is old enough for another to take it up.
+LATER = "const real = Date.now; Date.now = () => real() + 30000"
+
+
+def behind_the_door(site: Site, **data: str) -> str:
+    return site.add("/a", tag=site.tag(endpoint=site.door, **data))
+
+
+def test_a_batch_is_ten_events_or_five_seconds(browser: webdriver.Chrome, site: Site) -> None:
+    browser.get(behind_the_door(site))
+    browser.execute_script(MANY.format(n=9, name="x"))
+    opened = time.monotonic()
+    wait_for(lambda: site.batches, 5, "ten events")
+    assert time.monotonic() - opened < 3
+    assert [len(body["events"]) for _, _, body in site.batches] == [10]
+    browser.execute_script(MANY.format(n=2, name="y"))
+    opened = time.monotonic()
+    wait_for(lambda: len(site.batches) == 2, 8, "two events")
+    assert 3.5 < time.monotonic() - opened < 7
+    assert len(site.batches[1][2]["events"]) == 2
+
+
+def test_a_busy_collector_is_left_alone_as_long_as_it_asks(browser: webdriver.Chrome, site: Site) -> None:
+    site.status, site.retry_after = 503, "3"
+    browser.get(behind_the_door(site))
+    browser.execute_script(MANY.format(n=9, name="x"))
+    wait_for(lambda: site.batches, 5, "a first try")
+    site.status = 200
+    browser.get(site.url + "/a")  # neither by leaving nor by another page
+    browser.execute_script("civicrec('flush')")
+    wait_for(lambda: len(site.batches) > 1, 10, "a second try")
+    assert 3.0 <= site.batches[1][0] - site.batches[0][0] < 6
+
+
+def test_retries_come_later_each_time_and_repeat_the_ids(browser: webdriver.Chrome, site: Site) -> None:
+    site.status = 0
+    browser.get(behind_the_door(site))
+    browser.execute_script(MANY.format(n=9, name="x"))
+    wait_for(lambda: len(site.batches) >= 4, 20, "four tries")
+    times = [at for at, _, _ in site.batches]
+    gaps = [after - before for before, after in zip(times, times[1:], strict=False)]
+    for k, gap in enumerate(gaps[:3]):
+        assert 0.5 * 2**k <= gap <= 2**k + 1.0, gaps
+    ids = [sorted(event["event_id"] for event in body["events"]) for _, _, body in site.batches]
+    assert all(each == ids[0] for each in ids)
+    site.status = 200
+    assert len(site.wait_events(10)) == 10
+    wait_for(lambda: browser.execute_script(QUEUED) == 0, 5, "an empty queue")
+
+
+def test_coming_back_online_ends_the_pause(browser: webdriver.Chrome, site: Site) -> None:
+    head = "const chance = Math.random; Math.random = () => 0.9"
+    browser.get(site.add("/a", head=head, tag=site.tag(endpoint=site.door)))
+    site.status = 0
+    browser.execute_script(MANY.format(n=9, name="x"))
+    wait_for(lambda: len(site.batches) >= 4, 20, "four tries")
+    site.status = 200
+    browser.execute_script("dispatchEvent(new Event('online'))")
+    began = time.monotonic()
+    site.wait_events(10)
+    assert time.monotonic() - began < 3  # the fourth pause is 7.6 s
+
+
+def test_a_batch_refused_for_good_is_not_repeated_but_counted(browser: webdriver.Chrome, site: Site) -> None:
+    site.status = 413
+    browser.get(behind_the_door(site))
+    browser.execute_script(MANY.format(n=9, name="x"))
+    wait_for(lambda: browser.execute_script(QUEUED) == 0, 5, "an empty queue")
+    site.status = 200
+    browser.execute_script("civicrec('event', 'click', {item_id: 'after'})")
+    assert site.wait_events(1, "click")[0].props == {"dropped": 10}
+    assert len(site.events()) == 1
+
+
+def test_a_full_queue_drops_the_oldest_and_says_how_many(browser: webdriver.Chrome, site: Site) -> None:
+    site.status = 0
+    browser.get(behind_the_door(site))
+    browser.execute_script(MANY.format(n=600, name="x"))
+    assert browser.execute_script(QUEUED) == 500
+    site.status = 200
+    browser.execute_script("dispatchEvent(new Event('online'))")
+    told = site.wait_events(500, timeout_s=40)
+    wait_for(lambda: browser.execute_script(QUEUED) == 0, 10, "an empty queue")
+    browser.execute_script("civicrec('event', 'click', {item_id: 'after'})")
+    site.wait_events(1, "click")
+    told = site.events()
+    assert arrive_once(told)
+    assert len(told) + sum(event.props.get("dropped", 0) for event in told) == 1 + 600 + 1
+    assert [event.item_id for event in told if event.kind == "share"] == [f"x{n}" for n in range(100, 600)]
+    site.batches.clear()
+    for name in ("one", "two"):
+        browser.execute_script(f"civicrec('event', 'share', {{item_id: '{name}'}})")
+        time.sleep(0.4)
+    assert site.batches == []  # few events are no batch, however many were dropped before
+
+
+@pytest.mark.skipif(not (CHROMIUM and DRIVER), reason=NO_CHROMIUM)
+def test_events_survive_the_end_of_the_browser(site: Site, tmp_path: Path) -> None:
+    site.status = 0
+    first = open_chromium(tmp_path)
+    first.get(behind_the_door(site))
+    first.execute_script(MANY.format(n=25, name="x"))
+    made = first.execute_script("return civicrec('id')")
+    first.quit()
+    assert site.events() == []
+    site.status = 200
+    second = open_chromium(tmp_path)
+    try:
+        second.get(site.add("/b", head=LATER, tag=site.tag(endpoint=site.door)))
+        shares = site.wait_events(25, "share", timeout_s=30)
+    finally:
+        second.quit()
+    assert [event.item_id for event in shares] == [f"x{n}" for n in range(25)]
+    assert {event.anonymous_id for event in site.events()} == {made}
+    assert arrive_once(site.events())
+
+
+def test_two_tabs_neither_lose_nor_double_events(browser: webdriver.Chrome, site: Site) -> None:
+    site.status = 0
+    browser.get(behind_the_door(site))
+    first = browser.current_window_handle
+    for tab in range(3):
+        if tab:
+            browser.switch_to.new_window("tab")
+            browser.get(site.url + "/a")
+        browser.execute_script(MANY.format(n=40, name=f"tab{tab}-"))
+    time.sleep(1)
+    site.status = 200
+    for handle in browser.window_handles:
+        browser.switch_to.window(handle)
+        browser.execute_script("dispatchEvent(new Event('online'))")
+    site.wait_events(120, "share", timeout_s=40)
+    wait_for(lambda: browser.execute_script(QUEUED) == 0, 15, "an empty queue")
+    browser.switch_to.window(first)
+    told = site.events()
+    assert arrive_once(told)
+    assert Counter(event.item_id for event in told if event.kind == "share") == Counter(
+        f"tab{tab}-{n}" for tab in range(3) for n in range(40)
+    )
+    assert len({event.anonymous_id for event in told}) == 1
+    assert sum(event.props.get("dropped", 0) for event in told) == 0
+
+
+def test_a_token_covers_only_what_its_own_page_made(browser: webdriver.Chrome, site: Site) -> None:
+    site.status = 0
+    browser.get(behind_the_door(site, token="one.of.before"))
+    browser.execute_script(MANY.format(n=3, name="old"))
+    browser.get(site.add("/b", tag=site.tag(endpoint=site.door)))
+    time.sleep(0.5)
+    site.batches.clear()
+    site.status = 200
+    browser.execute_script(f"{LATER}; civicrec('token', 'another.one.now')")
+    browser.execute_script("civicrec('event', 'share', {item_id: 'new'}); dispatchEvent(new Event('online'))")
+    wait_for(lambda: "old0" in json.dumps(site.batches), 20, "the old page's events")
+    tokens = {
+        event["item_id"]: body.get("subject_token", "")
+        for _, _, body in site.batches
+        for event in body["events"]
+        if event["kind"] == "share"
+    }
+    assert tokens == {"old0": "", "old1": "", "old2": "", "new": "another.one.now"}
+
+
+def test_what_a_wrong_clock_has_left_is_passed_over(browser: webdriver.Chrome, site: Site) -> None:
+    head = "localStorage.setItem('civicrec.wait', '99999999999999'); localStorage.setItem('civicrec.session', 'x')"
+    browser.get(site.add("/a", head=head, tag=site.tag(endpoint=site.door)))
+    browser.execute_script("civicrec('event', 'share', {item_id: 'late'})")
+    assert site.wait_events(1, "share")

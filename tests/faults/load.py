@@ -1,0 +1,128 @@
+"""What every fault test does: senders that never give up, and an auditor that reads the books all the time."""
+
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+
+from civicrec.clock import rfc3339, utc_now
+from civicrec.eventlog.books import Books, read_books
+from civicrec.settings import Settings
+from tests.builders import uuid7
+from tests.streaming.world import ITEM_TYPES
+
+KINDS = ("impression", "impression", "impression", "click", "read", "favourite", "page_view")
+BATCH = 50
+SENDERS = 3
+
+
+class Sender(threading.Thread):
+    """A portal that sends batches and repeats each, byte for byte, until it is answered with 200.
+
+    Parameters
+    ----------
+    again
+        Share of batches sent once more after they were answered, as a client does that lost the answer.
+    """
+
+    def __init__(self, number: int, url: str, pause_s: float, again: float = 0.0) -> None:
+        super().__init__(name=f"sender-{number}")
+        self.acknowledged: list[str] = []
+        self.duplicates = 0
+        self.repeats = 0
+        self.answers: Counter[int] = Counter()
+        self.without_retry_after = 0
+        self.stopped = threading.Event()
+        self.refused: list[Any] = []
+        self._number, self._url, self._pause_s, self._again = number, url, pause_s, again
+        self._rng = random.Random(number)
+        self._done: list[dict[str, Any]] = []
+
+    def run(self) -> None:
+        n = 0
+        with httpx.Client(base_url=self._url, timeout=10) as client:
+            while not self.stopped.is_set():
+                batch = [self._event(n + k) for k in range(BATCH)]
+                n += BATCH
+                body = {"sent_at": rfc3339(utc_now()), "events": batch}
+                self._send(client, body)
+                self.acknowledged += [event["event_id"] for event in batch]
+                if self._rng.random() < self._again:
+                    self._done = [*self._done[-99:], body]
+                    self.duplicates += self._send(client, self._rng.choice(self._done))["duplicates"]
+                time.sleep(self._pause_s)
+
+    def _send(self, client: httpx.Client, body: dict[str, Any]) -> dict[str, Any]:
+        while True:
+            try:
+                answer = client.post("/v1/events", json=body)
+            except httpx.HTTPError:
+                answer = None
+            if answer is not None:
+                self.answers[answer.status_code] += 1
+                if answer.status_code == 200:
+                    said = answer.json()
+                    self.refused += said["rejected"]
+                    return said  # type: ignore[no-any-return]
+                self.without_retry_after += "retry-after" not in answer.headers
+            self.repeats += 1
+            time.sleep(0.05)
+
+    def _event(self, n: int) -> dict[str, Any]:
+        now = utc_now()
+        return {
+            "event_id": str(uuid7(now, n * SENDERS + self._number)), "kind": self._rng.choice(KINDS),
+            "occurred_at": rfc3339(now), "site": "demo", "anonymous_id": f"visitor-{self._rng.randrange(300)}",
+            "item_id": self._rng.choice(list(ITEM_TYPES)),
+            "consent": self._rng.choice(["measure", "personalise"]),
+        }  # fmt: skip
+
+
+class Auditor(threading.Thread):
+    """Reads the books all the time and keeps those that do not balance."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(name="auditor")
+        self.stopped = threading.Event()
+        self.readings = 0
+        self.unbalanced: list[Books] = []
+        self._settings = settings
+
+    def run(self) -> None:
+        while not self.stopped.wait(0.01):
+            books = read_books(self._settings)
+            self.readings += 1
+            if not books.balanced:
+                self.unbalanced.append(books)
+
+
+@contextmanager
+def load_on(url: str, settings: Settings, pause_s: float, again: float = 0.0) -> Iterator[list[Sender]]:
+    """Send and audit for the length of the body; at its end every batch is answered, and nothing was a 500."""
+    senders = [Sender(number, url, pause_s, again) for number in range(SENDERS)]
+    auditor = Auditor(settings)
+    for thread in (*senders, auditor):
+        thread.start()
+    try:
+        yield senders
+    finally:
+        for thread in (*senders, auditor):
+            thread.stopped.set()
+        for thread in (*senders, auditor):
+            thread.join(120)
+    assert auditor.readings > 50
+    assert auditor.unbalanced == []
+    assert [thread.name for thread in senders if thread.is_alive()] == []
+    assert {status for sender in senders for status in sender.answers} <= {200, 429, 503}
+    assert [refusal for sender in senders for refusal in sender.refused] == []
+    assert sum(sender.without_retry_after for sender in senders) == 0
+
+
+def n_sent(senders: Sequence[Sender]) -> int:
+    """Return how many events were answered with 200."""
+    return sum(len(sender.acknowledged) for sender in senders)
