@@ -13,16 +13,8 @@ import msgspec
 from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError
 
-from civicrec.eventlog.kafka import (
-    MAX_RECORD_BYTES,
-    RETRY_MS,
-    KafkaReader,
-    check_contact,
-    connection,
-    headers_of,
-    kafka_faults,
-    make_topics,
-)
+from civicrec.eventlog.kafka import MAX_RECORD_BYTES, RETRY_MS, check_contact, connection, kafka_faults, make_topics
+from civicrec.eventlog.kafka_reader import KafkaReader, headers_of
 from civicrec.eventlog.ports import LogRecord
 from civicrec.eventlog.position import Position
 from civicrec.settings import KafkaSettings

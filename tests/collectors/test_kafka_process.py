@@ -15,7 +15,7 @@ import pytest
 from civicrec.bench.load import server_on
 from civicrec.clock import utc_now
 from civicrec.errors import ConfigError
-from civicrec.eventlog.kafka import KafkaReader
+from civicrec.eventlog.kafka_reader import KafkaReader
 from civicrec.settings import CollectorSettings, KafkaSettings, Settings
 from civicrec.stack.state import look
 from collectors import app

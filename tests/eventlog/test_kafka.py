@@ -11,7 +11,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 
 from civicrec.errors import Unavailable
 from civicrec.eventlog import kafka_writer
-from civicrec.eventlog.kafka import KafkaReader, TopicRecord
+from civicrec.eventlog.kafka_reader import KafkaReader, TopicRecord
 from civicrec.eventlog.kafka_writer import KafkaWriter
 from civicrec.eventlog.ports import LogRecord, Record
 from civicrec.eventlog.position import Position

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from civicrec.eventlog.books import read_books
-from civicrec.eventlog.kafka import KafkaReader, TopicRecord
+from civicrec.eventlog.kafka_reader import KafkaReader, TopicRecord
 from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.events import load
 from civicrec.metrics import quantile
