@@ -11,7 +11,7 @@ from collections.abc import Container, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from civicrec.clock import Clock, to_ms, utc_now
+from civicrec.clock import Clock, monotonic_s, to_ms, utc_now
 from civicrec.errors import Unavailable
 from civicrec.eventlog.ports import EventLog, Record
 from civicrec.events import Event, dump
@@ -22,6 +22,8 @@ _log = get_logger(__name__)
 
 #: Events that may wait for the disk at once; beyond, callers are told to come back (about 20 MB of memory).
 MAX_WAITING = 50_000
+#: How long a failure is held against the log, seconds, if nothing is sent.
+_FAULT_S = 10.0
 
 
 class Busy(Unavailable):
@@ -58,13 +60,12 @@ class GroupCommit:
     ----------
     totals
         What this process has counted since it started, as in the log's counters.
-    fault
-        Why the last group could not be kept; empty if it could.
     """
 
     def __init__(self, log: EventLog, seen: SeenIds, company_s: float = 0.002, clock: Clock = utc_now) -> None:
         self.totals: Counter[tuple[str, str]] = Counter()
-        self.fault = ""
+        self._fault = ""
+        self._failed_at_s = 0.0
         self._log = log
         self._seen = seen
         self._company_s = company_s
@@ -74,6 +75,14 @@ class GroupCommit:
         self._came = asyncio.Event()
         self._closing = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="log-writer")
+
+    @property
+    def fault(self) -> str:
+        """Why the last group could not be kept; empty if it could, and if it is long ago.
+
+        Where a proxy sends nothing to a door that is not ready, nobody else would find out that the log is well again.
+        """
+        return self._fault if monotonic_s() - self._failed_at_s < _FAULT_S else ""
 
     async def put(self, events: Sequence[Event], counts: Counter[tuple[str, str]]) -> int:
         """Keep the events of one request, move its counters, and return how many events were duplicates.
@@ -136,13 +145,13 @@ class GroupCommit:
             head = await loop.run_in_executor(self._thread, self._log.append, records, counts)
         except Exception as error:  # whatever it is, each request of the group must hear of it
             self._seen.forget(fresh_ids)
-            self.fault = str(error)
+            self._fault, self._failed_at_s = str(error), monotonic_s()
             _log.error("group_not_kept", requests=len(group), events=len(fresh_ids), error=str(error))
             for batch in group:
                 if not batch.done.done():
                     batch.done.set_exception(error)
             return
-        self.fault = ""
+        self._fault = ""
         counts["accepted", ""] = len(fresh_ids)
         self.totals.update(counts)
         for batch in group:

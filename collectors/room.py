@@ -77,6 +77,8 @@ class Room:
                 await self.make()
             except Unavailable as error:  # the disk or the ledger: the door hears of it when it writes
                 _log.warning("room_not_made", reason=str(error))
+            except Exception:  # whatever it is, without this watch the log would grow for ever
+                _log.exception("room_failed")
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._closing.wait(), _EVERY_S)
 
