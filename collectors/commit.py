@@ -11,7 +11,7 @@ from collections.abc import Container, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from civicrec.clock import Clock, to_ms, utc_now
+from civicrec.clock import Clock, monotonic_s, to_ms, utc_now
 from civicrec.errors import Unavailable
 from civicrec.eventlog.ports import EventLog, Record
 from civicrec.events import Event, dump
@@ -23,6 +23,8 @@ _log = get_logger(__name__)
 
 #: Events that may wait for the disk at once; beyond, callers are told to come back (about 20 MB of memory).
 MAX_WAITING = 50_000
+#: How long a failure is held against the log, seconds, if nothing is sent.
+_FAULT_S = 10.0
 
 
 class Busy(Unavailable):
@@ -60,8 +62,6 @@ class GroupCommit:
     ----------
     totals
         What this process has counted since it started, as in the log's counters.
-    fault
-        Why the last group could not be kept; empty if it could.
     """
 
     def __init__(
@@ -73,7 +73,8 @@ class GroupCommit:
         kafka: Acknowledged | None = None,
     ) -> None:
         self.totals: Counter[tuple[str, str]] = Counter()
-        self.fault = ""
+        self._fault = ""
+        self._failed_at_s = 0.0
         self._log = log
         self._seen = seen
         self._company_s = company_s
@@ -85,6 +86,14 @@ class GroupCommit:
         self._came = asyncio.Event()
         self._closing = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="log-writer")
+
+    @property
+    def fault(self) -> str:
+        """Why the last group could not be kept; empty if it could, and if it is long ago.
+
+        Where a proxy sends nothing to a door that is not ready, nobody else would find out that the log is well again.
+        """
+        return self._fault if monotonic_s() - self._failed_at_s < _FAULT_S else ""
 
     async def put(self, events: Sequence[Event], counts: Counter[tuple[str, str]], site: str = "") -> int:
         """Keep the events of one request, move its counters, and return how many events were duplicates.
@@ -156,13 +165,13 @@ class GroupCommit:
             offset = await loop.run_in_executor(self._thread, self._log.append, records, counts)
         except Exception as error:  # whatever it is, each request of the group must hear of it
             self._seen.forget(fresh_ids)
-            self.fault = str(error)
+            self._fault, self._failed_at_s = str(error), monotonic_s()
             _log.error("group_not_kept", requests=len(group), events=len(fresh_ids), error=str(error))
             for batch in group:
                 if not batch.done.done():
                     batch.done.set_exception(error)
             return
-        self.fault = ""
+        self._fault = ""
         counts["accepted", ""] = len(fresh_ids)
         self.totals.update(counts)
         if self._kafka and records:

@@ -21,8 +21,8 @@ from collectors.seen import SeenIds
 
 _log = get_logger(__name__)
 
-#: Between two looks; at full load some 2 MB come in.
-_EVERY_S = 0.25
+#: Between two looks, seconds: at full load some 16 MB come in, so a small log is looked at more often.
+_LONGEST_S, _SHORTEST_S, _MB_A_S = 1.0, 0.1, 64
 #: Records in one removal: an append waits a few milliseconds for it.
 _STEP = 100
 _MB = 1024 * 1024
@@ -68,6 +68,7 @@ class Room:
         self._min_free_bytes = settings.min_free_disk_mb * _MB
         # Younger records may hold ids that are nowhere else yet.
         self._keep_ms = max(timedelta(days=collector.log_keep_days), timedelta(hours=collector.dedup_hours)) // _MS
+        self._every_s = min(_LONGEST_S, max(_SHORTEST_S, collector.log_max_mb / _MB_A_S))
         self._closing = asyncio.Event()
 
     async def run(self) -> None:
@@ -77,8 +78,10 @@ class Room:
                 await self.make()
             except Unavailable as error:  # the disk or the ledger: the door hears of it when it writes
                 _log.warning("room_not_made", reason=str(error))
+            except Exception:  # whatever it is, without this watch the log would grow for ever
+                _log.exception("room_failed")
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._closing.wait(), _EVERY_S)
+                await asyncio.wait_for(self._closing.wait(), self._every_s)
 
     def close(self) -> None:
         """Make `run` return."""
@@ -105,20 +108,26 @@ class Room:
         """
         now_ms = to_ms(self._clock())
         self._seen.tend(now_ms)
-        self._tell(await asyncio.to_thread(self._log.extent))
-        done = await asyncio.to_thread(self._acknowledged)
-        while await asyncio.to_thread(self._trim, done, now_ms - self._keep_ms) == _STEP:
-            pass
+        try:
+            done = await asyncio.to_thread(self._acknowledged)
+            while await asyncio.to_thread(self._trim, done, now_ms - self._keep_ms) == _STEP:
+                pass
+            await self._trim_to_size(done)
+        finally:
+            self._tell(await asyncio.to_thread(self._log.extent))
+
+    async def _trim_to_size(self, done: int) -> None:
+        tenth = self._max_bytes // 10
         extent = await asyncio.to_thread(self._log.extent)
-        if self._lacking(extent) > 0:
-            # A tenth more than must be, so that this, and a run of ids with it, is rare.
-            while self._lacking(extent) + self._max_bytes // 10 > 0:
-                if not await asyncio.to_thread(self._trim, min(done, self._seen.covered)):
-                    break
-                extent = await asyncio.to_thread(self._log.extent)
-            if self._lacking(extent) > 0 and self._seen.covered < done:
-                self._seen.write_out()
-        self._tell(extent)
+        if self._lacking(extent) + tenth <= 0:
+            return
+        # Begun a tenth early, so that nothing is refused for what may go, and a tenth further, so that this is rare.
+        while self._lacking(extent) + 2 * tenth > 0:
+            if not await asyncio.to_thread(self._trim, min(done, self._seen.covered)):
+                break
+            extent = await asyncio.to_thread(self._log.extent)
+        if self._lacking(extent) + tenth > 0 and self._seen.covered < done:
+            self._seen.write_out()
 
     def _trim(self, until: int, before_ms: int | None = None) -> int:
         return self._log.trim(until, before_ms=before_ms, limit=_STEP)

@@ -6,6 +6,7 @@ In: the ids of one generation and the range of log offsets they came with. Out: 
 from __future__ import annotations
 
 import os
+import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -31,8 +32,9 @@ _BLOCK = 512
 #: Two filters of 23 MB each: with 20 million ids a day 1 in 100 new ids is looked up on disk, with 50 million 1 in 5.
 _FILTER_IDS = 20_000_000
 _FILTER_FAULTS = 0.01
-#: Ids put into the filter at once, a fraction of a millisecond during which no answer is given.
+#: Ids of a run put into the filter at once, and the pause in which requests are answered.
 _AT_ONCE = 500
+_PAUSE_S = 0.0005
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,18 +88,18 @@ class Runs:
         if not filtered:
             self._unfiltered = (*self._unfiltered, *runs)
 
-    def filter_rest(self) -> None:
-        """Put the runs that are not filtered yet into the filter: what a start leaves to another thread."""
-        for run in self._unfiltered:
-            with suppress(FileNotFoundError):  # it has expired meanwhile
-                self.filter(run.path.read_bytes()[16 * len(run.fences) :])
-            self._unfiltered = self._unfiltered[1:]
+    def filter_run(self, run: Run) -> None:
+        """Put a run into the filter: what a start leaves to another thread."""
+        with suppress(FileNotFoundError):  # it has expired meanwhile
+            packed = run.path.read_bytes()[16 * len(run.fences) :]
+            for begin in range(0, len(packed), 16 * _AT_ONCE):
+                self.filter([packed[n : n + 16] for n in range(begin, min(begin + 16 * _AT_ONCE, len(packed)), 16)])
+                time.sleep(_PAUSE_S)
+        self._unfiltered = tuple(each for each in self._unfiltered if each is not run)
 
-    def filter(self, packed: bytes) -> None:
-        """Put ids, 16 bytes each, into the filter; a run may leave memory only after this."""
-        into = self._newer
-        for begin in range(0, len(packed), 16 * _AT_ONCE):
-            into.update([packed[n : n + 16] for n in range(begin, min(begin + 16 * _AT_ONCE, len(packed)), 16)])
+    def filter(self, event_ids: Iterable[bytes]) -> None:
+        """Put ids into the filter: each before its run is added."""
+        self._newer.update(event_ids)
 
     def may_hold(self, event_ids: Sequence[bytes]) -> Sequence[bytes]:
         """Return the ids that have to be looked up on disk: those known, and a few more."""

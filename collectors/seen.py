@@ -72,7 +72,8 @@ class SeenIds:
         self._writing: Future[Run] | None = None
         self._retry_at_s = 0.0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="id-writer")
-        self._thread.submit(self._runs.filter_rest)
+        for run in runs:
+            self._thread.submit(self._runs.filter_run, run)
 
     @property
     def covered(self) -> int:
@@ -94,6 +95,7 @@ class SeenIds:
         """Note that the ids added are durable in the log, up to offset `last`."""
         young = self._young
         young.packed += b"".join(event_ids)
+        self._runs.filter(event_ids)
         young.last = max(young.last, last)
         young.newest_ms = max(young.newest_ms, now_ms)
         if len(young.packed) >= 16 * self._half:
@@ -147,18 +149,15 @@ class SeenIds:
         self._settle()
 
     def close(self) -> None:
-        """Finish the run under way."""
-        self._thread.shutdown()
+        """Finish the run under way; what is not begun is done after the next start."""
+        self._thread.shutdown(cancel_futures=True)
 
     def _begin_writing(self) -> None:
         old = self._old
 
-        def write(packed: bytes) -> Run:
-            run = write_run(self._folder, packed, old.first, old.last, old.newest_ms)
-            self._runs.filter(packed)
-            return run
-
-        self._writing = self._thread.submit(write, bytes(old.packed))
+        self._writing = self._thread.submit(
+            write_run, self._folder, bytes(old.packed), old.first, old.last, old.newest_ms
+        )
 
     def _settle(self) -> None:
         writing = self._writing

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from civicrec.clock import monotonic_s
 from civicrec.errors import Unavailable
 from civicrec.eventlog.memory import MemoryEventLog
 from civicrec.eventlog.ports import Counts, Record
@@ -99,6 +100,17 @@ def test_fault_is_told_to_every_request_and_a_retry_is_kept() -> None:
 
     assert run(log, work) == [Unavailable, Unavailable, 0, 0]
     assert log.tally().counts == {("received", ""): 2, ("accepted", ""): 2}
+
+
+def test_fault_of_long_ago_is_not_held_against_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(commit: GroupCommit) -> tuple[str, str]:
+        with pytest.raises(Unavailable):
+            await put(commit, 1)
+        now = commit.fault
+        monkeypatch.setattr(commit_module, "monotonic_s", lambda: monotonic_s() + 11)
+        return now, commit.fault
+
+    assert run(HeldLog(faults=1), work) == ("disk full", "")
 
 
 def test_event_that_cannot_be_written_down_fails_its_group_and_not_the_writer() -> None:

@@ -57,9 +57,23 @@ def world(tmp_path: Path) -> World:
 
 
 def test_within_the_bound_nothing_is_removed(world: World) -> None:
-    world.fill(100)
-    world.acknowledged = 100
+    world.fill(90)
+    world.acknowledged = 90
     assert (world.look(), world.log.extent().first) == ("", 1)
+
+
+def test_near_the_bound_room_is_made_before_anything_must_be_refused(world: World) -> None:
+    world.fill(98)
+    world.acknowledged = 98
+    assert (world.look(times=2), world.log.extent().first > 10) == ("", True)
+
+
+def test_bound_holds_when_a_reader_cannot_be_asked(world: World) -> None:
+    world.fill(150)
+    world.room._acknowledged = lambda: 1 // 0
+    with pytest.raises(ZeroDivisionError):
+        world.look()
+    assert "not acknowledged" in world.room.reason
 
 
 def test_over_the_bound_the_oldest_acknowledged_go_and_their_ids_stay_known(world: World) -> None:
@@ -101,6 +115,7 @@ def test_nearly_full_disk_closes_the_door_and_opens_it_again(world: World) -> No
     assert "disk" in world.look()
     world.free = 6 * MB
     assert world.look() == ""
+    assert world.log.extent().first == 1
 
 
 def test_old_acknowledged_records_go_even_if_there_is_room(world: World) -> None:
@@ -128,7 +143,7 @@ def test_records_are_kept_as_long_as_their_ids_must_be_known(tmp_path: Path) -> 
 def test_full_log_is_503_with_a_time_to_come_back_and_not_ready_and_heals(
     collecting: Callable[..., Collector], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(room_module, "_EVERY_S", 0.01)
+    monkeypatch.setattr(room_module, "_SHORTEST_S", 0.01)
     log = MemoryEventLog()
     collector = collecting(log, collector=CollectorSettings(log_max_mb=1))
     log.append([Record("a", 1, b"x" * 2 * MB), Record("a", 1, b"[]")])

@@ -204,9 +204,10 @@ def test_new_ids_are_rarely_looked_for_on_disk_and_known_ones_always(tmp_path: P
 def test_after_a_start_all_ids_are_looked_for_until_the_filter_knows_the_runs(tmp_path: Path) -> None:
     write_run(tmp_path, one(5), 0, 1, to_ms(NOON))
     runs = Runs(1_000)
-    runs.add(open_runs(tmp_path), filtered=False)
+    (opened,) = open_runs(tmp_path)
+    runs.add([opened], filtered=False)
     assert runs.may_hold([one(4), one(5)]) == [one(4), one(5)]
-    runs.filter_rest()
+    runs.filter_run(opened)
     assert runs.may_hold([one(4), one(5)]) == [one(5)]
 
 
@@ -216,7 +217,7 @@ def test_filter_forgets_after_a_day_and_not_before(tmp_path: Path) -> None:
     for n in range(4):  # a run a day, of the last of its moments
         now = n * (day + 1)
         runs.add([write_run(tmp_path, one(n), n, n + 1, now + day)])
-        runs.filter(one(n))
+        runs.filter([one(n)])
         runs.expire(now + day)
         known = [one(k) for k in range(n + 1)]
         assert runs.may_hold([one(n)]) == [one(n)]
