@@ -1,6 +1,8 @@
 -- Applies one shard of one micro-batch, whole or not at all: the fence and every command in one script.
 -- KEYS[1] the fence; ARGV[1] the last offset of the batch; ARGV[2] MessagePack of
---   {newest, refused, added}, each a list of {key, ttl_s, bound, [score, member, ...]}.
+--   {newest, refused, added, counted}: of the first three each a list of {key, ttl_s, bound, [score, member, ...]},
+--   of the last a list of {trend, ttl_s, bound, counted, ttl_s, bound, [pair, member, score, ...]}: a pair of actor
+--   and item counts in the trend with the highest score it ever had, so only what is above the last one is added.
 local last = tonumber(ARGV[1])
 local fence = tonumber(redis.call('GET', KEYS[1]) or '-1')
 if fence >= last then
@@ -39,6 +41,24 @@ for _, entry in ipairs(groups[3]) do
   for index = 1, #pairs_, 2 do
     redis.call('ZINCRBY', key, pairs_[index], pairs_[index + 1])
   end
+  bounded(entry)
+end
+for _, entry in ipairs(groups[4]) do
+  local trend, counted, pairs_ = entry[1], entry[4], entry[7]
+  local room = entry[6] - redis.call('HLEN', counted)
+  for index = 1, #pairs_, 3 do
+    local pair, member, score = pairs_[index], pairs_[index + 1], pairs_[index + 2]
+    local known = redis.call('HGET', counted, pair)
+    local before = tonumber(known or '0')
+    if score > before then
+      redis.call('ZINCRBY', trend, score - before, member)
+      if known or room > 0 then
+        redis.call('HSET', counted, pair, score)
+        room = known and room or room - 1
+      end
+    end
+  end
+  redis.call('EXPIRE', counted, entry[5])
   bounded(entry)
 end
 redis.call('SET', KEYS[1], last)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from profiles.store import (
     MAX_CO_CLICKED,
+    MAX_COUNTED,
     MAX_DISLIKED,
     MAX_RECENT,
     MAX_TREND_ITEMS,
@@ -49,6 +50,7 @@ class MemoryOnlineStore:
         self._recent: dict[str, dict[str, int]] = defaultdict(dict)
         self._disliked: dict[str, Scores] = defaultdict(dict)
         self._trends: dict[int, Scores] = defaultdict(dict)
+        self._counted: dict[int, dict[tuple[str, str], float]] = defaultdict(dict)
         self._co_clicks: dict[str, Scores] = defaultdict(dict)
         self._tags: dict[str, Scores] = {}
 
@@ -70,10 +72,22 @@ class MemoryOnlineStore:
             self._recent[actor] = {name: int(at) for name, at in _heaviest(kept, MAX_RECENT)}
         for actor, names in update.disliked.items():
             self._disliked[actor] = dict(_heaviest(self._disliked[actor] | dict.fromkeys(names, last), MAX_DISLIKED))
-        for hour, weights in update.trends.items():
-            self._trends[hour] = _increased(self._trends[hour], weights, MAX_TREND_ITEMS)
+        for hour, by_item in update.interests.items():
+            self._count(hour, by_item)
         for item_id, weights in update.co_clicks.items():
             self._co_clicks[item_id] = _increased(self._co_clicks[item_id], weights, MAX_CO_CLICKED)
+
+    def _count(self, hour: int, by_item: Mapping[str, Mapping[str, float]]) -> None:
+        """Add to an hour's trend what is above that which each actor counted for before."""
+        counted, trend = self._counted[hour], self._trends[hour]
+        for item_id, weights in by_item.items():
+            for actor, weight in weights.items():
+                before = counted.get((actor, item_id), 0.0)
+                if weight > before:
+                    trend[item_id] = trend.get(item_id, 0.0) + (weight - before)
+                    if before or len(counted) < MAX_COUNTED:
+                        counted[actor, item_id] = weight
+        self._trends[hour] = dict(_heaviest(trend, MAX_TREND_ITEMS))
 
     def recent_of(self, actors: Sequence[str]) -> dict[str, list[RecentItem]]:
         """Return the recent items of each actor that has any, newest first."""

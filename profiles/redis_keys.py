@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 #: First words of all keys; `RedisOnlineStore.clear` removes what begins with one of them.
-FAMILIES = ("recent", "disliked", "trend", "co", "tags", "fence")
+FAMILIES = ("recent", "disliked", "trend", "counted", "co", "tags", "fence")
 
 
 def recent_key(actor: str) -> str:
@@ -19,6 +19,11 @@ def disliked_key(actor: str) -> str:
 def trend_key(hour: int) -> str:
     """Name the sorted set item → weight in this epoch hour."""
     return f"trend:{hour}"
+
+
+def counted_key(hour: int) -> str:
+    """Name the hash digest of actor and item → the weight that this pair has in the hour's trend."""
+    return f"counted:{hour}"
 
 
 def co_key(item_id: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from hashlib import blake2b
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from civicrec.errors import Unavailable
-from profiles.redis_keys import FAMILIES, co_key, disliked_key, fence_key, recent_key, tags_key, trend_key
+from profiles.redis_keys import FAMILIES, co_key, counted_key, disliked_key, fence_key, recent_key, tags_key, trend_key
 from profiles.redis_queries import (
     Command,
     StoredTags,
@@ -29,8 +30,10 @@ from profiles.redis_queries import (
 )
 from profiles.store import (
     CO_CLICK_TTL_DAYS,
+    COUNTED_TTL_HOURS,
     DISLIKED_TTL_DAYS,
     MAX_CO_CLICKED,
+    MAX_COUNTED,
     MAX_DISLIKED,
     MAX_RECENT,
     MAX_TREND_ITEMS,
@@ -151,13 +154,24 @@ def _commands(update: OnlineUpdate, last: int) -> bytes:
         if names
     ]
     added = [
-        (trend_key(hour), TREND_TTL_HOURS * 3_600, MAX_TREND_ITEMS, _flat(weights))
-        for hour, weights in update.trends.items()
-    ] + [
         (co_key(item_id), CO_CLICK_TTL_DAYS * _DAY_S, MAX_CO_CLICKED, _flat(weights))
         for item_id, weights in update.co_clicks.items()
     ]
-    return _pack((newest, refused, added))
+    counted = [
+        (
+            trend_key(hour), TREND_TTL_HOURS * 3_600, MAX_TREND_ITEMS,
+            counted_key(hour), COUNTED_TTL_HOURS * 3_600, MAX_COUNTED,
+            [part for item_id, weights in by_item.items() for actor, weight in weights.items()
+             for part in (_pair(actor, item_id), item_id, weight)],
+        )
+        for hour, by_item in update.interests.items()
+    ]  # fmt: skip
+    return _pack((newest, refused, added, counted))
+
+
+def _pair(actor: str, item_id: str) -> str:
+    """Return a name for an actor and an item from which neither can be read."""
+    return blake2b(f"{actor} {item_id}".encode(), digest_size=8).hexdigest()
 
 
 def _newest(items: Sequence[RecentItem]) -> dict[str, int]:

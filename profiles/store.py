@@ -19,6 +19,10 @@ CO_CLICK_TTL_DAYS = 30
 TREND_TTL_HOURS = 72
 #: Items remembered of one hour's trend; a flood of junk ids cannot grow it.
 MAX_TREND_ITEMS = 5_000
+#: How long it is known who has counted in an hour, after its last turn; later turns of that hour are rare.
+COUNTED_TTL_HOURS = 3
+#: (actor, item) pairs known of one hour, some 90 bytes each; what goes beyond counts each time.
+MAX_COUNTED = 200_000
 #: Items an actor does not want to see; the latest refusals are kept.
 MAX_DISLIKED = 200
 DISLIKED_TTL_DAYS = 180
@@ -52,8 +56,9 @@ class OnlineUpdate:
         actor → items turned to (any order; the newest time of an item wins).
     disliked
         actor → item ids the actor does not want to see.
-    trends
-        epoch hour (``at_ms // 3_600_000``) → item → weight added.
+    interests
+        epoch hour (``at_ms // 3_600_000``) → item → actor → strongest interest shown. The trend of an hour is the sum
+        of the strongest interests of its actors, however many batches told of them.
     co_clicks
         item → item → weight added, both directions present; weights are forward-decayed (`profiles.decay`).
     """
@@ -61,7 +66,7 @@ class OnlineUpdate:
     shard: int = 0
     recent: Mapping[str, Sequence[RecentItem]] = field(default_factory=dict)
     disliked: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    trends: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
+    interests: Mapping[int, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
     co_clicks: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 

@@ -65,12 +65,12 @@ class _Shard:
     def __init__(self) -> None:
         self.recent: dict[str, list[RecentItem]] = {}
         self.disliked: dict[str, list[str]] = {}
-        self.trends: dict[int, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+        self.interests: dict[int, dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
         self.co_clicks: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
 
     def add(self, actor: str, turns: Sequence[Turn], before: Sequence[RecentItem]) -> None:
         for (hour, item_id), weight in strongest(turns).items():
-            self.trends[hour][item_id] += weight
+            self.interests[hour][item_id][actor] = weight
         personal = [turn for turn in turns if turn.is_personal]
         if disliked := sorted({turn.item_id for turn in personal if not turn.weight}):
             self.disliked[actor] = disliked
@@ -85,7 +85,7 @@ class _Shard:
             shard=number,
             recent=self.recent,
             disliked=self.disliked,
-            trends={hour: dict(weights) for hour, weights in self.trends.items()},
+            interests={hour: dict(by_item) for hour, by_item in self.interests.items()},
             co_clicks={item_id: dict(weights) for item_id, weights in self.co_clicks.items()},
         )
 

@@ -66,7 +66,10 @@ def _fill_store(settings: Settings, n_items: int, rng: np.random.Generator, now_
             actor: [RecentItem(f"item-{item}", now_ms - 60_000 * place) for place, item in enumerate(items)]
             for actor, items in read.items()
         },
-        trends={hour - back: {f"item-{item}": 1.0 for item in rng.integers(0, n_items, 1_000)} for back in range(24)},
+        interests={
+            hour - back: {f"item-{item}": {"bench": 1.0} for item in rng.integers(0, n_items, 1_000)}
+            for back in range(24)
+        },
         co_clicks={
             f"item-{item}": {f"item-{near}": float(rng.random()) for near in rng.integers(0, n_items, 50)}
             for item in turned_to

@@ -13,9 +13,18 @@ from civicrec.clients import redis_client
 from civicrec.errors import Unavailable
 from civicrec.settings import RedisSettings
 from profiles.memory_store import MemoryOnlineStore
-from profiles.redis_keys import co_key
+from profiles.redis_keys import co_key, counted_key
 from profiles.redis_store import RedisOnlineStore
-from profiles.store import MAX_CO_CLICKED, MAX_DISLIKED, MAX_RECENT, ActorState, OnlineStore, OnlineUpdate, RecentItem
+from profiles.store import (
+    COUNTED_TTL_HOURS,
+    MAX_CO_CLICKED,
+    MAX_DISLIKED,
+    MAX_RECENT,
+    ActorState,
+    OnlineStore,
+    OnlineUpdate,
+    RecentItem,
+)
 from tests.running import free_ports, running_stack
 
 HOUR = 490_000
@@ -46,7 +55,7 @@ def an_update(shard: int = 0, actor: str = "a", item: str = "i1", at_ms: int = A
         shard=shard,
         recent={actor: [RecentItem(item, at_ms)]},
         disliked={actor: [f"not-{item}"]},
-        trends={at_ms // 3_600_000: {item: 1.0}},
+        interests={at_ms // 3_600_000: {item: {actor: 1.0}}},
         co_clicks={item: {"other": 0.5}, "other": {item: 0.5}},
     )
 
@@ -84,9 +93,45 @@ def test_a_batch_cut_short_is_completed_by_its_second_delivery(store: OnlineStor
 
 def test_the_next_batch_passes_the_fence_and_an_older_one_does_not(store: OnlineStore) -> None:
     store.apply("log", 0, 5, [an_update()])
-    assert store.apply("log", 5, 6, [an_update()]) == 1
-    assert store.apply("log", 0, 5, [an_update()]) == 0
+    assert store.apply("log", 5, 6, [an_update(actor="b")]) == 1
+    assert store.apply("log", 0, 5, [an_update(actor="c")]) == 0
     assert store.trends([HOUR]) == {HOUR: {"i1": 2.0}}
+
+
+def test_an_actor_counts_once_for_an_item_and_hour_with_the_strongest_interest(store: OnlineStore) -> None:
+    shown = [("a", 1.0), ("a", 1.0), ("b", 3.0), ("a", 4.0), ("b", 1.0), ("a", 2.0)]
+    trends = []
+    for n, (actor, weight) in enumerate(shown):
+        store.apply("log", n, n + 1, [OnlineUpdate(interests={HOUR: {"i1": {actor: weight}}})])
+        trends.append(store.trends([HOUR])[HOUR]["i1"])
+    assert trends == [1.0, 1.0, 4.0, 7.0, 7.0, 7.0]
+    store.apply("log", 9, 10, [OnlineUpdate(interests={HOUR: {"i2": {"a": 1.0}}, HOUR + 1: {"i1": {"a": 1.0}}})])
+    assert store.trends([HOUR, HOUR + 1]) == {HOUR: {"i1": 7.0, "i2": 1.0}, HOUR + 1: {"i1": 1.0}}
+
+
+def test_a_thousand_clicks_of_one_actor_weigh_as_one(store: OnlineStore) -> None:
+    for n in range(1_000):
+        store.apply("log", n, n + 1, [an_update(actor="farm"), an_update(shard=1, actor=f"v{n % 3}", item="i2")])
+    assert store.trends([HOUR]) == {HOUR: {"i1": 1.0, "i2": 3.0}}
+
+
+def test_who_counted_is_known_within_bounds_and_in_no_readable_form(
+    valkey: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("redis_store", "memory_store"):
+        monkeypatch.setattr(f"profiles.{module}.MAX_COUNTED", 10)
+    valkey.flushdb()
+    redis, memory = RedisOnlineStore(valkey), MemoryOnlineStore()
+    for number in range(2):
+        update = OnlineUpdate(interests={HOUR: {"i1": {f"visitor-{n}": 1.0 for n in range(15)}}})
+        for each in (redis, memory):
+            each.apply("log", number, number + 1, [update])
+    # Ten are known and count once; the five others count each time.
+    assert redis.trends([HOUR]) == memory.trends([HOUR]) == {HOUR: {"i1": 20.0}}
+    known = valkey.hgetall(counted_key(HOUR))
+    assert len(known) == 10
+    assert not any(b"visitor" in pair for pair in known)
+    assert 0 < valkey.ttl(counted_key(HOUR)) <= COUNTED_TTL_HOURS * 3_600
 
 
 def test_logs_have_fences_of_their_own(store: OnlineStore) -> None:
@@ -147,7 +192,7 @@ _updates = st.builds(
         _names, st.lists(st.builds(RecentItem, _names, st.integers(0, 2**41)), max_size=5), max_size=3
     ),
     disliked=st.dictionaries(_names, st.lists(_names, max_size=3), max_size=3),
-    trends=st.dictionaries(st.integers(0, 3), _weights, max_size=3),
+    interests=st.dictionaries(st.integers(0, 3), st.dictionaries(_names, _weights, max_size=3), max_size=3),
     co_clicks=st.dictionaries(_names, _weights, max_size=3),
 )
 
@@ -172,7 +217,7 @@ def test_every_key_in_redis_expires_except_the_fences(valkey: Redis) -> None:
     store.apply("log", 0, 1, [an_update()])
     store.put_tags("run", [("a", {"t": 1.0})])
     families = Counter(key.split(b":")[0] for key in valkey.scan_iter())
-    assert families == {b"recent": 1, b"disliked": 1, b"trend": 1, b"co": 2, b"tags": 1, b"fence": 1}
+    assert families == {b"recent": 1, b"disliked": 1, b"trend": 1, b"counted": 1, b"co": 2, b"tags": 1, b"fence": 1}
     lasting = [key for key in valkey.scan_iter() if valkey.ttl(key) < 0]
     assert lasting == [b"fence:log:0"]
 

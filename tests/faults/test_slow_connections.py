@@ -26,16 +26,16 @@ KINDS = {
 }
 
 
-async def slow_connection(port: int, start: bytes, drop: bytes) -> tuple[float, bytes]:
-    """Send a drop five times a second until the other side ends it; return after how long, and what it said."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+async def slow_connection(port: int, start: bytes, drop: bytes, every_s: float) -> tuple[float, bytes]:
+    """Send a drop now and then until the other side ends it; return after how long, and what it said."""
     began = time.monotonic()
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
     said = asyncio.ensure_future(reader.read())
     try:
         writer.write(start)
         while not said.done():
             writer.write(drop)
-            await asyncio.wait([said], timeout=0.2)
+            await asyncio.wait([said], timeout=every_s)
         return time.monotonic() - began, said.result()
     except ConnectionError:
         return time.monotonic() - began, b"reset"
@@ -71,7 +71,11 @@ async def besiege(
     process: RunningCollector, n_slow: int, seconds: float
 ) -> tuple[dict[str, list[tuple[float, bytes]]], list[float]]:
     port = process.settings.collector.port
-    slow = {kind: [slow_connection(port, *words) for _ in range(n_slow // len(KINDS))] for kind, words in KINDS.items()}
+    every_s = max(0.2, n_slow / 2_000)  # 2 000 drops a second in all: the senders share the machine with the collector
+    slow = {
+        kind: [slow_connection(port, *words, every_s) for _ in range(n_slow // len(KINDS))]
+        for kind, words in KINDS.items()
+    }
     *ended, took = await asyncio.gather(
         *(asyncio.gather(*connections) for connections in slow.values()),
         healthy_client(process.url, time.monotonic() + seconds),
@@ -100,7 +104,9 @@ def test_slow_connections_do_not_hold_up_the_end(tmp_path: Path) -> None:
 
         async def end_amid() -> int:
             port = process.settings.collector.port
-            slow = [asyncio.create_task(slow_connection(port, *words)) for words in KINDS.values() for _ in range(10)]
+            slow = [
+                asyncio.create_task(slow_connection(port, *words, 0.2)) for words in KINDS.values() for _ in range(10)
+            ]
             await asyncio.sleep(1)
             code = await asyncio.to_thread(process.end, signal.SIGTERM)
             await asyncio.gather(*slow)

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any
 
 from civicrec.events import INTEREST_WEIGHTS, Event
@@ -28,14 +29,13 @@ def recent(events: Sequence[Event], actor: str) -> list[tuple[str, int]]:
 
 
 def trends(batches: Sequence[Sequence[Event]]) -> dict[int, dict[str, float]]:
-    """Strongest interest of each actor in each item and hour, once a batch."""
+    """Strongest interest of each actor in each item and hour, summed over actors; how it was batched is no matter."""
+    shown: dict[tuple[str, str, int], set[float]] = defaultdict(set)
+    for event in filter(is_turn, chain.from_iterable(batches)):
+        shown[event.actor, event.item_id, at_ms(event) // HOUR_MS].add(INTEREST_WEIGHTS[event.kind])
     total: dict[int, dict[str, float]] = defaultdict(lambda: defaultdict(float))
-    for batch in batches:
-        shown: dict[tuple[str, str, int], set[float]] = defaultdict(set)
-        for event in filter(is_turn, batch):
-            shown[event.actor, event.item_id, at_ms(event) // HOUR_MS].add(INTEREST_WEIGHTS[event.kind])
-        for (_, item, hour), weights in shown.items():
-            total[hour][item] += max(weights)
+    for (_, item, hour), weights in shown.items():
+        total[hour][item] += max(weights)
     return {hour: dict(weights) for hour, weights in total.items()}
 
 

@@ -61,26 +61,26 @@ def test_without_consent_only_the_crowd_is_told() -> None:
     (update,) = fold(turns, {})
     assert personal_actors(turns) == []
     assert (update.recent, update.co_clicks, update.disliked) == ({}, {}, {})
-    assert update.trends == {AT // HOUR: {"x": 1.0, "y": 1.0}}
+    assert update.interests == {AT // HOUR: {"x": {"a": 1.0}, "y": {"a": 1.0}}}
 
 
 def test_nobody_counts_twice_for_an_item_in_an_hour() -> None:
     turns = [a_turn("x", AT), a_turn("x", AT + 1, weight=3.0), a_turn("x", AT + HOUR), a_turn("x", AT, actor="b")]
     (update,) = fold(turns, {})
-    assert update.trends == {AT // HOUR: {"x": 4.0}, AT // HOUR + 1: {"x": 1.0}}
+    assert update.interests == {AT // HOUR: {"x": {"a": 3.0, "b": 1.0}}, AT // HOUR + 1: {"x": {"a": 1.0}}}
 
 
 def test_a_dislike_is_kept_and_is_no_interest() -> None:
     (update,) = fold([a_turn("x", weight=0.0)], {})
     assert update.disliked == {"a": ["x"]}
-    assert (update.recent, update.trends, update.co_clicks) == ({}, {}, {})
+    assert (update.recent, update.interests, update.co_clicks) == ({}, {}, {})
 
 
 def test_a_crawler_cannot_flood_a_shard() -> None:
     turns = [a_turn(f"i{n}", AT + n) for n in range(5_000)]
     (update,) = [update for update in fold(turns, {}) if update.recent]
     assert len(update.recent["a"]) == MAX_RECENT
-    assert sum(len(weights) for weights in update.trends.values()) == MAX_ITEMS_PER_ACTOR
+    assert sum(len(by_item) for by_item in update.interests.values()) == MAX_ITEMS_PER_ACTOR
     assert sum(len(others) for others in update.co_clicks.values()) <= 2 * MAX_PAIRS * MAX_ITEMS_PER_ACTOR
 
 
@@ -103,7 +103,7 @@ def test_the_order_of_delivery_does_not_matter(turns: list[Turn], seed: int) -> 
     one, other = fold(turns, {}), fold(shuffled, {})
     assert [update.recent for update in one] == [update.recent for update in other]
     assert [update.disliked for update in one] == [update.disliked for update in other]
-    assert [update.trends for update in one] == [update.trends for update in other]
+    assert [update.interests for update in one] == [update.interests for update in other]
     for mine, theirs in zip(one, other, strict=True):
         assert mine.co_clicks.keys() == theirs.co_clicks.keys()
         for item_id, weights in mine.co_clicks.items():
@@ -128,8 +128,14 @@ def test_co_clicks_are_symmetric_and_trends_and_recents_come_from_the_turns(turn
         )
         for turn in turns if turn.weight
     }  # fmt: skip
-    total = sum(weight for update in updates for hour in update.trends.values() for weight in hour.values())
-    assert total == sum(expected.values())
+    found = {
+        (actor, hour, item_id): weight
+        for update in updates
+        for hour, by_item in update.interests.items()
+        for item_id, weights in by_item.items()
+        for actor, weight in weights.items()
+    }
+    assert found == expected
 
 
 @given(turns=_turns)
