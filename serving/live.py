@@ -207,7 +207,7 @@ class Live:
             # The same caller gets the same list all day: only equal scores change places tomorrow.
             seed = zlib.crc32(f"{caller.actor}|{request.scene.name}|{local_date(now)}".encode())
             made = recommend(
-                replace(request, exclude=request.exclude | shown),
+                replace(request, exclude=request.exclude | shown) if shown else request,
                 known.profile,
                 snapshot.catalogue,
                 signals,
