@@ -96,7 +96,8 @@ def test_a_strict_content_policy_is_enough(browser: webdriver.Chrome, site: Site
     browser.get(site.add("/a", BODY, headers={"Content-Security-Policy": policy}))
     browser.find_element(By.ID, "it").click()
     site.wait_events(1, "click")
-    site.wait_events(1, "impression")
+    time.sleep(1.2)
+    site.wait_events(1, "impression", browser=browser)
     assert [entry for entry in browser.get_log("browser") if "Content Security" in entry["message"]] == []
 
 
@@ -108,7 +109,7 @@ def test_every_listener_is_passive(browser: webdriver.Chrome, site: Site) -> Non
         " return add.call(this, name, work, options) }"
     )
     browser.get(site.add("/a", head=head))
-    site.wait_events(1)
+    site.wait_events(1, browser=browser)
     added = browser.execute_script("return added")
     assert {"scroll", "wheel", "touchmove", "click"} <= {name for name, _ in added}
     assert [name for name, is_passive in added if not is_passive] == []

@@ -13,20 +13,20 @@ pytestmark = [pytest.mark.stack, pytest.mark.browser]
 def test_a_page_view_says_which_page_which_item_and_whence(browser: webdriver.Chrome, site: Site) -> None:
     body = '<main data-civicrec-page-item="policy-1" data-civicrec-page-type="policy"></main>'
     browser.get(site.add("/a", body) + "?secret=1#part")
-    (view,) = site.wait_events(1)
+    (view,) = site.wait_events(1, browser=browser)
     assert (view.kind, view.url_path, view.title) == ("page_view", "/a", "/a")
     assert (view.item_id, view.item_type, view.referrer_type) == ("policy-1", "policy", "direct")
     assert (view.channel, view.consent, view.event_id.version) == ("web", "personalise", 7)
     assert view.anonymous_id
     assert view.session_id
     browser.execute_script("location.assign('/a?again')")
-    assert site.wait_events(2, "page_view")[1].referrer_type == "internal"
+    assert site.wait_events(2, "page_view", browser=browser)[1].referrer_type == "internal"
     assert browser.get_cookies() == []
 
 
 def test_every_page_of_an_application_in_one_document_is_a_view(browser: webdriver.Chrome, site: Site) -> None:
     browser.get(site.add("/app", '<a id="part" href="#part">part</a>'))
-    site.wait_events(1)
+    site.wait_events(1, browser=browser)
     for step in (
         "history.pushState(null, '', '/app/list'); document.title = 'list'",
         "history.replaceState({}, '', location.href)",  # frameworks note the scroll position so
@@ -76,13 +76,12 @@ def test_commands_given_before_the_tracker_runs_are_done(browser: webdriver.Chro
         "civicrec('event', 'favourite', {item_id: 'early'})"
     )
     browser.get(site.add("/early", head=head))
-    assert site.wait_events(1, "favourite")[0].item_id == "early"
+    assert site.wait_events(1, "favourite", browser=browser)[0].item_id == "early"
 
 
 def test_a_tag_that_stands_twice_tracks_once(browser: webdriver.Chrome, site: Site) -> None:
     browser.get(site.add("/twice", tag=site.tag() * 2))
-    time.sleep(1)
-    browser.execute_script("civicrec('flush')")
-    site.wait_events(1)
-    time.sleep(1)
+    time.sleep(0.3)
+    site.wait_events(1, browser=browser)
+    time.sleep(0.3)
     assert len(site.events("page_view")) == 1

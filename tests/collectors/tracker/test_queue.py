@@ -66,6 +66,7 @@ def test_retries_come_later_each_time_and_repeat_the_ids(browser: webdriver.Chro
     ids = [sorted(event["event_id"] for event in body["events"]) for _, _, body in site.batches]
     assert all(each == ids[0] for each in ids)
     site.status = 200
+    browser.execute_script("dispatchEvent(new Event('online'))")
     assert len(site.wait_events(10)) == 10
     wait_for(lambda: browser.execute_script(QUEUED) == 0, 5, "an empty queue")
 
