@@ -90,7 +90,8 @@ export function delivery(endpoint: string, queue: Queue, shelf: () => Shelf, all
     try {
       if (leaving && !("keepalive" in Request.prototype)) {
         navigator.sendBeacon(endpoint, body);
-        return settle(false); // whether it arrived nobody will hear, so it stays in the queue
+        setTimeout(settle, EVERY_MS, false); // whether it arrived nobody will hear, so it stays in the queue
+        return;
       }
       // text/plain needs no preflight; keepalive lets it outlive the page.
       answer = fetch(endpoint, {

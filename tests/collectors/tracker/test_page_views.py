@@ -4,6 +4,7 @@ import time
 
 import pytest
 from selenium import webdriver
+from selenium.webdriver.common.by import By
 
 from tests.collectors.tracker.site import Site
 
@@ -68,6 +69,20 @@ def test_a_page_from_the_back_forward_cache_is_viewed_again(browser: webdriver.C
     views = site.wait_events(3, "page_view")
     assert [view.url_path for view in views] == ["/kept", "/next", "/kept"]
     assert len({view.session_id for view in views}) == 1
+
+
+def test_a_prerendered_page_is_viewed_when_it_is_shown(browser: webdriver.Chrome, site: Site) -> None:
+    site.add("/soon", head="window.wasAhead = document.prerendering")
+    rules = '{"prerender": [{"source": "list", "urls": ["/soon"], "eagerness": "immediate"}]}'
+    browser.get(site.add("/a", f'<script type="speculationrules">{rules}</script><a id="it" href="/soon">x</a>'))
+    time.sleep(2)
+    site.wait_events(1, browser=browser)
+    assert [view.url_path for view in site.events("page_view")] == ["/a"]
+    browser.find_element(By.ID, "it").click()
+    time.sleep(1)
+    if not browser.execute_script("return window.wasAhead"):
+        pytest.skip("this browser did not prerender")
+    assert [view.url_path for view in site.wait_events(2, "page_view", browser=browser)] == ["/a", "/soon"]
 
 
 def test_commands_given_before_the_tracker_runs_are_done(browser: webdriver.Chrome, site: Site) -> None:
