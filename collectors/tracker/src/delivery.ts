@@ -35,8 +35,6 @@ export function delivery(endpoint: string, queue: Queue, shelf: () => Shelf, all
   let failures = 0;
   let isAsked = false;
 
-  const haveBatch = (): boolean => mine.size - flying.size >= BATCH;
-
   /** Pause before the next request, kept on the shelf so that the next page and the other tabs keep it too. */
   const pause = (): number => {
     const ms = Number(shelf().get("wait")) - Date.now();
@@ -92,7 +90,8 @@ export function delivery(endpoint: string, queue: Queue, shelf: () => Shelf, all
     try {
       if (leaving && !("keepalive" in Request.prototype)) {
         navigator.sendBeacon(endpoint, body);
-        return settle(false); // whether it arrived nobody will hear, so it stays in the queue
+        setTimeout(settle, EVERY_MS, false); // whether it arrived nobody will hear, so it stays in the queue
+        return;
       }
       // text/plain needs no preflight; keepalive lets it outlive the page.
       answer = fetch(endpoint, {
@@ -110,7 +109,7 @@ export function delivery(endpoint: string, queue: Queue, shelf: () => Shelf, all
         failures = 0;
         isAsked = false;
         shelf().drop("wait");
-        later(haveBatch() ? 0 : EVERY_MS);
+        later(ids.length >= BATCH ? 0 : EVERY_MS); // a full batch: there may be more
       }),
       safely(() => { settle(false); again(null); }),
     );
@@ -137,7 +136,7 @@ export function delivery(endpoint: string, queue: Queue, shelf: () => Shelf, all
   return {
     added(id, urgent) {
       mine.add(id);
-      later(urgent || haveBatch() ? 0 : EVERY_MS);
+      later(urgent || mine.size - flying.size >= BATCH ? 0 : EVERY_MS);
     },
     leave: () => send(true),
     setToken: (value) => { token = value; },

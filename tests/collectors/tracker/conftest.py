@@ -26,7 +26,7 @@ FLAGS = (
 @pytest.fixture(scope="session")
 def collecting_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningStack, Iterator[int]]]:
     """A collector, and ports whose origins it lets in."""
-    ports = free_ports(150)
+    ports = free_ports(400)
     origins = json.dumps([f"http://127.0.0.1:{port}" for port in ports])
     home = tmp_path_factory.mktemp("tracked")
     with running_stack(home, only=("collect",), env={"CIVICREC_COLLECTOR__ORIGINS": origins}) as stack:

@@ -122,8 +122,10 @@ class Site:
         ours = [event for event in found if event.site == self.name and kind in ("", event.kind)]
         return sorted(ours, key=lambda event: event.event_id)
 
-    def wait_events(self, n: int, kind: str = "", timeout_s: float = 20.0) -> list[Event]:
-        """Wait until at least `n` have come; return them."""
+    def wait_events(self, n: int, kind: str = "", timeout_s: float = 20.0, browser: Any = None) -> list[Event]:
+        """Wait until at least `n` have come, told by `browser` now and not with the next batch; return them."""
+        if browser:
+            browser.execute_script("civicrec('flush')")
         wait_for(lambda: len(self.events(kind)) >= n, timeout_s, f"{n} {kind} events, have {self.events()}")
         return self.events(kind)
 

@@ -61,10 +61,11 @@ def test_a_page_of_results_tells_what_was_searched(browser: webdriver.Chrome, si
         site.add("/s", '<p data-civicrec-results="0">nothing</p>', tag=site.tag(search_param="q,wd"))
         + "?q=%20公积金%20提取&page=1"
     )
-    (event,) = site.wait_events(1, "search")
+    (event,) = site.wait_events(1, "search", browser=browser)
     assert (event.query, event.props) == ("公积金 提取", {"result_count": 0})
     browser.execute_script("history.pushState(0, '', '?wd=二')")
-    assert site.wait_events(2, "search")[1].query == "二"
+    time.sleep(0.2)
+    assert site.wait_events(2, "search", browser=browser)[1].query == "二"
     assert {event.query for event in site.events() if event.kind != "search"} == {""}
 
 

@@ -28,7 +28,8 @@ def test_an_impression_says_which_list_showed_it_and_where(browser: webdriver.Ch
     }  # fmt: skip
     attributes = " ".join(f'data-civicrec-{name}="{value}"' for name, value in marks.items())
     browser.get(site.add("/a", f"<p {attributes}>shown</p>"))
-    (event,) = site.wait_events(1, "impression")
+    time.sleep(1.3)
+    (event,) = site.wait_events(1, "impression", browser=browser)
     assert (event.item_id, event.item_type, event.scene, event.slot) == ("a1", "news", "home", "main")
     assert (event.position, event.request_id, event.variant, event.campaign_id) == (3, "r9", "v2", "c7")
 

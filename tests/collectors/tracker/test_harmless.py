@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from statistics import median
 
 import httpx
 import pytest
@@ -96,7 +98,8 @@ def test_a_strict_content_policy_is_enough(browser: webdriver.Chrome, site: Site
     browser.get(site.add("/a", BODY, headers={"Content-Security-Policy": policy}))
     browser.find_element(By.ID, "it").click()
     site.wait_events(1, "click")
-    site.wait_events(1, "impression")
+    time.sleep(1.2)
+    site.wait_events(1, "impression", browser=browser)
     assert [entry for entry in browser.get_log("browser") if "Content Security" in entry["message"]] == []
 
 
@@ -108,13 +111,15 @@ def test_every_listener_is_passive(browser: webdriver.Chrome, site: Site) -> Non
         " return add.call(this, name, work, options) }"
     )
     browser.get(site.add("/a", head=head))
-    site.wait_events(1)
+    site.wait_events(1, browser=browser)
     added = browser.execute_script("return added")
     assert {"scroll", "wheel", "touchmove", "click"} <= {name for name, _ in added}
     assert [name for name, is_passive in added if not is_passive] == []
 
 
-def test_starting_takes_less_than_five_milliseconds(browser: webdriver.Chrome, site: Site) -> None:
+def test_starting_takes_less_than_five_milliseconds(
+    browser: webdriver.Chrome, site: Site, record_property: Callable[[str, object], None]
+) -> None:
     # The script runs as it is put in: reading, compiling and starting are all in the time.
     put_in = (
         "const began = performance.now(), script = document.createElement('script'); script.textContent = arguments[0];"
@@ -134,6 +139,7 @@ def test_starting_takes_less_than_five_milliseconds(browser: webdriver.Chrome, s
         wall_ms.append(browser.execute_script(put_in, tracker))
         cpu_ms.append(busy_ms(browser) - between - (between - before))
     browser.execute_cdp_cmd("Performance.disable", {})
+    record_property("start_ms", {"processor": median(cpu_ms), "clock": median(wall_ms)})
     assert min(cpu_ms) < 5, (cpu_ms, wall_ms)
 
 

@@ -4,6 +4,7 @@ import time
 
 import pytest
 from selenium import webdriver
+from selenium.webdriver.common.by import By
 
 from tests.collectors.tracker.site import Site
 
@@ -13,20 +14,20 @@ pytestmark = [pytest.mark.stack, pytest.mark.browser]
 def test_a_page_view_says_which_page_which_item_and_whence(browser: webdriver.Chrome, site: Site) -> None:
     body = '<main data-civicrec-page-item="policy-1" data-civicrec-page-type="policy"></main>'
     browser.get(site.add("/a", body) + "?secret=1#part")
-    (view,) = site.wait_events(1)
+    (view,) = site.wait_events(1, browser=browser)
     assert (view.kind, view.url_path, view.title) == ("page_view", "/a", "/a")
     assert (view.item_id, view.item_type, view.referrer_type) == ("policy-1", "policy", "direct")
     assert (view.channel, view.consent, view.event_id.version) == ("web", "personalise", 7)
     assert view.anonymous_id
     assert view.session_id
     browser.execute_script("location.assign('/a?again')")
-    assert site.wait_events(2, "page_view")[1].referrer_type == "internal"
+    assert site.wait_events(2, "page_view", browser=browser)[1].referrer_type == "internal"
     assert browser.get_cookies() == []
 
 
 def test_every_page_of_an_application_in_one_document_is_a_view(browser: webdriver.Chrome, site: Site) -> None:
     browser.get(site.add("/app", '<a id="part" href="#part">part</a>'))
-    site.wait_events(1)
+    site.wait_events(1, browser=browser)
     for step in (
         "history.pushState(null, '', '/app/list'); document.title = 'list'",
         "history.replaceState({}, '', location.href)",  # frameworks note the scroll position so
@@ -70,19 +71,32 @@ def test_a_page_from_the_back_forward_cache_is_viewed_again(browser: webdriver.C
     assert len({view.session_id for view in views}) == 1
 
 
+def test_a_prerendered_page_is_viewed_when_it_is_shown(browser: webdriver.Chrome, site: Site) -> None:
+    site.add("/soon", head="window.wasAhead = document.prerendering")
+    rules = '{"prerender": [{"source": "list", "urls": ["/soon"], "eagerness": "immediate"}]}'
+    browser.get(site.add("/a", f'<script type="speculationrules">{rules}</script><a id="it" href="/soon">x</a>'))
+    time.sleep(2)
+    site.wait_events(1, browser=browser)
+    assert [view.url_path for view in site.events("page_view")] == ["/a"]
+    browser.find_element(By.ID, "it").click()
+    time.sleep(1)
+    if not browser.execute_script("return window.wasAhead"):
+        pytest.skip("this browser did not prerender")
+    assert [view.url_path for view in site.wait_events(2, "page_view", browser=browser)] == ["/a", "/soon"]
+
+
 def test_commands_given_before_the_tracker_runs_are_done(browser: webdriver.Chrome, site: Site) -> None:
     head = (
         "window.civicrec = function () { (civicrec.q = civicrec.q || []).push(arguments); };"
         "civicrec('event', 'favourite', {item_id: 'early'})"
     )
     browser.get(site.add("/early", head=head))
-    assert site.wait_events(1, "favourite")[0].item_id == "early"
+    assert site.wait_events(1, "favourite", browser=browser)[0].item_id == "early"
 
 
 def test_a_tag_that_stands_twice_tracks_once(browser: webdriver.Chrome, site: Site) -> None:
     browser.get(site.add("/twice", tag=site.tag() * 2))
-    time.sleep(1)
-    browser.execute_script("civicrec('flush')")
-    site.wait_events(1)
-    time.sleep(1)
+    time.sleep(0.3)
+    site.wait_events(1, browser=browser)
+    time.sleep(0.3)
     assert len(site.events("page_view")) == 1

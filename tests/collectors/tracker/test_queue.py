@@ -66,6 +66,7 @@ def test_retries_come_later_each_time_and_repeat_the_ids(browser: webdriver.Chro
     ids = [sorted(event["event_id"] for event in body["events"]) for _, _, body in site.batches]
     assert all(each == ids[0] for each in ids)
     site.status = 200
+    browser.execute_script("dispatchEvent(new Event('online'))")
     assert len(site.wait_events(10)) == 10
     wait_for(lambda: browser.execute_script(QUEUED) == 0, 5, "an empty queue")
 
@@ -135,6 +136,20 @@ def test_events_survive_the_end_of_the_browser(site: Site, tmp_path: Path) -> No
     assert [event.item_id for event in shares] == [f"x{n}" for n in range(25)]
     assert {event.anonymous_id for event in site.events()} == {made}
     assert arrive_once(site.events())
+
+
+def test_a_browser_without_keepalive_hands_over_a_beacon_and_repeats_it_later(
+    browser: webdriver.Chrome, site: Site
+) -> None:
+    head = "delete Request.prototype.keepalive"
+    browser.get(site.add("/a", head=head, tag=site.tag(endpoint=site.door)))
+    browser.execute_script("civicrec('event', 'share', {item_id: 'last'})")
+    browser.get("about:blank")
+    assert [event.item_id for event in site.wait_events(1, "share")] == ["last"]
+    browser.get(site.add("/b", head=f"{head}; {LATER}", tag=site.tag(endpoint=site.door)))
+    wait_for(lambda: browser.execute_script(QUEUED) == 0, 15, "an empty queue")
+    assert len([event for event in site.sent() if event["kind"] == "share"]) == 2
+    assert len(site.events("share")) == 1
 
 
 def test_two_tabs_neither_lose_nor_double_events(browser: webdriver.Chrome, site: Site) -> None:
