@@ -30,7 +30,7 @@ from serving.budget import StoreBudget
 from serving.snapshot import Snapshot, SnapshotKeeper
 
 #: Neighbours read for each item of the history.
-_CO_CLICKED = 20
+CO_CLICKED = 20
 _TRENDS_S = 1.0
 
 
@@ -185,7 +185,7 @@ class Live:
             voters = dict.fromkeys(contexts)
             for request in requests:
                 voters.update(dict.fromkeys(history_of(request, profile)[:MAX_CO_CLICK_VOTERS]))
-            co_clicks = await self.reader.co_clicks(list(voters), _CO_CLICKED) if voters else {}
+            co_clicks = await self.reader.co_clicks(list(voters), CO_CLICKED) if voters else {}
             return _Read(profile, Signals(co_clicks=co_clicks))
 
         return requests, ask

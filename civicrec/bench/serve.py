@@ -16,6 +16,7 @@ from uuid import uuid4
 import httpx
 
 from civicrec.bench.load import held_to, measure, rss_mb, server_on
+from civicrec.bench.one_list import bench_one_list
 from civicrec.bench.own_stack import OwnStack, free_ports, own_stack
 from civicrec.bench.shelf import N_ACTORS, fill
 from civicrec.clock import monotonic_s, rfc3339, utc_now
@@ -34,20 +35,27 @@ def bench_serve(n_items: int = 100_000, seconds: float = 4.0) -> dict[str, Any]:
     -------
     dict
         ``one_core``: one process held to one core, beside the baseline held to the same, at 1, 8 and 16 connections,
-        turn by turn: requests a second, p50 and p99 in milliseconds of both, and ``ratio``, lists over bare reads.
+        turn by turn: requests a second, p50, p99 and CPU in milliseconds of both, and ``ratio``, lists over bare
+        reads a second. ``one_list``: the CPU of a list by itself, of which the server's is the sum with HTTP and store.
         ``as_deployed``: as many processes as the settings say, free to use every core, at 8 connections; the load
         generator shares the machine.
     """
     cores = sorted(os.sched_getaffinity(0))
     with own_stack(only=("valkey",)) as stack:
         fill(stack.settings, n_items)
+        alone = bench_one_list(stack.settings)
         ours = stack.settings.serving.port
         one_core = _beside_reads(stack, cores, seconds)
         with server_on(["-m", "civicrec", "serve"], ours, stack.env) as serving:
             _check(f"http://127.0.0.1:{ours}")
             deployed = asyncio.run(measure(ours, 8, seconds, _request("/v1/recommendations?n=10&"), serving))
     workers = stack.settings.serving.workers
-    return {"items": n_items, "one_core": one_core, "as_deployed": {"processes": workers, "8": deployed.figures()}}
+    return {
+        "items": n_items,
+        "one_list": alone,
+        "one_core": one_core,
+        "as_deployed": {"processes": workers, "8": deployed.figures()},
+    }
 
 
 def _beside_reads(stack: OwnStack, cores: Sequence[int], seconds: float) -> dict[str, Any]:
