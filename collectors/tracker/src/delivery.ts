@@ -58,8 +58,8 @@ export function delivery(endpoint: string, queue: Queue, shelf: () => Shelf, all
     const due = all.filter((id) => !flying.has(id));
     const own = due.filter((id) => mine.has(id));
     const withToken = !!token && own.length > 0;
-    const isOld = (id: string): boolean => Math.abs(now - madeAt(id)) > LEFT_BEHIND_MS;
-    const chosen = leaving || withToken ? own : due.filter((id) => mine.has(id) || isOld(id));
+    const left = due.filter((id) => !mine.has(id) && Math.abs(now - madeAt(id)) > LEFT_BEHIND_MS);
+    const chosen = leaving || withToken ? own : [...own, ...left]; // a page's own must not wait behind old ones
     const ids: string[] = [];
     const events: string[] = [];
     let bytes = 0;
