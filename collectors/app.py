@@ -46,6 +46,8 @@ from collectors.seen import SeenIds, warm
 
 _log = get_logger(__name__)
 EVENTS_PATH = "/v1/events"
+#: Of one connection; the server's own 400 KB would be much in the hands of thousands of slow ones.
+_MAX_HEAD_BYTES = 64 * 1024
 
 
 class CollectorApp:
@@ -188,7 +190,9 @@ async def _serve(settings: Settings, log: EventLog) -> None:
         websockets=False,
         backlog=1024,
         backpressure=settings.collector.max_connections,
-        http1_settings=HTTP1Settings(header_read_timeout=round(settings.collector.header_timeout_s * 1000)),
+        http1_settings=HTTP1Settings(
+            header_read_timeout=round(settings.collector.header_timeout_s * 1000), max_buffer_size=_MAX_HEAD_BYTES
+        ),
         log_enabled=False,
     )
     spare_what_lives_long()

@@ -22,7 +22,7 @@ from collectors.behaviour import Behaviour
 from collectors.bots import known_robots
 from collectors.commit import GroupCommit
 from collectors.device import read_user_agent
-from collectors.http import Headers, Receive, Scope, Send, answer, answer_json, answer_problem, read_body
+from collectors.http import BodyReader, Headers, Receive, Scope, Send, answer, answer_json, answer_problem
 from collectors.limits import Limits, TooMany
 from collectors.referrer import host_of
 from collectors.room import Room
@@ -37,7 +37,7 @@ _CORS: Headers = [
     (b"access-control-max-age", b"86400"),
 ]
 #: A full group is through in well under a second; a full disk needs a person.
-_RETRY_AFTER_S = {429: b"1", 503: b"5"}
+_RETRY_AFTER_S = {429: 1, 503: 5}
 _BEARER = re.compile(r"bearer +(\S+)\s*\Z", re.IGNORECASE)
 
 
@@ -83,7 +83,7 @@ class Door:
             site: value.api_key.get_secret_value().encode() for site, value in settings.sites.items() if value.api_key
         }
         self._origins = sites_by_origin(settings)
-        self._body_timeout_s = settings.collector.body_timeout_s
+        self._bodies = BodyReader(settings.collector.body_timeout_s)
         self._limits = Limits(settings.collector.limits, settings.collector.trusted_proxies, monotonic_s)
         self._behaviour = Behaviour()
         known_robots()  # now, so that the first request need not wait for it
@@ -109,10 +109,9 @@ class Door:
                 await answer_problem(send, status, "send events with POST", [*cors, (b"allow", b"POST, OPTIONS")])
         except CivicrecError as error:
             status = error.http_status
-            if isinstance(error, TooMany):
-                cors.append((b"retry-after", b"%d" % error.retry_after_s))
-            elif status in _RETRY_AFTER_S:
-                cors.append((b"retry-after", _RETRY_AFTER_S[status]))
+            if status in _RETRY_AFTER_S:
+                seconds = error.retry_after_s if isinstance(error, TooMany) else _RETRY_AFTER_S[status]
+                cors += [(b"retry-after", b"%d" % seconds), (b"access-control-expose-headers", b"retry-after")]
             await answer_problem(send, status, str(error), cors)
         except Exception:  # whatever it is, the sender must hear that nothing was accepted
             status = 500
@@ -123,8 +122,7 @@ class Door:
     async def _take(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> dict[str, Any]:
         server_of = self._site_of_key(headers.get(b"x-api-key", b""))
         payer = self._limits.payer((scope.get("client") or ("",))[0], scope["headers"], server_of)
-        # Also if there is no room: a client cut off while sending never hears why.
-        body = await read_body(receive, self._body_timeout_s)
+        body = await self._bodies.read(receive)  # also if there is no room: cut off while sending, none hears why
         self._room.check()
         self._limits.check(payer)
         is_packed = _is_packed(headers)

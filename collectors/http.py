@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from civicrec.errors import InvalidInput
+from civicrec.errors import InvalidInput, Unavailable
 from civicrec.events import MAX_BATCH_BYTES
 from collectors.arrival import BadBody, BodyTooLarge
 
@@ -32,36 +32,70 @@ class BodyTooSlow(InvalidInput):
     http_status = 408
 
 
-async def read_body(receive: Receive, timeout_s: float) -> bytes:
-    """Return the whole body.
+class TooManyBodies(Unavailable):
+    """Too many bodies are half-way here."""
 
-    Raises
-    ------
-    BodyTooLarge
-        If it is longer than a batch may be.
-    BodyTooSlow
-        If it is not there within `timeout_s`.
-    BadBody
-        If the connection ended before it.
+    http_status = 429
+
+
+class BodyReader:
+    """Reads bodies within limits of size, time and memory.
+
+    Parameters
+    ----------
+    timeout_s
+        How long one body may take.
+    max_held
+        Bytes of unfinished bodies held at once, of all requests: slow senders of large bodies must not fill the memory.
     """
-    try:
-        async with asyncio.timeout(timeout_s):
-            return await _read(receive)
-    except TimeoutError:
-        raise BodyTooSlow(f"the body did not arrive within {timeout_s:g} s; send smaller batches") from None
+
+    def __init__(self, timeout_s: float, max_held: int = 256 * MAX_BATCH_BYTES) -> None:
+        self._timeout_s = timeout_s
+        self._max_held = max_held
+        self._held = 0
+
+    async def read(self, receive: Receive) -> bytes:
+        """Return the whole body.
+
+        Raises
+        ------
+        BodyTooLarge
+            If it is longer than a batch may be.
+        BodyTooSlow
+            If it is not there in time.
+        BadBody
+            If the connection ended before it.
+        TooManyBodies
+            If too much of other bodies is held already.
+        """
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                message = await receive()
+                if message.get("more_body"):
+                    return await self._rest(message, receive)
+        except TimeoutError:
+            raise BodyTooSlow(f"the body did not arrive in {self._timeout_s:g} s; send smaller batches") from None
+        return _checked(message, len(message.get("body", b"")), [message.get("body", b"")])
+
+    async def _rest(self, message: Message, receive: Receive) -> bytes:
+        size, parts = 0, []
+        try:
+            while True:
+                body = message.get("body", b"")
+                size += len(body)
+                if size <= MAX_BATCH_BYTES:
+                    parts.append(body)
+                    self._held += len(body)
+                if self._held > self._max_held:
+                    raise TooManyBodies("too many bodies are under way; nothing was accepted, send again later")
+                if not message.get("more_body") or size > _READ_AND_FORGET:
+                    return _checked(message, size, parts)
+                message = await receive()
+        finally:
+            self._held -= sum(map(len, parts))
 
 
-async def _read(receive: Receive) -> bytes:
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    size = len(body)
-    parts = [body]
-    while message.get("more_body") and size <= _READ_AND_FORGET:
-        message = await receive()
-        body = message.get("body", b"")
-        size += len(body)
-        if size <= MAX_BATCH_BYTES:
-            parts.append(body)
+def _checked(message: Message, size: int, parts: list[bytes]) -> bytes:
     if message["type"] == "http.disconnect":  # what came before may be the half of a line
         raise BadBody("the connection ended before the body did; send it again")
     if size > MAX_BATCH_BYTES:

@@ -14,6 +14,7 @@ from civicrec.events import ALLOWED_PROPS, DROP_REASONS, KINDS
 from civicrec.metrics import MetricName
 from civicrec.scenes import SCENES
 from civicrec.settings import Settings
+from collectors.behaviour import Suspicion
 from recommender.request import ReasonCode
 
 ROOT = Path(__file__).parent.parent
@@ -49,8 +50,8 @@ def test_no_document_names_a_setting_that_does_not_exist() -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [KINDS, DROP_REASONS, ALLOWED_PROPS, SCENES, get_args(MetricName), get_args(ReasonCode)],
-    ids=["kinds", "drop reasons", "properties", "scenes", "metrics", "reason codes"],
+    [KINDS, DROP_REASONS, get_args(Suspicion)[1:], ALLOWED_PROPS, SCENES, get_args(MetricName), get_args(ReasonCode)],
+    ids=["kinds", "drop reasons", "bot reasons", "properties", "scenes", "metrics", "reason codes"],
 )
 def test_every_word_of_a_closed_list_is_documented(words: frozenset[str]) -> None:
     page = (ROOT / "docs/contracts.md").read_text()
