@@ -41,7 +41,9 @@ def test_the_http_session_of_the_readme_works(tmp_path: Path) -> None:
         # A reader takes a moment between the lines; a loaded machine may need more than that to see the catalogue move.
         item = f"http://127.0.0.1:{stack.settings.serving.port}/v1/items/a-1/related"
         # Each connection meets one of the workers by chance.
-        wait_for(lambda: all(httpx.get(item).status_code == 200 for _ in range(20)), 30, "every worker to know the item")
+        wait_for(
+            lambda: all(httpx.get(item).status_code == 200 for _ in range(20)), 30, "every worker to know the item"
+        )
         shown = run(events_and_lists)
         assert promised[1] in shown
         assert '"reasons"' in shown
