@@ -201,7 +201,7 @@ def a_large_world(seed: int, n: int = 1_500) -> World:
         )
         for name in names
     )
-    known = [*rng.permutation(names)[: int(0.9 * n)].tolist(), "gone"]
+    known = [*rng.permutation(names)[: int(0.8 * n)].tolist(), *(f"gone-{row}" for row in range(n // 10))]
     signals = signals_of(
         catalogue,
         some_models(known, seed, k=40, kind=("ease", "cosine")[seed % 2]),
