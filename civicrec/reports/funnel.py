@@ -22,7 +22,7 @@ STEPS: tuple[tuple[str, str], ...] = (
 
 DEFINITION = (
     "每一步统计不同访客数：访客须在统计范围内按先后顺序完成此前各步（看到 → 点击 → 阅读 → 开始办理），"
-    "不要求是同一条目；占上一步 = 本步访客 ÷ 上一步访客，占首步 = 本步访客 ÷ 看到的访客。"
+    "每一步都须针对某个条目（外部链接、栏目页不计），不要求是同一条目；占上一步 = 本步访客 ÷ 上一步访客，占首步 = 本步访客 ÷ 看到的访客。"
 )
 
 _SQL = f"""
@@ -30,7 +30,7 @@ SELECT {", ".join(f"countIf(level >= {step + 1}) AS step_{step}" for step in ran
 FROM (
     SELECT windowFunnel(1000000000000)(
                toUInt64(toUnixTimestamp64Milli(occurred_at)),
-               {", ".join(f"bot_reason = '' AND kind = '{kind}'" for kind, _ in STEPS)}
+               {", ".join(f"bot_reason = '' AND item_id != '' AND kind = '{kind}'" for kind, _ in STEPS)}
            ) AS level,
            countIf(bot_reason != '') AS bots
     FROM events FINAL

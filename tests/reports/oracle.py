@@ -51,7 +51,8 @@ def events(seed: int, n: int = 4_000, actors: int = 60) -> list[Row]:
                 occurred_at=at,
                 actor=actor,
                 session_id=rng.choice(["", "s1", "s2", "s3"]),
-                item_id="" if kind == "search" else f"item-{int(rng.paretovariate(0.7)) % 25}",
+                # A click on a link to another site, and reading a page of lists, are of no item.
+                item_id="" if kind == "search" or rng.random() < 0.2 else f"item-{int(rng.paretovariate(0.7)) % 25}",
                 request_id=rng.choice(["", "r1", "r2"]),
                 active_ms=rng.randrange(60_000) if kind == "read" and rng.random() < 0.9 else None,
                 bot_reason="declared" if rng.random() < 0.04 else "",
@@ -129,7 +130,7 @@ def recount_funnel(rows: list[Row]) -> list[int]:
     for group in by_actor.values():
         since = datetime.min.replace(tzinfo=UTC)
         for step, kind in enumerate(steps):
-            times = [row.occurred_at for row in group if row.kind == kind and row.occurred_at >= since]
+            times = [row.occurred_at for row in group if row.kind == kind and row.item_id and row.occurred_at >= since]
             if not times:
                 break
             since = min(times)
