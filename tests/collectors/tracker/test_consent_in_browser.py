@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import json
 import time
+from typing import Any
 
 import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 
 from tests.collectors.tracker.site import Site
+from tests.running import wait_for
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser]
 
@@ -16,8 +18,8 @@ BODY = '<a id="it" href="#x" data-civicrec-item="a1">x</a>'
 NOTHING = [[], [], ""]
 
 
-def kept(browser: webdriver.Chrome) -> list[object]:
-    found: list[object] = browser.execute_script(KEPT)
+def kept(browser: webdriver.Chrome) -> list[Any]:
+    found: list[Any] = browser.execute_script(KEPT)
     return found
 
 
@@ -111,7 +113,8 @@ def test_a_no_while_waiting_forgets_what_was_held(browser: webdriver.Chrome, sit
 
 
 def test_what_is_held_while_waiting_is_bounded_and_counted(browser: webdriver.Chrome, site: Site) -> None:
-    browser.get(site.add("/a", tag=site.tag(consent="wait")))
+    # Without the pings of engaged time it is known what there is to tell.
+    browser.get(site.add("/a", head="window.setInterval = () => 0", tag=site.tag(consent="wait")))
     browser.execute_script("for (let n = 0; n < 700; n++) civicrec('event', 'share', {item_id: 'x' + n})")
     browser.execute_script("civicrec('consent', 'personalise')")
     browser.execute_script("civicrec('flush')")
@@ -119,6 +122,7 @@ def test_what_is_held_while_waiting_is_bounded_and_counted(browser: webdriver.Ch
     time.sleep(1)
     browser.execute_script("civicrec('event', 'favourite', {item_id: 'last'}); civicrec('flush')")
     site.wait_events(1, "favourite")
+    wait_for(lambda: not any(".q." in key for key in kept(browser)[0]), 20, "an empty queue")
     told = site.events()
     made = 1 + 700 + 1 + 1 + sum(event.kind == "read" for event in told)
     assert len(told) + sum(event.props.get("dropped", 0) for event in told) == made
