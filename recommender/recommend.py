@@ -131,7 +131,7 @@ def _explained(page: Sequence[int], ranked: Blended, question: Question, shown: 
             item=catalogue.items[catalogue.item_ids[row]],
             row=row,
             position=shown + nth,
-            score=sum(parts.values()),
+            score=sum(parts.values(), 0.0),
             source=max(parts, key=parts.__getitem__, default="fallback"),
             reasons=reasons_of[row],
             parts=parts,
