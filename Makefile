@@ -32,8 +32,8 @@ format: setup  ## rewrite the code in the project's format
 	$(RUN)ruff format .
 	$(RUN)ruff check --fix .
 
-test-faults: setup  ## the long fault tests
-	$(RUN)pytest -m "slow or not slow" tests/faults tests/collectors/tracker/test_delivery_on_navigation.py $(ARGS)
+test-faults: setup  ## the long forms: fault tests, navigations, soak (an hour or so)
+	$(RUN)pytest -m slow $(ARGS)
 
 bench: setup  ## measure the running machine: ratios against a baseline of the same run
 	$(RUN)civicrec bench all $(ARGS)

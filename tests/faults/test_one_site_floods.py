@@ -16,7 +16,7 @@ from civicrec.clock import utc_now
 from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.events import load
 from tests.builders import raw_event
-from tests.collectors.test_process import a_collector
+from tests.running import running_collector
 
 SECONDS = 4.0
 SITE_EVENTS_PER_S = 150
@@ -58,7 +58,7 @@ def test_site_that_floods_is_held_to_its_limit_and_another_is_served_at_once(tmp
     limits = {"SITE_EVENTS_PER_S": f"{SITE_EVENTS_PER_S}", "BURST_S": f"{BURST_S}", "UNLIMITED_NETWORKS": "[]"}
     env = {"CIVICREC_SITES": json.dumps(sites), "CIVICREC_COLLECTOR__TRUSTED_PROXIES": '["127.0.0.1"]'}
     env |= {f"CIVICREC_COLLECTOR__LIMITS__{name}": value for name, value in limits.items()}
-    with a_collector(tmp_path, **env) as process:
+    with running_collector(tmp_path, env) as process:
 
         async def both() -> tuple[Counter[int], list[tuple[int, float]], float]:
             began = time.monotonic()
