@@ -3,7 +3,7 @@
 import random
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -28,14 +28,23 @@ class Sender(threading.Thread):
     ----------
     again
         Share of batches sent once more after they were answered, as a client does that lost the answer.
+
+    Attributes
+    ----------
+    sent
+        Visitor → ids of the events acknowledged, in order.
+    answers
+        (moment, seconds, status) of each answer.
+    repeats
+        Tries that were not answered with 200.
     """
 
     def __init__(self, number: int, url: str, pause_s: float, again: float = 0.0) -> None:
         super().__init__(name=f"sender-{number}")
-        self.acknowledged: list[str] = []
+        self.sent: dict[str, list[str]] = defaultdict(list)
         self.duplicates = 0
         self.repeats = 0
-        self.answers: Counter[int] = Counter()
+        self.answers: list[tuple[float, float, int]] = []
         self.without_retry_after = 0
         self.stopped = threading.Event()
         self.refused: list[Any] = []
@@ -51,20 +60,30 @@ class Sender(threading.Thread):
                 n += BATCH
                 body = {"sent_at": rfc3339(utc_now()), "events": batch}
                 self._send(client, body)
-                self.acknowledged += [event["event_id"] for event in batch]
+                for event in batch:
+                    self.sent[event["anonymous_id"]].append(event["event_id"])
                 if self._rng.random() < self._again:
                     self._done = [*self._done[-99:], body]
                     self.duplicates += self._send(client, self._rng.choice(self._done))["duplicates"]
                 time.sleep(self._pause_s)
 
+    @property
+    def acknowledged(self) -> list[str]:
+        return [event_id for ids in list(self.sent.values()) for event_id in list(ids)]
+
+    @property
+    def statuses(self) -> Counter[int]:
+        return Counter(status for _, _, status in list(self.answers))
+
     def _send(self, client: httpx.Client, body: dict[str, Any]) -> dict[str, Any]:
         while True:
+            began = time.monotonic()
             try:
                 answer = client.post("/v1/events", json=body)
             except httpx.HTTPError:
                 answer = None
             if answer is not None:
-                self.answers[answer.status_code] += 1
+                self.answers.append((began, time.monotonic() - began, answer.status_code))
                 if answer.status_code == 200:
                     said = answer.json()
                     self.refused += said["rejected"]
@@ -77,28 +96,29 @@ class Sender(threading.Thread):
         now = utc_now()
         return {
             "event_id": str(uuid7(now, n * SENDERS + self._number)), "kind": self._rng.choice(KINDS),
-            "occurred_at": rfc3339(now), "site": "demo", "anonymous_id": f"visitor-{self._rng.randrange(300)}",
-            "item_id": self._rng.choice(list(ITEM_TYPES)),
-            "consent": self._rng.choice(["measure", "personalise"]),
+            "occurred_at": rfc3339(now), "site": "demo",
+            "anonymous_id": f"visitor-{self._number}-{self._rng.randrange(100)}",
+            "item_id": self._rng.choice(list(ITEM_TYPES)), "consent": self._rng.choice(["measure", "personalise"]),
         }  # fmt: skip
 
 
 class Auditor(threading.Thread):
-    """Reads the books all the time and keeps those that do not balance."""
+    """Reads the books all the time and keeps those that are wrong."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(name="auditor")
         self.stopped = threading.Event()
         self.readings = 0
-        self.unbalanced: list[Books] = []
+        self.wrong: list[Books] = []
         self._settings = settings
 
     def run(self) -> None:
         while not self.stopped.wait(0.01):
             books = read_books(self._settings)
             self.readings += 1
-            if not books.balanced:
-                self.unbalanced.append(books)
+            forwarded = books.accepted if books.forwarded is None else books.forwarded + (books.unforwarded or 0)
+            if not books.balanced or forwarded != books.accepted or (books.unforwarded or 0) < 0:
+                self.wrong.append(books)
 
 
 @contextmanager
@@ -116,13 +136,13 @@ def load_on(url: str, settings: Settings, pause_s: float, again: float = 0.0) ->
         for thread in (*senders, auditor):
             thread.join(120)
     assert auditor.readings > 50
-    assert auditor.unbalanced == []
+    assert auditor.wrong == []
     assert [thread.name for thread in senders if thread.is_alive()] == []
-    assert {status for sender in senders for status in sender.answers} <= {200, 429, 503}
+    assert {status for sender in senders for status in sender.statuses} <= {200, 429, 503}
     assert [refusal for sender in senders for refusal in sender.refused] == []
     assert sum(sender.without_retry_after for sender in senders) == 0
 
 
 def n_sent(senders: Sequence[Sender]) -> int:
     """Return how many events were answered with 200."""
-    return sum(len(sender.acknowledged) for sender in senders)
+    return sum(len(ids) for sender in senders for ids in list(sender.sent.values()))

@@ -15,7 +15,7 @@ from tests.running import RunningCollector, running_collector, wait_for
 
 
 def n_refused(senders: list[Sender]) -> int:
-    return sum(sender.answers[503] for sender in senders)
+    return sum(sender.statuses[503] for sender in senders)
 
 
 def readiness(collector: RunningCollector) -> httpx.Response:
