@@ -110,7 +110,13 @@ def test_a_hostile_value_does_not_make_the_answer_long() -> None:
 
 def test_every_reason_is_one_somebody_gives() -> None:
     by_parse = {reason for reason, _ in BAD}
-    by_steps = {"bad_time", "no_actor", "no_consent", "unknown_site"}  # tests/collectors/test_steps.py
+    by_steps = {
+        "bad_time",
+        "no_actor",
+        "no_consent",
+        "unknown_site",
+        "foreign_origin",
+    }  # tests/collectors/test_steps.py
     assert by_parse | by_steps == set(DROP_REASONS)
 
 
