@@ -122,7 +122,7 @@ def _api(settings: Settings, collector: CollectorApp, counters: Counters) -> Fas
 
         503 while there is no room or the last try failed; degraded while Kafka is not keeping up.
         """
-        if fault := collector.room.reason or collector.commit.fault:
+        if fault := collector.room.refusal() or collector.commit.fault:
             response.status_code = 503
             return {"status": "unavailable", "detail": fault}
         if collector.forwarding and collector.forwarding.acknowledged.degraded:

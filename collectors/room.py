@@ -59,6 +59,7 @@ class Room:
     ) -> None:
         collector = settings.collector
         self.reason = ""
+        self._extent = log.extent()
         self._log = log
         self._seen = seen
         self._acknowledged = acknowledged
@@ -95,8 +96,15 @@ class Room:
         Unavailable
             With the reason.
         """
-        if self.reason:
-            raise Unavailable(f"{self.reason}; nothing was accepted, send again later")
+        if reason := self.refusal():
+            raise Unavailable(f"{reason}; nothing was accepted, send again later")
+
+    def refusal(self) -> str:
+        """Return why nothing more can be accepted now, empty if it can."""
+        # A fast sender may fill a small reserve between two looks.
+        if not self.reason and self._lacking(self._extent) > 0:
+            self._tell(self._extent)
+        return self.reason
 
     async def make(self) -> None:
         """Remove what may go, and find out whether more fits.
@@ -139,6 +147,7 @@ class Room:
         )
 
     def _tell(self, extent: Extent) -> None:
+        self._extent = extent
         reason = self._seen.fault
         if extent.n_bytes > self._max_bytes:
             reason = (

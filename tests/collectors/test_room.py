@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from civicrec.clock import to_ms
+from civicrec.errors import Unavailable
 from civicrec.eventlog.ledger import Ledger
 from civicrec.eventlog.memory import MemoryEventLog
 from civicrec.eventlog.ports import Record
@@ -74,6 +75,17 @@ def test_bound_holds_when_a_reader_cannot_be_asked(world: World) -> None:
     with pytest.raises(ZeroDivisionError):
         world.look()
     assert "not acknowledged" in world.room.reason
+
+
+def test_disk_that_fills_between_two_looks_is_noticed_by_the_next_request(world: World) -> None:
+    assert world.look() == ""
+    world.room.check()
+    world.free = 4 * MB
+    with pytest.raises(Unavailable, match="4 MB free, 5 MB must stay"):
+        world.room.check()
+    world.free = 10 * MB
+    assert world.look() == ""
+    world.room.check()
 
 
 def test_over_the_bound_the_oldest_acknowledged_go_and_their_ids_stay_known(world: World) -> None:

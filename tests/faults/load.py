@@ -1,6 +1,7 @@
 """What every fault test does: senders that never give up, and an auditor that reads the books all the time."""
 
 import random
+import sys
 import threading
 import time
 from collections import Counter, defaultdict
@@ -40,7 +41,7 @@ class Sender(threading.Thread):
     """
 
     def __init__(self, number: int, url: str, pause_s: float, again: float = 0.0) -> None:
-        super().__init__(name=f"sender-{number}")
+        super().__init__(name=f"sender-{number}", daemon=True)  # a test that fails must not wait for it
         self.sent: dict[str, list[str]] = defaultdict(list)
         self.duplicates = 0
         self.repeats = 0
@@ -106,7 +107,7 @@ class Auditor(threading.Thread):
     """Reads the books all the time and keeps those that are wrong."""
 
     def __init__(self, settings: Settings) -> None:
-        super().__init__(name="auditor")
+        super().__init__(name="auditor", daemon=True)
         self.stopped = threading.Event()
         self.readings = 0
         self.wrong: list[Books] = []
@@ -133,8 +134,9 @@ def load_on(url: str, settings: Settings, pause_s: float, again: float = 0.0) ->
     finally:
         for thread in (*senders, auditor):
             thread.stopped.set()
+        patience_s = 1 if sys.exception() else 120  # a test that has failed may have left nobody to answer them
         for thread in (*senders, auditor):
-            thread.join(120)
+            thread.join(patience_s)
     assert auditor.readings > 50
     assert auditor.wrong == []
     assert [thread.name for thread in senders if thread.is_alive()] == []
