@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -81,6 +82,7 @@ def test_disk_that_fills_between_two_looks_is_noticed_by_the_next_request(world:
     assert world.look() == ""
     world.room.check()
     world.free = 4 * MB
+    time.sleep(0.03)
     with pytest.raises(Unavailable, match="4 MB free, 5 MB must stay"):
         world.room.check()
     world.free = 10 * MB
