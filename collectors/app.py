@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import resource
 import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import asdict
@@ -46,6 +47,8 @@ from collectors.seen import SeenIds, warm
 
 _log = get_logger(__name__)
 EVENTS_PATH = "/v1/events"
+#: By default a thread that needs the interpreter waits 5 ms for it, and the writer of the log needs it once a row.
+_SWITCH_S = 0.001
 #: Of one connection; the server's own 400 KB would be much in the hands of thousands of slow ones.
 _MAX_HEAD_BYTES = 64 * 1024
 
@@ -196,6 +199,7 @@ async def _serve(settings: Settings, log: EventLog) -> None:
         log_enabled=False,
     )
     spare_what_lives_long()
+    sys.setswitchinterval(_SWITCH_S)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.stop)

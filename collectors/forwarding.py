@@ -6,7 +6,6 @@ In: settings that name brokers, and the log. Out: `acknowledged`, kept up to dat
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing, suppress
 
@@ -19,9 +18,6 @@ from collectors.forward import Forwarder, Progress, Writer
 
 #: With `ack = disk` nobody waits for Kafka: gathering this long saves the broker most of its transactions.
 _COMPANY_S = 0.1
-#: The forwarder's client computes for milliseconds on end, and by default a thread that needs the interpreter waits
-#: 5 ms for it, several times on the way to an answer.
-_SWITCH_S = 0.0005
 
 
 class Forwarding:
@@ -58,7 +54,6 @@ class Forwarding:
         with closing(SqliteEventLog(self._settings.log_path, readonly=True)) as log:
             company_s = 0.0 if self._settings.collector.ack == "kafka" else _COMPANY_S
             self._forwarder = Forwarder(log, self._open_writer, tell, company_s)
-            sys.setswitchinterval(_SWITCH_S)
             self._forwarder.start()
             try:
                 yield
