@@ -35,6 +35,7 @@ def survive(home: Path, jumps: tuple[str, ...], at_least: int) -> None:
                 # Written beside and renamed, so that the library never reads half of it.
                 offset.with_suffix(".new").write_text(jump)
                 os.replace(offset.with_suffix(".new"), offset)
+                time.sleep(2.0)  # the library looks once a second; the load goes on under the new clock
             wait_for(lambda: n_sent(senders) >= at_least, 300, f"{at_least} events")
             time.sleep(0.5)
         kept = reader.finish()
