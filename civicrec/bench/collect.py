@@ -11,6 +11,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -18,7 +19,7 @@ import httpx
 import psutil
 
 from civicrec.bench.batches import EVENTS_PER_REQUEST, batch_request
-from civicrec.bench.load import held_to, measure, server_on
+from civicrec.bench.load import collector_on, held_to, measure, server_on
 from civicrec.bench.own_stack import free_ports
 
 CONNECTIONS = (1, 16, 64)
@@ -44,20 +45,17 @@ def bench_collect(seconds: float = 4.0, kafka: str = "") -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as home, held_to(cores[-1]), ExitStack() as running:
         servers: dict[str, tuple[int, psutil.Process]] = {}
 
-        def run(name: str, words: list[str], port: int, env: Mapping[str, str]) -> None:
-            servers[name] = (port, running.enter_context(server_on(words, port, env, cores[0])))
+        def run_collector(name: str, env: Mapping[str, str]) -> None:
+            servers[name] = running.enter_context(collector_on(Path(home) / name, cores[0], env))
 
-        def run_collector(name: str, port: int, env: Mapping[str, str]) -> None:
-            where = {"CIVICREC_HOME": f"{home}/{name}", "CIVICREC_COLLECTOR__PORT": str(port), **env}
-            run(name, ["-m", "civicrec", "collect"], port, where)
-
-        hello, plain, disk, acked = free_ports(4)
-        run("hello", ["-m", "civicrec.bench.hello", str(hello)], hello, {})
-        run_collector("collector", plain, {})
+        (hello,) = free_ports(1)
+        words = ["-m", "civicrec.bench.hello", str(hello)]
+        servers["hello"] = (hello, running.enter_context(server_on(words, hello, {}, cores[0])))
+        run_collector("collector", {})
         if kafka:
             topics = running.enter_context(_topics(kafka))
-            run_collector("kafka_disk", disk, topics)
-            run_collector("kafka_ack", acked, topics | {"CIVICREC_COLLECTOR__ACK": "kafka"})
+            run_collector("kafka_disk", topics)
+            run_collector("kafka_ack", topics | {"CIVICREC_COLLECTOR__ACK": "kafka"})
         by_connections: dict[str, Any] = {}
         for n in CONNECTIONS:
             figures: dict[str, Any] = {}

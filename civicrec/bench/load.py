@@ -13,10 +13,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import httpx
 import psutil
 
+from civicrec.bench.own_stack import free_ports
 from civicrec.clock import monotonic_s
 from civicrec.errors import Unavailable
 from civicrec.metrics import quantile
@@ -98,6 +100,17 @@ def server_on(
     finally:
         child.terminate()
         child.wait(timeout=30)
+
+
+@contextmanager
+def collector_on(
+    home: Path, core: int | None = None, env: Mapping[str, str] | None = None
+) -> Iterator[tuple[int, psutil.Process]]:
+    """Run a collector on a free port and a home, held to one core if one is given; yield its port and process."""
+    (port,) = free_ports(1)
+    words = {"CIVICREC_HOME": str(home), "CIVICREC_COLLECTOR__PORT": str(port), "CIVICREC_MIN_FREE_DISK_MB": "0"}
+    with server_on(["-m", "civicrec", "collect"], port, {**words, **(env or {})}, core) as process:
+        yield port, process
 
 
 @contextmanager

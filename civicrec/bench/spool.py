@@ -18,11 +18,9 @@ from threading import Event, Thread
 from typing import Any
 
 import msgspec
-import psutil
 
 from civicrec.bench.batches import EVENTS_PER_REQUEST, batch_request, ten_events
-from civicrec.bench.load import Load, cpu_s, held_to, measure, rss_mb, server_on
-from civicrec.bench.own_stack import free_ports
+from civicrec.bench.load import Load, collector_on, cpu_s, held_to, measure, rss_mb
 from civicrec.clock import monotonic_s
 from civicrec.eventlog.ledger import Ledger
 from civicrec.eventlog.ports import Record
@@ -48,7 +46,7 @@ def recovery(pending_records: int = PENDING_RECORDS) -> dict[str, Any]:
         leave_pending(home, pending_records)
         for which in ("first", "again"):
             began = monotonic_s()
-            with _collector(home) as (_, collector):
+            with collector_on(home) as (_, collector):
                 figures[which] = {"ready_s": round(monotonic_s() - began, 2), "cpu_s": round(cpu_s(collector), 2)}
                 collector.send_signal(signal.SIGKILL)
     return figures
@@ -83,7 +81,7 @@ def soak(minutes: float, env: Mapping[str, str] | None = None) -> dict[str, Any]
     with held_to(cores[-1]), tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         home = Path(folder)
         words = {"CIVICREC_COLLECTOR__LOG_MAX_MB": str(_SOAK_LOG_MB), **(env or {})}
-        port, collector = stack.enter_context(_collector(home, cores[0], words))
+        port, collector = stack.enter_context(collector_on(home, cores[0], words))
         stack.enter_context(_acknowledging(home))
         until = monotonic_s() + 60 * minutes
         while (left := until - monotonic_s()) > 0:
@@ -98,16 +96,6 @@ def soak(minutes: float, env: Mapping[str, str] | None = None) -> dict[str, Any]
         "minutes": minutes, **total.figures(), "log_file_mb": round(file_mb), "rss_mb": round(after[0], 1),
         "rss_mb_least": round(min(after), 1), "rss_mb_most": round(max(after), 1),
     }  # fmt: skip
-
-
-@contextmanager
-def _collector(
-    home: Path, core: int | None = None, env: Mapping[str, str] | None = None
-) -> Iterator[tuple[int, psutil.Process]]:
-    (port,) = free_ports(1)
-    words = {"CIVICREC_HOME": str(home), "CIVICREC_COLLECTOR__PORT": str(port), "CIVICREC_MIN_FREE_DISK_MB": "0"}
-    with server_on(["-m", "civicrec", "collect"], port, {**words, **(env or {})}, core) as process:
-        yield port, process
 
 
 @contextmanager

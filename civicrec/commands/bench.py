@@ -73,6 +73,7 @@ def stack(as_json: Json = False) -> None:
 @bench.command("all")
 def everything(as_json: Json = False) -> None:
     """Run all of them, one after the other."""
+    from civicrec.bench import spool
     from civicrec.bench.collect import bench_collect
     from civicrec.bench.nightly import bench_nightly
     from civicrec.bench.serve import bench_serve
@@ -82,6 +83,7 @@ def everything(as_json: Json = False) -> None:
     _show(
         {
             "collect": bench_collect,
+            "recovery": spool.recovery,
             "stream": bench_stream,
             "nightly": bench_nightly,
             "serve": bench_serve,

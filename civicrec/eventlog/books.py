@@ -67,17 +67,17 @@ def read_books(settings: Settings) -> Books:
     Unavailable
         If a file is there and cannot be read.
     """
+    has_kafka = bool(settings.kafka.bootstrap)
     before: tuple[Totals, Position | None] | None = None
     while True:
         done = ledger_totals(settings.stream_path)
-        sent = kept_position(settings.forwarded_path) if settings.kafka.bootstrap else None
+        sent = kept_position(settings.forwarded_path) if has_kafka else None
         log = _read_log(settings.log_path, done.committed, sent)
         # Else a reader went on between the readings and the log was trimmed behind it: read again.
         if log.first - 1 <= min(done.committed, sent.offset if sent else done.committed) or before == (done, sent):
             break
         before = done, sent
     seen = log.tally
-    has_kafka = bool(settings.kafka.bootstrap)
 
     def of(name: str) -> dict[str, int]:
         return {reason: n for (counter, reason), n in sorted(seen.counts.items()) if counter == name}

@@ -284,6 +284,7 @@ def test_a_visitor_who_refuses_is_not_recorded_and_still_served(portal: RunningS
         assert len(item_ids(driver)) == 8
         time.sleep(1.5)
         follow(driver, links(driver)[0])
+        time.sleep(0.5)
         asked = requested(driver)
         assert [address for address in asked if f":{portal.settings.collector.port}" in address] == []
         assert driver.execute_script("return localStorage.length + sessionStorage.length") == 0
