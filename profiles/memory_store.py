@@ -53,6 +53,7 @@ class MemoryOnlineStore:
         self._counted: dict[int, dict[tuple[str, str], float]] = defaultdict(dict)
         self._co_clicks: dict[str, Scores] = defaultdict(dict)
         self._tags: dict[str, Scores] = {}
+        self._whole = False
 
     def apply(self, log: str, first: int, last: int, updates: Sequence[OnlineUpdate]) -> int:
         """Apply each update whose fence ``(log, shard)`` stands before `last`; return how many."""
@@ -123,6 +124,14 @@ class MemoryOnlineStore:
         """Remove all that is known of this actor; return how many of its parts there were."""
         parts: tuple[dict[str, Scores] | dict[str, dict[str, int]], ...] = (self._recent, self._disliked, self._tags)
         return sum(bool(part.pop(actor, None)) for part in parts)
+
+    def is_whole(self) -> bool:
+        """Tell whether all is here that should be."""
+        return self._whole
+
+    def set_whole(self, whole: bool) -> None:
+        """Say whether all is here that should be."""
+        self._whole = whole
 
     def clear(self) -> None:
         """Remove everything, fences included."""

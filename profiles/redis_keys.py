@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 #: First words of all keys; `RedisOnlineStore.clear` removes what begins with one of them.
-FAMILIES = ("recent", "disliked", "trend", "counted", "co", "tags", "fence")
+FAMILIES = ("recent", "disliked", "trend", "counted", "co", "tags", "fence", "whole")
+
+#: There while the store holds all it should: a wipe takes it away with the rest.
+WHOLE_KEY = "whole:"
 
 
 def recent_key(actor: str) -> str:

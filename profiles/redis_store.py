@@ -17,7 +17,17 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from civicrec.errors import Unavailable
-from profiles.redis_keys import FAMILIES, co_key, counted_key, disliked_key, fence_key, recent_key, tags_key, trend_key
+from profiles.redis_keys import (
+    FAMILIES,
+    WHOLE_KEY,
+    co_key,
+    counted_key,
+    disliked_key,
+    fence_key,
+    recent_key,
+    tags_key,
+    trend_key,
+)
 from profiles.redis_queries import (
     Command,
     StoredTags,
@@ -113,6 +123,19 @@ class RedisOnlineStore:
         """Remove every key of this actor; return how many there were."""
         with _reachable("forget an actor"):
             return int(self._client.delete(recent_key(actor), disliked_key(actor), tags_key(actor)))
+
+    def is_whole(self) -> bool:
+        """Tell whether all is here that should be."""
+        with _reachable("say whether it is whole"):
+            return bool(self._client.exists(WHOLE_KEY))
+
+    def set_whole(self, whole: bool) -> None:
+        """Say whether all is here that should be."""
+        with _reachable("note whether it is whole"):
+            if whole:
+                self._client.set(WHOLE_KEY, 1)
+            else:
+                self._client.delete(WHOLE_KEY)
 
     def clear(self) -> None:
         """Remove everything this store holds, fences included; other keys of the server are left alone."""

@@ -143,6 +143,14 @@ class OnlineStore(Protocol):
         """Remove every key of this actor; return how many there were."""
         ...
 
+    def is_whole(self) -> bool:
+        """Tell whether all is here that should be: not in a new, wiped or cleared store, nor before a rebuild's end."""
+        ...
+
+    def set_whole(self, whole: bool) -> None:
+        """Say whether all is here that should be; after False the stream rebuilds the store."""
+        ...
+
     def clear(self) -> None:
         """Remove everything this store holds, fences included."""
         ...

@@ -23,12 +23,15 @@ from apache_beam.transforms.environments import EmbeddedPythonEnvironment
 from sqlalchemy import Engine
 
 from civicrec.clients import redis_client
+from civicrec.clock import utc_now
 from civicrec.errors import ConfigError, Unavailable
 from civicrec.eventlog.ledger import Ledger, Plan
 from civicrec.eventlog.ports import EventLog, LogRecord
 from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.garbage import spare_what_lives_long
+from civicrec.locks import owned
 from civicrec.logs import get_logger
+from civicrec.registry.runs import suppressions
 from civicrec.registry.tables import open_registry
 from civicrec.settings import Settings, StreamSettings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
@@ -37,6 +40,7 @@ from profiles.redis_store import RedisOnlineStore
 from streaming.blocks import Block
 from streaming.catalogue import CatalogueSnapshot
 from streaming.graph import build
+from streaming.rebuild import STREAM_LOCK, rebuild_online
 from streaming.sinks import Outcome, Stores
 from streaming.sources import blocks_of, next_records
 
@@ -85,12 +89,26 @@ class _ReadBatch(beam.DoFn):
 
 
 class Driver:
-    """Runs the graph over one planned range after another."""
+    """Runs the graph over one planned range after another.
 
-    def __init__(self, events: EventLog, ledger: Ledger, stores: Stores, settings: StreamSettings) -> None:
+    Parameters
+    ----------
+    restore
+        Makes an online store that is not whole so again, from the events up to an offset.
+    """
+
+    def __init__(
+        self,
+        events: EventLog,
+        ledger: Ledger,
+        stores: Stores,
+        settings: StreamSettings,
+        restore: Callable[[int], object],
+    ) -> None:
         self._events = events
         self._ledger = ledger
         self._settings = settings
+        self._restore = restore
         self._number = next(_numbers)
         self._batch = _under_way[self._number] = _UnderWay(stores)
         self._graph = self._built()
@@ -105,6 +123,8 @@ class Driver:
         ConfigError
             If the log is not the one this ledger belongs to.
         """
+        if not self._batch.stores.online.is_whole():
+            self._restore(self._ledger.committed())
         plan = self._ledger.unfinished()
         if plan is not None:
             records = self._events.read(plan.first, plan.last)
@@ -162,6 +182,7 @@ def run(settings: Settings) -> None:
     # The driver reports a failed batch itself, once; Beam would print its text several times over.
     logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
     with ExitStack() as stack:
+        stack.enter_context(owned(settings.home / STREAM_LOCK, "the stream"))
         ledger = stack.enter_context(closing(Ledger(settings.stream_path)))
         warehouse = stack.enter_context(closing(ClickHouseWarehouse(settings.warehouse)))
         redis = stack.enter_context(closing(redis_client(settings.redis)))
@@ -178,7 +199,13 @@ def run(settings: Settings) -> None:
             return
         registry, events = peers
         stores = Stores(warehouse, RedisOnlineStore(redis), CatalogueSnapshot(registry))
-        driver = stack.enter_context(closing(Driver(events, ledger, stores, settings.stream)))
+
+        def restore(committed: int) -> None:
+            log.warning("online_store_not_whole", remedy="it is rebuilt from the warehouse; lists are plainer meanwhile")
+            rebuilt = rebuild_online(warehouse, stores.online, committed, utc_now(), suppressions(registry))
+            log.info("online_store_rebuilt", turns=rebuilt.turns, actors_with_tags=rebuilt.actors_with_tags)
+
+        driver = stack.enter_context(closing(Driver(events, ledger, stores, settings.stream, restore)))
         spare_what_lives_long()
         log.info("stream_started", committed=ledger.committed())
 

@@ -27,7 +27,7 @@ _plain = attrgetter(*_PLAIN)
 _encode_props = msgspec.json.Encoder(order="deterministic").encode
 _OFFSET_MS = int(PORTAL_TZ.utcoffset(None).total_seconds() * 1000)
 _DAY_MS = 86_400_000
-_DISLIKE = "dislike"
+DISLIKE = "dislike"
 
 
 def enrich(parsed: Parsed, item_types: Mapping[str, str]) -> Facts:
@@ -82,4 +82,4 @@ def _turns(parsed: Parsed, item_types: Mapping[str, str]) -> list[Turn]:
 
 
 def _is_turn(event: Event) -> bool:
-    return (event.kind in INTEREST_WEIGHTS or event.kind == _DISLIKE) and not event.bot_reason
+    return (event.kind in INTEREST_WEIGHTS or event.kind == DISLIKE) and not event.bot_reason

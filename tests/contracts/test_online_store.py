@@ -60,6 +60,20 @@ def an_update(shard: int = 0, actor: str = "a", item: str = "i1", at_ms: int = A
     )
 
 
+def test_a_store_is_whole_only_once_that_is_said_and_until_it_is_cleared(store: OnlineStore) -> None:
+    assert not store.is_whole()
+    store.apply("log", 0, 1, [an_update()])
+    assert not store.is_whole()
+    store.set_whole(True)
+    assert store.is_whole()
+    store.clear()
+    assert not store.is_whole()
+    store.set_whole(True)
+    store.set_whole(False)
+    store.set_whole(False)
+    assert not store.is_whole()
+
+
 def test_an_empty_store_knows_nothing(store: OnlineStore) -> None:
     assert store.actor("a") == ActorState()
     assert store.recent_of(["a", "b"]) == {}
