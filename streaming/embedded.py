@@ -201,7 +201,9 @@ def run(settings: Settings) -> None:
         stores = Stores(warehouse, RedisOnlineStore(redis), CatalogueSnapshot(registry))
 
         def restore(committed: int) -> None:
-            log.warning("online_store_not_whole", remedy="it is rebuilt from the warehouse; lists are plainer meanwhile")
+            log.warning(
+                "online_store_not_whole", remedy="it is rebuilt from the warehouse; lists are plainer meanwhile"
+            )
             rebuilt = rebuild_online(warehouse, stores.online, committed, utc_now(), suppressions(registry))
             log.info("online_store_rebuilt", turns=rebuilt.turns, actors_with_tags=rebuilt.actors_with_tags)
 

@@ -28,6 +28,8 @@ _encode_props = msgspec.json.Encoder(order="deterministic").encode
 _OFFSET_MS = int(PORTAL_TZ.utcoffset(None).total_seconds() * 1000)
 _DAY_MS = 86_400_000
 DISLIKE = "dislike"
+#: Kinds of events that tell of an actor turning to an item, or refusing it.
+TURNS = frozenset({*INTEREST_WEIGHTS, DISLIKE})
 
 
 def enrich(parsed: Parsed, item_types: Mapping[str, str]) -> Facts:
@@ -82,4 +84,4 @@ def _turns(parsed: Parsed, item_types: Mapping[str, str]) -> list[Turn]:
 
 
 def _is_turn(event: Event) -> bool:
-    return (event.kind in INTEREST_WEIGHTS or event.kind == DISLIKE) and not event.bot_reason
+    return event.kind in TURNS and not event.bot_reason

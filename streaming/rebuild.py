@@ -26,7 +26,7 @@ from profiles.store import (
     OnlineUpdate,
 )
 from streaming.blocks import Turn
-from streaming.enrich import DISLIKE
+from streaming.enrich import DISLIKE, TURNS
 from streaming.fold import fold, personal_actors
 
 #: Turns folded at once, as in a large batch of the stream.
@@ -104,7 +104,7 @@ def rebuild_online(
 def _restore_turns(
     warehouse: Warehouse, online: OnlineStore, committed: int, now: datetime, today: date, report: Report
 ) -> int:
-    kinds = [*INTEREST_WEIGHTS, DISLIKE]
+    kinds = sorted(TURNS)
     busy_first = today - timedelta(days=max(RECENT_TTL_DAYS, CO_CLICK_TTL_DAYS))
     asked: dict[str, Any] = {"committed": committed, "kinds": kinds}
     days = warehouse.rows(

@@ -99,6 +99,7 @@ def _letter_columns(dead: Sequence[DeadLetter]) -> Mapping[str, Sequence[object]
         "step": [letter.step for letter in dead],
         "version": [code_version()] * len(dead),
         "raw": [letter.raw for letter in dead],
+        "n_events": [letter.n_events for letter in dead],
     }
 
 
