@@ -35,29 +35,31 @@ def survive(home: Path, away_s: float, pause_s: float, at_least: int) -> None:
     registry = open_registry(settings.registry_address)
     upsert_items(registry, [Item(item_id=name, item_type="policy", title=name) for name in ITEM_TYPES])
     registry.dispose()
-    with running_stack(home, only=("valkey", "collect", "stream"), settings=settings) as stack:
-        with load_on(stack.collector_url, settings, pause_s) as senders:
-            with warehouse_of(stack):
-                wait_for(lambda: read_books(settings).stored > 1_000, 60, "events in the warehouse")
-            stored = read_books(settings).stored
-            time.sleep(away_s)
-            assert read_books(settings).stored - stored < 30_000  # one batch may have been under way
-            assert {status for sender in senders for status in sender.statuses} == {200}
-            waiting = read_books(settings).pending
-            with warehouse_of(stack):
-                began = time.monotonic()
-                wait_for(lambda: read_books(settings).pending < 5_000, 300, "a drained backlog")
-                print(  # noqa: T201  # shown by `pytest -s`
-                    f"{waiting} events waited, drained in {time.monotonic() - began:.1f} s under load"
-                )
-                for sender in senders:
-                    sender.stopped.set()
-                wait_for(lambda: read_books(settings).pending == 0, 120, "an empty backlog")
-                sent = [event_id for sender in senders for event_id in sender.acknowledged]
-                assert n_sent(senders) == len(sent) >= at_least
-                assert_books(stack, len(sent))
-                assert_events_are_there_once(stack, sent)
-                assert_online_store_equals_the_log(stack)
+    with (
+        running_stack(home, only=("valkey", "collect", "stream"), settings=settings) as stack,
+        load_on(stack.collector_url, settings, pause_s) as senders,
+    ):
+        with warehouse_of(stack):
+            wait_for(lambda: read_books(settings).stored > 1_000, 60, "events in the warehouse")
+        stored = read_books(settings).stored
+        time.sleep(away_s)
+        assert read_books(settings).stored - stored < 30_000  # one batch may have been under way
+        assert {status for sender in senders for status in sender.statuses} == {200}
+        waiting = read_books(settings).pending
+        with warehouse_of(stack):
+            began = time.monotonic()
+            wait_for(lambda: read_books(settings).pending < 5_000, 300, "a drained backlog")
+            print(  # noqa: T201  # shown by `pytest -s`
+                f"{waiting} events waited, drained in {time.monotonic() - began:.1f} s under load"
+            )
+            for sender in senders:
+                sender.stopped.set()
+            wait_for(lambda: read_books(settings).pending == 0, 120, "an empty backlog")
+            sent = [event_id for sender in senders for event_id in sender.acknowledged]
+            assert n_sent(senders) == len(sent) >= at_least
+            assert_books(stack, len(sent))
+            assert_events_are_there_once(stack, sent)
+            assert_online_store_equals_the_log(stack)
 
 
 @pytest.mark.stack
