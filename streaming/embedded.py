@@ -168,7 +168,11 @@ class Driver:
 
     def _built(self) -> Any:
         pipeline = beam.Pipeline(runner=FnApiRunner(), options=_RUN_OPTIONS)
-        rows = pipeline | beam.Impulse() | "read the planned blocks" >> beam.ParDo(_ReadBatch(self._number))
+        rows = (
+            pipeline
+            | beam.Impulse()
+            | "read the planned blocks" >> beam.ParDo(_ReadBatch(self._number)).with_output_types(Block)
+        )
         build(rows, _InProcess(self._number))
         graph, _ = pipeline.to_runner_api(return_context=True, default_environment=EmbeddedPythonEnvironment.default())
         return graph

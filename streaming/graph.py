@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import apache_beam as beam
 
 from civicrec.eventlog.ledger import Plan
+from streaming import coders  # noqa: F401  # registers how blocks travel
 from streaming.blocks import Facts, Parsed
 from streaming.enrich import enrich
 from streaming.parse import parse_block
@@ -38,8 +39,8 @@ def build(rows: Any, sinks: Sinks) -> None:
     sinks
         Where the facts go.
     """
-    parsed = rows | "parse and validate events" >> beam.Map(parse_block)
-    facts = parsed | "enrich with the catalogue" >> beam.ParDo(Enrich(sinks))
+    parsed = rows | "parse and validate events" >> beam.Map(parse_block).with_output_types(Parsed)
+    facts = parsed | "enrich with the catalogue" >> beam.ParDo(Enrich(sinks)).with_output_types(Facts)
     facts | "write events" >> beam.ParDo(WriteBatch(sinks, write_events))
     facts | "write dead letters" >> beam.ParDo(WriteBatch(sinks, write_dead_letters))
     facts | "fold into the online store" >> beam.ParDo(WriteBatch(sinks, write_online))

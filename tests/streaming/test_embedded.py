@@ -1,17 +1,24 @@
 """The real driver and graph on stores in memory, against a plain recomputation of the same log."""
 
+import pickle
 import random
 import threading
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from apache_beam.coders import registry
 
 from civicrec.errors import ConfigError, InvalidInput, Unavailable
+from civicrec.eventlog.ledger import Plan
 from civicrec.eventlog.memory import MemoryEventLog
-from civicrec.eventlog.ports import Record
+from civicrec.eventlog.ports import LogRecord, Record
 from civicrec.events import Event, dump, load
 from streaming import embedded
+from streaming.blocks import Block, Place
+from streaming.coders import BlockCoder
+from streaming.enrich import enrich
+from streaming.parse import parse_block
 from tests.builders import NOON, an_event
 from tests.streaming import oracle
 from tests.streaming.world import ITEM_TYPES, World, a_world, failing_once
@@ -249,3 +256,26 @@ def test_a_stream_told_to_stop_does_not_wait_for_a_store() -> None:
         raise Unavailable("down")
 
     assert embedded._patiently(attempt, stop) is None
+
+
+def test_blocks_are_not_pickled_on_their_way_through_one_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beam pickles elements whose size it cannot guess: that took half of the CPU time."""
+    monkeypatch.setattr(pickle, "dumps", None)
+    monkeypatch.setattr(BlockCoder, "encode", None)
+    with a_world(tmp_path) as world:
+        world.send(behaviour(100))
+        assert world.drain() == 100
+
+
+def test_blocks_survive_the_way_between_workers() -> None:
+    records = [LogRecord(1, Record("visitor-1", 2, dump(behaviour(2)))), LogRecord(2, Record("x", 1, b"poison"))]
+    block = Block(Place(Plan("log", 0, 2), 0, 1), records)
+    parsed = parse_block(block)
+    facts = enrich(parsed, ITEM_TYPES)
+    for value in (block, parsed, facts):
+        coder = registry.get_coder(type(value))
+        assert isinstance(coder, BlockCoder)
+        assert coder.decode(coder.encode(value)) == value
+        assert coder.estimate_size(value) > 0
