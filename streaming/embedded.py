@@ -34,7 +34,7 @@ from civicrec.settings import Settings, StreamSettings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.migrate import migrate
 from profiles.redis_store import RedisOnlineStore
-from streaming.blocks import Block
+from streaming.blocks import Block, Origin
 from streaming.catalogue import CatalogueSnapshot
 from streaming.graph import build
 from streaming.sinks import Outcome, Stores
@@ -134,7 +134,7 @@ class Driver:
             raise _another_log(plan.last, records[-1].offset if records else self._events.head())
         stores = self._batch.stores
         stores.outcome = Outcome()
-        self._batch.blocks = list(blocks_of(plan, records, self._settings.block_records))
+        self._batch.blocks = list(blocks_of(Origin(self._events.name), records, self._settings.block_records))
         try:
             # The runner rewrites the graph it is given; building anew would cost more than the copy.
             FnApiRunner().run_via_runner_api(deepcopy(self._graph), _RUN_OPTIONS).wait_until_finish()
