@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 
+from civicrec.eventlog.fences import Fences, Mark
 from profiles.store import (
     MAX_CO_CLICKED,
     MAX_COUNTED,
@@ -46,7 +48,7 @@ class MemoryOnlineStore:
     """An `OnlineStore` made of dictionaries; one thread at a time."""
 
     def __init__(self) -> None:
-        self._fences: dict[tuple[str, int], int] = {}
+        self._fences: dict[str, Fences] = defaultdict(Fences)
         self._recent: dict[str, dict[str, int]] = defaultdict(dict)
         self._disliked: dict[str, Scores] = defaultdict(dict)
         self._trends: dict[int, Scores] = defaultdict(dict)
@@ -55,15 +57,18 @@ class MemoryOnlineStore:
         self._tags: dict[str, Scores] = {}
         self._whole = False
 
-    def apply(self, log: str, first: int, last: int, updates: Sequence[OnlineUpdate]) -> int:
-        """Apply each update whose fence ``(log, shard)`` stands before `last`; return how many."""
-        applied = 0
-        for update in updates:
-            if self._fences.get((log, update.shard), -1) < last:
-                self._add(update, last)
-                self._fences[log, update.shard] = last
-                applied += 1
-        return applied
+    def apply(self, mark: Mark, update: OnlineUpdate) -> bool:
+        """Apply the update unless the fence of its lane has passed its first record; return whether it was."""
+        fences = self._fences[mark.log]
+        if fences.at(mark.lane) > mark.first:
+            return False
+        self._add(update, mark.last)
+        fences.add(mark)
+        return True
+
+    def fences(self, log: str) -> Fences:
+        """Return what is done of a log."""
+        return deepcopy(self._fences[log])
 
     def _add(self, update: OnlineUpdate, last: int) -> None:
         for actor, items in update.recent.items():

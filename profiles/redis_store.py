@@ -17,13 +17,13 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from civicrec.errors import Unavailable
+from civicrec.eventlog.fences import Fences, Mark, fence_key, fences_of, fields_of, lane_field
 from profiles.redis_keys import (
     FAMILIES,
     WHOLE_KEY,
     co_key,
     counted_key,
     disliked_key,
-    fence_key,
     recent_key,
     tags_key,
     trend_key,
@@ -71,16 +71,17 @@ class RedisOnlineStore:
         self._client = client
         self._apply = client.register_script(_APPLY)
 
-    def apply(self, log: str, first: int, last: int, updates: Sequence[OnlineUpdate]) -> int:
-        """Apply each update whose fence ``(log, shard)`` stands before `last`; return how many.
+    def apply(self, mark: Mark, update: OnlineUpdate) -> bool:
+        """Apply the update unless the fence of its lane has passed its first record; return whether it was."""
+        moved, added = fields_of(mark)
+        claim = (lane_field(mark.lane), mark.first, list(chain(*moved.items())), list(chain(*added.items())))
+        with _reachable("apply an update"):
+            return bool(self._apply(keys=[fence_key(mark.log)], args=[_pack(claim), _commands(update, mark.last)]))
 
-        One script a shard, in its own round trip, so that readers get their turn between two shards.
-        """
-        with _reachable("apply a micro-batch"):
-            return sum(
-                int(self._apply(keys=[fence_key(log, update.shard)], args=[last, _commands(update, last)]))
-                for update in updates
-            )
+    def fences(self, log: str) -> Fences:
+        """Return what is done of a log."""
+        with _reachable("read fences"):
+            return fences_of(self._client.hgetall(fence_key(log)))
 
     def recent_of(self, actors: Sequence[str]) -> dict[str, list[RecentItem]]:
         """Return the recent items of each actor that has any, newest first."""

@@ -25,6 +25,7 @@ from sqlalchemy import Engine
 from civicrec.clients import redis_client
 from civicrec.clock import utc_now
 from civicrec.errors import ConfigError, Unavailable
+from civicrec.eventlog.fences import Mark
 from civicrec.eventlog.ledger import Ledger, Plan
 from civicrec.eventlog.ports import EventLog, LogRecord
 from civicrec.eventlog.sqlite import SqliteEventLog
@@ -37,10 +38,10 @@ from civicrec.settings import Settings, StreamSettings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.migrate import migrate
 from profiles.redis_store import RedisOnlineStore
-from streaming.blocks import Block
+from streaming.blocks import Block, Origin
 from streaming.catalogue import CatalogueSnapshot
 from streaming.graph import build
-from streaming.rebuild import STREAM_LOCK, rebuild_online
+from streaming.rebuild import STREAM_LOCK, done_so_far, rebuild_online
 from streaming.sinks import Outcome, Stores
 from streaming.sources import blocks_of, next_records
 
@@ -94,7 +95,7 @@ class Driver:
     Parameters
     ----------
     restore
-        Makes an online store that is not whole so again, from the events up to an offset.
+        Makes an online store that is not whole so again, given what is done of the log.
     """
 
     def __init__(
@@ -103,7 +104,7 @@ class Driver:
         ledger: Ledger,
         stores: Stores,
         settings: StreamSettings,
-        restore: Callable[[int], object],
+        restore: Callable[[Mark], object],
     ) -> None:
         self._events = events
         self._ledger = ledger
@@ -124,7 +125,7 @@ class Driver:
             If the log is not the one this ledger belongs to.
         """
         if not self._batch.stores.online.is_whole():
-            self._restore(self._ledger.committed())
+            self._restore(done_so_far(self._events, self._ledger.totals()))
         plan = self._ledger.unfinished()
         if plan is not None:
             records = self._events.read(plan.first, plan.last)
@@ -154,7 +155,7 @@ class Driver:
             raise _another_log(plan.last, records[-1].offset if records else self._events.head())
         stores = self._batch.stores
         stores.outcome = Outcome()
-        self._batch.blocks = list(blocks_of(plan, records, self._settings.block_records))
+        self._batch.blocks = list(blocks_of(Origin(self._events.name), records, self._settings.block_records))
         try:
             # The runner rewrites the graph it is given; building anew would cost more than the copy.
             FnApiRunner().run_via_runner_api(deepcopy(self._graph), _RUN_OPTIONS).wait_until_finish()
@@ -204,11 +205,11 @@ def run(settings: Settings) -> None:
         registry, events = peers
         stores = Stores(warehouse, RedisOnlineStore(redis), CatalogueSnapshot(registry))
 
-        def restore(committed: int) -> None:
+        def restore(done: Mark) -> None:
             log.warning(
                 "online_store_not_whole", remedy="it is rebuilt from the warehouse; lists are plainer meanwhile"
             )
-            rebuilt = rebuild_online(warehouse, stores.online, committed, utc_now(), suppressions(registry))
+            rebuilt = rebuild_online(warehouse, stores.online, done, utc_now(), suppressions(registry))
             log.info("online_store_rebuilt", turns=rebuilt.turns, actors_with_tags=rebuilt.actors_with_tags)
 
         driver = stack.enter_context(closing(Driver(events, ledger, stores, settings.stream, restore)))

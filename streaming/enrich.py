@@ -42,7 +42,8 @@ def enrich(parsed: Parsed, item_types: Mapping[str, str]) -> Facts:
     item_types
         item id → type, of every item in the catalogue; what the catalogue says wins over what the client said.
     """
-    return Facts(parsed.place, _columns(parsed, item_types), _turns(parsed, item_types), parsed.dead)
+    columns, turns = _columns(parsed, item_types), _turns(parsed, item_types)
+    return Facts(parsed.block.origin, parsed.block.position, parsed.records, columns, turns, parsed.dead)
 
 
 def _columns(parsed: Parsed, item_types: Mapping[str, str]) -> Columns:
@@ -77,8 +78,9 @@ def _turns(parsed: Parsed, item_types: Mapping[str, str]) -> list[Turn]:
             at,
             INTEREST_WEIGHTS.get(event.kind, 0.0),
             event.consent == "personalise",
+            offset,
         )
-        for event, at in zip(parsed.events, parsed.occurred_ms, strict=True)
+        for event, at, offset in zip(parsed.events, parsed.occurred_ms, parsed.offsets, strict=True)
         if _is_turn(event) and event.item_id in item_types
     ]
 

@@ -1,24 +1,21 @@
 """The one Beam graph: blocks of log records in, facts in the stores out.
 
 It is stateless and knows no time: no windows, no triggers, no timers. What must be remembered is in the stores.
-The source and the runner are outside (`embedded.py`), so another engine runs this same graph.
+The source and the runner are outside (`embedded.py`, `flink.py`): both engines run this same graph.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 import apache_beam as beam
 
-from civicrec.eventlog.ledger import Plan
 from streaming import coders  # noqa: F401  # registers how blocks travel
 from streaming.blocks import Facts, Parsed
 from streaming.enrich import enrich
 from streaming.parse import parse_block
-from streaming.sinks import Stores, whole_batch, write_dead_letters, write_events, write_online
-
-Write = Callable[[Stores, Plan, Sequence[Facts]], None]
+from streaming.sinks import Stores, write
 
 
 class Sinks(Protocol):
@@ -41,9 +38,7 @@ def build(rows: Any, sinks: Sinks) -> None:
     """
     parsed = rows | "parse and validate events" >> beam.Map(parse_block).with_output_types(Parsed)
     facts = parsed | "enrich with the catalogue" >> beam.ParDo(Enrich(sinks)).with_output_types(Facts)
-    facts | "write events" >> beam.ParDo(WriteBatch(sinks, write_events))
-    facts | "write dead letters" >> beam.ParDo(WriteBatch(sinks, write_dead_letters))
-    facts | "fold into the online store" >> beam.ParDo(WriteBatch(sinks, write_online))
+    facts | "write events, dead letters and the online store" >> beam.ParDo(Write(sinks))
 
 
 class Enrich(beam.DoFn):
@@ -53,7 +48,7 @@ class Enrich(beam.DoFn):
         self._sinks = sinks
 
     def start_bundle(self) -> None:
-        """Take the catalogue as it is now, one for all blocks of the batch."""
+        """Take the catalogue as it is now, one for all blocks of the bundle."""
         self._item_types = self._sinks.open().catalogue.item_types()
 
     def process(self, parsed: Parsed) -> Iterator[Facts]:
@@ -61,12 +56,11 @@ class Enrich(beam.DoFn):
         yield enrich(parsed, self._item_types)
 
 
-class WriteBatch(beam.DoFn):
-    """Hand the blocks of a bundle to one write, as the one batch they are."""
+class Write(beam.DoFn):
+    """Write the blocks of a bundle together."""
 
-    def __init__(self, sinks: Sinks, write: Write) -> None:
+    def __init__(self, sinks: Sinks) -> None:
         self._sinks = sinks
-        self._write = write
 
     def start_bundle(self) -> None:
         """Begin with no block."""
@@ -77,7 +71,6 @@ class WriteBatch(beam.DoFn):
         self._blocks.append(facts)
 
     def finish_bundle(self) -> None:
-        """Write the batch."""
+        """Write them."""
         if self._blocks:
-            plan, blocks = whole_batch(self._blocks)
-            self._write(self._sinks.open(), plan, blocks)
+            write(self._sinks.open(), self._blocks)

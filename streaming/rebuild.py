@@ -14,6 +14,9 @@ from itertools import groupby
 from typing import Any
 
 from civicrec.clock import local_date, to_ms
+from civicrec.eventlog.fences import Lane, Mark
+from civicrec.eventlog.ledger import Totals
+from civicrec.eventlog.ports import EventLog
 from civicrec.events import INTEREST_WEIGHTS
 from civicrec.warehouse.ports import Warehouse
 from profiles.store import (
@@ -27,10 +30,8 @@ from profiles.store import (
 )
 from streaming.blocks import Turn
 from streaming.enrich import DISLIKE, TURNS
-from streaming.fold import fold, personal_actors
+from streaming.fold import SLICE_TURNS, fold, personal_actors
 
-#: Turns folded at once, as in a large batch of the stream.
-_TURNS_AT_ONCE = 20_000
 #: Fences of a rebuild stand apart from those of any log.
 _LOG = "rebuild"
 #: Held, in the home folder, by whoever writes turns into the online store.
@@ -49,7 +50,7 @@ SELECT actor, item_id, toString(kind) AS kind, toUnixTimestamp64Milli(occurred_a
 FROM events FINAL
 WHERE local_date = {day:Date} AND log_offset <= {committed:UInt64} AND item_known AND bot_reason = ''
   AND has({kinds:Array(String)}, toString(kind))
-ORDER BY occurred_at, event_id
+ORDER BY log_offset, occurred_at, event_id
 """
 _TAGS = """
 SELECT actor, tag, weight FROM actor_tags WHERE day = {day:Date} ORDER BY actor, tag
@@ -67,23 +68,28 @@ class Rebuilt:
     actors_with_tags: int
 
 
+def done_so_far(log: EventLog, totals: Totals) -> Mark:
+    """Return what the embedded stream has done of its log."""
+    return Mark(log.name, 0, totals.committed, Lane(), totals.stored, totals.rejected)
+
+
 def rebuild_online(
     warehouse: Warehouse,
     online: OnlineStore,
-    committed: int,
+    done: Mark,
     now: datetime,
     suppressed: AbstractSet[tuple[str, str]] = frozenset(),
     report: Report = lambda *_: None,
 ) -> Rebuilt:
     """Clear the online store and fill it from the warehouse; it is whole at the end, and not before.
 
-    Recent items, dislikes and trends are those the stream would have made; so are co-clicks, but for events that
-    came out of order: the stream paired them as they came, here they are in order. Times to live begin anew.
+    It holds what the stream made, but for co-clicks of events that came a day or more late: the stream paired them as
+    they came, here each day is folded after the one before. Times to live begin anew.
 
     Parameters
     ----------
-    committed
-        Events of later offsets are left to the stream: it will deliver their batch again.
+    done
+        What the stream has done of its log; events of later offsets are left to it: it will deliver them again.
     suppressed
         (actor, tag) pairs that people deleted since the tags were made.
 
@@ -95,8 +101,9 @@ def rebuild_online(
     online.set_whole(False)
     online.clear()
     today = local_date(now)
-    n_turns = _restore_turns(warehouse, online, committed, now, today, report)
+    n_turns = _restore_turns(warehouse, online, done.last, now, today, report)
     n_actors = _restore_tags(warehouse, online, today, suppressed)
+    online.apply(done, OnlineUpdate())  # its fences and counts are in the store, too
     online.set_whole(True)
     return Rebuilt(n_turns, n_actors)
 
@@ -116,23 +123,22 @@ def _restore_turns(
     for row in days:
         is_busy = row["day"] >= busy_first
         table = warehouse.query(_TURNS, asked | {"day": row["day"], "kinds": kinds if is_busy else [DISLIKE]})
-        for begin in range(0, table.num_rows, _TURNS_AT_ONCE):
-            part = table.slice(begin, _TURNS_AT_ONCE).to_pydict()
-            turns = _turns(part)
-            # Refusals are kept in order of offset; the fence wants each batch behind the one before.
-            last = max(last + 1, *part["log_offset"])
-            updates = fold(turns, online.recent_of(personal_actors(turns)))
-            online.apply(_LOG, 0, last, [_without_old_trends(update, oldest_hour) for update in updates])
+        for begin in range(0, table.num_rows, SLICE_TURNS):
+            turns = _turns(table.slice(begin, SLICE_TURNS).to_pydict())
+            update = _without_old_trends(fold(turns, online.recent_of(personal_actors(turns))), oldest_hour)
+            # Refusals are kept in order of offset; the fence wants each mark behind the one before.
+            first, last = last, max(last + 1, turns[-1].offset)
+            online.apply(Mark(_LOG, first, last), update)
             n_turns += len(turns)
             report("turns", n_turns, total)
     return n_turns
 
 
 def _turns(columns: dict[str, list[Any]]) -> list[Turn]:
-    names = ("actor", "item_id", "at_ms", "kind", "is_personal")
+    names = ("actor", "item_id", "at_ms", "kind", "is_personal", "log_offset")
     return [
-        Turn(actor, item_id, at_ms, INTEREST_WEIGHTS.get(kind, 0.0), bool(is_personal))
-        for actor, item_id, at_ms, kind, is_personal in zip(*(columns[name] for name in names), strict=True)
+        Turn(actor, item_id, at_ms, INTEREST_WEIGHTS.get(kind, 0.0), bool(is_personal), offset)
+        for actor, item_id, at_ms, kind, is_personal, offset in zip(*(columns[name] for name in names), strict=True)
     ]
 
 

@@ -31,7 +31,7 @@ from profiles.redis_store import RedisOnlineStore
 from streaming.catalogue import CatalogueSnapshot
 from streaming.diff import diff, write
 from streaming.enrich import TURNS
-from streaming.reprocess import Part, Selection, count_letters, from_dead_letters, from_log, remove_letters
+from streaming.reprocess import At, Part, Selection, count_letters, from_dead_letters, from_log, remove_letters
 
 #: (what is being done, parts done, parts in all)
 Report = Callable[[str, int, int], None]
@@ -65,7 +65,7 @@ class Repaired:
 
 
 class _Bookmark(msgspec.Struct):
-    at: tuple[int, int] = (0, 0)
+    at: At = (0, 0, "")
     days: set[date] = set()
     turns_changed: bool = False
 
@@ -139,7 +139,7 @@ def _cure(settings: Settings, warehouse: Warehouse, part: Part) -> None:
     if part.cured:
         with closing(Ledger(settings.stream_path)) as ledger:
             for one in part.cured:
-                ledger.cure(one.log_offset, one.piece, one.reason, one.n_events)
+                ledger.cure(one.log, one.log_offset, one.piece, one.reason, one.n_events)
         remove_letters(warehouse, part.cured)
 
 

@@ -11,23 +11,24 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from civicrec.clock import local_date
-from civicrec.eventlog.ledger import Plan
 from civicrec.eventlog.ports import EventLog, LogRecord
 from civicrec.events import Event, load, parse
 from civicrec.warehouse.ports import Warehouse
-from streaming.blocks import Block, Columns, Parsed, Place
+from streaming.blocks import Block, Columns, Origin, Parsed
 from streaming.enrich import enrich
 from streaming.parse import epoch_ms, parse_block, refusal
 
+#: Offset, piece and log of a dead letter; of the event log, its offset alone.
+At = tuple[int, int, str]
 #: Log records, or dead letters, at once: some thousand events.
 _AT_ONCE = 500
-_PLACE = Place(Plan("reprocess", 0, 0), 0, 1)
+_ORIGIN = Origin("reprocess")
 
 _LETTERS = """
-SELECT log_offset, piece, toString(reason) AS reason, hex(raw) AS raw, n_events FROM dead_letters FINAL
+SELECT log, log_offset, piece, toString(reason) AS reason, hex(raw) AS raw, n_events FROM dead_letters FINAL
 WHERE toDate(seen_at, 'Asia/Shanghai') BETWEEN {first:Date} AND {last:Date}
-  AND (log_offset, piece) > ({offset:UInt64}, {piece:UInt32})
-ORDER BY log_offset, piece LIMIT {limit:UInt32}
+  AND (log_offset, piece, log) > ({offset:UInt64}, {piece:UInt32}, {log:String})
+ORDER BY log_offset, piece, log LIMIT {limit:UInt32}
 """
 _COUNT_LETTERS = """
 SELECT count() AS n FROM dead_letters FINAL
@@ -56,6 +57,7 @@ class Selection:
 class Cured:
     """A dead letter that can be read now."""
 
+    log: str
     log_offset: int
     piece: int
     reason: str
@@ -69,7 +71,7 @@ class Part:
     Attributes
     ----------
     at
-        Offset and piece where it ends.
+        Offset, piece and log where it ends.
     n_read
         Log records or dead letters it was made from.
     refused
@@ -78,7 +80,7 @@ class Part:
         Dead letters whose events are in `columns`.
     """
 
-    at: tuple[int, int]
+    at: At
     n_read: int
     columns: Columns
     refused: Counter[str] = field(default_factory=Counter)
@@ -91,22 +93,24 @@ def from_log(log: EventLog, item_types: Mapping[str, str], chosen: Selection, af
     while after < until and (records := log.read(after, min(after + _AT_ONCE, until))):
         after = records[-1].offset
         parsed, refused = _chosen(records, chosen)
-        yield Part((after, 0), len(records), enrich(parsed, item_types).columns, refused)
+        yield Part((after, 0, ""), len(records), enrich(parsed, item_types).columns, refused)
 
 
 def from_dead_letters(
-    warehouse: Warehouse, item_types: Mapping[str, str], chosen: Selection, after: tuple[int, int]
+    warehouse: Warehouse, item_types: Mapping[str, str], chosen: Selection, after: At
 ) -> Iterator[Part]:
     """Read the dead letters again; those of which every event is good now are cured."""
     days = {"first": chosen.first, "last": chosen.last}
-    while letters := warehouse.rows(_LETTERS, {**days, "offset": after[0], "piece": after[1], "limit": _AT_ONCE}):
-        after = (letters[-1]["log_offset"], letters[-1]["piece"])
-        parsed, refused, cured = Parsed(_PLACE, [], [], [], []), Counter[str](), []
+    while letters := warehouse.rows(
+        _LETTERS, {**days, "offset": after[0], "piece": after[1], "log": after[2], "limit": _AT_ONCE}
+    ):
+        after = (letters[-1]["log_offset"], letters[-1]["piece"], letters[-1]["log"])
+        parsed, refused, cured = _nothing_parsed(), Counter[str](), []
         for letter in letters:
             events, reasons = _read(bytes.fromhex(letter["raw"]), letter["n_events"])
             refused.update(reasons)
             if not reasons and all(chosen.names(event) for event in events):
-                cured.append(Cured(letter["log_offset"], letter["piece"], letter["reason"], len(events)))
+                cured.append(Cured(letter["log"], letter["log_offset"], letter["piece"], letter["reason"], len(events)))
                 for event in events:
                     _add(parsed, event, letter["log_offset"])
         yield Part(after, len(letters), enrich(parsed, item_types).columns, refused, cured)
@@ -116,9 +120,13 @@ def remove_letters(warehouse: Warehouse, cured: Sequence[Cured]) -> None:
     """Take cured dead letters away."""
     if cured:
         warehouse.command(
-            "ALTER TABLE dead_letters DELETE WHERE has(arrayZip({offsets:Array(UInt64)}, {pieces:Array(UInt32)}), "
-            "(log_offset, piece)) SETTINGS mutations_sync = 1",
-            {"offsets": [one.log_offset for one in cured], "pieces": [one.piece for one in cured]},
+            "ALTER TABLE dead_letters DELETE WHERE has(arrayZip({offsets:Array(UInt64)}, {pieces:Array(UInt32)}, "
+            "{logs:Array(String)}), (log_offset, piece, log)) SETTINGS mutations_sync = 1",
+            {
+                "offsets": [one.log_offset for one in cured],
+                "pieces": [one.piece for one in cured],
+                "logs": [one.log for one in cured],
+            },
         )
 
 
@@ -128,8 +136,8 @@ def count_letters(warehouse: Warehouse, chosen: Selection) -> int:
 
 
 def _chosen(records: Sequence[LogRecord], chosen: Selection) -> tuple[Parsed, Counter[str]]:
-    everything = parse_block(Block(_PLACE, records))
-    parsed = Parsed(_PLACE, [], [], [], [])
+    everything = parse_block(Block(_ORIGIN, records))
+    parsed = _nothing_parsed()
     for event, offset in zip(everything.events, everything.offsets, strict=True):
         if chosen.first <= local_date(event.occurred_at) <= chosen.last and chosen.names(event):
             _add(parsed, event, offset)
@@ -137,6 +145,10 @@ def _chosen(records: Sequence[LogRecord], chosen: Selection) -> tuple[Parsed, Co
     for letter in everything.dead:
         refused[letter.reason] += letter.n_events
     return parsed, refused
+
+
+def _nothing_parsed() -> Parsed:
+    return Parsed(Block(_ORIGIN, []), [], [], [], [], [])
 
 
 def _add(parsed: Parsed, event: Event, offset: int) -> None:

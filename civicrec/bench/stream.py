@@ -23,7 +23,6 @@ from civicrec.bench.own_stack import OwnStack, own_stack
 from civicrec.clock import monotonic_s, utc_now
 from civicrec.errors import Unavailable
 from civicrec.eventlog.books import read_books
-from civicrec.eventlog.ledger import Plan
 from civicrec.eventlog.ports import LogRecord, Record
 from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.events import Event, dump
@@ -34,6 +33,7 @@ from civicrec.registry.catalogue import upsert_items
 from civicrec.registry.tables import open_registry
 from civicrec.settings import StreamSettings
 from profiles.memory_store import MemoryOnlineStore
+from streaming.blocks import Origin
 from streaming.enrich import enrich
 from streaming.fold import fold, personal_actors
 from streaming.parse import parse_block
@@ -118,7 +118,7 @@ def _plain_loop_s(records: Sequence[Record]) -> float:
     began = time.process_time()
     for first in range(0, len(numbered), a_batch):
         batch = numbered[first : first + a_batch]
-        blocks = blocks_of(Plan("bench", first, first + len(batch)), batch, settings.block_records)
+        blocks = blocks_of(Origin("bench"), batch, settings.block_records)
         facts = [enrich(parse_block(block), types) for block in blocks]
         turns = [turn for block in facts for turn in block.turns]
         fold(turns, online.recent_of(personal_actors(turns)))

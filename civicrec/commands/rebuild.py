@@ -52,19 +52,24 @@ def _rebuild(settings: Settings, online: OnlineStore) -> None:
     from civicrec.clock import utc_now
     from civicrec.commands.progress import progress_bars
     from civicrec.eventlog.ledger import ledger_totals
+    from civicrec.eventlog.sqlite import SqliteEventLog
     from civicrec.registry.runs import suppressions
     from civicrec.registry.tables import open_registry
     from civicrec.warehouse.clickhouse import ClickHouseWarehouse
-    from streaming.rebuild import rebuild_online
+    from streaming.rebuild import done_so_far, rebuild_online
 
     registry = open_registry(settings.registry_address)
     try:
-        committed = ledger_totals(settings.stream_path).committed
-        with closing(ClickHouseWarehouse(settings.warehouse)) as warehouse, progress_bars() as report:
-            done = rebuild_online(warehouse, online, committed, utc_now(), suppressions(registry), report)
+        with (
+            closing(SqliteEventLog(settings.log_path, readonly=True)) as log,
+            closing(ClickHouseWarehouse(settings.warehouse)) as warehouse,
+            progress_bars() as report,
+        ):
+            done = done_so_far(log, ledger_totals(settings.stream_path))
+            rebuilt = rebuild_online(warehouse, online, done, utc_now(), suppressions(registry), report)
     finally:
         registry.dispose()
-    print(f"{done.turns} turns and the tags of {done.actors_with_tags} actors restored")
+    print(f"{rebuilt.turns} turns and the tags of {rebuilt.actors_with_tags} actors restored")
 
 
 def _have_rebuilt(online: OnlineStore) -> None:

@@ -27,7 +27,8 @@ CREATE TABLE IF NOT EXISTS batches (
 );
 CREATE TABLE IF NOT EXISTS totals (outcome TEXT NOT NULL, reason TEXT NOT NULL, n INTEGER NOT NULL,
     PRIMARY KEY (outcome, reason));
-CREATE TABLE IF NOT EXISTS cured (log_offset INTEGER, piece INTEGER, PRIMARY KEY (log_offset, piece)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS cured (log TEXT, log_offset INTEGER, piece INTEGER,
+    PRIMARY KEY (log, log_offset, piece)) WITHOUT ROWID;
 """
 
 
@@ -129,10 +130,10 @@ class Ledger:
                 (MAX_BATCHES,),
             )
 
-    def cure(self, log_offset: int, piece: int, reason: str, n_events: int) -> None:
+    def cure(self, log: str, log_offset: int, piece: int, reason: str, n_events: int) -> None:
         """Count the events of one rejected piece as stored instead; again for the same piece changes nothing."""
         with self._transaction():
-            known = self._db.execute("INSERT OR IGNORE INTO cured VALUES (?, ?)", (log_offset, piece))
+            known = self._db.execute("INSERT OR IGNORE INTO cured VALUES (?, ?, ?)", (log, log_offset, piece))
             if known.rowcount:
                 self._db.execute(
                     "UPDATE totals SET n = n - ? WHERE outcome = 'rejected' AND reason = ?", (n_events, reason)

@@ -11,6 +11,7 @@ from civicrec.clients import redis_client
 from civicrec.clock import to_ms, utc_now
 from civicrec.eventlog.books import read_books
 from civicrec.eventlog.ledger import ledger_totals
+from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.items import Item
 from civicrec.registry.catalogue import upsert_items
 from civicrec.registry.tables import open_registry
@@ -19,7 +20,7 @@ from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from profiles.memory_store import MemoryOnlineStore
 from profiles.redis_store import RedisOnlineStore
 from profiles.store import OnlineStore
-from streaming.rebuild import rebuild_online
+from streaming.rebuild import done_so_far, rebuild_online
 from tests.faults.load import load_on, n_sent
 from tests.running import RunningStack, running_stack, settings_on_free_ports, wait_for
 from tests.streaming.world import ITEM_TYPES
@@ -48,10 +49,11 @@ def contents(store: OnlineStore, actors: list[str], hours: list[int]) -> dict[st
 def assert_equal_to_a_rebuilt_one(settings: Settings) -> None:
     reference = MemoryOnlineStore()
     with (
+        closing(SqliteEventLog(settings.log_path, readonly=True)) as log,
         closing(ClickHouseWarehouse(settings.warehouse)) as warehouse,
         closing(redis_client(settings.redis)) as redis,
     ):
-        rebuild_online(warehouse, reference, ledger_totals(settings.stream_path).committed, utc_now())
+        rebuild_online(warehouse, reference, done_so_far(log, ledger_totals(settings.stream_path)), utc_now())
         actors = [row["actor"] for row in warehouse.rows("SELECT DISTINCT actor FROM events ORDER BY actor")]
         hour = to_ms(utc_now()) // 3_600_000
         found, expected = (contents(store, actors, [hour - 1, hour]) for store in (RedisOnlineStore(redis), reference))

@@ -10,12 +10,11 @@ import pytest
 from apache_beam.coders import registry
 
 from civicrec.errors import ConfigError, InvalidInput, Unavailable
-from civicrec.eventlog.ledger import Plan
 from civicrec.eventlog.memory import MemoryEventLog
 from civicrec.eventlog.ports import LogRecord, Record
 from civicrec.events import Event, dump, load
 from streaming import embedded
-from streaming.blocks import Block, Place
+from streaming.blocks import Block, Origin
 from streaming.coders import BlockCoder
 from streaming.enrich import enrich
 from streaming.parse import parse_block
@@ -155,15 +154,15 @@ def test_a_batch_cut_off_anywhere_is_run_again_and_counts_once(
         assert len(world.dead) == 1
 
 
-def test_a_shard_written_before_the_crash_is_not_written_again(tmp_path: Path) -> None:
+def test_a_slice_written_before_the_crash_is_not_written_again(tmp_path: Path) -> None:
     events = [
         an_event(item=f"i{k % 30}", n=k, anonymous_id=f"v{k}", consent="personalise") for k in range(1_200)
-    ]  # several shards
+    ]  # several slices
     with a_world(tmp_path) as world:
         world.send(events)
         real = world.online.apply
-        world.online.apply = lambda log, first, last, updates: real(log, first, last, updates[:1]) and 1 / 0  # type: ignore[method-assign]
-        with pytest.raises(ZeroDivisionError, match="while running 'fold into the online store'"):
+        world.online.apply = lambda mark, update: real(mark, update) and 1 / 0  # type: ignore[method-assign]
+        with pytest.raises(ZeroDivisionError, match="while running 'write events, dead letters and the online store'"):
             world.driver.step()
         world.online.apply = real  # type: ignore[method-assign]
         assert 0 < len(world.online.recent_of([event.actor for event in events])) < 1_200
@@ -271,7 +270,7 @@ def test_blocks_are_not_pickled_on_their_way_through_one_process(
 
 def test_blocks_survive_the_way_between_workers() -> None:
     records = [LogRecord(1, Record("visitor-1", 2, dump(behaviour(2)))), LogRecord(2, Record("x", 1, b"poison"))]
-    block = Block(Place(Plan("log", 0, 2), 0, 1), records)
+    block = Block(Origin("log"), records)
     parsed = parse_block(block)
     facts = enrich(parsed, ITEM_TYPES)
     for value in (block, parsed, facts):

@@ -11,6 +11,7 @@ import pytest
 
 from civicrec.clock import local_date
 from civicrec.errors import Unavailable
+from civicrec.eventlog.fences import Mark
 from civicrec.eventlog.ledger import Ledger
 from civicrec.eventlog.memory import MemoryEventLog
 from civicrec.eventlog.ports import Record
@@ -21,7 +22,7 @@ from civicrec.warehouse.daily import replace_day
 from civicrec.warehouse.migrate import migrate
 from profiles.memory_store import MemoryOnlineStore
 from streaming.embedded import Driver
-from streaming.rebuild import rebuild_online
+from streaming.rebuild import done_so_far, rebuild_online
 from streaming.sinks import Stores
 from tests.builders import NOON, an_event
 from tests.running import running_stack
@@ -75,9 +76,12 @@ class Stream:
         self.driver.close()
         self.ledger.close()
 
-    def _restore(self, committed: int) -> None:
+    def done(self) -> Mark:
+        return done_so_far(self.log, self.ledger.totals())
+
+    def _restore(self, done: Mark) -> None:
         self.restored += 1
-        rebuild_online(self.warehouse, self.online, committed, self.now)
+        rebuild_online(self.warehouse, self.online, done, self.now)
 
 
 def everything(store: MemoryOnlineStore, events: list[Event], hours: list[int]) -> dict[str, Any]:
@@ -110,7 +114,7 @@ def test_a_rebuilt_store_is_the_one_the_stream_made(
         stream.send(events)
         stream.drain()
         rebuilt = MemoryOnlineStore()
-        done = rebuild_online(warehouse, rebuilt, stream.ledger.committed(), stream.now)
+        done = rebuild_online(warehouse, rebuilt, stream.done(), stream.now)
         assert rebuilt.is_whole()
         assert done.turns == sum(oracle.is_turn(event) or _is_dislike(event) for event in events)
         expected = everything(stream.online, events, hours_of(events))
@@ -137,7 +141,7 @@ def test_a_store_wiped_between_any_two_batches_ends_as_if_it_never_was(
         stream.drain()
         assert stream.restored == 2  # the first time because it was new
         reference = MemoryOnlineStore()
-        rebuild_online(warehouse, reference, stream.ledger.committed(), stream.now)
+        rebuild_online(warehouse, reference, stream.done(), stream.now)
         assert_same(
             everything(stream.online, events, hours_of(events)), everything(reference, events, hours_of(events))
         )
@@ -158,7 +162,7 @@ def test_a_batch_that_was_in_the_warehouse_before_the_wipe_counts_once(
         stream.online.clear()
         stream.drain()
         reference = MemoryOnlineStore()
-        rebuild_online(warehouse, reference, stream.ledger.committed(), stream.now)
+        rebuild_online(warehouse, reference, stream.done(), stream.now)
         assert_same(
             everything(stream.online, events, hours_of(events)), everything(reference, events, hours_of(events))
         )
@@ -190,10 +194,11 @@ def test_disordered_and_doubled_events_leave_recent_items_and_trends_exact(
         stream.send(random.Random(4).sample([*events, *events[:50]], 250))
         stream.drain()
         rebuilt = MemoryOnlineStore()
-        rebuild_online(warehouse, rebuilt, stream.ledger.committed(), stream.now)
+        rebuild_online(warehouse, rebuilt, stream.done(), stream.now)
         found, expected = (everything(store, events, hours_of(events)) for store in (rebuilt, stream.online))
         assert found["trends"] == expected["trends"] == oracle.trends([events])
         assert found["actors"] == expected["actors"]
+        assert rebuilt.fences(stream.log.name) == stream.online.fences(stream.log.name)
 
 
 def test_only_what_would_still_be_there_comes_back(tmp_path: Path, warehouse: ClickHouseWarehouse) -> None:
@@ -209,7 +214,7 @@ def test_only_what_would_still_be_there_comes_back(tmp_path: Path, warehouse: Cl
         stream.send(events)
         stream.drain()
         rebuilt = MemoryOnlineStore()
-        rebuild_online(warehouse, rebuilt, stream.ledger.committed(), NOON)
+        rebuild_online(warehouse, rebuilt, stream.done(), NOON)
         state = rebuilt.actor("visitor-1")
         assert state.disliked == {"i2"}
         assert [item.item_id for item in state.recent] == ["i5", "i4"]
@@ -225,8 +230,8 @@ def test_tags_come_back_but_for_those_deleted_since_and_those_too_old(warehouse:
     replace_day(warehouse, "actor_tags", today - timedelta(days=2), columns)
     replace_day(warehouse, "actor_tags", today - timedelta(days=3), {**columns, "weight": [9.0, 9.0, 9.0]})
     store = MemoryOnlineStore()
-    done = rebuild_online(warehouse, store, 0, NOON, {("a", "theme:住房")})
+    done = rebuild_online(warehouse, store, Mark("log", 0, 0), NOON, {("a", "theme:住房")})
     assert done.actors_with_tags == 2
     assert (store.actor("a").tags, store.actor("b").tags) == ({"theme:社保": 0.5}, {"theme:社保": 1.0})
-    rebuild_online(warehouse, store, 0, NOON + timedelta(days=6))
+    rebuild_online(warehouse, store, Mark("log", 0, 0), NOON + timedelta(days=6))
     assert store.actor("a").tags == {}
