@@ -76,8 +76,14 @@ def fold(turns: Sequence[Turn], recent: Mapping[str, Sequence[RecentItem]]) -> O
         by_actor[turn.actor].append(turn)
     folded = _Folded()
     for actor, mine in by_actor.items():
+        mine.sort(key=_order)
         folded.add(actor, mine, recent.get(actor, ()))
     return folded.update()
+
+
+def _order(turn: Turn) -> tuple[int, int, str]:
+    """Order the turns of one record by what the warehouse also keeps of them, so that a rebuild gives the same."""
+    return turn.offset, turn.at_ms, turn.item_id
 
 
 def personal_actors(turns: Sequence[Turn]) -> list[str]:

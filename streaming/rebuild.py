@@ -50,7 +50,7 @@ SELECT actor, item_id, toString(kind) AS kind, toUnixTimestamp64Milli(occurred_a
 FROM events FINAL
 WHERE local_date = {day:Date} AND log_offset <= {committed:UInt64} AND item_known AND bot_reason = ''
   AND has({kinds:Array(String)}, toString(kind))
-ORDER BY log_offset, occurred_at, event_id
+ORDER BY log_offset, occurred_at, item_id, event_id
 """
 _TAGS = """
 SELECT actor, tag, weight FROM actor_tags WHERE day = {day:Date} ORDER BY actor, tag

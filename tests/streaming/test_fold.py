@@ -115,6 +115,7 @@ def applied(store: MemoryOnlineStore, turns: list[Turn], first: int) -> None:
 
 @given(turns=_turns, cuts=st.lists(st.integers(0, 30), max_size=5))
 def test_folding_in_parts_is_folding_at_once(turns: list[Turn], cuts: list[int]) -> None:
+    turns = [turn._replace(offset=offset) for offset, turn in enumerate(turns)]  # records are never cut
     at_once, in_parts = MemoryOnlineStore(), MemoryOnlineStore()
     applied(at_once, turns, 0)
     borders = [0, *sorted(cuts), len(turns)]
@@ -131,9 +132,21 @@ def test_folding_in_parts_is_folding_at_once(turns: list[Turn], cuts: list[int])
         assert dict(weights) == pytest.approx(dict(other[item]))
 
 
+@given(turns=_turns, seed=st.integers(0, 100))
+def test_in_what_order_a_record_holds_its_turns_is_no_matter(turns: list[Turn], seed: int) -> None:
+    """The warehouse does not keep that order, and a rebuild must give the same."""
+    shuffled = random.Random(seed).sample(turns, len(turns))
+    one, other = fold(turns, {}), fold(shuffled, {})
+    assert one.recent == other.recent
+    assert one.interests == other.interests
+    assert one.co_clicks.keys() == other.co_clicks.keys()
+    for item, weights in one.co_clicks.items():
+        assert dict(weights) == pytest.approx(dict(other.co_clicks[item]))
+
+
 def test_more_items_than_are_remembered_fold_alike_in_parts() -> None:
     rng = random.Random(11)
-    turns = [a_turn(f"i{rng.randrange(90)}", AT + rng.randrange(3 * HOUR)) for _ in range(400)]
+    turns = [a_turn(f"i{rng.randrange(90)}", AT + rng.randrange(3 * HOUR))._replace(offset=n) for n in range(400)]
     found = []
     for step in (1, 7, 40):
         store = MemoryOnlineStore()
