@@ -60,6 +60,7 @@ def migrate(engine: Engine) -> list[str]:
         return []  # without the lock: most processes find nothing to do, and a reader may have no right to write
     types = _TYPES[engine.dialect.name]
     with _alone(engine) as connection:
+        connection.execution_options(no_parameters=True)  # a % is a % then
         todo = _pending(connection)
         connection.exec_driver_sql(Template(_TRACKING).substitute(types))
         for name, sql in todo:

@@ -48,7 +48,8 @@ def _ran(name: str, migrate: Callable[[], list[str]]) -> Finding:
     try:
         names = migrate()
     except CivicrecError as error:
-        return Finding(name, "missing", f"not migrated: {error}")
+        hint = "; start it first, an embedded one is migrated by its own start" if name == _WAREHOUSE else ""
+        return Finding(name, "missing", f"not migrated: {error}{hint if isinstance(error, Unavailable) else ''}")
     return Finding(name, "ok", f"migrated: {', '.join(names)}" if names else "up to date, nothing was run")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import text
 
 from civicrec.errors import CivicrecError, ConfigError, InvalidInput, Unavailable
 from civicrec.registry.catalogue import catalogue_version, upsert_items
@@ -73,11 +73,11 @@ def test_a_user_without_rights_is_told_so(postgresql: PostgreSQL) -> None:
     engine.dispose()
 
 
-def test_a_value_that_does_not_fit_is_the_callers_fault(registry: Engine) -> None:
-    if registry.dialect.name == "sqlite":
-        pytest.skip("SQLite takes texts of any length")
-    with pytest.raises(InvalidInput, match="too long"), registry.begin() as connection:
+def test_a_value_that_does_not_fit_is_the_callers_fault(postgresql: PostgreSQL) -> None:
+    engine = open_registry(postgresql.database())
+    with pytest.raises(InvalidInput, match="too long"), engine.begin() as connection:
         connection.execute(text("INSERT INTO counters VALUES (:name, 1)"), {"name": "n" * 65})
+    engine.dispose()
 
 
 def test_titles_with_nul_are_kept_whole_on_both_databases(new_address: Callable[[], str]) -> None:

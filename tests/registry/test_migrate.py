@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
@@ -133,12 +135,12 @@ def test_a_later_migration_runs_once_on_a_registry_in_use(registry: Engine, monk
     upsert_items(registry, [an_item("a")])
     add_a_migration(
         monkeypatch,
-        "ALTER TABLE items ADD COLUMN owner VARCHAR(64) NOT NULL DEFAULT '';\nUPDATE items SET owner = 'x';\n",
+        "ALTER TABLE items ADD COLUMN owner VARCHAR(64) NOT NULL DEFAULT '';\nUPDATE items SET owner = '50%:x';\n",
     )
     assert migrate(registry) == ["9999_next.sql"]
     assert migrate(registry) == []
     with registry.connect() as connection:
-        assert connection.execute(text("SELECT item_id, owner FROM items")).all() == [("a", "x")]
+        assert connection.execute(text("SELECT item_id, owner FROM items")).all() == [("a", "50%:x")]
 
 
 def test_a_migration_that_fails_half_way_leaves_nothing(registry: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,6 +157,32 @@ def test_a_registry_of_a_newer_version_is_one_clear_error_and_stays_as_it_is(add
         connection.execute(text("INSERT INTO migrations (name) VALUES ('9998_of_tomorrow.sql')"))
     with pytest.raises(ConfigError, match=r"newer civicrec: it has 9998_of_tomorrow\.sql.*restore a backup"):
         open_registry(address)
+
+
+#: A statement that takes a moment.
+PAUSE = {
+    "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 999999) SELECT max(i) FROM n",
+    "postgresql": "SELECT pg_sleep(0.3)",
+}
+
+
+def test_who_comes_while_a_migration_runs_waits_and_runs_nothing_twice(
+    address: str, registry: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_a_migration(monkeypatch, f"{PAUSE[registry.dialect.name]};\nCREATE TABLE once (a INTEGER);\n")
+    all_looked = threading.Barrier(3)
+    look = registry_migrate.to_run
+    monkeypatch.setattr(registry_migrate, "to_run", lambda engine: (look(engine), all_looked.wait())[0])
+
+    def come(_: int) -> list[str]:
+        engine = connect(address)
+        try:
+            return migrate(engine)
+        finally:
+            engine.dispose()
+
+    with ThreadPoolExecutor(3) as pool:
+        assert sorted(pool.map(come, range(3))) == [[], [], ["9999_next.sql"]]
 
 
 def test_processes_that_open_an_empty_database_at_once_all_succeed(new_address: Callable[[], str]) -> None:
