@@ -53,6 +53,13 @@ def test_a_wrong_password_and_an_unknown_database_are_told_apart(postgresql: Pos
     assert 'database "absent" does not exist' in told(postgresql.address("absent"), Unavailable)
 
 
+def test_the_password_may_stand_in_libpqs_own_variable(postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch) -> None:
+    address = postgresql.database().replace(":" + PASSWORD.replace(" ", "%20"), "")
+    assert "password" in told(address, Unavailable)
+    monkeypatch.setenv("PGPASSWORD", PASSWORD)
+    open_registry(address).dispose()
+
+
 def test_a_missing_driver_is_named_with_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
     message = told(f"postgresql://keeper:{SECRET}@127.0.0.1/db", ConfigError)
