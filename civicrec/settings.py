@@ -202,8 +202,8 @@ class Settings(BaseSettings):
     """Folder that holds all state of the embedded stack: log, warehouse, registry, models, secrets."""
     min_free_disk_mb: int = Field(default=512, ge=0, le=1_000_000)
     """With less free disk than this, MB, `civicrec up` does not start and the collector refuses events."""
-    registry_url: str = ""
-    """SQLAlchemy address of the registry; empty means ``sqlite:///<home>/registry.sqlite``."""
+    registry_url: SecretStr = SecretStr("")
+    """Address of the registry, ``postgresql://user:password@host/database``; empty: ``<home>/registry.sqlite``."""
     log_format: Literal["console", "json"] = "console"
     """How log lines look: for people, or one JSON object a line."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -253,7 +253,7 @@ class Settings(BaseSettings):
     @property
     def registry_address(self) -> str:
         """SQLAlchemy address of the registry in force."""
-        return self.registry_url or f"sqlite:///{self.home.resolve() / 'registry.sqlite'}"
+        return self.registry_url.get_secret_value() or f"sqlite:///{self.home.resolve() / 'registry.sqlite'}"
 
 
 def load_settings(home: Path | None = None) -> Settings:

@@ -67,7 +67,7 @@ class CollectorApp:
         kafka = forwarding.acknowledged if forwarding else None
         self.commit = GroupCommit(log, self._seen, collector.group_commit_ms / 1000, clock, kafka)
         self.room = Room(settings, log, self._seen, partial(acknowledged, settings), clock)
-        counters = Counters(self.commit.totals, kafka)
+        counters = Counters(self.commit.totals, partial(read_books, settings), kafka)
         self._door = Door(settings, load_keys(settings), self.commit, self.room, counters.observe, clock)
         self._api = _api(settings, self, counters)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from civicrec.errors import Unavailable
+from civicrec.eventlog.books import Books
 from civicrec.metrics import MetricName
 from collectors.acknowledged import Acknowledged
 
@@ -20,6 +22,9 @@ _METRICS: Mapping[str, tuple[MetricName, str, str]] = {
     "altered": ("civicrec_events_altered_total", "what", "Events kept with something removed, by what."),
 }
 _SECONDS: MetricName = "civicrec_collect_seconds"
+_STORED: MetricName = "civicrec_events_stored_total"
+_PENDING: MetricName = "civicrec_events_pending"
+_DEAD: MetricName = "civicrec_dead_letters_total"
 _FORWARDED: MetricName = "civicrec_events_forwarded_total"
 _UNFORWARDED: MetricName = "civicrec_events_unforwarded"
 _FAULTS: MetricName = "civicrec_kafka_faults_total"
@@ -27,11 +32,14 @@ _DEGRADED: MetricName = "civicrec_kafka_degraded"
 
 
 class Counters:
-    """What Prometheus reads: the writer's totals, read when asked, and the time each answer took."""
+    """What Prometheus reads: the writer's totals and the books, read when asked, and the time each answer took."""
 
-    def __init__(self, totals: Counter[tuple[str, str]], kafka: Acknowledged | None = None) -> None:
+    def __init__(
+        self, totals: Counter[tuple[str, str]], books: Callable[[], Books], kafka: Acknowledged | None = None
+    ) -> None:
         self.registry = CollectorRegistry()
         self._totals = totals
+        self._books = books
         self._kafka = kafka
         self._seconds = Histogram(
             _SECONDS, "Time to answer one POST /v1/events.", ["status"], registry=self.registry,
@@ -55,6 +63,7 @@ class Counters:
                 if of == counter:
                     family.add_metric([reason] if label else [], n)
             yield family
+        yield from self._stream()
         if self._kafka:
             yield CounterMetricFamily(_FORWARDED, "Events acknowledged by Kafka.", value=self._kafka.forwarded)
             yield GaugeMetricFamily(
@@ -67,3 +76,18 @@ class Counters:
                 _DEGRADED, "1 while Kafka is away or behind and answers do not wait for it.",
                 value=bool(self._kafka.degraded),
             )  # fmt: skip
+
+    def _stream(self) -> Iterator[Metric]:
+        """Yield what became of the accepted events; nothing while the books cannot be read."""
+        try:
+            books = self._books()
+        except Unavailable:
+            return
+        yield CounterMetricFamily(_STORED, "Events in the warehouse.", value=books.stored)
+        yield GaugeMetricFamily(
+            _PENDING, "Events in the log that the stream has not committed yet.", value=books.pending
+        )
+        dead = CounterMetricFamily(_DEAD, "Accepted events that the stream refused, by reason.", labels=["reason"])
+        for reason, n in books.rejected.items():
+            dead.add_metric([reason], n)
+        yield dead

@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from civicrec.clock import to_ms
-from civicrec.errors import ArtifactError, Unavailable
+from civicrec.errors import ArtifactError, CivicrecError
 from civicrec.logs import get_logger
 from civicrec.registry.catalogue import catalogue_version, items_since
 from civicrec.registry.runs import latest_run
@@ -119,7 +119,7 @@ class SnapshotKeeper:
         """Keep the snapshot in force while its source cannot be read; say so once."""
         try:
             yield
-        except (Unavailable, SQLAlchemyError, OSError) as error:
+        except (CivicrecError, SQLAlchemyError, OSError) as error:
             if self._complaints.get(what) != type(error).__name__:
                 _log.warning("refresh_failed", what=what, error=str(error).splitlines()[0])
             self._complaints[what] = type(error).__name__

@@ -7,6 +7,7 @@ from hypothesis import settings
 
 from tests.running import RunningStack, running_stack
 from tests.services.broker import Broker
+from tests.services.postgresql import PostgreSQL
 
 # The first example pays for imports, and the machine is shared: a time limit on one example says nothing here.
 settings.register_profile("civicrec", deadline=None, print_blob=True)
@@ -27,3 +28,14 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     one.start()
     yield one
     one.kill()
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """A PostgreSQL server, started once; tests that use it have databases of their own."""
+    one = PostgreSQL()
+    try:
+        one.start()
+        yield one
+    finally:
+        one.remove()

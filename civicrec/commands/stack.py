@@ -53,12 +53,21 @@ def register(app: typer.Typer) -> None:
         raise typer.Exit(0 if facts["ok"] else 1)
 
     @app.command()
-    def doctor(home: Home = None) -> None:
-        """Say what this machine has and lacks for civicrec; exit 1 if something needed is missing."""
+    def doctor(
+        home: Home = None,
+        migrate: Annotated[
+            bool, typer.Option("--migrate", help="Only bring the tables of registry and warehouse up to date.")
+        ] = False,
+    ) -> None:
+        """Say what this machine has and lacks for civicrec; exit 1 if something needed is missing.
+
+        With --migrate: say which migrations ran; exit 1 if a store could not be migrated. Again changes nothing.
+        """
         from civicrec.settings import load_settings
         from civicrec.stack.doctor import examine
+        from civicrec.stack.tables import migrate_tables
 
-        findings = examine(load_settings(home))
+        findings = (migrate_tables if migrate else examine)(load_settings(home))
         for finding in findings:
             print(f"{finding.state:9}{finding.name:20}{finding.detail}")
         raise typer.Exit(1 if any(finding.state == "missing" for finding in findings) else 0)

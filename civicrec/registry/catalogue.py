@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 
 import msgspec
 from sqlalchemy import Connection, Engine, bindparam, insert, select, update
@@ -70,10 +71,9 @@ def items_since(engine: Engine, version: int = 0) -> tuple[int, list[Item]]:
     """Return the catalogue version and every item changed after `version`, in order of id."""
     with engine.connect() as connection:
         now = connection.execute(select(counters.c.value).where(counters.c.name == VERSION_COUNTER)).scalar()
-        rows = connection.execute(
-            select(items.c.body).where(items.c.changed_in > version).order_by(items.c.item_id)
-        ).scalars()
-        return int(now or 0), [_decode(body) for body in rows]
+        rows = connection.execute(select(items.c.body).where(items.c.changed_in > version)).scalars()
+        # Sorted here: a database sorts by its own language's rules.
+        return int(now or 0), sorted((_decode(body) for body in rows), key=attrgetter("item_id"))
 
 
 def set_status(
@@ -115,7 +115,7 @@ def _row(item: Item, version: int) -> dict[str, object]:
         "item_id": item.item_id,
         "item_type": item.item_type,
         "status": item.status,
-        "title": item.title,
+        "title": item.title.replace("\0", ""),  # PostgreSQL's text holds none; the body does
         "changed_in": version,
         "body": item_json(item),
     }

@@ -1,9 +1,9 @@
-"""The registry's tables: what people decided (catalogue, rights, runs), as opposed to what happened (events)."""
+"""The registry's tables: what people decided (catalogue, rights, runs), as opposed to what happened (events).
+
+They are made by ``migrations/``; what stands here is how the code speaks of them, and a test holds the two together.
+"""
 
 from __future__ import annotations
-
-import contextlib
-from pathlib import Path
 
 from sqlalchemy import (
     JSON,
@@ -16,15 +16,10 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
-    create_engine,
-    event,
-    insert,
-    select,
 )
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
-from sqlalchemy.schema import CreateIndex, CreateTable
 
-from civicrec.errors import Unavailable
+from civicrec.registry.connection import connect
+from civicrec.registry.migrate import migrate
 
 metadata = MetaData()
 
@@ -80,46 +75,24 @@ audit = Table(
 
 
 def open_registry(address: str) -> Engine:
-    """Open the registry and create what is missing.
+    """Open the registry and bring its tables up to date.
 
     Parameters
     ----------
     address
-        SQLAlchemy address, for example ``sqlite:////srv/civicrec/registry.sqlite``.
+        See `civicrec.registry.connection.connect`.
 
     Raises
     ------
+    ConfigError
+        If the address is wrong, its driver is missing, or a newer version has migrated it.
     Unavailable
-        If it cannot be opened.
+        If it cannot be reached.
     """
-    engine = create_engine(address)
-    if engine.dialect.name == "sqlite":
-
-        @event.listens_for(engine, "connect")
-        def _pragmas(connection: object, _: object) -> None:
-            cursor = connection.cursor()  # type: ignore[attr-defined]  # DBAPI connections carry no common type
-            cursor.execute("PRAGMA busy_timeout=10000")  # first: the next line needs a lock itself
-            cursor.execute("PRAGMA journal_mode=WAL")
-            cursor.close()
-
+    engine = connect(address)
     try:
-        if engine.dialect.name == "sqlite" and engine.url.database:
-            Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
-        _create(engine)
-    except (SQLAlchemyError, OSError) as error:
-        raise Unavailable(f"the registry at {engine.url!r} cannot be opened: {error}") from error
+        migrate(engine)
+    except BaseException:
+        engine.dispose()
+        raise
     return engine
-
-
-def _create(engine: Engine) -> None:
-    """Create what is missing; several processes may do so at once, and one of them is first."""
-    with engine.begin() as connection:
-        for table in metadata.sorted_tables:  # not `create_all`: it looks first, and another process creates meanwhile
-            connection.execute(CreateTable(table, if_not_exists=True))
-            for index in sorted(table.indexes, key=lambda index: str(index.name)):
-                connection.execute(CreateIndex(index, if_not_exists=True))
-    with engine.connect() as connection:
-        counter = connection.execute(select(counters).where(counters.c.name == VERSION_COUNTER)).first()
-    if counter is None:
-        with contextlib.suppress(IntegrityError), engine.begin() as connection:
-            connection.execute(insert(counters).values(name=VERSION_COUNTER, value=0))

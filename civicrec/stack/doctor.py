@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import platform
 import sys
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import Literal
 
 from civicrec.errors import CivicrecError, ConfigError
 from civicrec.settings import Settings
 from civicrec.stack.checks import check_disk, check_home, free_disk_mb
 from civicrec.stack.doors import addresses, is_ready
+from civicrec.stack.findings import Finding
+from civicrec.stack.tables import examine_tables
 from civicrec.stack.valkey import valkey_binary
 
 PACKAGES = (
@@ -20,18 +20,16 @@ PACKAGES = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at; `missing` is needed and not there, `absent` is merely not running."""
-
-    name: str
-    state: Literal["ok", "missing", "absent"]
-    detail: str
-
-
 def examine(settings: Settings) -> list[Finding]:
     """Look at everything; never raises."""
-    return [*_python(), *_packages(), *_machine(settings), *_doors(settings), *_kafka(settings)]
+    return [
+        *_python(),
+        *_packages(),
+        *_machine(settings),
+        *_doors(settings),
+        *examine_tables(settings),
+        *_kafka(settings),
+    ]
 
 
 def _python() -> list[Finding]:

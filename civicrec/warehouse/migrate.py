@@ -7,16 +7,15 @@ Two processes may do this at once: every statement of a migration must be one th
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from importlib import resources
 from typing import Any, Protocol
+
+from civicrec.migrations import migrations_of, pending, statements
 
 _TRACKING = """
 CREATE TABLE IF NOT EXISTS migrations (name String, applied_at DateTime64(3, 'UTC') DEFAULT now64(3))
 ENGINE = ReplacingMergeTree ORDER BY name
 """
-_STATEMENT_END = re.compile(r";[ \t]*(?:\n|$)")
 
 
 class Migratable(Protocol):
@@ -35,22 +34,22 @@ class Migratable(Protocol):
         ...
 
 
-def statements(sql: str) -> list[str]:
-    r"""Split a migration into statements: each ends with ``;`` at the end of a line.
-
-    Examples
-    --------
-    >>> statements("-- why\nCREATE TABLE a (b String DEFAULT ';');\nDROP TABLE c;\n")
-    ["-- why\nCREATE TABLE a (b String DEFAULT ';')", 'DROP TABLE c']
-    """
-    return [part.strip() for part in _STATEMENT_END.split(sql) if part.strip()]
-
-
 def migrations() -> list[tuple[str, str]]:
     """Return (name, SQL) of every migration, in order."""
-    folder = resources.files("civicrec.warehouse") / "migrations"
-    found = [(file.name, file.read_text()) for file in folder.iterdir() if file.name.endswith(".sql")]
-    return sorted(found)
+    return migrations_of("civicrec.warehouse")
+
+
+def to_run(warehouse: Migratable) -> list[str]:
+    """Return the names of the migrations this warehouse lacks; changes nothing.
+
+    Raises
+    ------
+    ConfigError
+        If a newer version has migrated it.
+    Unavailable
+        If it cannot be reached, or has no database yet.
+    """
+    return [name for name, _ in _pending(warehouse)]
 
 
 def migrate(warehouse: Migratable) -> list[str]:
@@ -58,15 +57,22 @@ def migrate(warehouse: Migratable) -> list[str]:
 
     Raises
     ------
+    ConfigError
+        If a newer version has migrated it; nothing is changed.
     Unavailable
         If the warehouse cannot be reached; what ran stays, the rest runs next time.
     """
     warehouse.create_database()
     warehouse.command(_TRACKING)
-    applied = {row["name"] for row in warehouse.rows("SELECT DISTINCT name FROM migrations")}
-    pending = [(name, sql) for name, sql in migrations() if name not in applied]
-    for name, sql in pending:
+    todo = _pending(warehouse)
+    for name, sql in todo:
         for statement in statements(sql):
             warehouse.command(statement)
         warehouse.command("INSERT INTO migrations (name) SELECT {name:String}", {"name": name})
-    return [name for name, _ in pending]
+    return [name for name, _ in todo]
+
+
+def _pending(warehouse: Migratable) -> list[tuple[str, str]]:
+    is_tracked = "SELECT 1 FROM system.tables WHERE database = currentDatabase() AND name = 'migrations'"
+    applied = warehouse.rows("SELECT DISTINCT name FROM migrations") if warehouse.rows(is_tracked) else []
+    return pending(migrations(), [row["name"] for row in applied], "the warehouse")

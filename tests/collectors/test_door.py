@@ -6,8 +6,10 @@ import base64
 import gzip
 import hmac
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,10 +19,12 @@ from pydantic import SecretStr
 
 from civicrec.clock import rfc3339
 from civicrec.errors import Unavailable
+from civicrec.eventlog.ledger import Ledger
 from civicrec.eventlog.memory import MemoryEventLog
 from civicrec.eventlog.ports import Counts, Record
+from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.events import DROP_REASONS, MAX_BATCH_BYTES, MAX_BATCH_EVENTS
-from civicrec.settings import Site
+from civicrec.settings import Settings, Site
 from civicrec.tokens import Keys, load_keys
 from tests.builders import NOON, raw_event, uuid7
 from tests.collectors.conftest import Collector
@@ -296,6 +300,31 @@ def test_books_and_metrics_agree_with_the_log(collector: Collector) -> None:
         'civicrec_events_altered_total{what="props"} 1.0', 'civicrec_collect_seconds_count{status="200"} 1.0',
     ):  # fmt: skip
         assert line in metrics
+
+
+def test_metrics_tell_what_the_stream_has_done_and_do_without_it_when_its_file_is_broken(tmp_path: Path) -> None:
+    with a_collector_on_disk(tmp_path) as collector:
+        collector.send(raw_event(n=1), raw_event(n=2), raw_event(n=3))
+        collector.send(raw_event(n=4), raw_event(n=5))
+        with closing(Ledger(collector.settings.stream_path)) as ledger:
+            ledger.commit(ledger.plan(1), stored=2, rejected={"bad_time": 1})
+        metrics = collector.get("/metrics").text
+        for line in (
+            "civicrec_events_stored_total 2.0", "civicrec_events_pending 2.0",
+            'civicrec_dead_letters_total{reason="bad_time"} 1.0',
+        ):  # fmt: skip
+            assert line in metrics
+        collector.settings.stream_path.write_bytes(b"no database" * 100)
+        broken = collector.get("/metrics").text
+        assert "civicrec_events_accepted_total 5.0" in broken
+        assert "civicrec_events_pending" not in broken
+
+
+@contextmanager
+def a_collector_on_disk(home: Path) -> Iterator[Collector]:
+    where = Settings(home=home, min_free_disk_mb=0)
+    with closing(SqliteEventLog(where.log_path)) as log, closing(Collector(where, log)) as collector:
+        yield collector
 
 
 JSON = st.recursive(

@@ -1,16 +1,14 @@
-"""What every online reader does: run on the memory store and on a real Valkey; then what a connection may meet."""
+"""What every online reader does: run in memory, on a real Valkey and a real Redis; then what a connection may meet."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import pytest
 from pydantic import SecretStr
-from redis import Redis
 
-from civicrec.clients import redis_client
 from civicrec.errors import Unavailable
 from civicrec.eventlog.fences import Mark
 from civicrec.settings import RedisSettings
@@ -20,28 +18,21 @@ from profiles.redis_keys import co_key
 from profiles.redis_reader import RedisOnlineReader
 from profiles.redis_store import RedisOnlineStore
 from profiles.store import ActorState, OnlineReader, OnlineStore, OnlineUpdate, RecentItem
-from tests.running import free_ports, running_stack
+from tests.contracts.conftest import OnlineServer
+from tests.running import free_ports
+from tests.services.redis_server import SERVERS
 
 ACTORS = [f"actor-{n}" for n in range(40)]
 Pair = tuple[OnlineStore, Callable[[], OnlineReader]]
 
 
-@pytest.fixture(scope="module")
-def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RedisSettings, Redis]]:
-    with (
-        running_stack(tmp_path_factory.mktemp("valkey"), only=("valkey",)) as stack,
-        closing(redis_client(stack.settings.redis)) as client,
-    ):
-        yield stack.settings.redis, client
-
-
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=["memory", *SERVERS])
 def pair(request: pytest.FixtureRequest) -> Pair:
     """Return a store that knows forty actors and their items, and what makes its reader."""
     if request.param == "memory":
         memory = MemoryOnlineStore()
         return filled(memory), lambda: MemoryOnlineReader(memory)
-    settings, client = request.getfixturevalue("valkey")
+    settings, client = request.getfixturevalue(f"{request.param}_server")
     client.flushdb()
     return filled(RedisOnlineStore(client)), lambda: RedisOnlineReader(settings)
 
@@ -91,8 +82,8 @@ def test_a_reader_of_nobody_is_unavailable() -> None:
         read(lambda: RedisOnlineReader(settings), lambda reader: reader.actor("a"))
 
 
-def test_a_lost_connection_is_made_anew(valkey: tuple[RedisSettings, Redis]) -> None:
-    settings, client = valkey
+def test_a_lost_connection_is_made_anew(server: OnlineServer) -> None:
+    settings, client = server
     client.flushdb()
     known = filled(RedisOnlineStore(client)).actor(ACTORS[0])
 
@@ -106,9 +97,9 @@ def test_a_lost_connection_is_made_anew(valkey: tuple[RedisSettings, Redis]) -> 
 
 
 def test_a_question_nobody_waits_for_any_more_takes_no_answer_from_the_next(
-    valkey: tuple[RedisSettings, Redis],
+    server: OnlineServer,
 ) -> None:
-    settings, client = valkey
+    settings, client = server
     client.flushdb()
     store = filled(RedisOnlineStore(client))
 
@@ -123,9 +114,9 @@ def test_a_question_nobody_waits_for_any_more_takes_no_answer_from_the_next(
 
 
 def test_a_refused_question_is_unavailable_and_takes_no_answer_from_the_next(
-    valkey: tuple[RedisSettings, Redis],
+    server: OnlineServer,
 ) -> None:
-    settings, client = valkey
+    settings, client = server
     client.flushdb()
     store = filled(RedisOnlineStore(client))
     client.set(co_key("broken"), "not a sorted set")
@@ -141,8 +132,8 @@ def test_a_refused_question_is_unavailable_and_takes_no_answer_from_the_next(
     read(lambda: RedisOnlineReader(settings), asks)
 
 
-def test_the_password_and_the_number_of_the_database_are_used(valkey: tuple[RedisSettings, Redis]) -> None:
-    settings, client = valkey
+def test_the_password_and_the_number_of_the_database_are_used(server: OnlineServer) -> None:
+    settings, client = server
     client.flushdb()
     filled(RedisOnlineStore(client))
     elsewhere = settings.model_copy(update={"db": 3})

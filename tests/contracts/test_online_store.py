@@ -1,8 +1,7 @@
-"""What every online store does: run on the memory store and on a real Valkey."""
+"""What every online store does: run in memory, on a real Valkey and on a real Redis."""
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -26,27 +25,25 @@ from profiles.store import (
     OnlineUpdate,
     RecentItem,
 )
-from tests.running import free_ports, running_stack
+from tests.contracts.conftest import OnlineServer
+from tests.running import free_ports
+from tests.services.redis_server import SERVERS
 
 HOUR = 490_000
 AT = HOUR * 3_600_000
 
 
 @pytest.fixture(scope="module")
-def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
-    with (
-        running_stack(tmp_path_factory.mktemp("valkey"), only=("valkey",)) as stack,
-        closing(redis_client(stack.settings.redis)) as client,
-    ):
-        yield client
+def client(server: OnlineServer) -> Redis:
+    return server[1]
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=["memory", *SERVERS])
 def store(request: pytest.FixtureRequest) -> Iterator[OnlineStore]:
     if request.param == "memory":
         yield MemoryOnlineStore()
         return
-    client = request.getfixturevalue("valkey")
+    _, client = request.getfixturevalue(f"{request.param}_server")
     client.flushdb()
     yield RedisOnlineStore(client)
 
@@ -72,6 +69,12 @@ def test_a_store_is_whole_only_once_that_is_said_and_until_it_is_cleared(store: 
     store.set_whole(False)
     store.set_whole(False)
     assert not store.is_whole()
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_each_server_is_the_one_it_is_called(name: str, request: pytest.FixtureRequest) -> None:
+    _, client = request.getfixturevalue(f"{name}_server")
+    assert client.info("server").get("server_name", "redis") == name
 
 
 def test_an_empty_store_knows_nothing(store: OnlineStore) -> None:
@@ -145,22 +148,22 @@ def test_a_thousand_clicks_of_one_actor_weigh_as_one(store: OnlineStore) -> None
 
 
 def test_who_counted_is_known_within_bounds_and_in_no_readable_form(
-    valkey: Redis, monkeypatch: pytest.MonkeyPatch
+    client: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in ("redis_store", "memory_store"):
         monkeypatch.setattr(f"profiles.{module}.MAX_COUNTED", 10)
-    valkey.flushdb()
-    redis, memory = RedisOnlineStore(valkey), MemoryOnlineStore()
+    client.flushdb()
+    redis, memory = RedisOnlineStore(client), MemoryOnlineStore()
     for number in range(2):
         update = OnlineUpdate(interests={HOUR: {"i1": {f"visitor-{n}": 1.0 for n in range(15)}}})
         for each in (redis, memory):
             each.apply(Mark("log", number, number + 1), update)
     # Ten are known and count once; the five others count each time.
     assert redis.trends([HOUR]) == memory.trends([HOUR]) == {HOUR: {"i1": 20.0}}
-    known = valkey.hgetall(counted_key(HOUR))
+    known = client.hgetall(counted_key(HOUR))
     assert len(known) == 10
     assert not any(b"visitor" in pair for pair in known)
-    assert 0 < valkey.ttl(counted_key(HOUR)) <= COUNTED_TTL_HOURS * 3_600
+    assert 0 < client.ttl(counted_key(HOUR)) <= COUNTED_TTL_HOURS * 3_600
 
 
 def test_logs_have_fences_of_their_own(store: OnlineStore) -> None:
@@ -235,9 +238,9 @@ _updates = st.builds(
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(updates=st.lists(st.tuples(_marks, _updates), max_size=12))
-def test_redis_answers_exactly_as_memory_does(valkey: Redis, updates: list[tuple[Mark, OnlineUpdate]]) -> None:
-    valkey.flushdb()
-    redis, memory = RedisOnlineStore(valkey), MemoryOnlineStore()
+def test_redis_answers_exactly_as_memory_does(client: Redis, updates: list[tuple[Mark, OnlineUpdate]]) -> None:
+    client.flushdb()
+    redis, memory = RedisOnlineStore(client), MemoryOnlineStore()
     names = ["a", "b", "c", "东莞", "i", "0"]
     for mark, update in updates:
         assert redis.apply(mark, update) == memory.apply(mark, update)
@@ -248,14 +251,14 @@ def test_redis_answers_exactly_as_memory_does(valkey: Redis, updates: list[tuple
     assert redis.co_clicks(names) == memory.co_clicks(names)
 
 
-def test_every_key_in_redis_expires_except_the_fences(valkey: Redis) -> None:
-    valkey.flushdb()
-    store = RedisOnlineStore(valkey)
+def test_every_key_in_redis_expires_except_the_fences(client: Redis) -> None:
+    client.flushdb()
+    store = RedisOnlineStore(client)
     store.apply(Mark("log", 0, 1), an_update())
     store.put_tags("run", [("a", {"t": 1.0})])
-    families = Counter(key.split(b":")[0] for key in valkey.scan_iter())
+    families = Counter(key.split(b":")[0] for key in client.scan_iter())
     assert families == {b"recent": 1, b"disliked": 1, b"trend": 1, b"counted": 1, b"co": 2, b"tags": 1, b"fence": 1}
-    lasting = [key for key in valkey.scan_iter() if valkey.ttl(key) < 0]
+    lasting = [key for key in client.scan_iter() if client.ttl(key) < 0]
     assert lasting == [b"fence:log"]
 
 
@@ -276,12 +279,12 @@ def test_a_store_that_is_down_is_unavailable() -> None:
             call()
 
 
-def test_a_refused_question_leaves_no_answer_behind_for_the_next(valkey: Redis) -> None:
-    valkey.flushdb()
-    store = RedisOnlineStore(valkey)
+def test_a_refused_question_leaves_no_answer_behind_for_the_next(client: Redis) -> None:
+    client.flushdb()
+    store = RedisOnlineStore(client)
     store.apply(Mark("log", 0, 1), an_update())
     known = store.actor("a")
-    valkey.set(co_key("broken"), "not a sorted set")
+    client.set(co_key("broken"), "not a sorted set")
     with pytest.raises(Unavailable, match="WRONGTYPE"):
         store.co_clicks(["broken", "i1", "other"])
     assert store.actor("a") == known

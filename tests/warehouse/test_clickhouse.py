@@ -13,7 +13,7 @@ from civicrec.clock import to_ms
 from civicrec.errors import InvalidInput, Unavailable
 from civicrec.settings import WarehouseSettings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
-from tests.running import RunningStack, free_ports
+from tests.running import free_ports
 
 pytestmark = pytest.mark.stack
 
@@ -149,8 +149,8 @@ def test_an_unknown_table_is_refused(warehouse: ClickHouseWarehouse) -> None:
         warehouse.insert("nowhere", {"a": [1]})
 
 
-def test_a_slow_query_is_ended_by_its_time_limit(gateway: RunningStack) -> None:
-    hasty = ClickHouseWarehouse(gateway.settings.warehouse.model_copy(update={"timeout_s": 1.0}))
+def test_a_slow_query_is_ended_by_its_time_limit(where: WarehouseSettings) -> None:
+    hasty = ClickHouseWarehouse(where.model_copy(update={"timeout_s": 1.0}))
     with pytest.raises(Unavailable):
         hasty.rows("SELECT sleepEachRow(0.5) FROM numbers(20) SETTINGS max_block_size = 1")
     hasty.close()
@@ -164,8 +164,8 @@ def test_nobody_there_is_unavailable() -> None:
     assert not absent.ping()
 
 
-def test_a_missing_database_is_unavailable_not_wrong(gateway: RunningStack) -> None:
-    other = ClickHouseWarehouse(gateway.settings.warehouse.model_copy(update={"database": "not_yet"}))
+def test_a_missing_database_is_unavailable_not_wrong(where: WarehouseSettings) -> None:
+    other = ClickHouseWarehouse(where.model_copy(update={"database": "not_yet"}))
     with pytest.raises(Unavailable, match="no database 'not_yet' yet"):
         other.rows("SELECT 1")
 
@@ -200,6 +200,8 @@ def test_one_warehouse_serves_many_threads(warehouse: ClickHouseWarehouse, table
     assert warehouse.rows(f"SELECT count() AS n, uniqExact(a_count) AS u FROM {table}") == [{"n": 1_500, "u": 30}]
 
 
-def test_a_notebook_connects_in_one_line(gateway: RunningStack, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CIVICREC_WAREHOUSE__PORT", str(gateway.settings.warehouse.port))
+def test_a_notebook_connects_in_one_line(where: WarehouseSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("host", "port", "user", "database"):
+        monkeypatch.setenv(f"CIVICREC_WAREHOUSE__{name.upper()}", str(getattr(where, name)))
+    monkeypatch.setenv("CIVICREC_WAREHOUSE__PASSWORD", where.password.get_secret_value())
     assert civicrec.connect().rows("SELECT 1 AS one") == [{"one": 1}]

@@ -1,0 +1,115 @@
+"""The way to the registry's database. In: an address. Out: an engine whose faults are ours and name no password."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import DatabaseError, DataError, InterfaceError, OperationalError, SQLAlchemyError
+
+from civicrec.errors import ConfigError, InvalidInput, Unavailable
+
+#: How long a connection, or another writer's lock, is waited for, seconds.
+_WAIT_S = 10
+#: PostgreSQL's ``insufficient_privilege``.
+_NO_RIGHT = "42501"
+_EXPECTED = (
+    "expected sqlite:////path/registry.sqlite or postgresql://user:password@host:5432/database, "
+    "with signs such as @ / : # in user and password percent-encoded"
+)
+
+
+def connect(address: str) -> Engine:
+    """Return an engine for `address`; nothing is connected yet.
+
+    Every later fault of the database itself comes out of the engine as `Unavailable` (away, full, locked),
+    `ConfigError` (no right) or `InvalidInput` (a value that does not fit), in one line.
+
+    Parameters
+    ----------
+    address
+        SQLAlchemy address of SQLite or PostgreSQL. libpq's own variables and files (``PGPASSFILE``) work too.
+
+    Raises
+    ------
+    ConfigError
+        If the address is none of these, or its driver is not installed.
+    Unavailable
+        If the folder of a SQLite file cannot be made.
+    """
+    url = _parsed(address)
+    if url.drivername == "sqlite":
+        engine = _sqlite(url)
+    else:
+        try:
+            # A server restarts now and then: a kept connection is asked before it is used.
+            engine = create_engine(url, pool_pre_ping=True, connect_args=_postgresql_arguments(url))
+        except ModuleNotFoundError as error:
+            raise ConfigError(
+                f"the registry at {shown(url)} needs the driver {error.name!r}; "
+                "install it with: pip install 'civicrec[postgresql]'"
+            ) from None
+    event.listen(engine, "handle_error", _in_our_words(shown(url)))
+    return engine
+
+
+def shown(url: URL) -> str:
+    """Return the address as it may be shown: no password, nor the parameters, which may hold one."""
+    return url.set(query={}).render_as_string(hide_password=True)
+
+
+def _parsed(address: str) -> URL:
+    try:
+        url = make_url(address)
+    except (SQLAlchemyError, ValueError):
+        raise ConfigError(f"CIVICREC_REGISTRY_URL cannot be read; {_EXPECTED}") from None
+    if url.drivername == "postgresql":
+        url = url.set(drivername="postgresql+psycopg")
+    if url.drivername not in ("sqlite", "postgresql+psycopg"):
+        raise ConfigError(f"CIVICREC_REGISTRY_URL is of kind {url.drivername!r}; {_EXPECTED}")
+    if "@" in (url.host or ""):  # the rest of a password that has this sign in it
+        raise ConfigError(f"CIVICREC_REGISTRY_URL has more than one @; {_EXPECTED}")
+    return url
+
+
+def _postgresql_arguments(url: URL) -> dict[str, str | int]:
+    ours: dict[str, str | int] = {
+        "connect_timeout": _WAIT_S,
+        "application_name": "civicrec",
+        "options": f"-c lock_timeout={_WAIT_S}s",
+    }
+    return {name: value for name, value in ours.items() if name not in url.query}
+
+
+def _sqlite(url: URL) -> Engine:
+    if url.database and url.database != ":memory:":
+        try:
+            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Unavailable(f"the registry at {shown(url)} cannot be opened: {error}") from error
+    engine = create_engine(url)
+
+    @event.listens_for(engine, "connect")
+    def _pragmas(connection: object, _: object) -> None:
+        cursor = connection.cursor()  # type: ignore[attr-defined]  # DBAPI connections carry no common type
+        cursor.execute(f"PRAGMA busy_timeout={_WAIT_S * 1000}")  # first: the next line needs a lock itself
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.close()
+
+    return engine
+
+
+def _in_our_words(where: str) -> Callable[[ExceptionContext], None]:
+    def translate(context: ExceptionContext) -> None:
+        error = context.sqlalchemy_exception
+        reason = " ".join(str(context.original_exception).split())
+        if getattr(context.original_exception, "sqlstate", None) == _NO_RIGHT:
+            raise ConfigError(f"the registry at {where} does not let its user do this: {reason}")
+        elif isinstance(error, DataError):
+            raise InvalidInput(f"the registry at {where} refused a value: {reason}")
+        elif isinstance(error, (OperationalError, InterfaceError)) or type(error) is DatabaseError:
+            raise Unavailable(f"the registry at {where} cannot be used now: {reason}")
+
+    return translate

@@ -1,0 +1,48 @@
+"""The real servers an online store may be: Valkey from our wheel, Redis from Debian's package ``redis-server``."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from civicrec.settings import RedisSettings
+from civicrec.stack.probes import redis_ok
+from civicrec.stack.valkey import valkey_binary, valkey_config
+from tests.running import free_ports, wait_for
+
+SERVERS = ("valkey", "redis")
+
+
+def _program(server: str) -> str | Path:
+    """The server's program; skips the test where there is none."""
+    if server == "valkey":
+        return valkey_binary()
+    found = shutil.which("redis-server")
+    if found is None:
+        pytest.skip("Redis is not installed; its tests need Debian's package redis-server")
+    return found
+
+
+@contextmanager
+def running_redis(server: str, folder: Path) -> Iterator[RedisSettings]:
+    """Run a server of this kind, configured as the stack configures its own, for the length of the body."""
+    settings = RedisSettings(port=free_ports(1)[0])
+    with (folder / "out.log").open("ab") as out:
+        child = subprocess.Popen([_program(server), "-"], stdin=subprocess.PIPE, stdout=out, stderr=out)
+    assert child.stdin is not None
+    with child.stdin as stdin:
+        stdin.write(valkey_config(settings, folder).encode())
+
+    def answers() -> bool:
+        assert child.poll() is None, f"{server} ended: {(folder / 'out.log').read_text()[-2000:]}"
+        return redis_ok(settings.host, settings.port)
+
+    try:
+        wait_for(answers, what=f"{server}; its words are in {folder / 'out.log'}")
+        yield settings
+    finally:
+        child.terminate()
+        child.wait(timeout=20)

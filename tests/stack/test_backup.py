@@ -1,0 +1,122 @@
+"""A stopped home copied elsewhere is the same installation: what docs/operations.md says of backup and restore."""
+
+import json
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import pytest
+
+from civicrec.clock import utc_now
+from civicrec.eventlog.books import Books, read_books
+from civicrec.settings import Settings
+from civicrec.warehouse.clickhouse import ClickHouseWarehouse
+from tests.builders import raw_event
+from tests.running import RunningStack, running_stack, settings_on_free_ports, wait_for
+
+pytestmark = pytest.mark.stack
+ITEM = '{"item_id": "a-1", "item_type": "service", "title": "青年驿站免费住宿申请"}\n'
+STREAMING = ("valkey", "warehouse", "collect", "stream")
+
+
+def some_events(first: int, n: int) -> list[dict[str, object]]:
+    at = utc_now()
+    return [
+        raw_event(n=first + k, at=at, item="a-1", anonymous_id=f"visitor-{k}", consent="personalise") for k in range(n)
+    ]
+
+
+def send(stack: RunningStack, events: Sequence[dict[str, object]]) -> dict[str, int]:
+    answer = httpx.post(f"{stack.collector_url}/v1/events", json={"events": events}).raise_for_status().json()
+    assert answer.pop("rejected") == []
+    return answer
+
+
+def balanced_books(settings: Settings) -> Books:
+    books = read_books(settings)
+    assert books.balanced
+    return books
+
+
+def stored_ids(stack: RunningStack) -> set[str]:
+    with closing(ClickHouseWarehouse(stack.settings.warehouse)) as warehouse:
+        rows = warehouse.rows("SELECT toString(event_id) AS id FROM events FINAL")
+    assert len(rows) == len({row["id"] for row in rows})
+    return {row["id"] for row in rows}
+
+
+def test_a_stopped_home_copied_elsewhere_goes_on_where_it_was(tmp_path: Path) -> None:
+    home, elsewhere = tmp_path / "home", tmp_path / "another machine" / "civicrec"
+    settings = settings_on_free_ports(home)
+    first, second, third = some_events(0, 200), some_events(200, 150), some_events(350, 10)
+    with running_stack(home, only=STREAMING, settings=settings) as stack:
+        (home / "items.jsonl").write_text(ITEM)
+        stack.civicrec("catalog", "import", str(home / "items.jsonl"))
+        assert send(stack, first)["accepted"] == 200
+        wait_for(lambda: balanced_books(settings).pending == 0, what="the stream")
+    with running_stack(home, only=("collect",), settings=settings) as stack:
+        assert send(stack, second)["accepted"] == 150
+    assert (balanced_books(settings).stored, balanced_books(settings).pending) == (200, 150)
+
+    elsewhere.parent.mkdir()
+    subprocess.run(["cp", "-a", home, elsewhere], check=True)
+    home.rename(tmp_path / "gone")  # nothing may lead back to it
+    settings = settings_on_free_ports(elsewhere)
+    assert (balanced_books(settings).stored, balanced_books(settings).pending) == (200, 150)
+    with running_stack(elsewhere, only=STREAMING, settings=settings) as stack:
+        wait_for(lambda: balanced_books(settings).pending == 0, what="the stream")
+        assert send(stack, [*first, *second]) == {"accepted": 0, "duplicates": 350}
+        assert send(stack, third)["accepted"] == 10
+        wait_for(lambda: balanced_books(settings).pending == 0, what="the stream")
+        assert balanced_books(settings).accepted == balanced_books(settings).stored == 360
+        assert stored_ids(stack) == {str(event["event_id"]) for event in [*first, *second, *third]}
+        assert stack.civicrec("catalog", "list").stdout.startswith("a-1\tservice\tonline")
+        profile = json.loads(stack.civicrec("profile", "show", "visitor-199").stdout)
+        assert [item["item_id"] for item in profile["recent"]] == ["a-1"]
+
+
+def test_ledger_and_log_copied_in_this_order_from_a_running_stack_balance(tmp_path: Path) -> None:
+    with running_stack(tmp_path / "home", only=STREAMING) as stack:
+        was_pending = set()
+        for n in range(20):
+            send(stack, some_events(n * 100, 100))
+            copy = Settings(home=tmp_path / f"copy-{n}")
+            copy.home.mkdir()
+            for of in ("stream_path", "log_path"):  # the other way round the ledger may know more than the log
+                with (
+                    closing(sqlite3.connect(getattr(stack.settings, of))) as source,
+                    closing(sqlite3.connect(getattr(copy, of))) as target,
+                ):
+                    source.backup(target)
+            books = balanced_books(copy)
+            assert books.accepted == (n + 1) * 100
+            was_pending.add(books.pending > 0)
+        assert True in was_pending
+
+
+@pytest.mark.slow
+def test_a_home_restored_without_the_online_store_balances_and_serves(tmp_path: Path) -> None:
+    home, elsewhere = tmp_path / "home", tmp_path / "restored"
+    settings = settings_on_free_ports(home)
+    with running_stack(home, only=STREAMING, settings=settings) as stack:
+        (home / "items.jsonl").write_text(ITEM)
+        stack.civicrec("catalog", "import", str(home / "items.jsonl"))
+        send(stack, some_events(0, 50))
+        wait_for(lambda: balanced_books(settings).pending == 0, what="the stream")
+
+    shutil.copytree(home, elsewhere, symlinks=True, ignore=shutil.ignore_patterns("valkey", "ids"))
+    settings = settings_on_free_ports(elsewhere)
+    with running_stack(elsewhere, settings=settings) as stack:
+        assert balanced_books(settings).stored == 50
+        asked = {"scene": "home", "n": 1, "anonymous_id": "visitor-1"}
+        answer = httpx.get(f"{stack.serving_url}/v1/recommendations", params=asked).raise_for_status().json()
+        assert ([item["item_id"] for item in answer["items"]], answer["degraded"]) == (["a-1"], False)
+        send(stack, some_events(50, 5))
+        wait_for(lambda: balanced_books(settings).pending == 0, what="the stream")
+        assert balanced_books(settings).stored == len(stored_ids(stack)) == 55
+        profile = json.loads(stack.civicrec("profile", "show", "visitor-1").stdout)
+        assert [item["item_id"] for item in profile["recent"]] == ["a-1"]  # heard again since
