@@ -35,6 +35,12 @@ format: setup  ## rewrite the code in the project's format
 test-faults: setup  ## the long forms: fault tests, navigations, soak (an hour or so)
 	$(RUN)pytest -m slow $(ARGS)
 
+services: setup  ## fetch the jars of the real Kafka and Flink that the service tests run, and see that they start
+	$(RUN)pytest -m services tests/services/test_jars.py $(ARGS)
+
+test-services: setup  ## contracts, end to end and faults on a real Kafka and Flink (needs java and mvn)
+	$(RUN)pytest -m "(services or kafka) and not slow" $(ARGS)
+
 bench: setup  ## measure the running machine: ratios against a baseline of the same run
 	$(RUN)civicrec bench all $(ARGS)
 
@@ -44,4 +50,4 @@ tracker:  ## check the types of collectors/tracker and build collectors/static/c
 docs: setup  ## write docs/settings.md and docs/commands.md from the code
 	$(RUN)python docs/generate.py
 
-.PHONY: docs help setup demo test check format test-faults bench tracker
+.PHONY: docs help setup demo test check format test-faults services test-services bench tracker

@@ -168,8 +168,6 @@ class FlinkSettings(_Group):
     """Most records written to the stores at once; a record holds about ten events."""
     bundle_ms: int = Field(default=250, ge=1, le=60_000)
     """Longest time records wait for company before they are written, milliseconds."""
-    options: tuple[str, ...] = ()
-    """Further options of Beam for the job, such as ``--files_to_stage=…`` where the cluster has Beam's jars already."""
 
 
 class ServingSettings(_Group):

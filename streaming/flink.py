@@ -198,7 +198,7 @@ def options(flink: FlinkSettings, checkpoint: str) -> list[str]:
         f"--max_bundle_size={flink.bundle_records}",
         f"--max_bundle_time_mills={flink.bundle_ms}",
     ]
-    return [*found, *flink.options, *([f"--savepoint_path=file://{checkpoint}"] if checkpoint else [])]
+    return [*found, f"--savepoint_path=file://{checkpoint}"] if checkpoint else found
 
 
 def check_peers(flink: FlinkSettings) -> None:

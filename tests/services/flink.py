@@ -169,6 +169,10 @@ class FlinkCluster:
         path = self._folder / f"{name}.log"
         return path.read_text(errors="replace")[-n:] if path.exists() else ""
 
+    def complete_checkpoints(self) -> int:
+        """How many complete checkpoints are kept."""
+        return len(list(self.checkpoints.glob("*/chk-*/_metadata")))
+
     def cpu_s(self) -> dict[str, float]:
         """CPU-seconds of each process and its children."""
         found = {}

@@ -135,8 +135,6 @@ def on_flink(folder: Path, partitions: int = 3, env: Mapping[str, str] | None = 
             f"CIVICREC_FLINK__{name.upper()}": getattr(flink, name)
             for name in ("rest", "job_endpoint", "artifact_endpoint", "expansion_service", "worker_pool")
         },
-        # The cluster of the tests has Beam's jars on its class path; to send 200 MB along would take 20 s a start.
-        "CIVICREC_FLINK__OPTIONS": json.dumps([f"--files_to_stage={folder / 'flink' / 'staged'}"]),
         **(env or {}),
     }
     all_of_it = environment(settings, variables)
