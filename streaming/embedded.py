@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -38,11 +38,11 @@ from civicrec.settings import Settings, StreamSettings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.migrate import migrate
 from profiles.redis_store import RedisOnlineStore
-from streaming.blocks import Block, Origin
+from streaming.blocks import Block, Facts, Origin
 from streaming.catalogue import CatalogueSnapshot
 from streaming.graph import build
 from streaming.rebuild import STREAM_LOCK, done_so_far, rebuild_online
-from streaming.sinks import Outcome, Stores
+from streaming.sinks import Outcome, Stores, write
 from streaming.sources import blocks_of, next_records
 
 log = get_logger("stream")
@@ -76,6 +76,10 @@ class _InProcess:
     def open(self) -> Stores:
         """Return the driver's stores."""
         return _under_way[self.driver].stores
+
+    def write(self, blocks: Sequence[Facts]) -> None:
+        """Write the batch; the driver sees to what fails."""
+        write(self.open(), blocks)
 
 
 class _ReadBatch(beam.DoFn):

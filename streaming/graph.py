@@ -6,7 +6,7 @@ The source and the runner are outside (`embedded.py`, `flink.py`): both engines 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 import apache_beam as beam
@@ -15,7 +15,7 @@ from streaming import coders  # noqa: F401  # registers how blocks travel
 from streaming.blocks import Facts, Parsed
 from streaming.enrich import enrich
 from streaming.parse import parse_block
-from streaming.sinks import Stores, write
+from streaming.sinks import Stores
 
 
 class Sinks(Protocol):
@@ -23,6 +23,10 @@ class Sinks(Protocol):
 
     def open(self) -> Stores:
         """Return the stores of this process."""
+        ...
+
+    def write(self, blocks: Sequence[Facts]) -> None:
+        """Write the facts of a bundle into them."""
         ...
 
 
@@ -73,4 +77,4 @@ class Write(beam.DoFn):
     def finish_bundle(self) -> None:
         """Write them."""
         if self._blocks:
-            write(self._sinks.open(), self._blocks)
+            self._sinks.write(self._blocks)

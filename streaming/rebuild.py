@@ -14,10 +14,12 @@ from itertools import groupby
 from typing import Any
 
 from civicrec.clock import local_date, to_ms
+from civicrec.errors import ConfigError
 from civicrec.eventlog.fences import Lane, Mark
 from civicrec.eventlog.ledger import Totals
 from civicrec.eventlog.ports import EventLog
 from civicrec.events import INTEREST_WEIGHTS
+from civicrec.settings import Settings
 from civicrec.warehouse.ports import Warehouse
 from profiles.store import (
     CO_CLICK_TTL_DAYS,
@@ -66,6 +68,18 @@ class Rebuilt:
 
     turns: int
     actors_with_tags: int
+
+
+def only_embedded(settings: Settings, what: str) -> None:
+    """Refuse what goes by the ledger of the embedded stream where there is none.
+
+    Raises
+    ------
+    ConfigError
+        If the stream runs on Flink.
+    """
+    if settings.stream.runner == "flink":
+        raise ConfigError(f"`{what}` goes by the embedded stream's ledger and does not work with a stream on Flink yet")
 
 
 def done_so_far(log: EventLog, totals: Totals) -> Mark:

@@ -31,6 +31,7 @@ from profiles.redis_store import RedisOnlineStore
 from streaming.catalogue import CatalogueSnapshot
 from streaming.diff import diff, write
 from streaming.enrich import TURNS
+from streaming.rebuild import only_embedded
 from streaming.reprocess import At, Part, Selection, count_letters, from_dead_letters, from_log, remove_letters
 
 #: (what is being done, parts done, parts in all)
@@ -81,8 +82,9 @@ def repair(
     Unavailable
         If a store fails; the same call goes on from there.
     ConfigError
-        If another reprocessing or a nightly job runs on this home.
+        If another reprocessing or a nightly job runs on this home, or the stream runs on Flink.
     """
+    only_embedded(settings, "events reprocess")
     with ExitStack() as stack:
         stack.enter_context(owned(settings.home / "reprocess.lock", "the folder of a reprocessing"))
         warehouse = stack.enter_context(closing(ClickHouseWarehouse(settings.warehouse)))

@@ -33,9 +33,10 @@ def rebuild_online(home: Home = None) -> None:
     from civicrec.locks import InUse, owned
     from civicrec.settings import load_settings
     from profiles.redis_store import RedisOnlineStore
-    from streaming.rebuild import STREAM_LOCK
+    from streaming.rebuild import STREAM_LOCK, only_embedded
 
     settings = load_settings(home)
+    only_embedded(settings, "rebuild-online")
     with closing(redis_client(settings.redis)) as redis:
         online = RedisOnlineStore(redis)
         try:

@@ -8,9 +8,16 @@ there each partition of the topic is a lane. A record is done if the fence of on
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from civicrec.errors import Unavailable
+from civicrec.settings import RedisSettings
+
+if TYPE_CHECKING:
+    from redis import Redis
 
 
 class Lane(NamedTuple):
@@ -66,11 +73,19 @@ class Fences:
 
     def have(self, lane: Lane, actor: str, offset: int) -> bool:
         """Tell whether a record of this lane is done, also if its log was divided otherwise then."""
-        return offset <= self.at(lane) or any(
-            offset <= reached and lane_of(actor, other.parts) == other.number
-            for other, reached in self.reached.items()
-            if other.parts != lane.parts
+        return offset <= self.at(lane) or self.has(actor, offset, but=lane.parts)
+
+    def has(self, actor: str, offset: int, but: int = 0) -> bool:
+        """Tell whether a record is done, whatever lane it came in; `but` leaves one division out."""
+        return any(
+            offset <= reached and lane.parts != but and lane_of(actor, lane.parts) == lane.number
+            for lane, reached in self.reached.items()
         )
+
+    def all_before(self) -> int:
+        """Return an offset up to which every record is surely done, by the fences alone."""
+        parts = {lane.parts for lane in self.reached}
+        return max((min(self.at(Lane(n, number)) for number in range(n)) for n in parts), default=0)
 
     def add(self, mark: Mark) -> None:
         """Move the fence of the mark's lane and count its events."""
@@ -118,6 +133,41 @@ def fences_of(fields: Mapping[Any, Any]) -> Fences:
             lanes = fences.reached if kind == "lane" else fences.positions
             lanes[Lane(*map(int, rest.split(":")))] = int(value)
     return fences
+
+
+def read_fences(settings: RedisSettings, log: str) -> Fences:
+    """Read a log's fences from the online store.
+
+    Raises
+    ------
+    Unavailable
+        If it does not answer.
+    """
+    with _client(settings) as client:
+        return fences_of(client.hgetall(fence_key(log)))
+
+
+def read_positions(settings: RedisSettings) -> dict[int, int]:
+    """Return partition → offset of the last record done, over all logs that lead into Kafka; raises as above."""
+    reached: dict[int, int] = {}
+    with _client(settings) as client:
+        for key in client.scan_iter(match=f"{fence_key('')}*", count=1_000):
+            for lane, position in fences_of(client.hgetall(key)).positions.items():
+                reached[lane.number] = max(position, reached.get(lane.number, -1))
+    return reached
+
+
+@contextmanager
+def _client(settings: RedisSettings) -> Iterator[Redis]:
+    from redis.exceptions import RedisError
+
+    from civicrec.clients import redis_client
+
+    with closing(redis_client(settings)) as client:
+        try:
+            yield client
+        except RedisError as error:
+            raise Unavailable(f"the fences of the stream cannot be read: {error}; is Redis or Valkey up?") from error
 
 
 def fence_key(log: str) -> str:

@@ -1,12 +1,12 @@
 """The stores after a log came in any bundles, again, and by either engine, against a plain recomputation of the log.
 
-A cluster promises little: bundles are cut as it likes, after a failure a partition is read again from some earlier place,
-and a worker that was thought dead may still be writing. Only a partition's order is kept.
+A cluster promises little: bundles are cut as it likes, after a failure a partition is read again from some earlier
+place, and a worker that was thought dead may still be writing. Only a partition's order is kept.
 """
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from tests.streaming import oracle
 from tests.streaming.test_embedded import behaviour
 from tests.streaming.world import ITEM_TYPES, FixedCatalogue, TokenWarehouse, World, a_world
 
-EVENTS = behaviour(160)
+EVENTS = behaviour(160, step_s=5_400)  # days, so that actors come back outside the window of a co-click
 KEYS = {"events": ("event_id",), "dead_letters": ("log", "log_offset", "piece")}
 
 
@@ -96,11 +96,10 @@ def _pair(item: Any) -> tuple[str, int]:
     return item.item_id, item.at_ms
 
 
+_parts = st.lists(st.tuples(st.integers(0, 2), st.integers(1, 12)), min_size=1, max_size=4)
 _steps = st.lists(
     st.one_of(
-        st.tuples(
-            st.just("bundle"), st.lists(st.tuples(st.integers(0, 2), st.integers(1, 12)), min_size=1, max_size=4)
-        ),
+        st.tuples(st.just("bundle"), _parts),
         st.tuples(st.just("checkpoint"), st.none()),
         st.tuples(st.just("restore"), st.integers(1, 3)),
         st.tuples(st.just("crash in a bundle"), st.integers(0, 3)),
@@ -110,7 +109,7 @@ _steps = st.lists(
 )
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=_steps, partitions=st.sampled_from([1, 2, 3]))
 def test_any_bundles_of_either_engine_lead_to_the_recomputation(steps: list[tuple[str, Any]], partitions: int) -> None:
     with tempfile.TemporaryDirectory() as folder, a_world(Path(folder), max_batch_events=20, block_records=3) as world:
@@ -141,10 +140,9 @@ def test_any_bundles_of_either_engine_lead_to_the_recomputation(steps: list[tupl
                 for one in topic:
                     one.at = one.checkpoints[-min(argument, len(one.checkpoints))]
             elif kind == "crash in a bundle":
-                with _dying_after(world.online, argument), pytest.raises(Unavailable):
-                    for _ in range(5):
-                        run([(one, 9) for one in topic])
-                    raise Unavailable("nothing was left to do")
+                with _dying_after(world.online, argument), suppress(Unavailable):
+                    run([(one, 9) for one in topic])
+                    run([(one, 9) for one in topic])
                 for one in topic:
                     one.at = one.checkpoints[-1]
             else:
@@ -160,7 +158,7 @@ def test_any_bundles_of_either_engine_lead_to_the_recomputation(steps: list[tupl
 
 
 def test_a_worker_thought_dead_that_still_writes_changes_nothing(tmp_path: Path) -> None:
-    """Its successor reads the same records while it is in the middle of them; whoever is late is refused and looks again."""
+    """Its successor reads the same records while it is writing them; whoever is late is refused and looks again."""
     with a_world(tmp_path) as world:
         records = sent(world)
         warehouse = KeyedWarehouse()

@@ -288,6 +288,12 @@ def test_only_one_reprocessing_runs_at_a_time(city: City) -> None:
         repair(city.settings, ALL)
 
 
+def test_with_a_stream_on_flink_it_is_refused(city: City) -> None:
+    stream = city.settings.stream.model_copy(update={"runner": "flink"})
+    with pytest.raises(ConfigError, match="does not work with a stream on Flink"):
+        repair(city.settings.model_copy(update={"stream": stream}), ALL)
+
+
 def test_the_command_says_what_it_would_do_and_what_it_did(city: City) -> None:
     city.send(*clicks(3))
     city.stream()
