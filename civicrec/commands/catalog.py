@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -53,7 +55,8 @@ def import_(
         raise InvalidInput(f"cannot read {file}: {error.strerror}") from None
     for bad in rows.bad:
         print(f"line {bad.line}: {bad.reason}", file=sys.stderr)
-    done = upsert_items(_registry(home), rows.items)
+    with _registry(home) as registry:
+        done = upsert_items(registry, rows.items)
     n_rows, n_bad = len(rows.items) + len(rows.bad), len(rows.bad)
     summary = {"rows": n_rows, **asdict(done), "bad": n_bad}
     print(dumps(summary) if json else ", ".join(f"{n} {name}" for name, n in summary.items()))
@@ -75,7 +78,9 @@ def check(json: Json = False, home: Home = None) -> None:
         person=frozenset(tag.word for tag in tags if "person" in tag.codes),
         legal=frozenset(tag.word for tag in tags if "legal" in tag.codes),
     )
-    report = check_catalogue(items_since(_registry(home))[1], themes, utc_now())
+    with _registry(home) as registry:
+        _, items = items_since(registry)
+    report = check_catalogue(items, themes, utc_now())
     if json:
         print(msgspec.json.encode(report).decode())
         return
@@ -109,7 +114,9 @@ def list_(
     for got, allowed, option in ((type, ITEM_TYPES, "--type"), (status, get_args(Status), "--status")):
         if got and got not in allowed:
             raise InvalidInput(f"got {option} {got}; expected one of {', '.join(allowed)}")
-    for item in items_since(_registry(home))[1]:
+    with _registry(home) as registry:
+        _, items = items_since(registry)
+    for item in items:
         if (type and item.item_type != type) or (status and item.status != status):
             continue
         print(item_json(item).decode() if json else f"{item.item_id}\t{item.item_type}\t{item.status}\t{item.title}")
@@ -139,15 +146,22 @@ def _set(home: Path | None, ids: list[str], status: Status, *, who: str, why: st
     from civicrec.clock import utc_now
     from civicrec.registry.catalogue import set_status
 
-    for item in set_status(_registry(home), ids, status, who=who, why=why, now=utc_now()):
+    with _registry(home) as registry:
+        items = set_status(registry, ids, status, who=who, why=why, now=utc_now())
+    for item in items:
         print(f"{item.item_id}\t{item.status}\t{item.title}")
 
 
-def _registry(home: Path | None) -> Engine:
+@contextmanager
+def _registry(home: Path | None) -> Iterator[Engine]:
     from civicrec.registry.tables import open_registry
     from civicrec.settings import load_settings
 
-    return open_registry(load_settings(home).registry_address)
+    engine = open_registry(load_settings(home).registry_address)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def _counts(numbers: dict[str, int]) -> str:

@@ -44,8 +44,12 @@ def connect(address: str) -> Engine:
         engine = _sqlite(url)
     else:
         try:
-            # A server restarts now and then: a kept connection is asked before it is used.
-            engine = create_engine(url, pool_pre_ping=True, connect_args=_postgresql_arguments(url))
+            engine = create_engine(
+                url,
+                pool_pre_ping=True,  # a server restarts now and then: a kept connection is asked before it is used
+                isolation_level="READ COMMITTED",  # a writer that waited for another must see what that one wrote
+                connect_args=_postgresql_arguments(url),
+            )
         except ModuleNotFoundError as error:
             raise ConfigError(
                 f"the registry at {shown(url)} needs the driver {error.name!r}; "

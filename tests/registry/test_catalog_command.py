@@ -27,6 +27,16 @@ def test_good_rows_land_bad_ones_are_named_and_again_changes_nothing(tmp_path: P
     assert json.loads(again.stdout) == {"rows": 2, "added": 0, "changed": 0, "unchanged": 2, "bad": 0}
 
 
+def test_the_commands_work_on_both_databases(tmp_path: Path, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CIVICREC_REGISTRY_URL", address)
+    assert catalog(tmp_path, "import", "-", stdin=GOOD).exit_code == 0
+    assert catalog(tmp_path, "withdraw", "a", "--why", "figure wrong").stdout == "a\twithdrawn\t甲\n"
+    assert catalog(tmp_path, "import", "-", stdin=GOOD).exit_code == 0
+    assert catalog(tmp_path, "list").stdout == "a\tnews\twithdrawn\t甲\nb\tfaq\tonline\t乙\n"
+    assert catalog(tmp_path, "restore", "a").stdout == "a\tonline\t甲\n"
+    assert not (tmp_path / "registry.sqlite").exists()
+
+
 def test_the_list_as_json_can_be_imported_elsewhere(tmp_path: Path) -> None:
     catalog(tmp_path / "one", "import", "-", stdin=GOOD)
     listed = catalog(tmp_path / "one", "list", "--json").stdout
