@@ -58,9 +58,9 @@ class MemoryOnlineStore:
         self._whole = False
 
     def apply(self, mark: Mark, update: OnlineUpdate) -> bool:
-        """Apply the update unless the fence of its lane has passed its first record; return whether it was."""
+        """Apply the update unless a fence has moved that tells of its records; return whether it was."""
         fences = self._fences[mark.log]
-        if fences.at(mark.lane) > mark.first:
+        if not fences.admit(mark):
             return False
         self._add(update, mark.last)
         fences.add(mark)

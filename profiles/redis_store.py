@@ -17,7 +17,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from civicrec.errors import Unavailable
-from civicrec.eventlog.fences import Fences, Mark, fence_key, fences_of, fields_of, lane_field
+from civicrec.eventlog.fences import Fences, Mark, division, fence_key, fences_of, fields_of, lane_field
 from profiles.redis_keys import (
     FAMILIES,
     WHOLE_KEY,
@@ -72,9 +72,13 @@ class RedisOnlineStore:
         self._apply = client.register_script(_APPLY)
 
     def apply(self, mark: Mark, update: OnlineUpdate) -> bool:
-        """Apply the update unless the fence of its lane has passed its first record; return whether it was."""
+        """Apply the update unless a fence has moved that tells of its records; return whether it was."""
         moved, added = fields_of(mark)
-        claim = (lane_field(mark.lane), mark.first, list(chain(*moved.items())), list(chain(*added.items())))
+        beside = {lane_field(lane): reached for lane, reached in mark.beside.items()}
+        claim = (
+            lane_field(mark.lane), mark.first, list(chain(*moved.items())), list(chain(*added.items())),
+            division(mark.lane), beside,
+        )  # fmt: skip
         with _reachable("apply an update"):
             return bool(self._apply(keys=[fence_key(mark.log)], args=[_pack(claim), _commands(update, mark.last)]))
 

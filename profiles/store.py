@@ -113,7 +113,8 @@ class OnlineStore(Protocol):
     def apply(self, mark: Mark, update: OnlineUpdate) -> bool:
         """Apply the update, move the fence of the mark's lane and count its events, all at once or nothing.
 
-        Nothing is done, and False returned, if the fence has passed ``mark.first``: a part of these records is done.
+        Nothing is done, and False returned, if the fence has passed ``mark.first``, or if the fences of the log's other
+        divisions are not ``mark.beside``: a part of these records may be done.
         """
         ...
 

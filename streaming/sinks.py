@@ -93,7 +93,7 @@ def _fold_in(online: OnlineStore, origin: Origin, part: Slice, fences: Fences, p
             rejected.update(record.refused)
         mark = Mark(
             origin.log, fences.at(origin.lane), records[-1].offset, origin.lane,
-            sum(record.good for record in records), rejected, position,
+            sum(record.good for record in records), rejected, position, fences.beside(origin.lane),
         )  # fmt: skip
         if online.apply(mark, fold(turns, online.recent_of(personal_actors(turns)))):
             fences.add(mark)

@@ -37,6 +37,8 @@ class Mark:
         Events of these records in the warehouse, and those in dead letters, by reason.
     position
         Offset of the last of them in its partition of Kafka; -1 if they do not come from there.
+    beside
+        Fences of the log's other divisions as they were when these records were looked at: those of another engine.
     """
 
     log: str
@@ -46,6 +48,7 @@ class Mark:
     stored: int = 0
     rejected: Mapping[str, int] = field(default_factory=dict)
     position: int = -1
+    beside: Mapping[Lane, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -87,6 +90,14 @@ class Fences:
         parts = {lane.parts for lane in self.reached}
         return max((min(self.at(Lane(n, number)) for number in range(n)) for n in parts), default=0)
 
+    def beside(self, lane: Lane) -> dict[Lane, int]:
+        """Return the fences of divisions that this lane does not belong to."""
+        return {other: reached for other, reached in self.reached.items() if other.parts != lane.parts}
+
+    def admit(self, mark: Mark) -> bool:
+        """Tell whether none of the mark's records can have been done since they were looked at."""
+        return self.at(mark.lane) <= mark.first and self.beside(mark.lane) == mark.beside
+
     def add(self, mark: Mark) -> None:
         """Move the fence of the mark's lane and count its events."""
         self.reached[mark.lane] = mark.last
@@ -106,9 +117,14 @@ def lane_of(actor: str, parts: int) -> int:
     return int(murmur2(actor.encode()) & 0x7FFFFFFF) % parts
 
 
+def division(lane: Lane) -> str:
+    """Return how the fields of a division's fences begin."""
+    return f"lane:{lane.parts}:"
+
+
 def lane_field(lane: Lane) -> str:
     """Name the field of a lane's fence; the others are `position:…`, `stored` and `rejected:<reason>`."""
-    return f"lane:{lane.parts}:{lane.number}"
+    return f"{division(lane)}{lane.number}"
 
 
 def fields_of(mark: Mark) -> tuple[dict[str, int], dict[str, int]]:

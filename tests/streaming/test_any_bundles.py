@@ -183,6 +183,36 @@ def test_a_worker_thought_dead_that_still_writes_changes_nothing(tmp_path: Path)
         assert_as_recomputed(world, warehouse, world.online.fences(world.log.name))
 
 
+def test_two_engines_at_once_fold_each_record_once(tmp_path: Path) -> None:
+    """The embedded stream takes a batch between the cluster's reading and its writing, and the other way round."""
+    with a_world(tmp_path, max_batch_events=20) as world:
+        records = sent(world)
+        warehouse = KeyedWarehouse()
+        stores, world.driver._batch.stores = (Stores(warehouse, world.online, FixedCatalogue()) for _ in range(2))
+        lanes = [Partition(Lane(2, n), [one for one in records if lane_of(one.record.key, 2) == n]) for n in range(2)]
+        real, nested = world.online.apply, [False]
+
+        def disturbed(mark: Mark, update: OnlineUpdate) -> bool:
+            if not nested[0]:
+                nested[0] = True
+                world.driver.step() if mark.lane.parts == 2 else bundle_of(7)
+                nested[0] = False
+            return real(mark, update)
+
+        def bundle_of(n: int) -> None:
+            if blocks := [block(world.log, one.lane, found) for one in lanes if (found := one.next(n))]:
+                bundle(stores, blocks)
+
+        world.online.apply = disturbed  # type: ignore[method-assign]
+        for _ in range(4):
+            bundle_of(5)
+            world.driver.step()
+        nested[0] = True
+        world.drain()
+        bundle_of(len(records))
+        assert_as_recomputed(world, warehouse, world.online.fences(world.log.name))
+
+
 def test_two_logs_of_equal_offsets_do_not_meet(tmp_path: Path) -> None:
     warehouse, online = KeyedWarehouse(), MemoryOnlineStore()
     stores = Stores(warehouse, online, FixedCatalogue())
