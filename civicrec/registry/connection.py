@@ -50,9 +50,9 @@ def connect(address: str) -> Engine:
                 isolation_level="READ COMMITTED",  # a writer that waited for another must see what that one wrote
                 connect_args=_postgresql_arguments(url),
             )
-        except ModuleNotFoundError as error:
+        except ImportError as error:  # not there, or there without libpq
             raise ConfigError(
-                f"the registry at {shown(url)} needs the driver {error.name!r}; "
+                f"the registry at {shown(url)} needs the driver psycopg ({str(error).splitlines()[0]}); "
                 "install it with: pip install 'civicrec[postgresql]'"
             ) from None
     event.listen(engine, "handle_error", _in_our_words(shown(url)))

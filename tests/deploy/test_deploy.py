@@ -92,6 +92,14 @@ def test_what_the_units_set_are_good_settings(monkeypatch: pytest.MonkeyPatch) -
     assert int(re.findall(r"^LimitNOFILE=(\d+)$", common, re.M)[0]) >= Settings().collector.max_connections + 256
 
 
+def test_the_example_as_it_is_does_for_the_embedded_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    without_settings(monkeypatch)
+    example = (DEPLOY / "civicrec.env.example").read_text()
+    for name, value in re.findall(r"^(CIVICREC_[A-Z_]+)=(.*)$", example, re.M):
+        monkeypatch.setenv(name, value)
+    assert (Settings().sites, Settings().redis.password.get_secret_value()) == ({}, "")
+
+
 def test_no_password_stands_in_a_file() -> None:
     example = (DEPLOY / "civicrec.env.example").read_text()
     assert re.findall(r"^[A-Z_]*PASSWORD=(.+)$", example, re.M) == []

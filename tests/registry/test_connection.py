@@ -63,7 +63,8 @@ def test_the_password_may_stand_in_libpqs_own_variable(postgresql: PostgreSQL, m
 def test_a_missing_driver_is_named_with_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
     message = told(f"postgresql://keeper:{SECRET}@127.0.0.1/db", ConfigError)
-    assert "needs the driver 'psycopg'; install it with: pip install 'civicrec[postgresql]'" in message
+    assert "needs the driver psycopg" in message
+    assert message.endswith("install it with: pip install 'civicrec[postgresql]'")
 
 
 def test_a_user_without_rights_is_told_so(postgresql: PostgreSQL) -> None:

@@ -79,6 +79,32 @@ def test_a_stopped_home_copied_elsewhere_goes_on_where_it_was(tmp_path: Path) ->
         assert [item["item_id"] for item in profile["recent"]] == ["a-1"]
 
 
+def copy_in_use(source: Path, target: Path) -> None:
+    """Copy a SQLite file that others write."""
+    with closing(sqlite3.connect(source)) as one, closing(sqlite3.connect(target)) as other:
+        one.backup(other)
+
+
+@pytest.mark.slow
+def test_an_older_ledger_streams_again_what_the_warehouse_has_and_each_event_counts_once(tmp_path: Path) -> None:
+    home, ledger = tmp_path / "home", tmp_path / "stream.sqlite"
+    settings = settings_on_free_ports(home)
+    events = [some_events(n * 100, 100) for n in range(4)]
+    with running_stack(home, only=STREAMING, settings=settings) as stack:
+        for n, some in enumerate(events):
+            send(stack, some)
+            wait_for(lambda n=n: balanced_books(settings).stored == (n + 1) * 100, what="the stream")
+            if n == 1:
+                copy_in_use(settings.stream_path, ledger)
+    settings.stream_path.unlink()
+    ledger.rename(settings.stream_path)
+    assert (balanced_books(settings).stored, balanced_books(settings).pending) == (200, 200)
+    with running_stack(home, only=STREAMING, settings=settings) as stack:
+        wait_for(lambda: balanced_books(settings).pending == 0, what="the stream")
+        assert balanced_books(settings).stored == 400
+        assert stored_ids(stack) == {str(event["event_id"]) for some in events for event in some}
+
+
 def test_ledger_and_log_copied_in_this_order_from_a_running_stack_balance(tmp_path: Path) -> None:
     with running_stack(tmp_path / "home", only=STREAMING) as stack:
         was_pending = set()
@@ -87,11 +113,7 @@ def test_ledger_and_log_copied_in_this_order_from_a_running_stack_balance(tmp_pa
             copy = Settings(home=tmp_path / f"copy-{n}")
             copy.home.mkdir()
             for of in ("stream_path", "log_path"):  # the other way round the ledger may know more than the log
-                with (
-                    closing(sqlite3.connect(getattr(stack.settings, of))) as source,
-                    closing(sqlite3.connect(getattr(copy, of))) as target,
-                ):
-                    source.backup(target)
+                copy_in_use(getattr(stack.settings, of), getattr(copy, of))
             books = balanced_books(copy)
             assert books.accepted == (n + 1) * 100
             was_pending.add(books.pending > 0)
