@@ -8,7 +8,8 @@ RUN := $(VENV)/bin/
 help:  ## show these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-setup: $(VENV)/.ready  ## make the environment from uv.lock (every other target does it by itself)
+# The environment, from uv.lock; every other target makes it by itself.
+setup: $(VENV)/.ready
 
 $(VENV)/.ready: uv.lock pyproject.toml
 	@test -x $(UV) || { $(PYTHON) -m venv .tools && .tools/bin/pip install --quiet uv; }
@@ -35,13 +36,18 @@ format: setup  ## rewrite the code in the project's format
 test-faults: setup  ## the long forms: fault tests, navigations, soak (an hour or so)
 	$(RUN)pytest -m slow $(ARGS)
 
+services: setup  ## fetch the jars of the real Kafka and Flink that the service tests run, and see that they start
+	$(RUN)pytest -m services tests/services/test_jars.py $(ARGS)
+
+test-services: setup  ## contracts, end to end and faults on a real Kafka and Flink (needs java and mvn)
+	$(RUN)pytest -m "(services or kafka) and not slow" $(ARGS)
+
 bench: setup  ## measure the running machine: ratios against a baseline of the same run
 	$(RUN)civicrec bench all $(ARGS)
 
-tracker:  ## check the types of collectors/tracker and build collectors/static/c.js from it (needs node and npm)
-	cd collectors/tracker && npm ci --ignore-scripts --no-audit --no-fund --silent && npm run --silent build
-
-docs: setup  ## write docs/settings.md and docs/commands.md from the code
+generate: setup  ## write what is made from code: docs/settings.md, docs/commands.md and, with node and npm, c.js
 	$(RUN)python docs/generate.py
+	@if command -v npm >/dev/null; then cd collectors/tracker && npm ci --ignore-scripts --no-audit --no-fund --silent \
+	&& npm run --silent build; else echo "c.js stays as it is: npm is not there"; fi
 
-.PHONY: docs help setup demo test check format test-faults bench tracker
+.PHONY: help setup demo test check format test-faults services test-services bench generate

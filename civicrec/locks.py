@@ -11,14 +11,20 @@ from pathlib import Path
 from civicrec.errors import ConfigError
 
 
+class InUse(ConfigError):
+    """Another process holds the lock."""
+
+
 @contextmanager
 def owned(lock: Path, what: str) -> Iterator[None]:
     """Hold `lock` for the body; `what` names the folder's use in the message.
 
     Raises
     ------
+    InUse
+        If another process holds it; the message has its number.
     ConfigError
-        If another process holds it (the message has its number), or the folder cannot be written.
+        If the folder cannot be written.
     """
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
@@ -30,7 +36,7 @@ def owned(lock: Path, what: str) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = os.pread(handle, 20, 0).decode() or "unknown"
-            raise ConfigError(
+            raise InUse(
                 f"{lock.parent} is in use as {what} by process {holder}; stop that process or choose another --home"
             ) from None
         os.ftruncate(handle, 0)

@@ -121,6 +121,8 @@ class KafkaSettings(_Group):
 class StreamSettings(_Group):
     """The Beam micro-batches."""
 
+    runner: Literal["embedded", "flink"] = "embedded"
+    """What runs the stream: a process of its own on the event log, or a Flink cluster on Kafka's topic."""
     max_batch_records: int = Field(default=4_000, ge=1, le=100_000)
     """Log records in one micro-batch; a record holds about ten events."""
     max_batch_events: int = Field(default=20_000, ge=1, le=1_000_000)
@@ -129,6 +131,43 @@ class StreamSettings(_Group):
     """Log records in one Beam element: larger is faster, smaller spreads the work."""
     poll_s: float = Field(default=0.2, gt=0, le=60)
     """Pause before looking at an idle log again, seconds."""
+
+
+def _is_address(address: str) -> str:
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise ValueError("expected host:port")
+    return address
+
+
+Address = Annotated[str, AfterValidator(_is_address)]
+
+
+class FlinkSettings(_Group):
+    """The Flink cluster and Beam's peers beside it, for ``stream.runner = flink``; see docs/flink.md."""
+
+    rest: Address = "127.0.0.1:8081"
+    """JobManager's REST interface."""
+    job_endpoint: Address = "127.0.0.1:8099"
+    """Beam's job server, which turns the graph into a Flink job."""
+    artifact_endpoint: Address = "127.0.0.1:8098"
+    """The job server's artifact port."""
+    expansion_service: Address = "127.0.0.1:8097"
+    """Beam's expansion service, which knows the Java source of Kafka."""
+    worker_pool: Address = "127.0.0.1:50000"
+    """Pool of Python workers, as the TaskManagers reach it."""
+    parallelism: int = Field(default=1, ge=1, le=1_000)
+    """Parts the job works in; more than the topic has partitions are idle."""
+    checkpoint_folder: Path | None = None
+    """The cluster's ``state.checkpoints.dir``, used by this job alone and readable here; needed with Flink."""
+    checkpoint_interval_ms: int = Field(default=2_000, ge=100, le=3_600_000)
+    """Time between checkpoints, milliseconds; after a crash as much is read again."""
+    job_name: str = Field(default="civicrec-stream", pattern=r"^[a-z][a-z0-9-]{0,62}$")
+    """Name of the job; two installations on one cluster need two."""
+    bundle_records: int = Field(default=1_000, ge=1, le=100_000)
+    """Most records written to the stores at once; a record holds about ten events."""
+    bundle_ms: int = Field(default=250, ge=1, le=60_000)
+    """Longest time records wait for company before they are written, milliseconds."""
 
 
 class ServingSettings(_Group):
@@ -215,6 +254,7 @@ class Settings(BaseSettings):
     collector: CollectorSettings = CollectorSettings()
     kafka: KafkaSettings = KafkaSettings()
     stream: StreamSettings = StreamSettings()
+    flink: FlinkSettings = FlinkSettings()
     serving: ServingSettings = ServingSettings()
     warehouse: WarehouseSettings = WarehouseSettings()
     redis: RedisSettings = RedisSettings()
@@ -239,6 +279,11 @@ class Settings(BaseSettings):
     def stream_path(self) -> Path:
         """SQLite file of the stream's plans and ledger, owned by the stream."""
         return self.home / "stream.sqlite"
+
+    @property
+    def flink_path(self) -> Path:
+        """File that remembers the newest checkpoint of the Flink job, written by ``civicrec stream``."""
+        return self.home / "flink.json"
 
     @property
     def warehouse_path(self) -> Path:

@@ -1,4 +1,4 @@
-"""Write docs/settings.md and docs/commands.md from the code; ``make docs`` runs it, a test checks nobody forgot."""
+"""Write docs/settings.md and docs/commands.md from the code; ``make generate`` runs it, a test checks nobody forgot."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +12,7 @@ from civicrec.cli import app
 from civicrec.settings import Settings
 
 FOLDER = Path(__file__).parent
-NOTE = "<!-- Made by `make docs` from the code; edit the code instead. -->"
+NOTE = "<!-- Made by `make generate` from the code; edit the code instead. -->"
 
 
 def settings_of(model: type[BaseModel], prefix: str = "CIVICREC_") -> Iterator[tuple[str, str, str]]:

@@ -1,12 +1,21 @@
--- Applies one shard of one micro-batch, whole or not at all: the fence and every command in one script.
--- KEYS[1] the fence; ARGV[1] the last offset of the batch; ARGV[2] MessagePack of
+-- Applies one update, whole or not at all: the fence, the counts and every command in one script.
+-- KEYS[1] the hash of the log's fences; ARGV[1] MessagePack of {field, first, moved, added, division, beside}: the lane's
+--   field, the offset it may have reached at most, a list [field, value, ...] to set and one to add, how the fields of
+--   its division begin, and what the fences of all others must be; ARGV[2] MessagePack of
 --   {newest, refused, added, counted}: of the first three each a list of {key, ttl_s, bound, [score, member, ...]},
 --   of the last a list of {trend, ttl_s, bound, counted, ttl_s, bound, [pair, member, score, ...]}: a pair of actor
 --   and item counts in the trend with the highest score it ever had, so only what is above the last one is added.
-local last = tonumber(ARGV[1])
-local fence = tonumber(redis.call('GET', KEYS[1]) or '-1')
-if fence >= last then
+local claim = cmsgpack.unpack(ARGV[1])
+if tonumber(redis.call('HGET', KEYS[1], claim[1]) or '0') > claim[2] then
   return 0
+end
+local fences = redis.call('HGETALL', KEYS[1])
+for index = 1, #fences, 2 do
+  local name = fences[index]
+  if string.sub(name, 1, 5) == 'lane:' and string.sub(name, 1, #claim[5]) ~= claim[5]
+      and claim[6][name] ~= tonumber(fences[index + 1]) then
+    return 0
+  end
 end
 local groups = cmsgpack.unpack(ARGV[2])
 -- Lua can pass some thousands of arguments to one call; a slice of this many pairs stays well below.
@@ -61,5 +70,10 @@ for _, entry in ipairs(groups[4]) do
   redis.call('EXPIRE', counted, entry[5])
   bounded(entry)
 end
-redis.call('SET', KEYS[1], last)
+for index = 1, #claim[3], 2 do
+  redis.call('HSET', KEYS[1], claim[3][index], string.format('%.0f', claim[3][index + 1]))
+end
+for index = 1, #claim[4], 2 do
+  redis.call('HINCRBY', KEYS[1], claim[4][index], claim[4][index + 1])
+end
 return 1

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 
+from civicrec.eventlog.fences import Fences, Mark
 from profiles.store import (
     MAX_CO_CLICKED,
     MAX_COUNTED,
@@ -46,23 +48,27 @@ class MemoryOnlineStore:
     """An `OnlineStore` made of dictionaries; one thread at a time."""
 
     def __init__(self) -> None:
-        self._fences: dict[tuple[str, int], int] = {}
+        self._fences: dict[str, Fences] = defaultdict(Fences)
         self._recent: dict[str, dict[str, int]] = defaultdict(dict)
         self._disliked: dict[str, Scores] = defaultdict(dict)
         self._trends: dict[int, Scores] = defaultdict(dict)
         self._counted: dict[int, dict[tuple[str, str], float]] = defaultdict(dict)
         self._co_clicks: dict[str, Scores] = defaultdict(dict)
         self._tags: dict[str, Scores] = {}
+        self._whole = False
 
-    def apply(self, log: str, first: int, last: int, updates: Sequence[OnlineUpdate]) -> int:
-        """Apply each update whose fence ``(log, shard)`` stands before `last`; return how many."""
-        applied = 0
-        for update in updates:
-            if self._fences.get((log, update.shard), -1) < last:
-                self._add(update, last)
-                self._fences[log, update.shard] = last
-                applied += 1
-        return applied
+    def apply(self, mark: Mark, update: OnlineUpdate) -> bool:
+        """Apply the update unless a fence has moved that tells of its records; return whether it was."""
+        fences = self._fences[mark.log]
+        if not fences.admit(mark):
+            return False
+        self._add(update, mark.last)
+        fences.add(mark)
+        return True
+
+    def fences(self, log: str) -> Fences:
+        """Return what is done of a log."""
+        return deepcopy(self._fences[log])
 
     def _add(self, update: OnlineUpdate, last: int) -> None:
         for actor, items in update.recent.items():
@@ -123,6 +129,14 @@ class MemoryOnlineStore:
         """Remove all that is known of this actor; return how many of its parts there were."""
         parts: tuple[dict[str, Scores] | dict[str, dict[str, int]], ...] = (self._recent, self._disliked, self._tags)
         return sum(bool(part.pop(actor, None)) for part in parts)
+
+    def is_whole(self) -> bool:
+        """Tell whether all is here that should be."""
+        return self._whole
+
+    def set_whole(self, whole: bool) -> None:
+        """Say whether all is here that should be."""
+        self._whole = whole
 
     def clear(self) -> None:
         """Remove everything, fences included."""

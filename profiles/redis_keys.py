@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-#: First words of all keys; `RedisOnlineStore.clear` removes what begins with one of them.
-FAMILIES = ("recent", "disliked", "trend", "counted", "co", "tags", "fence")
+#: First words of all keys; `RedisOnlineStore.clear` removes what begins with one of them. The fences'
+#: is built in `civicrec.eventlog.fences`.
+FAMILIES = ("recent", "disliked", "trend", "counted", "co", "tags", "fence", "whole")
+
+#: There while the store holds all it should: a wipe takes it away with the rest.
+WHOLE_KEY = "whole:"
 
 
 def recent_key(actor: str) -> str:
@@ -34,8 +38,3 @@ def co_key(item_id: str) -> str:
 def tags_key(actor: str) -> str:
     """Name the JSON text with the run that made the tags, and tag → weight."""
     return f"tags:{actor}"
-
-
-def fence_key(log: str, shard: int) -> str:
-    """Name the last log offset whose update this shard holds. One per shard of a batch, so bounded."""
-    return f"fence:{log}:{shard}"

@@ -17,7 +17,17 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from civicrec.errors import Unavailable
-from profiles.redis_keys import FAMILIES, co_key, counted_key, disliked_key, fence_key, recent_key, tags_key, trend_key
+from civicrec.eventlog.fences import Fences, Mark, division, fence_key, fences_of, fields_of, lane_field
+from profiles.redis_keys import (
+    FAMILIES,
+    WHOLE_KEY,
+    co_key,
+    counted_key,
+    disliked_key,
+    recent_key,
+    tags_key,
+    trend_key,
+)
 from profiles.redis_queries import (
     Command,
     StoredTags,
@@ -61,16 +71,21 @@ class RedisOnlineStore:
         self._client = client
         self._apply = client.register_script(_APPLY)
 
-    def apply(self, log: str, first: int, last: int, updates: Sequence[OnlineUpdate]) -> int:
-        """Apply each update whose fence ``(log, shard)`` stands before `last`; return how many.
+    def apply(self, mark: Mark, update: OnlineUpdate) -> bool:
+        """Apply the update unless a fence has moved that tells of its records; return whether it was."""
+        moved, added = fields_of(mark)
+        beside = {lane_field(lane): reached for lane, reached in mark.beside.items()}
+        claim = (
+            lane_field(mark.lane), mark.first, list(chain(*moved.items())), list(chain(*added.items())),
+            division(mark.lane), beside,
+        )  # fmt: skip
+        with _reachable("apply an update"):
+            return bool(self._apply(keys=[fence_key(mark.log)], args=[_pack(claim), _commands(update, mark.last)]))
 
-        One script a shard, in its own round trip, so that readers get their turn between two shards.
-        """
-        with _reachable("apply a micro-batch"):
-            return sum(
-                int(self._apply(keys=[fence_key(log, update.shard)], args=[last, _commands(update, last)]))
-                for update in updates
-            )
+    def fences(self, log: str) -> Fences:
+        """Return what is done of a log."""
+        with _reachable("read fences"):
+            return fences_of(self._client.hgetall(fence_key(log)))
 
     def recent_of(self, actors: Sequence[str]) -> dict[str, list[RecentItem]]:
         """Return the recent items of each actor that has any, newest first."""
@@ -113,6 +128,19 @@ class RedisOnlineStore:
         """Remove every key of this actor; return how many there were."""
         with _reachable("forget an actor"):
             return int(self._client.delete(recent_key(actor), disliked_key(actor), tags_key(actor)))
+
+    def is_whole(self) -> bool:
+        """Tell whether all is here that should be."""
+        with _reachable("say whether it is whole"):
+            return bool(self._client.exists(WHOLE_KEY))
+
+    def set_whole(self, whole: bool) -> None:
+        """Say whether all is here that should be."""
+        with _reachable("note whether it is whole"):
+            if whole:
+                self._client.set(WHOLE_KEY, 1)
+            else:
+                self._client.delete(WHOLE_KEY)
 
     def clear(self) -> None:
         """Remove everything this store holds, fences included; other keys of the server are left alone."""

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from civicrec.eventlog.fences import Fences, Mark
+
 #: Items remembered per actor: enough to filter what was read and to fold a visitor in.
 MAX_RECENT = 50
 #: Neighbours remembered per item.
@@ -46,12 +48,10 @@ class RecentItem:
 
 @dataclass(frozen=True, slots=True)
 class OnlineUpdate:
-    """What one shard of one micro-batch adds to the online store, applied whole or not at all.
+    """What some records of a log add to the online store, applied whole or not at all.
 
     Attributes
     ----------
-    shard
-        Which part of the batch; the fence is per (log, shard).
     recent
         actor → items turned to (any order; the newest time of an item wins).
     disliked
@@ -63,7 +63,6 @@ class OnlineUpdate:
         item → item → weight added, both directions present; weights are forward-decayed (`profiles.decay`).
     """
 
-    shard: int = 0
     recent: Mapping[str, Sequence[RecentItem]] = field(default_factory=dict)
     disliked: Mapping[str, Sequence[str]] = field(default_factory=dict)
     interests: Mapping[int, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
@@ -111,12 +110,16 @@ class OnlineReader(Protocol):
 class OnlineStore(Protocol):
     """The online store. Every method raises `civicrec.errors.Unavailable` when it cannot be reached in time."""
 
-    def apply(self, log: str, first: int, last: int, updates: Sequence[OnlineUpdate]) -> int:
-        """Apply each update once, however often the batch ``(first..last]`` of `log` is delivered.
+    def apply(self, mark: Mark, update: OnlineUpdate) -> bool:
+        """Apply the update, move the fence of the mark's lane and count its events, all at once or nothing.
 
-        An update whose fence ``(log, shard)`` already stands at `last` or beyond is passed over.
-        Returns the number of updates applied.
+        Nothing is done, and False returned, if the fence has passed ``mark.first``, or if the fences of the log's other
+        divisions are not ``mark.beside``: a part of these records may be done.
         """
+        ...
+
+    def fences(self, log: str) -> Fences:
+        """Return what is done of a log."""
         ...
 
     def recent_of(self, actors: Sequence[str]) -> dict[str, list[RecentItem]]:
@@ -141,6 +144,14 @@ class OnlineStore(Protocol):
 
     def forget(self, actor: str) -> int:
         """Remove every key of this actor; return how many there were."""
+        ...
+
+    def is_whole(self) -> bool:
+        """Tell whether all is here that should be: not in a new, wiped or cleared store, nor before a rebuild's end."""
+        ...
+
+    def set_whole(self, whole: bool) -> None:
+        """Say whether all is here that should be; after False the stream rebuilds the store."""
         ...
 
     def clear(self) -> None:

@@ -12,13 +12,14 @@ from uuid import uuid4
 import httpx
 
 from civicrec.clock import rfc3339
+from civicrec.eventlog.fences import Lane, Mark
 from civicrec.settings import Settings
 from profiles.store import OnlineStore, OnlineUpdate
 
 #: Name under which dislikes enter the online store besides the event log.
 _LOG = "feedback"
 #: Fences of feedback; bounded, and enough that two actors rarely share one.
-_SHARDS = 256
+_LANES = 256
 _TRIES = 3
 _COLLECTOR_TIMEOUT_S = 1.0
 
@@ -26,16 +27,16 @@ _COLLECTOR_TIMEOUT_S = 1.0
 def dislike_now(store: OnlineStore, actor: str, item_id: str, now: datetime) -> bool:
     """Make the item disappear from the actor's lists; return whether the store took it.
 
-    The fence of the shard is the time in microseconds: of two dislikes at one instant the second takes the next.
+    The fence of the lane is the time in microseconds: of two dislikes at one instant the second takes the next.
 
     Raises
     ------
     Unavailable
         If the store is down.
     """
-    shard, at = zlib.crc32(actor.encode()) % _SHARDS, int(now.timestamp() * 1_000_000)
-    update = OnlineUpdate(shard=shard, disliked={actor: [item_id]})
-    return any(store.apply(_LOG, 0, at + late_us, [update]) for late_us in range(_TRIES))
+    number, at = zlib.crc32(actor.encode()) % _LANES, int(now.timestamp() * 1_000_000)
+    update, lane = OnlineUpdate(disliked={actor: [item_id]}), Lane(_LANES, number)
+    return any(store.apply(Mark(_LOG, now_us - 1, now_us, lane), update) for now_us in range(at, at + _TRIES))
 
 
 async def record(settings: Settings, event: dict[str, str], token: str, now: datetime) -> bool:

@@ -1,15 +1,12 @@
-"""What travels through the graph: blocks of log records, then of facts. A block is one Beam element (20–30 µs each).
-
-Every block knows its batch and how many blocks that has, so that a sink can tell a whole batch from a part of one.
-"""
+"""What travels through the graph: blocks of log records, then of facts. A block is one Beam element (20–30 µs each)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from civicrec.eventlog.ledger import Plan
+from civicrec.eventlog.fences import Lane
 from civicrec.eventlog.ports import LogRecord
 from civicrec.events import DropReason, Event
 
@@ -17,21 +14,26 @@ from civicrec.events import DropReason, Event
 Columns = dict[str, list[Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Which block of which batch."""
+class Origin(NamedTuple):
+    """Where the records of a block come from: a log by its name, and the lane of it that is read in order."""
 
-    plan: Plan
-    index: int
-    count: int
+    log: str
+    lane: Lane = Lane()
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Log records, as the source yields them."""
+    """Log records of one origin in order, as the source yields them.
 
-    place: Place
+    Attributes
+    ----------
+    position
+        Offset of the last one in its partition of Kafka; -1 if they do not come from there.
+    """
+
+    origin: Origin
     records: Sequence[LogRecord]
+    position: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +57,21 @@ class DeadLetter:
     n_events: int = 1
 
 
+class Handled(NamedTuple):
+    """A record, and what becomes of its events: how many are good, how many refused, by reason."""
+
+    offset: int
+    actor: str
+    good: int
+    refused: Mapping[str, int]
+
+
 @dataclass(frozen=True, slots=True)
 class Parsed:
     """A block's good events with their offsets and times, and its dead letters."""
 
-    place: Place
+    block: Block
+    records: list[Handled]
     events: list[Event]
     offsets: list[int]
     occurred_ms: list[int]
@@ -75,6 +87,8 @@ class Turn(NamedTuple):
         Strength of the interest (`civicrec.events.INTEREST_WEIGHTS`), 0 for a dislike.
     is_personal
         Whether consent allows it into what is kept about the actor; else it only counts in the crowd.
+    offset
+        Of its record in the log.
     """
 
     actor: str
@@ -82,13 +96,16 @@ class Turn(NamedTuple):
     at_ms: int
     weight: float
     is_personal: bool
+    offset: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """A block as the sinks take it: columns of `events`, turns for the online store, dead letters."""
+    """A block as the sinks take it: columns of `events`, turns for the online store in log order, dead letters."""
 
-    place: Place
+    origin: Origin
+    position: int
+    records: list[Handled]
     columns: Columns
     turns: list[Turn]
     dead: list[DeadLetter]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -23,21 +23,26 @@ from apache_beam.transforms.environments import EmbeddedPythonEnvironment
 from sqlalchemy import Engine
 
 from civicrec.clients import redis_client
+from civicrec.clock import utc_now
 from civicrec.errors import ConfigError, Unavailable
+from civicrec.eventlog.fences import Mark
 from civicrec.eventlog.ledger import Ledger, Plan
 from civicrec.eventlog.ports import EventLog, LogRecord
 from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.garbage import spare_what_lives_long
+from civicrec.locks import owned
 from civicrec.logs import get_logger
+from civicrec.registry.runs import suppressions
 from civicrec.registry.tables import open_registry
 from civicrec.settings import Settings, StreamSettings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.migrate import migrate
 from profiles.redis_store import RedisOnlineStore
-from streaming.blocks import Block
+from streaming.blocks import Block, Facts, Origin
 from streaming.catalogue import CatalogueSnapshot
 from streaming.graph import build
-from streaming.sinks import Outcome, Stores
+from streaming.rebuild import STREAM_LOCK, done_so_far, rebuild_online
+from streaming.sinks import Outcome, Stores, write
 from streaming.sources import blocks_of, next_records
 
 log = get_logger("stream")
@@ -72,6 +77,10 @@ class _InProcess:
         """Return the driver's stores."""
         return _under_way[self.driver].stores
 
+    def write(self, blocks: Sequence[Facts]) -> None:
+        """Write the batch; the driver sees to what fails."""
+        write(self.open(), blocks)
+
 
 class _ReadBatch(beam.DoFn):
     """Yield the blocks of the batch under way."""
@@ -85,12 +94,26 @@ class _ReadBatch(beam.DoFn):
 
 
 class Driver:
-    """Runs the graph over one planned range after another."""
+    """Runs the graph over one planned range after another.
 
-    def __init__(self, events: EventLog, ledger: Ledger, stores: Stores, settings: StreamSettings) -> None:
+    Parameters
+    ----------
+    restore
+        Makes an online store that is not whole so again, given what is done of the log.
+    """
+
+    def __init__(
+        self,
+        events: EventLog,
+        ledger: Ledger,
+        stores: Stores,
+        settings: StreamSettings,
+        restore: Callable[[Mark], object],
+    ) -> None:
         self._events = events
         self._ledger = ledger
         self._settings = settings
+        self._restore = restore
         self._number = next(_numbers)
         self._batch = _under_way[self._number] = _UnderWay(stores)
         self._graph = self._built()
@@ -105,6 +128,8 @@ class Driver:
         ConfigError
             If the log is not the one this ledger belongs to.
         """
+        if not self._batch.stores.online.is_whole():
+            self._restore(done_so_far(self._events, self._ledger.totals()))
         plan = self._ledger.unfinished()
         if plan is not None:
             records = self._events.read(plan.first, plan.last)
@@ -134,7 +159,7 @@ class Driver:
             raise _another_log(plan.last, records[-1].offset if records else self._events.head())
         stores = self._batch.stores
         stores.outcome = Outcome()
-        self._batch.blocks = list(blocks_of(plan, records, self._settings.block_records))
+        self._batch.blocks = list(blocks_of(Origin(self._events.name), records, self._settings.block_records))
         try:
             # The runner rewrites the graph it is given; building anew would cost more than the copy.
             FnApiRunner().run_via_runner_api(deepcopy(self._graph), _RUN_OPTIONS).wait_until_finish()
@@ -148,7 +173,11 @@ class Driver:
 
     def _built(self) -> Any:
         pipeline = beam.Pipeline(runner=FnApiRunner(), options=_RUN_OPTIONS)
-        rows = pipeline | beam.Impulse() | "read the planned blocks" >> beam.ParDo(_ReadBatch(self._number))
+        rows = (
+            pipeline
+            | beam.Impulse()
+            | "read the planned blocks" >> beam.ParDo(_ReadBatch(self._number)).with_output_types(Block)
+        )
         build(rows, _InProcess(self._number))
         graph, _ = pipeline.to_runner_api(return_context=True, default_environment=EmbeddedPythonEnvironment.default())
         return graph
@@ -162,6 +191,7 @@ def run(settings: Settings) -> None:
     # The driver reports a failed batch itself, once; Beam would print its text several times over.
     logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
     with ExitStack() as stack:
+        stack.enter_context(owned(settings.home / STREAM_LOCK, "the stream"))
         ledger = stack.enter_context(closing(Ledger(settings.stream_path)))
         warehouse = stack.enter_context(closing(ClickHouseWarehouse(settings.warehouse)))
         redis = stack.enter_context(closing(redis_client(settings.redis)))
@@ -178,7 +208,15 @@ def run(settings: Settings) -> None:
             return
         registry, events = peers
         stores = Stores(warehouse, RedisOnlineStore(redis), CatalogueSnapshot(registry))
-        driver = stack.enter_context(closing(Driver(events, ledger, stores, settings.stream)))
+
+        def restore(done: Mark) -> None:
+            log.warning(
+                "online_store_not_whole", remedy="it is rebuilt from the warehouse; lists are plainer meanwhile"
+            )
+            rebuilt = rebuild_online(warehouse, stores.online, done, utc_now(), suppressions(registry))
+            log.info("online_store_rebuilt", turns=rebuilt.turns, actors_with_tags=rebuilt.actors_with_tags)
+
+        driver = stack.enter_context(closing(Driver(events, ledger, stores, settings.stream, restore)))
         spare_what_lives_long()
         log.info("stream_started", committed=ledger.committed())
 

@@ -27,7 +27,9 @@ _plain = attrgetter(*_PLAIN)
 _encode_props = msgspec.json.Encoder(order="deterministic").encode
 _OFFSET_MS = int(PORTAL_TZ.utcoffset(None).total_seconds() * 1000)
 _DAY_MS = 86_400_000
-_DISLIKE = "dislike"
+DISLIKE = "dislike"
+#: Kinds of events that tell of an actor turning to an item, or refusing it.
+TURNS = frozenset({*INTEREST_WEIGHTS, DISLIKE})
 
 
 def enrich(parsed: Parsed, item_types: Mapping[str, str]) -> Facts:
@@ -40,7 +42,8 @@ def enrich(parsed: Parsed, item_types: Mapping[str, str]) -> Facts:
     item_types
         item id → type, of every item in the catalogue; what the catalogue says wins over what the client said.
     """
-    return Facts(parsed.place, _columns(parsed, item_types), _turns(parsed, item_types), parsed.dead)
+    columns, turns = _columns(parsed, item_types), _turns(parsed, item_types)
+    return Facts(parsed.block.origin, parsed.block.position, parsed.records, columns, turns, parsed.dead)
 
 
 def _columns(parsed: Parsed, item_types: Mapping[str, str]) -> Columns:
@@ -75,11 +78,12 @@ def _turns(parsed: Parsed, item_types: Mapping[str, str]) -> list[Turn]:
             at,
             INTEREST_WEIGHTS.get(event.kind, 0.0),
             event.consent == "personalise",
+            offset,
         )
-        for event, at in zip(parsed.events, parsed.occurred_ms, strict=True)
+        for event, at, offset in zip(parsed.events, parsed.occurred_ms, parsed.offsets, strict=True)
         if _is_turn(event) and event.item_id in item_types
     ]
 
 
 def _is_turn(event: Event) -> bool:
-    return (event.kind in INTEREST_WEIGHTS or event.kind == _DISLIKE) and not event.bot_reason
+    return event.kind in TURNS and not event.bot_reason

@@ -1,15 +1,14 @@
-"""Turns of one micro-batch in, updates of the online store out. Pure: the same batch gives the same updates.
+"""Turns in the order of the log in, an update of the online store out. Pure, and the same however the log is cut.
 
-Trends count the crowd; recent items, dislikes and co-clicks need the actor's consent. One actor is in one shard, so
-what a shard needs to know about its actors is not changed by another shard of the same batch.
+To fold two slices, the second knowing what the first left, gives what folding both at once gives, within the bounds.
+Trends count the crowd; recent items, dislikes and co-clicks need the actor's consent.
 """
 
 from __future__ import annotations
 
-import math
-import zlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from profiles.decay import forward_weight
 from profiles.store import (
@@ -19,39 +18,72 @@ from profiles.store import (
     OnlineUpdate,
     RecentItem,
 )
-from streaming.blocks import Turn
+from streaming.blocks import Facts, Handled, Turn
 
 _HOUR_MS = 3_600_000
 _WINDOW_MS = CO_CLICK_WINDOW_HOURS * _HOUR_MS
-#: Turns in one shard. The store is blocked while a shard is applied: 500 turns of all different items and actors take
-#: it about 20 ms, usual ones 5 ms.
-SHARD_TURNS = 500
+#: Turns in one slice, unless one record has more. The store is blocked while a slice is applied: 500 turns of all
+#: different items and actors take it about 20 ms, usual ones 5 ms.
+SLICE_TURNS = 500
 #: An item is paired with the last few the actor turned to: more pairs say less about each.
 MAX_PAIRS = 5
-#: Items of one actor that count in one batch. A person does not turn to more within seconds; a crawler does.
+#: Items of one actor that count in one slice. A person does not turn to more within seconds; a crawler does.
 MAX_ITEMS_PER_ACTOR = 50
 
 
-def fold(turns: Sequence[Turn], recent: Mapping[str, Sequence[RecentItem]]) -> list[OnlineUpdate]:
-    """Return what each shard adds to the online store.
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Records of one lane, in order, with the turns in them."""
+
+    records: list[Handled]
+    turns: list[Turn]
+
+
+def slices(blocks: Sequence[Facts]) -> Iterator[Slice]:
+    """Cut blocks of one lane, in order, between records, so that a slice has at most `SLICE_TURNS` turns."""
+    part, done = Slice([], []), 0
+    for block in blocks:
+        turns, at = block.turns, 0
+        for record in block.records:
+            end = at
+            while end < len(turns) and turns[end].offset == record.offset:
+                end += 1
+            if record.offset <= done:  # it came twice
+                at = end
+                continue
+            if part.records and len(part.turns) + end - at > SLICE_TURNS:
+                yield part
+                part = Slice([], [])
+            part.records.append(record)
+            part.turns.extend(turns[at:end])
+            at, done = end, record.offset
+    if part.records:
+        yield part
+
+
+def fold(turns: Sequence[Turn], recent: Mapping[str, Sequence[RecentItem]]) -> OnlineUpdate:
+    """Return what turns add to the online store.
 
     Parameters
     ----------
     turns
-        All turns of the batch, in any order.
+        In the order of the log.
     recent
-        actor → what it turned to before this batch, newest first; for the actors of `personal_actors`.
+        actor → what it turned to before, newest first; for the actors of `personal_actors`.
     """
     by_actor: dict[str, list[Turn]] = defaultdict(list)
     for turn in turns:
         by_actor[turn.actor].append(turn)
-    n_shards = max(1, math.ceil(len(turns) / SHARD_TURNS))
-    shards: dict[int, _Shard] = {}
-    for actor in sorted(by_actor):
-        number = zlib.crc32(actor.encode()) % n_shards
-        mine = sorted(by_actor[actor], key=lambda turn: (turn.at_ms, turn.item_id))
-        shards.setdefault(number, _Shard()).add(actor, mine, recent.get(actor, ()))
-    return [shards[number].update(number) for number in sorted(shards)]
+    folded = _Folded()
+    for actor, mine in by_actor.items():
+        mine.sort(key=_order)
+        folded.add(actor, mine, recent.get(actor, ()))
+    return folded.update()
+
+
+def _order(turn: Turn) -> tuple[int, int, str]:
+    """Order the turns of one record by what the warehouse also keeps of them, so that a rebuild gives the same."""
+    return turn.offset, turn.at_ms, turn.item_id
 
 
 def personal_actors(turns: Sequence[Turn]) -> list[str]:
@@ -59,8 +91,8 @@ def personal_actors(turns: Sequence[Turn]) -> list[str]:
     return sorted({turn.actor for turn in turns if turn.is_personal and turn.weight})
 
 
-class _Shard:
-    """Updates of one shard, being added up."""
+class _Folded:
+    """An update, being added up."""
 
     def __init__(self) -> None:
         self.recent: dict[str, list[RecentItem]] = {}
@@ -80,9 +112,8 @@ class _Shard:
                 self.co_clicks[one][other] += weight
                 self.co_clicks[other][one] += weight
 
-    def update(self, number: int) -> OnlineUpdate:
+    def update(self) -> OnlineUpdate:
         return OnlineUpdate(
-            shard=number,
             recent=self.recent,
             disliked=self.disliked,
             interests={hour: dict(by_item) for hour, by_item in self.interests.items()},
@@ -118,12 +149,13 @@ def pairs(turns: Sequence[Turn], before: Sequence[RecentItem]) -> list[tuple[str
     Parameters
     ----------
     turns
-        In order of time.
+        In the order of the log.
     before
         What the actor turned to before, newest first.
     """
-    # Insertion order is order of turning, latest last.
+    # What the store would keep after each turn: oldest first, the name deciding between equals.
     seen = {item.item_id: item.at_ms for item in reversed(before)}
+    last = (before[0].at_ms, before[0].item_id) if before else (0, "")
     found: list[tuple[str, str, float]] = []
     n_items = 0
     for turn in turns:
@@ -134,5 +166,12 @@ def pairs(turns: Sequence[Turn], before: Sequence[RecentItem]) -> list[tuple[str
             for other, at in near[:MAX_PAIRS]:
                 weight = forward_weight(max(turn.at_ms, at), CO_CLICK_HALF_LIFE_DAYS)
                 found.append((turn.item_id, other, weight))
-        seen[turn.item_id] = max(turn.at_ms, last_at or 0)
+        newest = (max(turn.at_ms, last_at or 0), turn.item_id)
+        seen[turn.item_id] = newest[0]
+        if newest >= last:
+            last = newest
+        else:  # late: it takes its place among the others
+            seen = dict(sorted(seen.items(), key=lambda pair: (pair[1], pair[0])))
+        if len(seen) > MAX_RECENT:
+            del seen[next(iter(seen))]
     return found

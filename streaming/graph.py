@@ -1,23 +1,21 @@
 """The one Beam graph: blocks of log records in, facts in the stores out.
 
 It is stateless and knows no time: no windows, no triggers, no timers. What must be remembered is in the stores.
-The source and the runner are outside (`embedded.py`), so another engine runs this same graph.
+The source and the runner are outside (`embedded.py`, `flink.py`): both engines run this same graph.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 import apache_beam as beam
 
-from civicrec.eventlog.ledger import Plan
+from streaming import coders  # noqa: F401  # registers how blocks travel
 from streaming.blocks import Facts, Parsed
 from streaming.enrich import enrich
 from streaming.parse import parse_block
-from streaming.sinks import Stores, whole_batch, write_dead_letters, write_events, write_online
-
-Write = Callable[[Stores, Plan, Sequence[Facts]], None]
+from streaming.sinks import Stores
 
 
 class Sinks(Protocol):
@@ -25,6 +23,10 @@ class Sinks(Protocol):
 
     def open(self) -> Stores:
         """Return the stores of this process."""
+        ...
+
+    def write(self, blocks: Sequence[Facts]) -> None:
+        """Write the facts of a bundle into them."""
         ...
 
 
@@ -38,11 +40,9 @@ def build(rows: Any, sinks: Sinks) -> None:
     sinks
         Where the facts go.
     """
-    parsed = rows | "parse and validate events" >> beam.Map(parse_block)
-    facts = parsed | "enrich with the catalogue" >> beam.ParDo(Enrich(sinks))
-    facts | "write events" >> beam.ParDo(WriteBatch(sinks, write_events))
-    facts | "write dead letters" >> beam.ParDo(WriteBatch(sinks, write_dead_letters))
-    facts | "fold into the online store" >> beam.ParDo(WriteBatch(sinks, write_online))
+    parsed = rows | "parse and validate events" >> beam.Map(parse_block).with_output_types(Parsed)
+    facts = parsed | "enrich with the catalogue" >> beam.ParDo(Enrich(sinks)).with_output_types(Facts)
+    facts | "write events, dead letters and the online store" >> beam.ParDo(Write(sinks))
 
 
 class Enrich(beam.DoFn):
@@ -52,7 +52,7 @@ class Enrich(beam.DoFn):
         self._sinks = sinks
 
     def start_bundle(self) -> None:
-        """Take the catalogue as it is now, one for all blocks of the batch."""
+        """Take the catalogue as it is now, one for all blocks of the bundle."""
         self._item_types = self._sinks.open().catalogue.item_types()
 
     def process(self, parsed: Parsed) -> Iterator[Facts]:
@@ -60,12 +60,11 @@ class Enrich(beam.DoFn):
         yield enrich(parsed, self._item_types)
 
 
-class WriteBatch(beam.DoFn):
-    """Hand the blocks of a bundle to one write, as the one batch they are."""
+class Write(beam.DoFn):
+    """Write the blocks of a bundle together."""
 
-    def __init__(self, sinks: Sinks, write: Write) -> None:
+    def __init__(self, sinks: Sinks) -> None:
         self._sinks = sinks
-        self._write = write
 
     def start_bundle(self) -> None:
         """Begin with no block."""
@@ -76,7 +75,6 @@ class WriteBatch(beam.DoFn):
         self._blocks.append(facts)
 
     def finish_bundle(self) -> None:
-        """Write the batch."""
+        """Write them."""
         if self._blocks:
-            plan, blocks = whole_batch(self._blocks)
-            self._write(self._sinks.open(), plan, blocks)
+            self._sinks.write(self._blocks)

@@ -5,32 +5,45 @@ Every event that a record was counted for comes out exactly once, good or dead: 
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from civicrec.eventlog.ports import LogRecord
 from civicrec.events import Dropped, Event, bad_time, dump, load
-from streaming.blocks import Block, DeadLetter, Parsed
+from streaming.blocks import Block, DeadLetter, Handled, Parsed
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
 #: Times the warehouse's columns and monthly partitions are made for.
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+_NOTHING: Mapping[str, int] = {}
 
 
 def parse_block(block: Block) -> Parsed:
     """Read every record of a block."""
-    parsed = Parsed(block.place, [], [], [], [])
+    parsed = Parsed(block, [], [], [], [], [])
     for log_record in block.records:
         try:
             events, dead = parse_record(log_record)
         except Exception as error:  # one record that nobody foresaw must not stop all that come after it
             events, dead = [], [_unreadable(log_record, f"{type(error).__name__}: {error}")]
+        parsed.records.append(Handled(log_record.offset, log_record.record.key, len(events), _refused(dead)))
         parsed.events.extend(events)
         parsed.offsets.extend([log_record.offset] * len(events))
         parsed.occurred_ms.extend([epoch_ms(event.occurred_at) for event in events])
         parsed.dead.extend(dead)
     return parsed
+
+
+def _refused(dead: Sequence[DeadLetter]) -> Mapping[str, int]:
+    if not dead:
+        return _NOTHING
+    refused: Counter[str] = Counter()
+    for letter in dead:
+        refused[letter.reason] += letter.n_events
+    return refused
 
 
 def parse_record(log_record: LogRecord) -> tuple[list[Event], list[DeadLetter]]:

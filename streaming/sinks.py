@@ -1,23 +1,26 @@
-"""Facts in, stores written. Each sink takes a whole batch and names it, so a second delivery changes nothing.
+"""Facts in, stores written, so that the same records in whatever bundles, once or again, change nothing twice.
 
-The warehouse knows a batch by its token, the online store by its fence.
+Rows of the warehouse are known by their keys, and a whole bundle that comes again by its token; the online store knows
+records by the fences of their lanes. Both engines write here.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from array import array
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from hashlib import blake2b
 from importlib.metadata import PackageNotFoundError, version
 
 from civicrec.clock import to_ms, utc_now
-from civicrec.eventlog.ledger import Plan
+from civicrec.eventlog.fences import Fences, Mark
 from civicrec.warehouse.ports import Warehouse
 from profiles.store import OnlineStore
-from streaming.blocks import Columns, DeadLetter, Facts
+from streaming.blocks import Columns, DeadLetter, Facts, Origin
 from streaming.catalogue import CatalogueSnapshot
-from streaming.fold import fold, personal_actors
+from streaming.fold import Slice, fold, personal_actors, slices
 
 
 @dataclass(slots=True)
@@ -38,50 +41,77 @@ class Stores:
         self.outcome = Outcome()
 
 
-class PartialBatch(Exception):
-    """A sink got a part of a batch. Under the batch's token the rest would be lost, so nothing was written."""
+def write(stores: Stores, blocks: Sequence[Facts]) -> None:
+    """Write the facts of a bundle: rows, dead letters, and last the online store, whose fences count what is done."""
+    write_events(stores, blocks)
+    write_dead_letters(stores, blocks)
+    write_online(stores, blocks)
 
 
-def whole_batch(blocks: Sequence[Facts]) -> tuple[Plan, list[Facts]]:
-    """Return the plan and its blocks in log order.
-
-    Raises
-    ------
-    PartialBatch
-        If a block is missing, doubled, or of another batch.
-    """
-    ordered = sorted(blocks, key=lambda block: block.place.index)
-    place = ordered[0].place
-    if [(block.place.plan, block.place.index) for block in ordered] != [(place.plan, n) for n in range(place.count)]:
-        raise PartialBatch(f"got {len(ordered)} of {place.count} blocks of {place.plan}; the runner split the bundle")
-    return place.plan, ordered
-
-
-def write_events(stores: Stores, plan: Plan, blocks: Sequence[Facts]) -> None:
+def write_events(stores: Stores, blocks: Sequence[Facts]) -> None:
     """Write the rows of ``events``."""
     columns = _joined([block.columns for block in blocks])
-    stores.outcome.stored = len(columns.get("event_id", ()))
+    stores.outcome.stored += len(columns.get("event_id", ()))
     if columns:
-        stores.warehouse.insert("events", columns, plan.token("events"))
+        stores.warehouse.insert("events", columns, token("events", blocks))
 
 
-def write_dead_letters(stores: Stores, plan: Plan, blocks: Sequence[Facts]) -> None:
+def write_dead_letters(stores: Stores, blocks: Sequence[Facts]) -> None:
     """Write what was refused, the original bytes and the reason."""
-    dead = [letter for block in blocks for letter in block.dead]
-    rejected: Counter[str] = Counter()
-    for letter in dead:
-        rejected[letter.reason] += letter.n_events
-    stores.outcome.rejected = rejected
+    dead = [(block.origin.log, letter) for block in blocks for letter in block.dead]
+    for _, letter in dead:
+        stores.outcome.rejected[letter.reason] += letter.n_events
     if dead:
-        stores.warehouse.insert("dead_letters", _letter_columns(dead), plan.token("dead_letters"))
+        stores.warehouse.insert("dead_letters", _letter_columns(dead), token("dead_letters", blocks))
 
 
-def write_online(stores: Stores, plan: Plan, blocks: Sequence[Facts]) -> None:
-    """Fold the turns into the online store."""
-    turns = [turn for block in blocks for turn in block.turns]
-    if turns:
-        updates = fold(turns, stores.online.recent_of(personal_actors(turns)))
-        stores.online.apply(plan.log, plan.first, plan.last, updates)
+def write_online(stores: Stores, blocks: Sequence[Facts]) -> None:
+    """Fold the turns into the online store, each lane in its order, and move the lanes' fences."""
+    by_origin: dict[Origin, list[Facts]] = defaultdict(list)
+    for block in blocks:
+        by_origin[block.origin].append(block)
+    for origin, mine in by_origin.items():
+        mine.sort(key=lambda block: block.records[0].offset)
+        fences = stores.online.fences(origin.log)
+        at = {block.records[-1].offset: block.position for block in mine}
+        for part in slices(mine):
+            fences = _fold_in(stores.online, origin, part, fences, at.get(part.records[-1].offset, -1))
+
+
+def _fold_in(online: OnlineStore, origin: Origin, part: Slice, fences: Fences, position: int) -> Fences:
+    """Fold what is not done yet; return the fences as they are then."""
+    while True:
+        records = [record for record in part.records if not fences.have(origin.lane, record.actor, record.offset)]
+        if not records:
+            return fences
+        turns = part.turns
+        if len(records) < len(part.records):
+            fresh = {record.offset for record in records}
+            turns = [turn for turn in turns if turn.offset in fresh]
+        rejected: Counter[str] = Counter()
+        for record in records:
+            rejected.update(record.refused)
+        mark = Mark(
+            origin.log, fences.at(origin.lane), records[-1].offset, origin.lane,
+            sum(record.good for record in records), rejected, position, fences.beside(origin.lane),
+        )  # fmt: skip
+        if online.apply(mark, fold(turns, online.recent_of(personal_actors(turns)))):
+            fences.add(mark)
+            return fences
+        # Another worker was quicker: one that was thought dead, or its successor.
+        fences = online.fences(origin.log)
+
+
+def token(table: str, blocks: Sequence[Facts]) -> str:
+    """Name what these records lead to in a table: the same records give the same name, in whatever order they come."""
+    records: dict[str, list[int]] = defaultdict(list)
+    for block in blocks:
+        records[block.origin.log].extend(record.offset for record in block.records)
+    named = blake2b(table.encode(), digest_size=16)
+    for log in sorted(records):
+        named.update(f"|{log}|".encode())
+        named.update(array("Q", sorted(set(records[log]))).tobytes())
+    return named.hexdigest()
 
 
 def _joined(parts: Sequence[Columns]) -> Columns:
@@ -89,8 +119,10 @@ def _joined(parts: Sequence[Columns]) -> Columns:
     return {name: [value for part in whole for value in part[name]] for name in (whole[0] if whole else ())}
 
 
-def _letter_columns(dead: Sequence[DeadLetter]) -> Mapping[str, Sequence[object]]:
+def _letter_columns(found: Sequence[tuple[str, DeadLetter]]) -> Mapping[str, Sequence[object]]:
+    dead = [letter for _, letter in found]
     return {
+        "log": [log for log, _ in found],
         "log_offset": [letter.log_offset for letter in dead],
         "piece": [letter.piece for letter in dead],
         "seen_at": [to_ms(utc_now())] * len(dead),
@@ -99,6 +131,7 @@ def _letter_columns(dead: Sequence[DeadLetter]) -> Mapping[str, Sequence[object]
         "step": [letter.step for letter in dead],
         "version": [code_version()] * len(dead),
         "raw": [letter.raw for letter in dead],
+        "n_events": [letter.n_events for letter in dead],
     }
 
 

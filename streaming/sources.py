@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from civicrec.eventlog.ledger import Plan
 from civicrec.eventlog.ports import EventLog, LogRecord
 from civicrec.settings import StreamSettings
-from streaming.blocks import Block, Place
+from streaming.blocks import Block, Origin
 
 #: Bytes of records in one batch: keeps the memory of the stream flat when clients send their largest events.
 MAX_BATCH_BYTES = 64 * 1024 * 1024
@@ -31,8 +30,7 @@ def next_records(log: EventLog, after: int, settings: StreamSettings) -> list[Lo
     return taken
 
 
-def blocks_of(plan: Plan, records: Sequence[LogRecord], block_records: int) -> Iterator[Block]:
+def blocks_of(origin: Origin, records: Sequence[LogRecord], block_records: int) -> Iterator[Block]:
     """Cut a batch into blocks."""
-    count = -(-len(records) // block_records)
-    for index in range(count):
-        yield Block(Place(plan, index, count), records[index * block_records : (index + 1) * block_records])
+    for first in range(0, len(records), block_records):
+        yield Block(origin, records[first : first + block_records])

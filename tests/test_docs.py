@@ -38,7 +38,7 @@ def test_every_setting_is_described() -> None:
 
 @pytest.mark.parametrize("page", ["settings", "commands"])
 def test_generated_page_is_up_to_date(page: str) -> None:
-    assert (ROOT / f"docs/{page}.md").read_text() == getattr(generate, f"{page}_page")(), "run `make docs`"
+    assert (ROOT / f"docs/{page}.md").read_text() == getattr(generate, f"{page}_page")(), "run `make generate`"
 
 
 def test_no_document_names_a_setting_that_does_not_exist() -> None:

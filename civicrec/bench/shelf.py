@@ -8,6 +8,7 @@ import numpy as np
 
 from civicrec.clients import redis_client
 from civicrec.clock import local_date, to_ms, utc_now
+from civicrec.eventlog.fences import Mark
 from civicrec.items import ITEM_TYPES, Item
 from civicrec.registry.catalogue import upsert_items
 from civicrec.registry.runs import save_run
@@ -76,6 +77,6 @@ def _fill_store(settings: Settings, n_items: int, rng: np.random.Generator, now_
         },
     )
     store = RedisOnlineStore(redis_client(settings.redis, timeout_s=60))
-    store.apply("bench", 0, 1, [update])
+    store.apply(Mark("bench", 0, 1), update)
     tags = {actor: {f"theme:主题{theme}": 1.0 for theme in rng.integers(0, _N_THEMES, 6)} for actor in read}
     store.put_tags(_RUN, tags.items())

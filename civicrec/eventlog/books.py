@@ -5,10 +5,12 @@ In: the event log's and the stream's SQLite files, while their owners write. Out
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from civicrec.eventlog.fences import read_fences
 from civicrec.eventlog.ledger import Totals, ledger_totals
 from civicrec.eventlog.ports import Tally
 from civicrec.eventlog.position import Position, kept_position
@@ -36,7 +38,7 @@ class Books:
         retention removed before Kafka was ever switched on are in neither.
     balanced
         Whether accepted = stored + rejected + pending. `pending` is counted in the log, `stored` and `rejected` in
-        the ledger, so it is a finding and not a definition.
+        the ledger, or with Flink by the fences, so it is a finding and not a definition.
     """
 
     accepted: int = 0
@@ -67,6 +69,8 @@ def read_books(settings: Settings) -> Books:
     Unavailable
         If a file is there and cannot be read.
     """
+    if settings.stream.runner == "flink":
+        return _books(settings, *_read_with_fences(settings))
     has_kafka = bool(settings.kafka.bootstrap)
     before: tuple[Totals, Position | None] | None = None
     while True:
@@ -77,7 +81,25 @@ def read_books(settings: Settings) -> Books:
         if log.first - 1 <= min(done.committed, sent.offset if sent else done.committed) or before == (done, sent):
             break
         before = done, sent
-    seen = log.tally
+    return _books(settings, done, log)
+
+
+def _read_with_fences(settings: Settings) -> tuple[Totals, _Log]:
+    """Read what a cluster has done: the fences count it. They are read before the log, which then holds all of it."""
+    if not settings.log_path.exists():
+        return Totals(0, 0, {}), _read_log(settings.log_path, 0, None)
+    with closing(SqliteEventLog(settings.log_path, readonly=True)) as events:
+        name = events.name
+    sent = kept_position(settings.forwarded_path)
+    if sent is not None and sent.log == name and sent.generation:
+        name = f"{name}.{sent.generation}"
+    fences = read_fences(settings.redis, name)
+    log = _read_log(settings.log_path, fences.all_before(), sent, fences.has)
+    return Totals(fences.all_before(), fences.stored, fences.rejected), log
+
+
+def _books(settings: Settings, done: Totals, log: _Log) -> Books:
+    seen, has_kafka = log.tally, bool(settings.kafka.bootstrap)
 
     def of(name: str) -> dict[str, int]:
         return {reason: n for (counter, reason), n in sorted(seen.counts.items()) if counter == name}
@@ -106,11 +128,13 @@ class _Log:
     first: int
 
 
-def _read_log(path: Path, committed: int, sent: Position | None) -> _Log:
+def _read_log(
+    path: Path, committed: int, sent: Position | None, is_done: Callable[[str, int], bool] | None = None
+) -> _Log:
     if not path.exists():
         return _Log(Tally(head=0, events_after=0, counts={}), 0, 0, 1)
     with closing(SqliteEventLog(path, readonly=True)) as log:
-        tally = log.tally(committed)
+        tally = log.tally(committed, is_done)
         if sent is None or sent.log != log.name:
             return _Log(tally, 0, tally.counts.get(("accepted", ""), 0), tally.first)
         later = log.tally(sent.offset)

@@ -5,10 +5,11 @@ In: per partition the offset to read from. Out: records, and where to go on.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from kafka import KafkaConsumer, TopicPartition
 
 from civicrec.eventlog.kafka import MAX_RECORD_BYTES, check_contact, connection, kafka_faults
@@ -25,7 +26,7 @@ class TopicRecord:
     partition, offset
         Where it stands. Offsets of a partition grow, with gaps: a transaction's end takes one too.
     log, log_offset
-        Name of the collector's log it comes from, and its offset there.
+        Name of the collector's log it comes from, and its offset there; a log sent again has its generation behind it.
     record
         The batch, as in the log.
     """
@@ -98,7 +99,7 @@ class KafkaReader:
     def read(self, start: Mapping[int, int], limit: int = 100_000) -> tuple[list[TopicRecord], dict[int, int]]:
         """Return the event batches from the given offsets on, and where to go on; see `read_raw`."""
         found, reached = self.read_raw(start, limit)
-        return [_topic_record(raw) for raw in found], reached
+        return [topic_record(raw.partition, raw.offset, raw.key, raw.value, raw.headers) for raw in found], reached
 
     def close(self) -> None:
         """Close the connection."""
@@ -107,16 +108,38 @@ class KafkaReader:
     def _at(self, number: int) -> TopicPartition:
         return TopicPartition(self._topic, number)
 
+    @property
+    def partitions(self) -> list[int]:
+        """Numbers of the topic's partitions; none if there is no such topic."""
+        return list(self._partitions)
 
-def headers_of(log: str, offset: int, n_events: int) -> list[tuple[str, bytes]]:
-    """Return the headers that a record of the events topic carries."""
-    return [("log", log.encode()), ("offset", b"%d" % offset), ("n_events", b"%d" % n_events)]
+
+def headers_of(log: str, offset: int, n_events: int, generation: int = 0) -> list[tuple[str, bytes]]:
+    """Return the headers that a record of the events topic carries; `generation` only where a log was sent again."""
+    headers = [("log", log.encode()), ("offset", b"%d" % offset), ("n_events", b"%d" % n_events)]
+    return [*headers, ("generation", b"%d" % generation)] if generation else headers
 
 
-def _topic_record(raw: Any) -> TopicRecord:
-    headers: Sequence[tuple[str, bytes]] = raw.headers
+def topic_record(
+    partition: int, offset: int, key: bytes | None, value: bytes | None, headers: Iterable[tuple[str, bytes]]
+) -> TopicRecord:
+    """Read a record of the events topic.
+
+    One of another producer, without our headers, is taken for a batch of a log of its own, one for each partition. The
+    offsets of a log sent again begin anew, so it counts as another log.
+    """
     facts = dict(headers)
-    return TopicRecord(
-        raw.partition, raw.offset, facts["log"].decode(), int(facts["offset"]),
-        Record(raw.key.decode(), int(facts["n_events"]), raw.value),
-    )  # fmt: skip
+    log, actor, value = facts.get("log"), (key or b"").decode(errors="replace"), value or b""
+    if log is None:
+        return TopicRecord(
+            partition, offset, f"partition-{partition}", offset + 1, Record(actor, _counted(value), value)
+        )
+    name = log.decode() + (f".{generation.decode()}" if (generation := facts.get("generation")) else "")
+    return TopicRecord(partition, offset, name, int(facts["offset"]), Record(actor, int(facts["n_events"]), value))
+
+
+def _counted(value: bytes) -> int:
+    try:
+        return max(1, len(msgspec.json.decode(value, type=list[msgspec.Raw])))
+    except msgspec.MsgspecError:
+        return 1

@@ -86,7 +86,7 @@ class KafkaWriter:
             self._producer.begin_transaction()
             for found in records:
                 record = found.record
-                headers = headers_of(reached.log, found.offset, record.n_events)
+                headers = headers_of(reached.log, found.offset, record.n_events, reached.generation)
                 self._send(topic, record.key.encode(), record.value, headers)
             self._send(self._settings.position_topic, _key(reached), msgspec.json.encode(reached))
             self._commit()

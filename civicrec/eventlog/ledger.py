@@ -27,6 +27,8 @@ CREATE TABLE IF NOT EXISTS batches (
 );
 CREATE TABLE IF NOT EXISTS totals (outcome TEXT NOT NULL, reason TEXT NOT NULL, n INTEGER NOT NULL,
     PRIMARY KEY (outcome, reason));
+CREATE TABLE IF NOT EXISTS cured (log TEXT, log_offset INTEGER, piece INTEGER,
+    PRIMARY KEY (log, log_offset, piece)) WITHOUT ROWID;
 """
 
 
@@ -53,7 +55,7 @@ class Totals:
 
 
 class Ledger:
-    """The ledger in its SQLite file, owned by the one stream process.
+    """The ledger in its SQLite file. Plans belong to the one stream process; `cure` may come from another.
 
     Raises
     ------
@@ -128,6 +130,19 @@ class Ledger:
                 (MAX_BATCHES,),
             )
 
+    def cure(self, log: str, log_offset: int, piece: int, reason: str, n_events: int) -> None:
+        """Count the events of one rejected piece as stored instead; again for the same piece changes nothing."""
+        with self._transaction():
+            known = self._db.execute("INSERT OR IGNORE INTO cured VALUES (?, ?, ?)", (log, log_offset, piece))
+            if known.rowcount:
+                self._db.execute(
+                    "UPDATE totals SET n = n - ? WHERE outcome = 'rejected' AND reason = ?", (n_events, reason)
+                )
+                self._db.execute(
+                    "INSERT INTO totals VALUES ('stored', '', ?) ON CONFLICT DO UPDATE SET n = n + excluded.n",
+                    (n_events,),
+                )
+
     def totals(self) -> Totals:
         """Return what the stream has done so far."""
         with self._transaction():
@@ -177,7 +192,7 @@ def read_totals(db: sqlite3.Connection) -> Totals:
     return Totals(
         committed=committed_offset(db),
         stored=sum(n for outcome, _, n in rows if outcome == "stored"),
-        rejected={reason: n for outcome, reason, n in rows if outcome == "rejected"},
+        rejected={reason: n for outcome, reason, n in rows if outcome == "rejected" and n},
     )
 
 

@@ -13,8 +13,10 @@ from civicrec.settings import Settings
 
 
 def stream_offset(settings: Settings) -> int | None:
-    """Return what the stream has committed; `None` if no stream has ever run here."""
-    return ledger_totals(settings.stream_path).committed if settings.stream_path.exists() else None
+    """Return what the embedded stream has committed; `None` if none has ever run here, or Flink reads Kafka instead."""
+    if settings.stream.runner == "flink" or not settings.stream_path.exists():
+        return None
+    return ledger_totals(settings.stream_path).committed
 
 
 def kafka_offset(settings: Settings) -> int | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from threading import Event, Lock, Thread
@@ -131,15 +131,21 @@ class SqliteEventLog:
         """Return how many events stand after an offset, by default all that were ever kept."""
         return self.tally(after).events_after
 
-    def tally(self, after: int = 0) -> Tally:
-        """Return head, events behind `after`, all counters and the oldest offset, as of one moment."""
+    def tally(self, after: int = 0, is_done: Callable[[str, int], bool] | None = None) -> Tally:
+        """Return head, events behind `after`, all counters and the oldest offset, as of one moment.
+
+        With `is_done`, of a record's key and offset, the records it is true of are left out.
+        """
         with self._lock, self._faults():
             try:
                 self._db.execute("BEGIN")  # one snapshot for all readings
                 first = _first(self._db)
                 head = _head(self._db)
                 counts = {(name, reason): n for name, reason, n in self._db.execute("SELECT * FROM counters")}
-                if after <= 0:
+                if is_done is not None:
+                    rows = self._db.execute("SELECT key, offset, n_events FROM records WHERE offset > ?", (after,))
+                    events_after = sum(n for key, offset, n in rows if not is_done(key, offset))
+                elif after <= 0:
                     events_after = counts.get(("accepted", ""), 0)
                 else:
                     events_after = self._db.execute(

@@ -18,6 +18,7 @@ from civicrec.errors import CivicrecError
 from civicrec.eventlog.books import Books, read_books
 from civicrec.settings import Settings
 from civicrec.stack.doors import addresses, is_ready
+from civicrec.stack.flink_state import FlinkState, look_at_flink
 from civicrec.stack.probes import http_json
 from civicrec.stack.supervisor import state_path
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
@@ -61,6 +62,8 @@ class StackState:
         As the supervisor of this home started them; empty when none runs.
     problems
         What is wrong, one sentence each; empty means all is well.
+    flink
+        The job, where the stream runs on a cluster; None where it does not, or nothing can be said.
     """
 
     books: Books | None
@@ -68,6 +71,7 @@ class StackState:
     answers: dict[str, bool]
     processes: dict[str, ProcessState]
     problems: tuple[str, ...]
+    flink: FlinkState | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the keys of contracts.md, section 4, and the rest."""
@@ -98,11 +102,19 @@ def look(settings: Settings, now: datetime) -> StackState:
             freshness_s = _freshness_s(settings, now)
         except CivicrecError as error:
             problems.append(f"the warehouse cannot tell the newest event: {error}")
+    flink = None
+    if settings.stream.runner == "flink":
+        try:
+            flink = look_at_flink(settings, now)
+            if flink.state != "RUNNING":
+                problems.append(f"the Flink job {settings.flink.job_name} is {flink.state.lower()}")
+        except CivicrecError as error:
+            problems.append(f"the Flink job cannot be looked at: {error}")
     processes = _processes(settings)
     if not processes:
         problems.append(f"no stack runs on {settings.home}; start one with `civicrec up`")
     problems += [f"process {name} is down and is being restarted" for name, one in processes.items() if not one.alive]
-    return StackState(books, freshness_s, answers, processes, tuple(problems))
+    return StackState(books, freshness_s, answers, processes, tuple(problems), flink)
 
 
 def _freshness_s(settings: Settings, now: datetime) -> float | None:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,6 +11,7 @@ from redis import Redis
 
 from civicrec.clients import redis_client
 from civicrec.errors import Unavailable
+from civicrec.eventlog.fences import Fences, Lane, Mark
 from civicrec.settings import RedisSettings
 from profiles.memory_store import MemoryOnlineStore
 from profiles.redis_keys import co_key, counted_key
@@ -47,14 +49,27 @@ def store(request: pytest.FixtureRequest) -> Iterator[OnlineStore]:
     yield RedisOnlineStore(client)
 
 
-def an_update(shard: int = 0, actor: str = "a", item: str = "i1", at_ms: int = AT) -> OnlineUpdate:
+def an_update(actor: str = "a", item: str = "i1", at_ms: int = AT) -> OnlineUpdate:
     return OnlineUpdate(
-        shard=shard,
         recent={actor: [RecentItem(item, at_ms)]},
         disliked={actor: [f"not-{item}"]},
         interests={at_ms // 3_600_000: {item: {actor: 1.0}}},
         co_clicks={item: {"other": 0.5}, "other": {item: 0.5}},
     )
+
+
+def test_a_store_is_whole_only_once_that_is_said_and_until_it_is_cleared(store: OnlineStore) -> None:
+    assert not store.is_whole()
+    store.apply(Mark("log", 0, 1), an_update())
+    assert not store.is_whole()
+    store.set_whole(True)
+    assert store.is_whole()
+    store.clear()
+    assert not store.is_whole()
+    store.set_whole(True)
+    store.set_whole(False)
+    store.set_whole(False)
+    assert not store.is_whole()
 
 
 @pytest.mark.parametrize("name", SERVERS)
@@ -75,46 +90,72 @@ def test_an_empty_store_knows_nothing(store: OnlineStore) -> None:
 
 
 def test_an_update_is_seen_by_every_reader(store: OnlineStore) -> None:
-    assert store.apply("log", 0, 5, [an_update()]) == 1
+    assert store.apply(Mark("log", 0, 5), an_update()) == 1
     assert store.actor("a") == ActorState(recent=(RecentItem("i1", AT),), disliked=frozenset({"not-i1"}))
     assert store.recent_of(["a", "b"]) == {"a": [RecentItem("i1", AT)]}
     assert store.trends([HOUR, HOUR + 1]) == {HOUR: {"i1": 1.0}}
     assert store.co_clicks(["i1", "unknown"]) == {"i1": [("other", 0.5)]}
 
 
-def test_the_same_batch_delivered_twice_counts_once(store: OnlineStore) -> None:
-    store.apply("log", 0, 5, [an_update(shard=0), an_update(shard=1, actor="b")])
-    assert store.apply("log", 0, 5, [an_update(shard=0), an_update(shard=1, actor="b")]) == 0
+def test_records_delivered_twice_count_once(store: OnlineStore) -> None:
+    assert store.apply(Mark("log", 0, 5, stored=7, rejected={"bad_json": 2}), an_update())
+    assert not store.apply(Mark("log", 0, 5, stored=7, rejected={"bad_json": 2}), an_update(actor="b"))
+    assert store.trends([HOUR]) == {HOUR: {"i1": 1.0}}
+    assert store.fences("log") == Fences({Lane(): 5}, 7, {"bad_json": 2}, {})
+
+
+def test_records_of_which_a_part_is_done_are_refused_whole(store: OnlineStore) -> None:
+    store.apply(Mark("log", 0, 5), an_update())
+    assert not store.apply(Mark("log", 3, 8, stored=3), an_update(actor="b"))
+    assert store.actor("b") == ActorState()
+    assert store.fences("log") == Fences({Lane(): 5})
+
+
+def test_the_next_records_pass_the_fence_and_older_ones_do_not(store: OnlineStore) -> None:
+    store.apply(Mark("log", 0, 5), an_update())
+    assert store.apply(Mark("log", 5, 6), an_update(actor="b"))
+    assert not store.apply(Mark("log", 0, 5), an_update(actor="c"))
     assert store.trends([HOUR]) == {HOUR: {"i1": 2.0}}
 
 
-def test_a_batch_cut_short_is_completed_by_its_second_delivery(store: OnlineStore) -> None:
-    store.apply("log", 0, 5, [an_update(shard=0)])
-    assert store.apply("log", 0, 5, [an_update(shard=0), an_update(shard=1, actor="b")]) == 1
-    assert store.trends([HOUR]) == {HOUR: {"i1": 2.0}}
+def test_lanes_of_a_log_have_fences_of_their_own_and_one_count(store: OnlineStore) -> None:
+    big = 2**53 - 1
+    assert store.fences("log") == Fences()
+    assert store.apply(Mark("log", 0, 9, Lane(6, 3), 4, {"bad_time": 1}, 17), an_update())
+    assert store.apply(Mark("log", 0, 5, Lane(6, 2), 2, {"bad_time": 1, "no_actor": 3}, 4), an_update(actor="b"))
+    assert store.apply(Mark("log", 9, big, Lane(6, 3), 1, {}, big), an_update(actor="c"))
+    assert store.fences("log") == Fences(
+        {Lane(6, 3): big, Lane(6, 2): 5}, 7, {"bad_time": 2, "no_actor": 3}, {Lane(6, 3): big, Lane(6, 2): 4}
+    )
+    assert store.fences("another") == Fences()
 
 
-def test_the_next_batch_passes_the_fence_and_an_older_one_does_not(store: OnlineStore) -> None:
-    store.apply("log", 0, 5, [an_update()])
-    assert store.apply("log", 5, 6, [an_update(actor="b")]) == 1
-    assert store.apply("log", 0, 5, [an_update(actor="c")]) == 0
-    assert store.trends([HOUR]) == {HOUR: {"i1": 2.0}}
+def test_records_are_refused_while_another_engine_moves_on_in_the_same_log(store: OnlineStore) -> None:
+    assert store.apply(Mark("log", 0, 5), an_update())
+    assert not store.apply(Mark("log", 0, 5, Lane(3, 1)), an_update(actor="b"))
+    assert not store.apply(Mark("log", 0, 5, Lane(3, 1), beside={Lane(): 4}), an_update(actor="b"))
+    assert store.apply(Mark("log", 0, 5, Lane(3, 1), beside={Lane(): 5}), an_update(actor="b"))
+    assert store.apply(Mark("log", 0, 7, Lane(3, 2), beside={Lane(): 5}), an_update(actor="c"))
+    assert not store.apply(Mark("log", 5, 6, beside={Lane(3, 1): 5}), an_update(actor="d"))
+    assert store.apply(Mark("log", 5, 6, beside={Lane(3, 1): 5, Lane(3, 2): 7}), an_update(actor="d"))
+    assert store.trends([HOUR]) == {HOUR: {"i1": 4.0}}
 
 
 def test_an_actor_counts_once_for_an_item_and_hour_with_the_strongest_interest(store: OnlineStore) -> None:
     shown = [("a", 1.0), ("a", 1.0), ("b", 3.0), ("a", 4.0), ("b", 1.0), ("a", 2.0)]
     trends = []
     for n, (actor, weight) in enumerate(shown):
-        store.apply("log", n, n + 1, [OnlineUpdate(interests={HOUR: {"i1": {actor: weight}}})])
+        store.apply(Mark("log", n, n + 1), OnlineUpdate(interests={HOUR: {"i1": {actor: weight}}}))
         trends.append(store.trends([HOUR])[HOUR]["i1"])
     assert trends == [1.0, 1.0, 4.0, 7.0, 7.0, 7.0]
-    store.apply("log", 9, 10, [OnlineUpdate(interests={HOUR: {"i2": {"a": 1.0}}, HOUR + 1: {"i1": {"a": 1.0}}})])
+    store.apply(Mark("log", 9, 10), OnlineUpdate(interests={HOUR: {"i2": {"a": 1.0}}, HOUR + 1: {"i1": {"a": 1.0}}}))
     assert store.trends([HOUR, HOUR + 1]) == {HOUR: {"i1": 7.0, "i2": 1.0}, HOUR + 1: {"i1": 1.0}}
 
 
 def test_a_thousand_clicks_of_one_actor_weigh_as_one(store: OnlineStore) -> None:
     for n in range(1_000):
-        store.apply("log", n, n + 1, [an_update(actor="farm"), an_update(shard=1, actor=f"v{n % 3}", item="i2")])
+        store.apply(Mark("log", 2 * n, 2 * n + 1), an_update(actor="farm"))
+        store.apply(Mark("log", 2 * n + 1, 2 * n + 2), an_update(actor=f"v{n % 3}", item="i2"))
     assert store.trends([HOUR]) == {HOUR: {"i1": 1.0, "i2": 3.0}}
 
 
@@ -128,7 +169,7 @@ def test_who_counted_is_known_within_bounds_and_in_no_readable_form(
     for number in range(2):
         update = OnlineUpdate(interests={HOUR: {"i1": {f"visitor-{n}": 1.0 for n in range(15)}}})
         for each in (redis, memory):
-            each.apply("log", number, number + 1, [update])
+            each.apply(Mark("log", number, number + 1), update)
     # Ten are known and count once; the five others count each time.
     assert redis.trends([HOUR]) == memory.trends([HOUR]) == {HOUR: {"i1": 20.0}}
     known = client.hgetall(counted_key(HOUR))
@@ -138,24 +179,24 @@ def test_who_counted_is_known_within_bounds_and_in_no_readable_form(
 
 
 def test_logs_have_fences_of_their_own(store: OnlineStore) -> None:
-    store.apply("log", 0, 5, [an_update()])
-    assert store.apply("another", 0, 5, [an_update()]) == 1
+    store.apply(Mark("log", 0, 5), an_update())
+    assert store.apply(Mark("another", 0, 5), an_update()) == 1
 
 
 def test_recent_items_are_newest_first_and_a_late_event_does_not_turn_time_back(store: OnlineStore) -> None:
     items = [RecentItem("x", AT), RecentItem("y", AT + 1), RecentItem("x", AT - 9), RecentItem("z", AT - 5)]
-    store.apply("log", 0, 1, [OnlineUpdate(recent={"a": items})])
-    store.apply("log", 1, 2, [OnlineUpdate(recent={"a": [RecentItem("y", AT - 99)]})])
+    store.apply(Mark("log", 0, 1), OnlineUpdate(recent={"a": items}))
+    store.apply(Mark("log", 1, 2), OnlineUpdate(recent={"a": [RecentItem("y", AT - 99)]}))
     assert store.recent_of(["a"])["a"] == [RecentItem("y", AT + 1), RecentItem("x", AT), RecentItem("z", AT - 5)]
 
 
 def test_every_list_keeps_its_bound_and_its_heaviest(store: OnlineStore) -> None:
     many = 2_500  # more than one slice of the script
-    store.apply("log", 0, 1, [OnlineUpdate(
+    store.apply(Mark("log", 0, 1), OnlineUpdate(
         recent={"a": [RecentItem(f"i{n}", AT + n) for n in range(many)]},
         disliked={"a": [f"d{n}" for n in range(many)]},
         co_clicks={"i": {f"n{n}": float(n + 1) for n in range(many)}},
-    )])  # fmt: skip
+    ))  # fmt: skip
     state = store.actor("a")
     assert [item.item_id for item in state.recent] == [f"i{many - 1 - n}" for n in range(MAX_RECENT)]
     assert len(state.disliked) == MAX_DISLIKED
@@ -172,7 +213,8 @@ def test_tags_are_replaced_as_a_whole(store: OnlineStore) -> None:
 
 
 def test_forgetting_an_actor_leaves_the_others(store: OnlineStore) -> None:
-    store.apply("log", 0, 1, [an_update(actor="a"), an_update(shard=1, actor="b")])
+    store.apply(Mark("log", 0, 1), an_update(actor="a"))
+    store.apply(Mark("log", 1, 2), an_update(actor="b"))
     store.put_tags("run", [("a", {"t": 1.0})])
     assert store.forget("a") == 3
     assert store.actor("a") == ActorState()
@@ -180,17 +222,23 @@ def test_forgetting_an_actor_leaves_the_others(store: OnlineStore) -> None:
 
 
 def test_a_cleared_store_is_empty_and_takes_the_same_batch_again(store: OnlineStore) -> None:
-    store.apply("log", 0, 1, [an_update()])
+    store.apply(Mark("log", 0, 1), an_update())
     store.clear()
     assert store.actor("a") == ActorState()
-    assert store.apply("log", 0, 1, [an_update()]) == 1
+    assert store.apply(Mark("log", 0, 1), an_update()) == 1
 
 
 _names = st.sampled_from(["a", "b", "c", "东莞", "i,1"[:1], "0"])
 _weights = st.dictionaries(_names, st.floats(0.001, 1e6), max_size=4)
+_marks = st.builds(
+    lambda first, more, lane, stored, rejected, position: Mark(
+        "log", first, first + more, lane, stored, rejected, position
+    ),
+    st.integers(0, 6), st.integers(1, 4), st.builds(Lane, st.integers(1, 2), st.integers(0, 1)), st.integers(0, 9),
+    st.dictionaries(st.sampled_from(["bad_json", "no_actor"]), st.integers(1, 9)), st.integers(-1, 9),
+)  # fmt: skip
 _updates = st.builds(
     OnlineUpdate,
-    shard=st.integers(0, 2),
     recent=st.dictionaries(
         _names, st.lists(st.builds(RecentItem, _names, st.integers(0, 2**41)), max_size=5), max_size=3
     ),
@@ -201,13 +249,16 @@ _updates = st.builds(
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(batches=st.lists(st.lists(_updates, max_size=4), max_size=5))
-def test_redis_answers_exactly_as_memory_does(client: Redis, batches: list[list[OnlineUpdate]]) -> None:
+@given(updates=st.lists(st.tuples(_marks, _updates), max_size=12))
+def test_redis_answers_exactly_as_memory_does(client: Redis, updates: list[tuple[Mark, OnlineUpdate]]) -> None:
     client.flushdb()
     redis, memory = RedisOnlineStore(client), MemoryOnlineStore()
     names = ["a", "b", "c", "东莞", "i", "0"]
-    for last, updates in enumerate(batches, 1):
-        assert redis.apply("log", last - 1, last, updates) == memory.apply("log", last - 1, last, updates)
+    for number, (mark, update) in enumerate(updates):
+        if number % 3:  # the others know nothing of another engine
+            mark = replace(mark, beside=memory.fences("log").beside(mark.lane))
+        assert redis.apply(mark, update) == memory.apply(mark, update)
+    assert redis.fences("log") == memory.fences("log")
     assert redis.recent_of(names) == memory.recent_of(names)
     assert [redis.actor(name) for name in names] == [memory.actor(name) for name in names]
     assert redis.trends(range(4)) == memory.trends(range(4))
@@ -217,12 +268,12 @@ def test_redis_answers_exactly_as_memory_does(client: Redis, batches: list[list[
 def test_every_key_in_redis_expires_except_the_fences(client: Redis) -> None:
     client.flushdb()
     store = RedisOnlineStore(client)
-    store.apply("log", 0, 1, [an_update()])
+    store.apply(Mark("log", 0, 1), an_update())
     store.put_tags("run", [("a", {"t": 1.0})])
     families = Counter(key.split(b":")[0] for key in client.scan_iter())
     assert families == {b"recent": 1, b"disliked": 1, b"trend": 1, b"counted": 1, b"co": 2, b"tags": 1, b"fence": 1}
     lasting = [key for key in client.scan_iter() if client.ttl(key) < 0]
-    assert lasting == [b"fence:log:0"]
+    assert lasting == [b"fence:log"]
 
 
 def test_a_store_that_is_down_is_unavailable() -> None:
@@ -232,7 +283,8 @@ def test_a_store_that_is_down_is_unavailable() -> None:
         lambda: store.recent_of(["a"]),
         lambda: store.trends([1]),
         lambda: store.co_clicks(["i"]),
-        lambda: store.apply("log", 0, 1, [OnlineUpdate()]),
+        lambda: store.apply(Mark("log", 0, 1), OnlineUpdate()),
+        lambda: store.fences("log"),
         lambda: store.put_tags("run", [("a", {})]),
         lambda: store.forget("a"),
         store.clear,
@@ -244,7 +296,7 @@ def test_a_store_that_is_down_is_unavailable() -> None:
 def test_a_refused_question_leaves_no_answer_behind_for_the_next(client: Redis) -> None:
     client.flushdb()
     store = RedisOnlineStore(client)
-    store.apply("log", 0, 1, [an_update()])
+    store.apply(Mark("log", 0, 1), an_update())
     known = store.actor("a")
     client.set(co_key("broken"), "not a sorted set")
     with pytest.raises(Unavailable, match="WRONGTYPE"):

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from civicrec.eventlog.fences import Mark
 from civicrec.scenes import SCENES
 from profiles.store import OnlineUpdate
 from recommender.ranking.blend import weights_of
@@ -25,7 +26,7 @@ def test_related_lists_follow_links_in_both_directions(door: Door) -> None:
 
 def test_related_lists_hold_what_readers_clicked_next(door: Door) -> None:
     assert "i18" not in related(door, "i1").get("policy", [])
-    door.store.apply("log", 0, 1, [OnlineUpdate(co_clicks={"i1": {"i18": 5.0}})])
+    door.store.apply(Mark("log", 0, 1), OnlineUpdate(co_clicks={"i1": {"i18": 5.0}}))
     assert "i18" in related(door, "i1")["policy"]
 
 

@@ -11,6 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from civicrec.clock import to_ms
+from civicrec.eventlog.fences import Mark
 from civicrec.registry.catalogue import set_status, upsert_items
 from civicrec.registry.runs import save_run
 from civicrec.scenes import SCENES
@@ -27,7 +28,7 @@ HIDDEN = {"withdrawn", "draft", "void", "expired", "early", "closed"}
 
 def click(door: Door, actor: str, *item_ids: str, offset: int = 1) -> None:
     recent = [RecentItem(name, to_ms(NOW) + place) for place, name in enumerate(item_ids)]
-    door.store.apply("log", offset - 1, offset, [OnlineUpdate(recent={actor: recent})])
+    door.store.apply(Mark("log", offset - 1, offset), OnlineUpdate(recent={actor: recent}))
 
 
 def test_a_list_has_every_field_of_the_contract(door: Door) -> None:
@@ -77,7 +78,7 @@ def test_pages_go_on_where_the_last_ended_whatever_was_clicked(door: Door) -> No
 def test_clicks_change_a_visitors_list_at_once_and_leave_the_strangers_alone(door: Door) -> None:
     stranger, before = door.ids(n=8), door.ids(n=8, anonymous_id="a")
     assert stranger == before
-    door.store.apply("live", 0, 1, [OnlineUpdate(co_clicks={"i26": {"i29": 2.0}})])
+    door.store.apply(Mark("live", 0, 1), OnlineUpdate(co_clicks={"i26": {"i29": 2.0}}))
     click(door, "a", "i21", "i26", "i16")
     after = door.ids(n=8, anonymous_id="a")
     assert len(set(after) - set(before)) >= 2

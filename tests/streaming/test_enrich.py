@@ -5,9 +5,8 @@ from importlib import resources
 import pytest
 
 from civicrec.clock import local_date
-from civicrec.eventlog.ledger import Plan
 from civicrec.events import Event
-from streaming.blocks import Facts, Parsed, Place
+from streaming.blocks import Block, Facts, Origin, Parsed
 from streaming.enrich import enrich
 from streaming.parse import epoch_ms
 from tests.builders import NOON, an_event
@@ -17,7 +16,7 @@ TYPES = {"i1": "policy", "i2": "news"}
 
 def enriched(*events: Event) -> Facts:
     times = [epoch_ms(event.occurred_at) for event in events]
-    return enrich(Parsed(Place(Plan("log", 0, 1), 0, 1), list(events), [7] * len(events), times, []), TYPES)
+    return enrich(Parsed(Block(Origin("log"), []), [], list(events), [7] * len(events), times, []), TYPES)
 
 
 def test_the_columns_are_those_of_the_table() -> None:
@@ -32,7 +31,7 @@ def test_every_column_has_one_value_for_each_event() -> None:
 
 
 def test_a_block_without_good_events_has_no_columns() -> None:
-    assert enriched() == Facts(Place(Plan("log", 0, 1), 0, 1), {}, [], [])
+    assert enriched() == Facts(Origin("log"), -1, [], {}, [], [])
 
 
 @pytest.mark.parametrize("hour", [0, 15, 16, 23])

@@ -1,14 +1,17 @@
 import random
-from collections import Counter, defaultdict
+from collections import defaultdict
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from civicrec.eventlog.fences import Mark
 from profiles.decay import forward_weight
+from profiles.memory_store import MemoryOnlineStore
 from profiles.store import CO_CLICK_HALF_LIFE_DAYS, MAX_RECENT, RecentItem
-from streaming.blocks import Turn
-from streaming.fold import MAX_ITEMS_PER_ACTOR, MAX_PAIRS, SHARD_TURNS, fold, latest, pairs, personal_actors
+from streaming.blocks import Facts, Handled, Origin, Turn
+from streaming.fold import MAX_ITEMS_PER_ACTOR, MAX_PAIRS, SLICE_TURNS, fold, latest, pairs, personal_actors, slices
 
 HOUR = 3_600_000
 DAY = 24 * HOUR
@@ -29,26 +32,26 @@ _turns = st.lists(
 
 
 def test_two_clicks_of_one_actor_belong_together_in_both_directions() -> None:
-    (update,) = fold([a_turn("x", AT), a_turn("y", AT + HOUR)], {})
+    update = fold([a_turn("x", AT), a_turn("y", AT + HOUR)], {})
     weight = forward_weight(AT + HOUR, CO_CLICK_HALF_LIFE_DAYS)
     assert update.co_clicks == {"y": {"x": weight}, "x": {"y": weight}}
 
 
 def test_clicks_of_two_actors_do_not_belong_together() -> None:
-    (update,) = fold([a_turn("x", actor="a"), a_turn("y", actor="b")], {})
+    update = fold([a_turn("x", actor="a"), a_turn("y", actor="b")], {})
     assert update.co_clicks == {}
 
 
 def test_a_click_belongs_to_what_was_clicked_in_an_earlier_batch() -> None:
-    (update,) = fold([a_turn("y")], {"a": [RecentItem("x", AT - HOUR), RecentItem("old", AT - 2 * DAY)]})
+    update = fold([a_turn("y")], {"a": [RecentItem("x", AT - HOUR), RecentItem("old", AT - 2 * DAY)]})
     assert set(update.co_clicks) == {"x", "y"}
 
 
 def test_coming_back_within_the_window_adds_no_pair_and_after_it_does() -> None:
     before = {"a": [RecentItem("x", AT - HOUR), RecentItem("y", AT - 2 * HOUR)]}
-    assert fold([a_turn("y")], before)[0].co_clicks == {}
-    assert fold([a_turn("y", AT + DAY - 2 * HOUR)], before)[0].co_clicks == {}
-    assert set(fold([a_turn("y", AT + DAY - 2 * HOUR + 1)], before)[0].co_clicks) == {"x", "y"}
+    assert fold([a_turn("y")], before).co_clicks == {}
+    assert fold([a_turn("y", AT + DAY - 2 * HOUR)], before).co_clicks == {}
+    assert set(fold([a_turn("y", AT + DAY - 2 * HOUR + 1)], before).co_clicks) == {"x", "y"}
 
 
 def test_an_item_is_paired_with_the_last_few_only() -> None:
@@ -58,7 +61,7 @@ def test_an_item_is_paired_with_the_last_few_only() -> None:
 
 def test_without_consent_only_the_crowd_is_told() -> None:
     turns = [a_turn("x", personal=False), a_turn("y", personal=False), a_turn("z", weight=0.0, personal=False)]
-    (update,) = fold(turns, {})
+    update = fold(turns, {})
     assert personal_actors(turns) == []
     assert (update.recent, update.co_clicks, update.disliked) == ({}, {}, {})
     assert update.interests == {AT // HOUR: {"x": {"a": 1.0}, "y": {"a": 1.0}}}
@@ -66,53 +69,99 @@ def test_without_consent_only_the_crowd_is_told() -> None:
 
 def test_nobody_counts_twice_for_an_item_in_an_hour() -> None:
     turns = [a_turn("x", AT), a_turn("x", AT + 1, weight=3.0), a_turn("x", AT + HOUR), a_turn("x", AT, actor="b")]
-    (update,) = fold(turns, {})
+    update = fold(turns, {})
     assert update.interests == {AT // HOUR: {"x": {"a": 3.0, "b": 1.0}}, AT // HOUR + 1: {"x": {"a": 1.0}}}
 
 
 def test_a_dislike_is_kept_and_is_no_interest() -> None:
-    (update,) = fold([a_turn("x", weight=0.0)], {})
+    update = fold([a_turn("x", weight=0.0)], {})
     assert update.disliked == {"a": ["x"]}
     assert (update.recent, update.interests, update.co_clicks) == ({}, {}, {})
 
 
-def test_a_crawler_cannot_flood_a_shard() -> None:
+def test_a_crawler_cannot_flood_a_slice() -> None:
     turns = [a_turn(f"i{n}", AT + n) for n in range(5_000)]
-    (update,) = [update for update in fold(turns, {}) if update.recent]
+    update = fold(turns, {})
     assert len(update.recent["a"]) == MAX_RECENT
     assert sum(len(by_item) for by_item in update.interests.values()) == MAX_ITEMS_PER_ACTOR
     assert sum(len(others) for others in update.co_clicks.values()) <= 2 * MAX_PAIRS * MAX_ITEMS_PER_ACTOR
 
 
-def test_shards_are_about_their_size_and_an_actor_is_in_one() -> None:
+def test_slices_are_cut_between_records_and_hold_each_record_once() -> None:
     rng = random.Random(7)
-    turns = [a_turn(f"i{rng.randrange(50)}", AT + n, actor=f"v{rng.randrange(4_000)}") for n in range(5_000)]
-    updates = fold(turns, {})
-    actors = Counter(actor for update in updates for actor in update.recent)
-    assert set(actors.values()) == {1}
-    assert set(actors) == {turn.actor for turn in turns}
-    assert len(updates) == 5_000 / SHARD_TURNS
-    sizes = [sum(turn.actor in update.recent for turn in turns) for update in updates]
-    assert max(sizes) < 1.5 * SHARD_TURNS
-    assert [update.shard for update in updates] == list(range(len(updates)))
+    blocks, offset = [], 0
+    for _ in range(30):
+        records, turns = [], []
+        for _ in range(rng.randrange(1, 40)):
+            offset += rng.randrange(1, 3)
+            n = rng.choice([0, 3, 10, 700])
+            records.append(Handled(offset, "a", n, {}))
+            turns += [a_turn()._replace(offset=offset)] * n
+        blocks.append(Facts(Origin("log"), -1, records, {}, turns, []))
+    found = list(slices([blocks[0], *blocks]))  # the first block comes twice
+    assert [record for part in found for record in part.records] == [
+        record for block in blocks for record in block.records
+    ]
+    assert [turn for part in found for turn in part.turns] == [turn for block in blocks for turn in block.turns]
+    for part in found:
+        assert {turn.offset for turn in part.turns} <= {record.offset for record in part.records}
+        assert len(part.turns) <= SLICE_TURNS or len(part.records) == 1
+    assert len(found) < sum(len(block.turns) for block in blocks) / SLICE_TURNS * 2 + 1
 
 
-@given(turns=_turns, seed=st.integers(0, 99))
-def test_the_order_of_delivery_does_not_matter(turns: list[Turn], seed: int) -> None:
+def applied(store: MemoryOnlineStore, turns: list[Turn], first: int) -> None:
+    assert store.apply(Mark("log", first, first + 1), fold(turns, store.recent_of(personal_actors(turns))))
+
+
+@given(turns=_turns, cuts=st.lists(st.integers(0, 30), max_size=5))
+def test_folding_in_parts_is_folding_at_once(turns: list[Turn], cuts: list[int]) -> None:
+    turns = [turn._replace(offset=offset) for offset, turn in enumerate(turns)]  # records are never cut
+    at_once, in_parts = MemoryOnlineStore(), MemoryOnlineStore()
+    applied(at_once, turns, 0)
+    borders = [0, *sorted(cuts), len(turns)]
+    for number, (first, last) in enumerate(pairwise(borders)):
+        applied(in_parts, turns[first:last], number)
+    assert in_parts.recent_of("abc") == at_once.recent_of("abc")
+    assert [in_parts.actor(actor) for actor in "abc"] == [at_once.actor(actor) for actor in "abc"]
+    hours = range(AT // HOUR, AT // HOUR + 73)
+    assert in_parts.trends(hours) == at_once.trends(hours)
+    items = ["i1", "i2", "i3", "i4"]
+    one, other = at_once.co_clicks(items), in_parts.co_clicks(items)
+    assert one.keys() == other.keys()
+    for item, weights in one.items():
+        assert dict(weights) == pytest.approx(dict(other[item]))
+
+
+@given(turns=_turns, seed=st.integers(0, 100))
+def test_in_what_order_a_record_holds_its_turns_is_no_matter(turns: list[Turn], seed: int) -> None:
+    """The warehouse does not keep that order, and a rebuild must give the same."""
     shuffled = random.Random(seed).sample(turns, len(turns))
     one, other = fold(turns, {}), fold(shuffled, {})
-    assert [update.recent for update in one] == [update.recent for update in other]
-    assert [update.disliked for update in one] == [update.disliked for update in other]
-    assert [update.interests for update in one] == [update.interests for update in other]
-    for mine, theirs in zip(one, other, strict=True):
-        assert mine.co_clicks.keys() == theirs.co_clicks.keys()
-        for item_id, weights in mine.co_clicks.items():
-            assert weights == pytest.approx(theirs.co_clicks[item_id])
+    assert one.recent == other.recent
+    assert one.interests == other.interests
+    assert one.co_clicks.keys() == other.co_clicks.keys()
+    for item, weights in one.co_clicks.items():
+        assert dict(weights) == pytest.approx(dict(other.co_clicks[item]))
+
+
+def test_more_items_than_are_remembered_fold_alike_in_parts() -> None:
+    rng = random.Random(11)
+    turns = [a_turn(f"i{rng.randrange(90)}", AT + rng.randrange(3 * HOUR))._replace(offset=n) for n in range(400)]
+    found = []
+    for step in (1, 7, 40):
+        store = MemoryOnlineStore()
+        for first in range(0, len(turns), step):
+            applied(store, turns[first : first + step], first)
+        found.append({item: dict(weights) for item, weights in store.co_clicks([f"i{n}" for n in range(90)]).items()})
+    for other in found[1:]:
+        assert other.keys() == found[0].keys()
+        for item, weights in other.items():
+            assert weights == pytest.approx(found[0][item])
 
 
 @given(turns=_turns)
 def test_co_clicks_are_symmetric_and_trends_and_recents_come_from_the_turns(turns: list[Turn]) -> None:
-    updates = fold(turns, {})
+    updates = [fold(turns, {})]
     weights: dict[tuple[str, str], float] = defaultdict(float)
     for update in updates:
         for item_id, others in update.co_clicks.items():

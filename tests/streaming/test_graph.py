@@ -10,26 +10,19 @@ import pytest
 from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 from apache_beam.transforms.environments import EmbeddedPythonEnvironment
 
-from civicrec.eventlog.ledger import Plan
-from streaming.blocks import Facts, Place
-from streaming.sinks import PartialBatch, whole_batch
+from streaming.blocks import Block, Facts, Handled, Origin
+from streaming.sinks import token
 from tests.builders import an_event
 from tests.streaming.test_embedded import behaviour
 from tests.streaming.world import a_world
-
-PLAN = Plan("log", 0, 9)
-
-
-def a_block(index: int, count: int, plan: Plan = PLAN) -> Facts:
-    return Facts(Place(plan, index, count), {}, [], [])
 
 
 def test_the_graph_reads_as_a_paragraph(tmp_path: Path) -> None:
     with a_world(tmp_path) as world:
         names = {node.unique_name for node in world.driver._graph.components.transforms.values()}
     assert {
-        "read the planned blocks", "parse and validate events", "enrich with the catalogue", "write events",
-        "write dead letters", "fold into the online store",
+        "read the planned blocks", "parse and validate events", "enrich with the catalogue",
+        "write events, dead letters and the online store",
     } <= names  # fmt: skip
 
 
@@ -50,7 +43,7 @@ def test_a_batch_of_many_blocks_reaches_each_sink_as_one(tmp_path: Path) -> None
     with a_world(tmp_path, block_records=1) as world:
         world.send(behaviour(200), in_record=1)
         world.drain()
-        assert world.warehouse.tokens == [f"{world.ledger.log}:0-200:events"]
+        assert len(world.warehouse.tokens) == 1
 
 
 def test_two_drivers_in_one_process_do_not_meet(tmp_path: Path) -> None:
@@ -61,29 +54,21 @@ def test_two_drivers_in_one_process_do_not_meet(tmp_path: Path) -> None:
         assert (len(one.events), len(other.events)) == (10, 20)
 
 
-def test_blocks_come_back_in_order() -> None:
-    plan, blocks = whole_batch([a_block(2, 3), a_block(0, 3), a_block(1, 3)])
-    assert plan == PLAN
-    assert [block.place.index for block in blocks] == [0, 1, 2]
+def a_block(log: str, *offsets: int) -> Facts:
+    return Facts(Origin(log), -1, [Handled(offset, "a", 1, {}) for offset in offsets], {}, [], [])
 
 
-@pytest.mark.parametrize(
-    "blocks",
-    [
-        [a_block(0, 2)],
-        [a_block(1, 2)],
-        [a_block(0, 2), a_block(0, 2)],
-        [a_block(0, 2), a_block(1, 2, Plan("log", 9, 12))],
-        [a_block(0, 1), a_block(0, 1)],
-    ],
-)
-def test_a_part_of_a_batch_is_refused(blocks: list[Facts]) -> None:
-    with pytest.raises(PartialBatch, match="split the bundle"):
-        whole_batch(blocks)
+def test_a_token_names_the_records_however_they_come() -> None:
+    whole = token("events", [a_block("x", 1, 2, 3), a_block("y", 1)])
+    assert whole == token("events", [a_block("y", 1), a_block("x", 3), a_block("x", 1, 2)])
+    others = [
+        token("dead_letters", [a_block("x", 1, 2, 3), a_block("y", 1)]), token("events", [a_block("x", 1, 2, 3)]),
+        token("events", [a_block("x", 1, 2), a_block("y", 1, 3)]), token("events", [a_block("x", 1, 2, 4)]),
+    ]  # fmt: skip
+    assert len({whole, *others}) == 5
 
 
-def test_a_runner_that_splits_the_bundle_loses_nothing(tmp_path: Path) -> None:
-    """A reshuffle splits the stage; the sinks notice, and nothing is committed or half-written under the token."""
+def test_a_runner_that_loses_a_block_is_found_out_and_nothing_is_committed(tmp_path: Path) -> None:
     from streaming import embedded
 
     with a_world(tmp_path, block_records=1) as world:
@@ -91,13 +76,17 @@ def test_a_runner_that_splits_the_bundle_loses_nothing(tmp_path: Path) -> None:
         number = world.driver._number
         blocks = pipeline | beam.Impulse() | beam.ParDo(embedded._ReadBatch(number)) | beam.Filter(_is_first)
         embedded.build(blocks, embedded._InProcess(number))
-        world.driver._graph = pipeline.to_runner_api(default_environment=EmbeddedPythonEnvironment.default())
+        graph, world.driver._graph = (
+            world.driver._graph, pipeline.to_runner_api(default_environment=EmbeddedPythonEnvironment.default()),
+        )  # fmt: skip
         world.send(behaviour(10), in_record=1)
-        with pytest.raises(PartialBatch, match="split the bundle"):
+        with pytest.raises(RuntimeError, match="not committed"):
             world.driver.step()
-        assert world.events == []
         assert world.ledger.committed() == 0
+        world.driver._graph = graph
+        world.drain()
+        assert {row["event_id"] for row in world.events} == {event.event_id for event in behaviour(10)}
 
 
-def _is_first(block: Facts) -> bool:
-    return block.place.index == 0
+def _is_first(block: Block) -> bool:
+    return block.records[0].offset == 1

@@ -4,19 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from civicrec.eventlog.ledger import Plan
 from civicrec.eventlog.ports import LogRecord, Record
 from civicrec.events import dump
-from streaming.blocks import Block, Parsed, Place
+from streaming.blocks import Block, Origin, Parsed
 from streaming.parse import epoch_ms, parse_block, refusal
 from tests.builders import NOON, an_event
 
-PLACE = Place(Plan("log", 0, 9), 0, 1)
+ORIGIN = Origin("log")
 
 
 def parsed(*values: bytes, n_events: int = 1) -> Parsed:
     records = [LogRecord(offset, Record("a", n_events, value)) for offset, value in enumerate(values, 1)]
-    return parse_block(Block(PLACE, records))
+    return parse_block(Block(ORIGIN, records))
 
 
 def test_good_events_come_out_in_order_with_their_offsets_and_times() -> None:
@@ -91,8 +90,10 @@ def test_half_a_surrogate_pair_never_reaches_the_warehouse() -> None:
 )
 def test_every_event_counted_comes_out_once(records: list[tuple[bytes, int]]) -> None:
     numbered = [LogRecord(offset, Record("a", n, value)) for offset, (value, n) in enumerate(records, 1)]
-    result = parse_block(Block(PLACE, numbered))
+    result = parse_block(Block(ORIGIN, numbered))
     assert len(result.events) + sum(letter.n_events for letter in result.dead) == sum(n for _, n in records)
+    for record, n in zip(result.records, (n for _, n in records), strict=True):
+        assert record.good + sum(record.refused.values()) == n
     assert len(result.events) == len(result.offsets) == len(result.occurred_ms)
 
 

@@ -88,7 +88,13 @@ class World:
 def a_world(folder: Path, **settings: int) -> Iterator[World]:
     ledger = Ledger(folder / "stream.sqlite")
     log, warehouse, online = MemoryEventLog(), TokenWarehouse(), MemoryOnlineStore()
-    driver = Driver(log, ledger, Stores(warehouse, online, FixedCatalogue()), StreamSettings(**settings))
+    driver = Driver(
+        log,
+        ledger,
+        Stores(warehouse, online, FixedCatalogue()),
+        StreamSettings(**settings),
+        lambda _: online.set_whole(True),
+    )
     try:
         yield World(log, ledger, warehouse, online, driver)
     finally:

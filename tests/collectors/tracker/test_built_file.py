@@ -55,7 +55,7 @@ def test_tracker_is_served_as_it_stands(collector: Collector) -> None:
 
 
 def test_sources_make_exactly_the_file_that_is_kept(built: Path) -> None:
-    assert (built.parent / "static" / "c.js").read_bytes() == SCRIPT.read_bytes(), "run `make tracker`"
+    assert (built.parent / "static" / "c.js").read_bytes() == SCRIPT.read_bytes(), "run `make generate`"
 
 
 @pytest.mark.stack

@@ -14,6 +14,7 @@ import pytest
 from fastapi import FastAPI
 
 from civicrec.clock import to_ms, utc_now
+from civicrec.eventlog.fences import Mark
 from civicrec.items import Item, Link
 from civicrec.registry.catalogue import upsert_items
 from civicrec.registry.tables import open_registry
@@ -50,7 +51,7 @@ def app(tmp_path: Path) -> FastAPI:
     upsert_items(open_registry(settings.registry_address), catalogue())
     store = MemoryOnlineStore()
     at = to_ms(utc_now())
-    store.apply("log", 0, 1, [OnlineUpdate(recent={AID: [RecentItem("i-1", at), RecentItem("i-5", at - 1)]})])
+    store.apply(Mark("log", 0, 1), OnlineUpdate(recent={AID: [RecentItem("i-1", at), RecentItem("i-5", at - 1)]}))
     made = create_app(settings, store, MemoryOnlineReader(store))
     made.state.live.refresh()
     return made

@@ -1,0 +1,105 @@
+"""What the warehouse holds of some events, beside what it should hold: only the rows that differ are written again.
+
+In: columns as the stream makes them. Out: a `Diff`. Applying one twice changes nothing the second time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+from civicrec.warehouse.ports import Warehouse
+from streaming.blocks import Columns
+
+Row = dict[str, Any]
+
+#: As the stream writes them: times in epoch milliseconds, days since 1970, ids as text.
+_READ_AS = {
+    "event_id": "toString(event_id)",
+    "occurred_at": "toUnixTimestamp64Milli(occurred_at)",
+    "received_at": "toUnixTimestamp64Milli(received_at)",
+    "local_date": "toInt32(local_date)",
+}
+#: The sorting key of ``events`` but for the id: a row whose key has moved does not replace the old one.
+_PLACE = ("site", "local_date", "kind")
+_EPOCH = date(1970, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """Rows to write, and rows to take away because they stand in another place.
+
+    Attributes
+    ----------
+    same
+        Rows the warehouse holds just so.
+    days
+        The portal's days whose figures change.
+    """
+
+    new: list[Row] = field(default_factory=list)
+    changed: list[Row] = field(default_factory=list)
+    moved: list[Row] = field(default_factory=list)
+    same: int = 0
+    days: set[date] = field(default_factory=set)
+
+
+def diff(warehouse: Warehouse, columns: Columns) -> Diff:
+    """Compare rows with those stored. Of two rows of one id the one of the later log offset counts."""
+    found = Diff()
+    wanted = _newest(columns)
+    stored = _stored(warehouse, list(wanted), list(columns)) if wanted else {}
+    same = 0
+    for event_id, row in wanted.items():
+        old = stored.get(event_id)
+        if old is None:
+            found.new.append(row)
+        elif old == row or old["log_offset"] > row["log_offset"]:
+            same += 1
+            continue
+        else:
+            found.changed.append(row)
+            found.days.add(_day(old))
+            if any(old[name] != row[name] for name in _PLACE):
+                found.moved.append(old)
+        found.days.add(_day(row))
+    return Diff(found.new, found.changed, found.moved, same, found.days)
+
+
+def write(warehouse: Warehouse, found: Diff) -> None:
+    """Write what differs."""
+    rows = [*found.new, *found.changed]
+    if rows:
+        warehouse.insert("events", {name: [row[name] for row in rows] for name in rows[0]})
+    for old in found.moved:
+        warehouse.command(
+            "ALTER TABLE events DELETE WHERE event_id = {event_id:UUID} AND site = {site:String} "
+            "AND toInt32(local_date) = {local_date:Int32} AND kind = {kind:String} SETTINGS mutations_sync = 1",
+            {name: old[name] for name in ("event_id", *_PLACE)},
+        )
+
+
+def _newest(columns: Columns) -> dict[str, Row]:
+    rows: dict[str, Row] = {}
+    for values in zip(*columns.values(), strict=True):
+        row = dict(zip(columns, values, strict=True))
+        row["event_id"] = str(row["event_id"])
+        before = rows.get(row["event_id"])
+        if before is None or before["log_offset"] <= row["log_offset"]:
+            rows[row["event_id"]] = row
+    return rows
+
+
+def _stored(warehouse: Warehouse, event_ids: Sequence[str], names: Sequence[str]) -> dict[str, Row]:
+    chosen = ", ".join(f"{_READ_AS.get(name, name)} AS {name}_" for name in names)
+    table = warehouse.query(
+        f"SELECT {chosen} FROM events FINAL WHERE event_id IN {{ids:Array(UUID)}}", {"ids": list(event_ids)}
+    )
+    rows = table.rename_columns(list(names)).to_pylist()
+    return {row["event_id"]: row for row in rows}
+
+
+def _day(row: Row) -> date:
+    return _EPOCH + timedelta(days=row["local_date"])

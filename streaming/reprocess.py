@@ -1,0 +1,171 @@
+"""Events put through the stream's steps once more, after a fix of code or catalogue. Writes nothing itself.
+
+In: the event log, or the dead letters. Out: `Part`s, each with where it ends, so that a caller can go on from there.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+from civicrec.clock import local_date
+from civicrec.eventlog.ports import EventLog, LogRecord
+from civicrec.events import Event, load, parse
+from civicrec.warehouse.ports import Warehouse
+from streaming.blocks import Block, Columns, Origin, Parsed
+from streaming.enrich import enrich
+from streaming.parse import epoch_ms, parse_block, refusal
+
+#: Offset, piece and log of a dead letter; of the event log, its offset alone.
+At = tuple[int, int, str]
+#: Log records, or dead letters, at once: some thousand events.
+_AT_ONCE = 500
+_ORIGIN = Origin("reprocess")
+
+_LETTERS = """
+SELECT log, log_offset, piece, toString(reason) AS reason, hex(raw) AS raw, n_events FROM dead_letters FINAL
+WHERE toDate(seen_at, 'Asia/Shanghai') BETWEEN {first:Date} AND {last:Date}
+  AND (log_offset, piece, log) > ({offset:UInt64}, {piece:UInt32}, {log:String})
+ORDER BY log_offset, piece, log LIMIT {limit:UInt32}
+"""
+_COUNT_LETTERS = """
+SELECT count() AS n FROM dead_letters FINAL
+WHERE toDate(seen_at, 'Asia/Shanghai') BETWEEN {first:Date} AND {last:Date}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which events: of the portal's days first..last, both included, and of one kind and site unless empty.
+
+    The day of an event is that on which it happened, the day of a dead letter that on which it was refused.
+    """
+
+    first: date
+    last: date
+    kind: str = ""
+    site: str = ""
+
+    def names(self, event: Event) -> bool:
+        """Say whether an event is of the kind and site that are meant."""
+        return self.kind in ("", event.kind) and self.site in ("", event.site)
+
+
+@dataclass(frozen=True, slots=True)
+class Cured:
+    """A dead letter that can be read now."""
+
+    log: str
+    log_offset: int
+    piece: int
+    reason: str
+    n_events: int
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some of the events chosen, as the stream would write them now.
+
+    Attributes
+    ----------
+    at
+        Offset, piece and log where it ends.
+    n_read
+        Log records or dead letters it was made from.
+    refused
+        Events that are refused now, by reason.
+    cured
+        Dead letters whose events are in `columns`.
+    """
+
+    at: At
+    n_read: int
+    columns: Columns
+    refused: Counter[str] = field(default_factory=Counter)
+    cured: list[Cured] = field(default_factory=list)
+
+
+def from_log(log: EventLog, item_types: Mapping[str, str], chosen: Selection, after: int, until: int) -> Iterator[Part]:
+    """Read the records ``after < offset <= until`` again; the stream does those that it has not committed itself."""
+    after = max(after, log.extent().first - 1)
+    while after < until and (records := log.read(after, min(after + _AT_ONCE, until))):
+        after = records[-1].offset
+        parsed, refused = _chosen(records, chosen)
+        yield Part((after, 0, ""), len(records), enrich(parsed, item_types).columns, refused)
+
+
+def from_dead_letters(
+    warehouse: Warehouse, item_types: Mapping[str, str], chosen: Selection, after: At
+) -> Iterator[Part]:
+    """Read the dead letters again; those of which every event is good now are cured."""
+    days = {"first": chosen.first, "last": chosen.last}
+    while letters := warehouse.rows(
+        _LETTERS, {**days, "offset": after[0], "piece": after[1], "log": after[2], "limit": _AT_ONCE}
+    ):
+        after = (letters[-1]["log_offset"], letters[-1]["piece"], letters[-1]["log"])
+        parsed, refused, cured = _nothing_parsed(), Counter[str](), []
+        for letter in letters:
+            events, reasons = _read(bytes.fromhex(letter["raw"]), letter["n_events"])
+            refused.update(reasons)
+            if not reasons and all(chosen.names(event) for event in events):
+                cured.append(Cured(letter["log"], letter["log_offset"], letter["piece"], letter["reason"], len(events)))
+                for event in events:
+                    _add(parsed, event, letter["log_offset"])
+        yield Part(after, len(letters), enrich(parsed, item_types).columns, refused, cured)
+
+
+def remove_letters(warehouse: Warehouse, cured: Sequence[Cured]) -> None:
+    """Take cured dead letters away."""
+    if cured:
+        warehouse.command(
+            "ALTER TABLE dead_letters DELETE WHERE has(arrayZip({offsets:Array(UInt64)}, {pieces:Array(UInt32)}, "
+            "{logs:Array(String)}), (log_offset, piece, log)) SETTINGS mutations_sync = 1",
+            {
+                "offsets": [one.log_offset for one in cured],
+                "pieces": [one.piece for one in cured],
+                "logs": [one.log for one in cured],
+            },
+        )
+
+
+def count_letters(warehouse: Warehouse, chosen: Selection) -> int:
+    """Return how many dead letters the days hold."""
+    return int(warehouse.rows(_COUNT_LETTERS, {"first": chosen.first, "last": chosen.last})[0]["n"])
+
+
+def _chosen(records: Sequence[LogRecord], chosen: Selection) -> tuple[Parsed, Counter[str]]:
+    everything = parse_block(Block(_ORIGIN, records))
+    parsed = _nothing_parsed()
+    for event, offset in zip(everything.events, everything.offsets, strict=True):
+        if chosen.first <= local_date(event.occurred_at) <= chosen.last and chosen.names(event):
+            _add(parsed, event, offset)
+    refused: Counter[str] = Counter()
+    for letter in everything.dead:
+        refused[letter.reason] += letter.n_events
+    return parsed, refused
+
+
+def _nothing_parsed() -> Parsed:
+    return Parsed(Block(_ORIGIN, []), [], [], [], [], [])
+
+
+def _add(parsed: Parsed, event: Event, offset: int) -> None:
+    parsed.events.append(event)
+    parsed.offsets.append(offset)
+    parsed.occurred_ms.append(epoch_ms(event.occurred_at))
+
+
+def _read(raw: bytes, n_events: int) -> tuple[list[Event], list[str]]:
+    """Return the good events of a dead letter, and why it is still refused."""
+    if raw.lstrip()[:1] == b"[":  # a whole record: good only if it holds what was counted in it
+        events, dropped = load(raw)
+        reasons: list[str] = [drop.reason for _, drop in dropped]
+        if len(events) + len(dropped) != n_events:
+            reasons.append("bad_json")
+    else:
+        one = parse(raw)
+        events, reasons = ([one], []) if isinstance(one, Event) else ([], [one.reason])
+    reasons += [drop.reason for event in events if (drop := refusal(event)) is not None]
+    return events, reasons

@@ -1,0 +1,118 @@
+"""Fences, lanes, and the books of a cluster that rest on them."""
+
+from contextlib import closing
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from kafka.partitioner.default import DefaultPartitioner
+
+from civicrec.eventlog import books as books_module
+from civicrec.eventlog.books import read_books
+from civicrec.eventlog.fences import Fences, Lane, Mark, fences_of, fields_of, lane_of
+from civicrec.eventlog.ports import LogRecord, Record
+from civicrec.eventlog.readers import acknowledged
+from civicrec.eventlog.sqlite import SqliteEventLog
+from civicrec.settings import KafkaSettings, Settings, StreamSettings
+
+_actors = st.sampled_from([f"visitor-{n}" for n in range(7)] + ["东莞"])
+_records = st.lists(st.tuples(_actors, st.integers(1, 5)), max_size=30)
+
+
+@given(actor=st.text(min_size=1, max_size=40), partitions=st.integers(1, 12))
+def test_an_actor_s_lane_is_the_partition_kafka_gives_it(actor: str, partitions: int) -> None:
+    numbers = set(range(partitions))
+    cluster = SimpleNamespace(
+        topics=lambda: {"t"}, partitions_for_topic=lambda _: numbers, available_partitions_for_topic=lambda _: numbers
+    )
+    chosen = DefaultPartitioner().partition("t", actor, actor.encode(), None, None, cluster)
+    assert lane_of(actor, partitions) == chosen
+
+
+_marks = st.builds(
+    Mark,
+    st.just("log"),
+    st.just(0),
+    st.integers(1, 2**50),
+    st.builds(Lane, st.integers(1, 3), st.integers(0, 2)),
+    st.integers(0, 99),
+    st.dictionaries(st.sampled_from(["bad_json", "no_actor"]), st.integers(1, 9)),
+    st.integers(-1, 2**50),
+)
+
+
+@given(marks=st.lists(_marks, max_size=6))
+def test_fields_read_back_are_the_fences_that_were_added(marks: list[Mark]) -> None:
+    expected, fields = Fences(), dict[bytes, bytes]()
+    for mark in marks:
+        expected.add(mark)
+        moved, added = fields_of(mark)
+        fields |= {name.encode(): b"%d" % value for name, value in moved.items()}
+        for name, n in added.items():
+            fields[name.encode()] = b"%d" % (int(fields.get(name.encode(), 0)) + n)
+    assert fences_of(fields) == expected
+
+
+def done_by_lanes(records: list[LogRecord], parts: int, upto: list[int]) -> Fences:
+    """The fences of a cluster that has come so far in each lane."""
+    fences = Fences()
+    for number in range(parts):
+        mine = [one for one in records if lane_of(one.record.key, parts) == number][: upto[number]]
+        for one in mine:
+            fences.add(Mark("log", 0, one.offset, Lane(parts, number), one.record.n_events))
+    return fences
+
+
+@given(records=_records, upto=st.lists(st.integers(0, 12), min_size=3, max_size=3), embedded=st.integers(0, 10))
+def test_a_record_is_done_if_one_of_its_lanes_has_passed_it(
+    records: list[tuple[str, int]], upto: list[int], embedded: int
+) -> None:
+    log = [LogRecord(offset, Record(actor, n, b"[]")) for offset, (actor, n) in enumerate(records, 1)]
+    fences = done_by_lanes(log, 3, upto)
+    if embedded:
+        fences.reached[Lane()] = embedded
+    of_lane: dict[int, int] = {}
+    for one in log:
+        number = lane_of(one.record.key, 3)
+        of_lane[number] = of_lane.get(number, 0) + 1
+        done = of_lane[number] <= upto[number] or one.offset <= embedded
+        assert fences.has(one.record.key, one.offset) is done
+        assert fences.have(Lane(3, number), one.record.key, one.offset) is done
+        assert fences.have(Lane(), one.record.key, one.offset) is done
+        if one.offset <= fences.all_before():
+            assert done
+
+
+@given(records=_records, upto=st.lists(st.integers(0, 12), min_size=3, max_size=3))
+def test_the_books_of_a_cluster_balance_wherever_it_stands(
+    tmp_path_factory: pytest.TempPathFactory, records: list[tuple[str, int]], upto: list[int]
+) -> None:
+    settings = a_cluster(tmp_path_factory.mktemp("books"))
+    with closing(SqliteEventLog(settings.log_path)) as log, pytest.MonkeyPatch.context() as patch:
+        log.append([Record(actor, n, b"[]") for actor, n in records])
+        fences = done_by_lanes(log.read(0, log.head()), 3, upto)
+        patch.setattr(books_module, "read_fences", lambda _, name: {log.name: fences}[name])
+        books = read_books(settings)
+    assert books.balanced
+    assert (books.accepted, books.stored) == (sum(n for _, n in records), fences.stored)
+    assert books.pending == books.accepted - books.stored
+
+
+def test_a_cluster_s_books_without_a_log_are_empty(tmp_path: Path) -> None:
+    assert read_books(a_cluster(tmp_path)).accepted == 0
+
+
+def test_an_old_ledger_does_not_hold_the_log_back_when_flink_reads_kafka(tmp_path: Path) -> None:
+    from civicrec.eventlog.ledger import Ledger
+
+    settings = a_cluster(tmp_path)
+    Ledger(settings.stream_path).close()
+    settings.forwarded_path.write_text('{"log": "x", "offset": 7}')
+    assert acknowledged(settings) == 7
+    assert acknowledged(settings.model_copy(update={"stream": StreamSettings()})) == 0
+
+
+def a_cluster(home: Path) -> Settings:
+    return Settings(home=home, stream=StreamSettings(runner="flink"), kafka=KafkaSettings(bootstrap="127.0.0.1:9092"))

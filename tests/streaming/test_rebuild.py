@@ -1,0 +1,237 @@
+"""An online store made anew from a real warehouse, against the one the stream made as events came."""
+
+import random
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from civicrec.clock import local_date
+from civicrec.errors import Unavailable
+from civicrec.eventlog.fences import Mark
+from civicrec.eventlog.ledger import Ledger
+from civicrec.eventlog.memory import MemoryEventLog
+from civicrec.eventlog.ports import Record
+from civicrec.events import Event, dump
+from civicrec.settings import StreamSettings
+from civicrec.warehouse.clickhouse import ClickHouseWarehouse
+from civicrec.warehouse.daily import replace_day
+from civicrec.warehouse.migrate import migrate
+from profiles.memory_store import MemoryOnlineStore
+from streaming.embedded import Driver
+from streaming.rebuild import done_so_far, rebuild_online
+from streaming.sinks import Stores
+from tests.builders import NOON, an_event
+from tests.running import running_stack
+from tests.streaming import oracle
+from tests.streaming.test_embedded import behaviour
+from tests.streaming.world import ITEM_TYPES, FixedCatalogue, failing_once
+
+pytestmark = pytest.mark.stack
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseWarehouse]:
+    with (
+        running_stack(tmp_path_factory.mktemp("gateway"), only=("warehouse",)) as stack,
+        closing(ClickHouseWarehouse(stack.settings.warehouse)) as warehouse,
+    ):
+        migrate(warehouse)
+        yield warehouse
+
+
+@pytest.fixture
+def warehouse(gateway: ClickHouseWarehouse) -> ClickHouseWarehouse:
+    for table in ("events", "dead_letters", "actor_tags"):
+        gateway.command(f"TRUNCATE TABLE {table}")
+    return gateway
+
+
+class Stream:
+    """The real driver on a log in memory, a real warehouse, and an online store that can be wiped."""
+
+    def __init__(self, folder: Path, warehouse: ClickHouseWarehouse, max_batch_events: int) -> None:
+        self.log, self.ledger, self.online = MemoryEventLog(), Ledger(folder / "stream.sqlite"), MemoryOnlineStore()
+        self.warehouse = warehouse
+        self.now = NOON
+        self.restored = 0
+        stores = Stores(warehouse, self.online, FixedCatalogue())
+        self.driver = Driver(
+            self.log, self.ledger, stores, StreamSettings(max_batch_events=max_batch_events), self._restore
+        )
+
+    def send(self, events: list[Event]) -> None:
+        for event in events:
+            self.log.append([Record(event.actor, 1, dump([event]))])
+        self.now = max(event.occurred_at for event in events) + timedelta(minutes=1)
+
+    def drain(self) -> None:
+        while self.driver.backlog():
+            self.driver.step()
+
+    def close(self) -> None:
+        self.driver.close()
+        self.ledger.close()
+
+    def done(self) -> Mark:
+        return done_so_far(self.log, self.ledger.totals())
+
+    def _restore(self, done: Mark) -> None:
+        self.restored += 1
+        rebuild_online(self.warehouse, self.online, done, self.now)
+
+
+def everything(store: MemoryOnlineStore, events: list[Event], hours: list[int]) -> dict[str, Any]:
+    actors = sorted({event.actor for event in events})
+    return {
+        "actors": {actor: store.actor(actor) for actor in actors},
+        "trends": store.trends(hours),
+        "co_clicks": {item: dict(pairs) for item, pairs in store.co_clicks(list(ITEM_TYPES)).items()},
+    }
+
+
+def hours_of(events: list[Event]) -> list[int]:
+    return sorted({oracle.at_ms(event) // oracle.HOUR_MS for event in events})
+
+
+def assert_same(found: dict[str, Any], expected: dict[str, Any]) -> None:
+    assert found["actors"] == expected["actors"]
+    assert found["trends"] == expected["trends"]
+    assert found["co_clicks"].keys() == expected["co_clicks"].keys()
+    for item, others in expected["co_clicks"].items():
+        assert found["co_clicks"][item] == pytest.approx(others)
+
+
+@pytest.mark.parametrize("max_batch_events", [40, 10_000])
+def test_a_rebuilt_store_is_the_one_the_stream_made(
+    tmp_path: Path, warehouse: ClickHouseWarehouse, max_batch_events: int
+) -> None:
+    events = behaviour(300)  # over two days, in order of time
+    with closing(Stream(tmp_path, warehouse, max_batch_events)) as stream:
+        stream.send(events)
+        stream.drain()
+        rebuilt = MemoryOnlineStore()
+        done = rebuild_online(warehouse, rebuilt, stream.done(), stream.now)
+        assert rebuilt.is_whole()
+        assert done.turns == sum(oracle.is_turn(event) or _is_dislike(event) for event in events)
+        expected = everything(stream.online, events, hours_of(events))
+        assert expected["trends"]
+        assert expected["co_clicks"]
+        assert any(state.disliked for state in expected["actors"].values())
+        assert_same(everything(rebuilt, events, hours_of(events)), expected)
+
+
+def _is_dislike(event: Event) -> bool:
+    return event.kind == "dislike" and not event.bot_reason and event.item_id in ITEM_TYPES
+
+
+@pytest.mark.parametrize("wiped_after", [0, 1, 150, 299])
+def test_a_store_wiped_between_any_two_batches_ends_as_if_it_never_was(
+    tmp_path: Path, warehouse: ClickHouseWarehouse, wiped_after: int
+) -> None:
+    events = behaviour(300)
+    with closing(Stream(tmp_path, warehouse, 10_000)) as stream:
+        stream.send(events[:wiped_after] or events[:1])
+        stream.drain()
+        stream.online.clear()
+        stream.send(events[wiped_after or 1 :])
+        stream.drain()
+        assert stream.restored == 2  # the first time because it was new
+        reference = MemoryOnlineStore()
+        rebuild_online(warehouse, reference, stream.done(), stream.now)
+        assert_same(
+            everything(stream.online, events, hours_of(events)), everything(reference, events, hours_of(events))
+        )
+
+
+def test_a_batch_that_was_in_the_warehouse_before_the_wipe_counts_once(
+    tmp_path: Path, warehouse: ClickHouseWarehouse
+) -> None:
+    events = behaviour(200)
+    with closing(Stream(tmp_path, warehouse, 100)) as stream:
+        stream.send(events)
+        stream.driver.step()
+        failing_once(stream.ledger, "commit", after=False)
+        with pytest.raises(Unavailable):
+            stream.driver.step()
+        assert stream.ledger.unfinished()
+        assert warehouse.rows("SELECT count() AS n FROM events FINAL")[0]["n"] == 200
+        stream.online.clear()
+        stream.drain()
+        reference = MemoryOnlineStore()
+        rebuild_online(warehouse, reference, stream.done(), stream.now)
+        assert_same(
+            everything(stream.online, events, hours_of(events)), everything(reference, events, hours_of(events))
+        )
+
+
+def test_a_rebuild_cut_off_half_way_leaves_the_store_not_whole_and_begins_anew(
+    tmp_path: Path, warehouse: ClickHouseWarehouse
+) -> None:
+    events = behaviour(200)
+    with closing(Stream(tmp_path, warehouse, 10_000)) as stream:
+        stream.send(events)
+        stream.drain()
+        expected = everything(stream.online, events, hours_of(events))
+        stream.online.clear()
+        failing_once(stream.online, "apply", after=True)
+        with pytest.raises(Unavailable):
+            stream.driver.step()
+        assert not stream.online.is_whole()
+        stream.driver.step()
+        assert stream.online.is_whole()
+        assert_same(everything(stream.online, events, hours_of(events)), expected)
+
+
+def test_disordered_and_doubled_events_leave_recent_items_and_trends_exact(
+    tmp_path: Path, warehouse: ClickHouseWarehouse
+) -> None:
+    events = behaviour(200)
+    with closing(Stream(tmp_path, warehouse, 30)) as stream:
+        stream.send(random.Random(4).sample([*events, *events[:50]], 250))
+        stream.drain()
+        rebuilt = MemoryOnlineStore()
+        rebuild_online(warehouse, rebuilt, stream.done(), stream.now)
+        found, expected = (everything(store, events, hours_of(events)) for store in (rebuilt, stream.online))
+        assert found["trends"] == expected["trends"] == oracle.trends([events])
+        assert found["actors"] == expected["actors"]
+        assert rebuilt.fences(stream.log.name) == stream.online.fences(stream.log.name)
+
+
+def test_only_what_would_still_be_there_comes_back(tmp_path: Path, warehouse: ClickHouseWarehouse) -> None:
+    def turn(kind: str, item: str, days_ago: int) -> Event:
+        return an_event(kind, item, days_ago, NOON - timedelta(days=days_ago), consent="personalise",
+                        received_at=NOON - timedelta(days=days_ago))  # fmt: skip
+
+    events = [
+        turn("dislike", "i1", 200), turn("dislike", "i2", 100), turn("click", "i3", 40), turn("click", "i4", 20),
+        turn("click", "i5", 0),
+    ]  # fmt: skip
+    with closing(Stream(tmp_path, warehouse, 100)) as stream:
+        stream.send(events)
+        stream.drain()
+        rebuilt = MemoryOnlineStore()
+        rebuild_online(warehouse, rebuilt, stream.done(), NOON)
+        state = rebuilt.actor("visitor-1")
+        assert state.disliked == {"i2"}
+        assert [item.item_id for item in state.recent] == ["i5", "i4"]
+        assert list(rebuilt.trends(hours_of(events))) == [oracle.at_ms(events[-1]) // oracle.HOUR_MS]
+
+
+def test_tags_come_back_but_for_those_deleted_since_and_those_too_old(warehouse: ClickHouseWarehouse) -> None:
+    today = local_date(NOON)
+    columns = {
+        "actor": ["a", "a", "b"], "tag": ["theme:社保", "theme:住房", "theme:社保"], "weight": [0.5, 0.25, 1.0],
+        "evidence": [1, 1, 1], "last_at": [NOON] * 3,
+    }  # fmt: skip
+    replace_day(warehouse, "actor_tags", today - timedelta(days=2), columns)
+    replace_day(warehouse, "actor_tags", today - timedelta(days=3), {**columns, "weight": [9.0, 9.0, 9.0]})
+    store = MemoryOnlineStore()
+    done = rebuild_online(warehouse, store, Mark("log", 0, 0), NOON, {("a", "theme:住房")})
+    assert done.actors_with_tags == 2
+    assert (store.actor("a").tags, store.actor("b").tags) == ({"theme:社保": 0.5}, {"theme:社保": 1.0})
+    rebuild_online(warehouse, store, Mark("log", 0, 0), NOON + timedelta(days=6))
+    assert store.actor("a").tags == {}
