@@ -49,6 +49,12 @@ def stored_ids(stack: RunningStack) -> set[str]:
     return {row["id"] for row in rows}
 
 
+def recent_of(stack: RunningStack, actor: str) -> list[str]:
+    """What the online store holds of an actor."""
+    profile = json.loads(stack.civicrec("profile", "show", actor).stdout)
+    return [item["item_id"] for item in profile["recent"]]
+
+
 def test_a_stopped_home_copied_elsewhere_goes_on_where_it_was(tmp_path: Path) -> None:
     home, elsewhere = tmp_path / "home", tmp_path / "another machine" / "civicrec"
     settings = settings_on_free_ports(home)
@@ -75,8 +81,7 @@ def test_a_stopped_home_copied_elsewhere_goes_on_where_it_was(tmp_path: Path) ->
         assert balanced_books(settings).accepted == balanced_books(settings).stored == 360
         assert stored_ids(stack) == {str(event["event_id"]) for event in [*first, *second, *third]}
         assert stack.civicrec("catalog", "list").stdout.startswith("a-1\tservice\tonline")
-        profile = json.loads(stack.civicrec("profile", "show", "visitor-199").stdout)
-        assert [item["item_id"] for item in profile["recent"]] == ["a-1"]
+        assert recent_of(stack, "visitor-199") == ["a-1"]
 
 
 def copy_in_use(source: Path, target: Path) -> None:
@@ -137,8 +142,7 @@ def test_a_home_restored_without_the_online_store_balances_and_serves(tmp_path: 
         asked = {"scene": "home", "n": 1, "anonymous_id": "visitor-1"}
         answer = httpx.get(f"{stack.serving_url}/v1/recommendations", params=asked).raise_for_status().json()
         assert ([item["item_id"] for item in answer["items"]], answer["degraded"]) == (["a-1"], False)
+        wait_for(lambda: recent_of(stack, "visitor-49") == ["a-1"], what="the online store made again")
         send(stack, some_events(50, 5))
         wait_for(lambda: balanced_books(settings).pending == 0, what="the stream")
         assert balanced_books(settings).stored == len(stored_ids(stack)) == 55
-        profile = json.loads(stack.civicrec("profile", "show", "visitor-1").stdout)
-        assert [item["item_id"] for item in profile["recent"]] == ["a-1"]  # heard again since
