@@ -25,6 +25,7 @@ from civicrec.clock import monotonic_s
 from civicrec.errors import ConfigError, Unavailable
 from civicrec.eventlog.kafka import check_contact, make_topics
 from civicrec.eventlog.kafka_reader import KafkaReader
+from civicrec.garbage import spare_what_lives_long
 from civicrec.logs import get_logger
 from civicrec.registry.tables import open_registry
 from civicrec.settings import FlinkSettings, Settings, load_settings
@@ -56,11 +57,13 @@ _PAUSE_S = 0.5
 def _worker_stores() -> Stores:
     """Open the stores of this worker process, once, under the settings of its own environment."""
     settings = load_settings()
-    return Stores(
+    stores = Stores(
         ClickHouseWarehouse(settings.warehouse),
         RedisOnlineStore(redis_client(settings.redis)),
         CatalogueSnapshot(open_registry(settings.registry_address)),
     )
+    spare_what_lives_long()
+    return stores
 
 
 @dataclass(frozen=True, slots=True)
