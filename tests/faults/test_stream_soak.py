@@ -45,7 +45,7 @@ def soak(home: Path, warm_s: float, minutes: float) -> None:
 @pytest.mark.stack
 @pytest.mark.timeout(200)
 def test_memory_of_the_stream_is_flat_for_a_while(tmp_path: Path) -> None:
-    soak(tmp_path, warm_s=10, minutes=0.5)
+    soak(tmp_path, warm_s=5, minutes=0.25)
 
 
 @pytest.mark.stack
