@@ -13,6 +13,9 @@ import httpx
 
 from civicrec.clock import rfc3339, utc_now
 from civicrec.eventlog.books import Books, read_books
+from civicrec.items import Item
+from civicrec.registry.catalogue import upsert_items
+from civicrec.registry.tables import open_registry
 from civicrec.settings import Settings
 from tests.builders import uuid7
 from tests.streaming.world import ITEM_TYPES
@@ -20,6 +23,13 @@ from tests.streaming.world import ITEM_TYPES
 KINDS = ("impression", "impression", "impression", "click", "read", "favourite", "page_view")
 BATCH = 50
 SENDERS = 3
+
+
+def fill_catalogue(settings: Settings) -> None:
+    """Put the items that senders turn to into the catalogue."""
+    registry = open_registry(settings.registry_address)
+    upsert_items(registry, [Item(item_id=name, item_type="policy", title=name) for name in ITEM_TYPES])
+    registry.dispose()
 
 
 class Sender(threading.Thread):

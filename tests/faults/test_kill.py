@@ -12,15 +12,11 @@ from civicrec.eventlog.books import read_books
 from civicrec.eventlog.ledger import Ledger
 from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.events import Event, load
-from civicrec.items import Item
-from civicrec.registry.catalogue import upsert_items
-from civicrec.registry.tables import open_registry
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from profiles.redis_store import RedisOnlineStore
-from tests.faults.load import load_on, n_sent
+from tests.faults.load import fill_catalogue, load_on, n_sent
 from tests.running import RunningStack, running_stack, settings_on_free_ports, wait_for
 from tests.streaming import oracle
-from tests.streaming.world import ITEM_TYPES
 
 PROCESSES = ("valkey", "warehouse", "collect", "stream")
 
@@ -34,9 +30,7 @@ def kill_in_turn(stack: RunningStack, names: list[str], rng: random.Random) -> N
 def survive(home: Path, rounds: int, at_least: int, pause_s: float) -> None:
     rng = random.Random(rounds)
     settings = settings_on_free_ports(home)
-    registry = open_registry(settings.registry_address)
-    upsert_items(registry, [Item(item_id=name, item_type="policy", title=name) for name in ITEM_TYPES])
-    registry.dispose()
+    fill_catalogue(settings)
     with running_stack(home, only=PROCESSES, settings=settings) as stack:
         with load_on(stack.collector_url, stack.settings, pause_s) as senders:
             wait_for(lambda: read_books(stack.settings).stored > 0, 60, "the first stored event")

@@ -12,16 +12,13 @@ from civicrec.clock import to_ms, utc_now
 from civicrec.eventlog.books import read_books
 from civicrec.eventlog.ledger import ledger_totals
 from civicrec.eventlog.sqlite import SqliteEventLog
-from civicrec.items import Item
-from civicrec.registry.catalogue import upsert_items
-from civicrec.registry.tables import open_registry
 from civicrec.settings import Settings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from profiles.memory_store import MemoryOnlineStore
 from profiles.redis_store import RedisOnlineStore
 from profiles.store import OnlineStore
 from streaming.rebuild import done_so_far, rebuild_online
-from tests.faults.load import load_on, n_sent
+from tests.faults.load import fill_catalogue, load_on, n_sent
 from tests.running import RunningStack, running_stack, settings_on_free_ports, wait_for
 from tests.streaming.world import ITEM_TYPES
 
@@ -67,9 +64,7 @@ def assert_equal_to_a_rebuilt_one(settings: Settings) -> None:
 
 def survive(home: Path, wipes: int, at_least: int, pause_s: float) -> None:
     settings = settings_on_free_ports(home)
-    registry = open_registry(settings.registry_address)
-    upsert_items(registry, [Item(item_id=name, item_type="policy", title=name) for name in ITEM_TYPES])
-    registry.dispose()
+    fill_catalogue(settings)
     with running_stack(home, only=PROCESSES, settings=settings) as stack:
         with load_on(stack.collector_url, stack.settings, pause_s) as senders:
             for part in range(1, wipes + 1):

@@ -8,20 +8,14 @@ import pytest
 
 from civicrec.bench.load import rss_mb
 from civicrec.eventlog.books import read_books
-from civicrec.items import Item
-from civicrec.registry.catalogue import upsert_items
-from civicrec.registry.tables import open_registry
-from tests.faults.load import load_on
+from tests.faults.load import fill_catalogue, load_on
 from tests.faults.test_kill import assert_books, assert_events_are_there_once
 from tests.running import running_stack, settings_on_free_ports, wait_for
-from tests.streaming.world import ITEM_TYPES
 
 
 def soak(home: Path, warm_s: float, minutes: float) -> None:
     settings = settings_on_free_ports(home)
-    registry = open_registry(settings.registry_address)
-    upsert_items(registry, [Item(item_id=name, item_type="policy", title=name) for name in ITEM_TYPES])
-    registry.dispose()
+    fill_catalogue(settings)
     with running_stack(home, only=("valkey", "warehouse", "collect", "stream"), settings=settings) as stack:
         with load_on(stack.collector_url, settings, pause_s=0.5) as senders:
             wait_for(lambda: read_books(settings).stored > 1_000, 60, "events in the warehouse")

@@ -10,13 +10,9 @@ from pathlib import Path
 import pytest
 
 from civicrec.eventlog.books import read_books
-from civicrec.items import Item
-from civicrec.registry.catalogue import upsert_items
-from civicrec.registry.tables import open_registry
-from tests.faults.load import load_on, n_sent
+from tests.faults.load import fill_catalogue, load_on, n_sent
 from tests.faults.test_kill import assert_books, assert_events_are_there_once, assert_online_store_equals_the_log
 from tests.running import RunningStack, running_stack, settings_on_free_ports, wait_for
-from tests.streaming.world import ITEM_TYPES
 
 
 @contextmanager
@@ -32,9 +28,7 @@ def warehouse_of(stack: RunningStack) -> Iterator[None]:
 
 def survive(home: Path, away_s: float, pause_s: float, at_least: int) -> None:
     settings = settings_on_free_ports(home)
-    registry = open_registry(settings.registry_address)
-    upsert_items(registry, [Item(item_id=name, item_type="policy", title=name) for name in ITEM_TYPES])
-    registry.dispose()
+    fill_catalogue(settings)
     with (
         running_stack(home, only=("valkey", "collect", "stream"), settings=settings) as stack,
         load_on(stack.collector_url, settings, pause_s) as senders,
