@@ -93,6 +93,8 @@ def half_way(home: Path, file: Path, url: str) -> Iterator[subprocess.Popen[byte
     child = subprocess.Popen(
         [sys.executable, "-m", "civicrec", "events", "replay", str(file), "--url", url, "--rate", "500"],
         env=environment(settings_on_free_ports(home)), stderr=subprocess.PIPE,
+        # A shell's background job, and all it starts, is deaf to Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     assert child.stderr
     with child.stderr:
