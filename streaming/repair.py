@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack, closing, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
@@ -31,11 +31,8 @@ from profiles.redis_store import RedisOnlineStore
 from streaming.catalogue import CatalogueSnapshot
 from streaming.diff import diff, write
 from streaming.enrich import TURNS
-from streaming.rebuild import only_embedded
+from streaming.rebuild import Report, only_embedded
 from streaming.reprocess import At, Part, Selection, count_letters, from_dead_letters, from_log, remove_letters
-
-#: (what is being done, parts done, parts in all)
-Report = Callable[[str, int, int], None]
 
 
 @dataclass(slots=True)

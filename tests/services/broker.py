@@ -1,20 +1,15 @@
 """A real Kafka broker (KRaft, one node) on loopback, from the jars of ``tests/services/kafka/pom.xml``."""
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 from pathlib import Path
-
-import pytest
 
 from civicrec.settings import KafkaSettings
 from tests.running import free_ports, wait_for
+from tests.services.maven import jars_of
 
-_POM = Path(__file__).parent / "kafka" / "pom.xml"
-_CACHE = Path(__file__).parents[2] / ".cache" / "kafka"
 _START_S = 60.0
 
 _PROPERTIES = """\
@@ -47,22 +42,8 @@ appender.console.layout.pattern=%d %p %m%n
 
 
 def jars() -> Path:
-    """The folder of the broker's jars; fetched by Maven the first time. Skips the test where that cannot be."""
-    for program in ("java", "mvn"):
-        if not shutil.which(program):
-            pytest.skip(f"{program} is not installed; the real broker needs java and mvn")
-    if not _CACHE.exists():
-        _CACHE.parent.mkdir(exist_ok=True)
-        folder = Path(tempfile.mkdtemp(dir=_CACHE.parent))  # whole or not at all, also with several tests at once
-        done = subprocess.run(
-            ["mvn", "-q", "-B", "-f", _POM, "dependency:copy-dependencies", f"-DoutputDirectory={folder}"],
-            capture_output=True, text=True, timeout=600, check=False,
-        )  # fmt: skip
-        if done.returncode:
-            shutil.rmtree(folder)
-            pytest.skip(f"Maven could not fetch the broker's jars: {done.stdout[-300:]}")
-        folder.rename(_CACHE) if not _CACHE.exists() else shutil.rmtree(folder)
-    return _CACHE
+    """The broker's jars."""
+    return jars_of("kafka", "broker", 600)
 
 
 class Broker:

@@ -5,25 +5,21 @@ with a log of its own.
 """
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 import httpx
 import psutil
-import pytest
 
 from civicrec.settings import FlinkSettings
 from tests.running import free_ports, wait_for
+from tests.services.maven import jars_of
 
-_POM = Path(__file__).parent / "flink" / "pom.xml"
-_CACHE = Path(__file__).parents[2] / ".cache" / "flink"
 _START_S = 90.0
 
 _OPENED = [
@@ -85,23 +81,8 @@ io.tmp.dirs: {folder}/tmp
 
 
 def jars() -> Path:
-    """The folder of the jars; fetched by Maven the first time. Skips the test where that cannot be."""
-    for program in ("java", "mvn"):
-        if not shutil.which(program):
-            pytest.skip(f"{program} is not installed; the real cluster needs java and mvn")
-    if not _CACHE.exists():
-        _CACHE.parent.mkdir(exist_ok=True)
-        folder = Path(tempfile.mkdtemp(dir=_CACHE.parent))  # whole or not at all, also with several tests at once
-        done = subprocess.run(
-            ["mvn", "-q", "-B", "-f", _POM, "dependency:copy-dependencies", "-DincludeScope=runtime",
-             f"-DoutputDirectory={folder}"],
-            capture_output=True, text=True, timeout=900, check=False,
-        )  # fmt: skip
-        if done.returncode:
-            shutil.rmtree(folder)
-            pytest.skip(f"Maven could not fetch the cluster's jars: {done.stdout[-300:]}")
-        folder.rename(_CACHE) if not _CACHE.exists() else shutil.rmtree(folder)
-    return _CACHE
+    """The cluster's jars."""
+    return jars_of("flink", "cluster", 900)
 
 
 class FlinkCluster:

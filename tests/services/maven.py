@@ -1,0 +1,31 @@
+"""The jars of a real service, fetched by Maven."""
+
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+_CACHE = Path(__file__).parents[2] / ".cache"
+
+
+def jars_of(service: str, what: str, timeout_s: int) -> Path:
+    """The folder of the jars of the service's pom, fetched the first time; skips the test where that cannot be."""
+    for program in ("java", "mvn"):
+        if not shutil.which(program):
+            pytest.skip(f"{program} is not installed; the real {what} needs java and mvn")
+    cache = _CACHE / service
+    if not cache.exists():
+        cache.parent.mkdir(exist_ok=True)
+        folder = Path(tempfile.mkdtemp(dir=cache.parent))  # whole or not at all, also with several tests at once
+        done = subprocess.run(
+            ["mvn", "-q", "-B", "-f", Path(__file__).parent / service / "pom.xml", "dependency:copy-dependencies",
+             "-DincludeScope=runtime", f"-DoutputDirectory={folder}"],
+            capture_output=True, text=True, timeout=timeout_s, check=False,
+        )  # fmt: skip
+        if done.returncode:
+            shutil.rmtree(folder)
+            pytest.skip(f"Maven could not fetch the {what}'s jars: {done.stdout[-300:]}")
+        folder.rename(cache) if not cache.exists() else shutil.rmtree(folder)
+    return cache
