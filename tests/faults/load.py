@@ -1,5 +1,6 @@
 """What every fault test does: senders that never give up, and an auditor that reads the books all the time."""
 
+import json
 import random
 import sys
 import threading
@@ -7,6 +8,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -20,9 +22,14 @@ from civicrec.settings import Settings
 from tests.builders import uuid7
 from tests.streaming.world import ITEM_TYPES
 
-KINDS = ("impression", "impression", "impression", "click", "read", "favourite", "page_view")
+KINDS = ("impression", "impression", "impression", "click", "read", "favourite", "page_view", "service_start")
 BATCH = 50
 SENDERS = 3
+#: Robots that say so are on channel `web`, the rest of the load comes from the portal's server: there nobody is judged
+#: by what they do, so which events are flagged is known from what was sent.
+ROBOT = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
+ROBOT_REASON = "user_agent:googlebot"
+_ROBOTS_SHARE = 0.05
 
 
 def fill_catalogue(settings: Settings) -> None:
@@ -39,20 +46,25 @@ class Sender(threading.Thread):
     ----------
     again
         Share of batches sent once more after they were answered, as a client does that lost the answer.
+    late_days
+        Events happened so many days ago at most, in no order.
 
     Attributes
     ----------
     sent
         Visitor → ids of the events acknowledged, in order.
+    batches
+        The batches acknowledged, as they were sent.
     answers
         (moment, seconds, status) of each answer.
     repeats
         Tries that were not answered with 200.
     """
 
-    def __init__(self, number: int, url: str, pause_s: float, again: float = 0.0) -> None:
+    def __init__(self, number: int, url: str, pause_s: float, again: float = 0.0, late_days: float = 0.0) -> None:
         super().__init__(name=f"sender-{number}", daemon=True)  # a test that fails must not wait for it
         self.sent: dict[str, list[str]] = defaultdict(list)
+        self.batches: list[bytes] = []
         self.duplicates = 0
         self.repeats = 0
         self.answers: list[tuple[float, float, int]] = []
@@ -60,22 +72,24 @@ class Sender(threading.Thread):
         self.stopped = threading.Event()
         self.refused: list[Any] = []
         self._number, self._url, self._pause_s, self._again = number, url, pause_s, again
+        self._late_s = late_days * 86_400
         self._rng = random.Random(number)
-        self._done: list[dict[str, Any]] = []
 
     def run(self) -> None:
         n = 0
         with httpx.Client(base_url=self._url, timeout=10) as client:
             while not self.stopped.is_set():
-                batch = [self._event(n + k) for k in range(BATCH)]
+                channel = "web" if self._rng.random() < _ROBOTS_SHARE else "server"
+                batch = [self._event(n + k, channel) for k in range(BATCH)]
                 n += BATCH
-                body = {"sent_at": rfc3339(utc_now()), "events": batch}
+                # Without `sent_at`: a batch that waits half a minute for the collector keeps its times.
+                body = json.dumps({"events": batch}).encode()
                 self._send(client, body)
+                self.batches.append(body)
                 for event in batch:
                     self.sent[event["anonymous_id"]].append(event["event_id"])
                 if self._rng.random() < self._again:
-                    self._done = [*self._done[-99:], body]
-                    self.duplicates += self._send(client, self._rng.choice(self._done))["duplicates"]
+                    self.duplicates += self._send(client, self._rng.choice(self.batches[-100:]))["duplicates"]
                 time.sleep(self._pause_s)
 
     @property
@@ -86,11 +100,12 @@ class Sender(threading.Thread):
     def statuses(self) -> Counter[int]:
         return Counter(status for _, _, status in list(self.answers))
 
-    def _send(self, client: httpx.Client, body: dict[str, Any]) -> dict[str, Any]:
+    def _send(self, client: httpx.Client, body: bytes) -> dict[str, Any]:
+        headers = {"User-Agent": ROBOT if b'"channel": "web"' in body else "portal"}
         while True:
             began = time.monotonic()
             try:
-                answer = client.post("/v1/events", json=body)
+                answer = client.post("/v1/events", content=body, headers=headers)
             except httpx.HTTPError:
                 answer = None
             if answer is not None:
@@ -103,13 +118,15 @@ class Sender(threading.Thread):
             self.repeats += 1
             time.sleep(0.05)
 
-    def _event(self, n: int) -> dict[str, Any]:
-        now = utc_now()
+    def _event(self, n: int, channel: str) -> dict[str, Any]:
+        at, rng = utc_now() - timedelta(seconds=self._rng.uniform(0, self._late_s)), self._rng
+        visitor, kind = f"visitor-{self._number}-{rng.randrange(100)}", rng.choice(KINDS)
         return {
-            "event_id": str(uuid7(now, n * SENDERS + self._number)), "kind": self._rng.choice(KINDS),
-            "occurred_at": rfc3339(now), "site": "demo",
-            "anonymous_id": f"visitor-{self._number}-{self._rng.randrange(100)}",
-            "item_id": self._rng.choice(list(ITEM_TYPES)), "consent": self._rng.choice(["measure", "personalise"]),
+            "event_id": str(uuid7(at, n * SENDERS + self._number)), "kind": kind, "occurred_at": rfc3339(at),
+            "site": "demo", "channel": channel, "anonymous_id": visitor, "session_id": f"{visitor}.{rng.randrange(3)}",
+            "item_id": rng.choice(list(ITEM_TYPES)), "request_id": rng.choice(["", "list-1", "list-2"]),
+            "active_ms": rng.randrange(60_000) if kind == "read" else None,
+            "consent": rng.choice(["measure", "personalise"]),
         }  # fmt: skip
 
 
@@ -133,9 +150,11 @@ class Auditor(threading.Thread):
 
 
 @contextmanager
-def load_on(url: str, settings: Settings, pause_s: float, again: float = 0.0) -> Iterator[list[Sender]]:
+def load_on(
+    url: str, settings: Settings, pause_s: float, again: float = 0.0, late_days: float = 0.0
+) -> Iterator[list[Sender]]:
     """Send and audit for the length of the body; at its end every batch is answered, and nothing was a 500."""
-    senders = [Sender(number, url, pause_s, again) for number in range(SENDERS)]
+    senders = [Sender(number, url, pause_s, again, late_days) for number in range(SENDERS)]
     auditor = Auditor(settings)
     for thread in (*senders, auditor):
         thread.start()
@@ -158,3 +177,8 @@ def load_on(url: str, settings: Settings, pause_s: float, again: float = 0.0) ->
 def n_sent(senders: Sequence[Sender]) -> int:
     """Return how many events were answered with 200."""
     return sum(len(ids) for sender in senders for ids in list(sender.sent.values()))
+
+
+def events_sent(senders: Sequence[Sender]) -> list[dict[str, Any]]:
+    """Return the events that were answered with 200."""
+    return [event for sender in senders for body in sender.batches for event in json.loads(body)["events"]]

@@ -28,6 +28,8 @@ class Row:
     request_id: str
     active_ms: int | None
     bot_reason: str
+    site: str = "demo"
+    channel: str = "web"
 
     @property
     def local_day(self) -> date:
@@ -81,9 +83,9 @@ def bots(rows: list[Row], window: Window = DAYS) -> int:
     return sum(1 for row in rows if window.first <= row.local_day <= window.last and row.bot_reason)
 
 
-def recount_traffic(rows: list[Row], period: str) -> dict[str, tuple[int, int, int]]:
+def recount_traffic(rows: list[Row], period: str, window: Window = DAYS) -> dict[str, tuple[int, int, int]]:
     groups = defaultdict(list)
-    for row in people(rows):
+    for row in people(rows, window):
         groups[(row.occurred_at + CHINA).strftime("%Y-%m-%d" if period == "day" else "%Y-%m-%d %H:00")].append(row)
     return {
         name: (
@@ -95,9 +97,9 @@ def recount_traffic(rows: list[Row], period: str) -> dict[str, tuple[int, int, i
     }
 
 
-def recount_items(rows: list[Row]) -> dict[str, dict[str, Any]]:
+def recount_items(rows: list[Row], window: Window = DAYS) -> dict[str, dict[str, Any]]:
     groups = defaultdict(list)
-    for row in people(rows):
+    for row in people(rows, window):
         if row.item_id:
             groups[row.item_id].append(row)
     return {item_id: _recount_item(group) for item_id, group in groups.items()}
@@ -121,10 +123,10 @@ def _recount_item(group: list[Row]) -> dict[str, Any]:
     }
 
 
-def recount_funnel(rows: list[Row]) -> list[int]:
+def recount_funnel(rows: list[Row], window: Window = DAYS) -> list[int]:
     steps = ["impression", "click", "read", "service_start"]
     by_actor = defaultdict(list)
-    for row in people(rows):
+    for row in people(rows, window):
         by_actor[row.actor].append(row)
     reached = [0] * len(steps)
     for group in by_actor.values():
@@ -136,3 +138,39 @@ def recount_funnel(rows: list[Row]) -> list[int]:
             since = min(times)
             reached[step] += 1
     return reached
+
+
+def recount_item_daily(rows: list[Row]) -> dict[tuple[date, str], dict[str, int]]:
+    groups = defaultdict(list)
+    for row in rows:
+        if row.item_id:
+            groups[row.local_day, row.item_id].append(row)
+    return {key: _recount_item_day(group) for key, group in groups.items()}
+
+
+def _recount_item_day(group: list[Row]) -> dict[str, int]:
+    human = [row for row in group if not row.bot_reason]
+    reads = [row for row in human if row.kind == "read"]
+    return {
+        "impressions": sum(row.kind == "impression" for row in human),
+        "clicks": sum(row.kind == "click" for row in human),
+        "reads": len({(row.actor, row.session_id) for row in reads}),
+        "active_ms": sum(row.active_ms or 0 for row in reads),
+        "actors": len({row.actor for row in human}),
+        "bot_events": len(group) - len(human),
+    }
+
+
+def recount_traffic_daily(rows: list[Row]) -> dict[tuple[date, str, str, str], dict[str, int]]:
+    groups = defaultdict(list)
+    for row in rows:
+        if not row.bot_reason:
+            groups[row.local_day, row.site, row.channel, row.kind].append(row)
+    return {
+        key: {
+            "events": len(group),
+            "actors": len({row.actor for row in group}),
+            "sessions": len({(row.actor, row.session_id) for row in group if row.session_id}),
+        }
+        for key, group in groups.items()
+    }

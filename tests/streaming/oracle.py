@@ -40,20 +40,23 @@ def trends(batches: Sequence[Sequence[Event]]) -> dict[int, dict[str, float]]:
 
 
 def co_clicks(events: Sequence[Event]) -> dict[str, dict[str, float]]:
-    """Pairs of one actor within a day, for events in order of time: each item with the five before it."""
+    """Pairs of one actor within a day, as events come in: a new item with the last five others, by their latest times.
+
+    An item is new if its latest time is more than a day away. The later of two times gives a pair its weight.
+    """
     total: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
-    mine = [event for event in events if is_turn(event) and event.consent == "personalise"]
-    for index, event in enumerate(mine):
-        now = at_ms(event)
-        before = [other for other in mine[:index] if other.actor == event.actor]
-        within = [other for other in before if now - at_ms(other) <= 24 * HOUR_MS]
-        if any(other.item_id == event.item_id for other in within):
+    latest: dict[str, dict[str, int]] = defaultdict(dict)
+    for event in events:
+        if not is_turn(event) or event.consent != "personalise":
             continue
-        newest_first = list(dict.fromkeys(other.item_id for other in reversed(within)))
-        for other_id in newest_first[:5]:
-            weight = 2 ** ((now - 1_767_225_600_000) / (7 * 24 * HOUR_MS))
-            total[event.item_id][other_id] += weight
-            total[other_id][event.item_id] += weight
+        now, known = at_ms(event), latest[event.actor]
+        within = sorted((at, item) for item, at in known.items() if abs(now - at) <= 24 * HOUR_MS)
+        if event.item_id not in [item for _, item in within]:
+            for at, other in within[-5:]:
+                weight = 2 ** ((max(now, at) - 1_767_225_600_000) / (7 * 24 * HOUR_MS))
+                total[event.item_id][other] += weight
+                total[other][event.item_id] += weight
+        known[event.item_id] = max(now, known.get(event.item_id, 0))
     return {item: dict(others) for item, others in total.items()}
 
 
