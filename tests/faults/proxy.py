@@ -19,8 +19,6 @@ class CuttingProxy:
     ----------
     port
         Of the store, on loopback.
-    word
-        What a request must hold to be cut.
 
     Attributes
     ----------
@@ -32,19 +30,19 @@ class CuttingProxy:
 
     PLACES = ("before the request", "in the request", "before the answer", "in the answer")
 
-    def __init__(self, port: int, word: bytes) -> None:
+    def __init__(self, port: int) -> None:
         self.cuts: Counter[str] = Counter()
-        self._to, self._word, self._rng = port, word, random.Random(port)
-        self._armed, self._done = "", threading.Event()
+        self._to, self._rng = port, random.Random(port)
+        self._armed, self._done = ("", b""), threading.Event()
         self._door = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._door.getsockname()[1]
         threading.Thread(target=self._serve, name="proxy", daemon=True).start()
 
-    def cut(self, place: str) -> None:
+    def cut(self, place: str, word: bytes) -> None:
         """Cut the next request that holds the word, at this place, and return when it is done."""
         self._done.clear()
-        self._armed = place
-        assert self._done.wait(_SOON_S), f"nothing came to be cut {place}"
+        self._armed = place, word
+        assert self._done.wait(_SOON_S), f"no {word!r} came to be cut {place}"
 
     def close(self) -> None:
         """Take no more connections."""
@@ -63,9 +61,10 @@ class CuttingProxy:
 
     def _take(self, request: bytes) -> str:
         """Return where this request is to be cut, if so; once."""
-        if not self._armed or self._word not in request:
+        place, word = self._armed
+        if not place or word not in request:
             return ""
-        place, self._armed = self._armed, ""
+        self._armed = "", b""
         return place
 
     def _has_cut(self, place: str) -> None:
