@@ -134,6 +134,31 @@ def kill_in_turn(home: Path, broker: Broker, ack: str, rounds: int, at_least: in
         assert_all_is_there_once_and_in_order(stack, senders)
 
 
+def kill_alone(home: Path, broker: Broker, name: str, kills: int, at_least: int, pause_s: float) -> None:
+    rng = random.Random(name)
+    took: list[float] = []
+    with collecting(home, broker, "disk") as stack:
+        with load_on(stack.collector_url, stack.settings, pause_s) as senders:
+            for n in range(1, kills + 1):
+                wait_for(lambda n=n: n_sent(senders) >= at_least * n // (kills + 1), 300, "the load")
+                time.sleep(rng.uniform(0.0, 1.0))
+                began = time.monotonic()
+                if name == "collect":
+                    stack.wait_restarted("collect", stack.kill("collect"))
+                else:
+                    broker.kill()
+                    broker.start()
+                accepted = read_books(stack.settings).accepted
+                wait_for(lambda most=accepted: (read_books(stack.settings).forwarded or 0) > most, 120, "forwarding")
+                took.append(time.monotonic() - began)
+            wait_for(lambda: n_sent(senders) >= at_least, 600, f"{at_least} events")
+        again = [round(seconds, 1) for seconds in took]
+        print(f"\n{name}: {n_sent(senders)} events, forwarded again {again} s after its end")  # noqa: T201  # shown by `pytest -s`
+        assert {status for sender in senders for status in sender.statuses} == {200}
+        assert_all_is_there_once_and_in_order(stack, senders)
+        assert max(took) < 60
+
+
 @pytest.mark.timeout(300)
 def test_outage_of_kafka_refuses_nothing_and_loses_nothing(tmp_path: Path, mortal: Broker) -> None:
     sit_out_an_outage(tmp_path, mortal, "kafka", outage_s=8, at_least=20_000, pause_s=0.02)
@@ -155,3 +180,12 @@ def test_two_minutes_without_kafka_refuse_nothing_and_lose_nothing(tmp_path: Pat
 @pytest.mark.timeout(1_800)
 def test_kill_nine_again_and_again_loses_and_doubles_nothing_in_kafka(tmp_path: Path, mortal: Broker) -> None:
     kill_in_turn(tmp_path, mortal, "kafka", rounds=10, at_least=100_000, pause_s=0.02)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("name", ["collect", "broker"])
+def test_kill_nine_of_collector_or_broker_alone_loses_and_doubles_nothing_in_kafka(
+    tmp_path: Path, mortal: Broker, name: str
+) -> None:
+    kill_alone(tmp_path, mortal, name, kills=5, at_least=100_000, pause_s=0.02)

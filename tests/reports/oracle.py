@@ -110,7 +110,7 @@ def _recount_item(group: list[Row]) -> dict[str, Any]:
         return {(row.actor, row.request_id or row.session_id) for row in group if row.kind == kind}
 
     shown = lists("impression")
-    clicked = {place for place in shown if place in lists("click")}
+    clicked = shown & lists("click")
     reads = [row for row in group if row.kind == "read"]
     return {
         "shown": len(shown),
