@@ -67,7 +67,12 @@ def stream(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Measure events per CPU-second of the stream with its stores, beside a plain Python loop, and freshness."""
+    """Measure events per CPU-second of the stream with its stores, beside a plain Python loop, and freshness.
+
+    With --runner flink: events a second, CPU-seconds of each process per million events, freshness, and recovery, on a
+    broker and a cluster of its own. It needs java; some of the cluster's ports are open to the network meanwhile
+    (docs/flink.md).
+    """
     if runner == "embedded":
         from civicrec.bench.stream import EVENTS, bench_stream
         from civicrec.errors import InvalidInput
