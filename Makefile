@@ -36,7 +36,7 @@ format: setup  ## rewrite the code in the project's format
 test-faults: setup  ## the long forms: fault tests, navigations, soak (an hour or so)
 	$(RUN)pytest -m slow $(ARGS)
 
-services: setup  ## fetch the jars of the real Kafka and Flink that the service tests run, and see that they start
+services: setup  ## fetch the jars of the real Kafka and Flink that the service tests and `bench stream --runner flink` run
 	$(RUN)pytest -m services tests/services/test_jars.py $(ARGS)
 
 test-services: setup  ## contracts, end to end and faults on a real Kafka and Flink (needs java and mvn)

@@ -100,7 +100,6 @@ def run(settings: Settings, from_start: bool = False) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each look at the job
     jobs = FlinkJobs(settings.flink.rest)
     folder = checkpoint_folder(settings)
     started = jobs.find(settings.flink.job_name) or start(settings, from_start)

@@ -5,6 +5,7 @@ In: the JobManager's address and a job's name. Out: `Job`.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,6 +51,7 @@ class FlinkJobs:
 
     def __init__(self, rest: str) -> None:
         self._rest = rest
+        logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each look at the job
 
     def find(self, name: str) -> Job | None:
         """Return the living job of this name, None if there is none."""

@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 
 from civicrec.bench.own_stack import OwnStack, environment, free_ports, own_stack, settings_on_free_ports
+from civicrec.bench.waiting import wait_for
 from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.events import load
 from civicrec.settings import Settings
@@ -124,17 +125,6 @@ def running_collector(home: Path, env: Mapping[str, str] | None = None) -> Itera
     finally:
         if collector.runs:
             collector.end()
-
-
-def wait_for(ask, timeout_s: float = 30.0, what: str = "it"):
-    """Call `ask` until it returns something true; return that."""
-    deadline = time.monotonic() + timeout_s
-    while True:
-        answer = ask()
-        if answer:
-            return answer
-        assert time.monotonic() < deadline, f"waited {timeout_s:.0f} s for {what}"
-        time.sleep(0.05)
 
 
 @contextmanager

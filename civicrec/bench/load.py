@@ -9,7 +9,6 @@ import asyncio
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ import httpx
 import psutil
 
 from civicrec.bench.own_stack import free_ports
+from civicrec.bench.waiting import wait_for
 from civicrec.clock import monotonic_s
 from civicrec.errors import Unavailable
 from civicrec.metrics import quantile
@@ -87,15 +87,17 @@ def server_on(
     if core is not None:
         os.sched_setaffinity(child.pid, {core})
     try:
-        until = monotonic_s() + _START_S
         with httpx.Client() as client:
-            while True:
+
+            def answers() -> bool:
+                if child.poll() is not None:
+                    raise Unavailable(f"{' '.join(words)} did not start on port {port}; run it to see why")
                 with suppress(httpx.TransportError):
                     client.get(f"http://127.0.0.1:{port}/")
-                    break
-                if child.poll() is not None or monotonic_s() > until:
-                    raise Unavailable(f"{' '.join(words)} did not start on port {port}; run it to see why")
-                time.sleep(0.05)
+                    return True
+                return False
+
+            wait_for(answers, _START_S, f"{' '.join(words)} to answer on port {port}; run it to see why")
         yield psutil.Process(child.pid)
     finally:
         child.terminate()

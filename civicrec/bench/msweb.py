@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import random
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from uuid import UUID
 import httpx
 
 from civicrec.bench.own_stack import OwnStack, own_stack
+from civicrec.bench.waiting import wait_for
 from civicrec.clock import monotonic_s, rfc3339, to_ms, utc_now
 from civicrec.errors import Unavailable
 from civicrec.items import Item, item_json
@@ -77,7 +77,9 @@ def run_msweb(data: Path, *, which: Withhold = "last", k: int = 10, home: Path |
         watch.seconds["start"] = round(monotonic_s() - began, 2)
         manifest = _learn(stack, train, watch)
         models = load_models(stack.settings.models_path, manifest["run"])
-        _wait_until(lambda: manifest["run"] in _ask_one(stack, questions[0], k).model, "serving to take the new run")
+        wait_for(
+            lambda: manifest["run"] in _ask_one(stack, questions[0], k).model, _WAIT_S, "serving to take the new run"
+        )
         with watch.step("serve", len(questions)) as done:
             answers = _ask(stack, questions, k, done)
     served = both_ways(questions, [answer.items for answer in answers], k)
@@ -115,7 +117,9 @@ def _learn(stack: OwnStack, train: Visits, watch: _Watch) -> dict[str, Any]:
                 raise Unavailable(f"the collector took {answer.text[:300]} of {len(batch)} events; expected all")
             done(place + 1)
     with watch.step("stream"), httpx.Client(base_url=stack.collector_url, timeout=60) as client:
-        _wait_until(lambda: client.get("/v1/accounting").json()["stored"] == train.n_visits, "every visit to be stored")
+        wait_for(
+            lambda: client.get("/v1/accounting").json()["stored"] == train.n_visits, _WAIT_S, "every visit to be stored"
+        )
     with watch.step("nightly"):
         manifest: dict[str, Any] = json.loads(stack.run("nightly"))
     return manifest
@@ -177,14 +181,6 @@ def _list_for(client: httpx.Client, question: Question, k: int) -> Answer:
     body = client.get("/v1/recommendations", params=asked).raise_for_status().json()
     ms = 1000 * (monotonic_s() - began)
     return Answer(tuple(item["item_id"] for item in body["items"]), str(body["model"]), bool(body["degraded"]), ms)
-
-
-def _wait_until(is_so: Callable[[], bool], what: str) -> None:
-    deadline = monotonic_s() + _WAIT_S
-    while not is_so():
-        if monotonic_s() > deadline:
-            raise Unavailable(f"waited {_WAIT_S:.0f} s for {what}")
-        time.sleep(0.1)
 
 
 def _figures(averages: Mapping[str, Averages], k: int) -> dict[str, dict[str, float]]:

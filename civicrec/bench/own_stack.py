@@ -9,15 +9,16 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
+from pydantic import BaseModel, SecretStr
 
-from civicrec.clock import monotonic_s
+from civicrec.bench.waiting import wait_for
 from civicrec.errors import Unavailable
 from civicrec.settings import CollectorSettings, RedisSettings, ServingSettings, Settings, WarehouseSettings
 from civicrec.stack.supervisor import PROCESSES, state_path
@@ -120,11 +121,12 @@ def own_stack(
 
 
 def settings_on_free_ports(home: Path) -> Settings:
-    """Return settings whose doors are on ports nobody listens on."""
+    """Return settings whose doors are on ports nobody listens on, and whose stores are below `home`."""
     collector, serving, warehouse, redis = free_ports(4)
     return Settings(
         home=home,
         min_free_disk_mb=0,
+        registry_url=SecretStr(""),  # never the one that the caller's environment may name
         collector=CollectorSettings(port=collector),
         serving=ServingSettings(port=serving),
         warehouse=WarehouseSettings(port=warehouse),
@@ -133,16 +135,27 @@ def settings_on_free_ports(home: Path) -> Settings:
 
 
 def environment(settings: Settings, extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the environment in which a `civicrec` command sees these settings (home, ports, disk)."""
-    own = {
-        "CIVICREC_HOME": str(settings.home),
-        "CIVICREC_MIN_FREE_DISK_MB": str(settings.min_free_disk_mb),
-        "CIVICREC_COLLECTOR__PORT": str(settings.collector.port),
-        "CIVICREC_SERVING__PORT": str(settings.serving.port),
-        "CIVICREC_WAREHOUSE__PORT": str(settings.warehouse.port),
-        "CIVICREC_REDIS__PORT": str(settings.redis.port),
-    }
-    return {**os.environ, **own, **(extra or {})}  # noqa: TID251  # a child needs PATH and the like
+    """Return the environment in which a `civicrec` command sees what was set in these settings."""
+    return {**os.environ, **dict(_variables(settings)), **(extra or {})}  # noqa: TID251  # a child needs PATH and the like
+
+
+def _variables(group: BaseModel, prefix: str = "CIVICREC_") -> Iterator[tuple[str, str]]:
+    for name in group.model_fields_set:
+        value, variable = getattr(group, name), f"{prefix}{name.upper()}"
+        if isinstance(value, BaseModel):
+            yield from _variables(value, f"{variable}__")
+        elif value is not None:
+            text = _plain(value)
+            yield variable, text if isinstance(text, str) else json.dumps(text, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    """Return what JSON knows in place of what it does not know."""
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, BaseModel):
+        return {name: getattr(value, name) for name in value.model_fields_set}
+    return str(value) if isinstance(value, Path) else value
 
 
 def free_ports(n: int) -> list[int]:
@@ -157,11 +170,15 @@ def free_ports(n: int) -> list[int]:
 
 
 def _wait_ready(child: subprocess.Popen[bytes], log_path: Path) -> None:
-    deadline = monotonic_s() + _READY_S
-    while _READY not in (text := log_path.read_text(errors="replace")).rsplit(_STOPPED, 1)[-1]:
-        if child.poll() is not None or monotonic_s() > deadline:
-            raise Unavailable(f"the stack did not become ready, see {log_path}:\n{text[-2_000:]}")
-        time.sleep(0.05)
+    def said() -> str:
+        return log_path.read_text(errors="replace")
+
+    def is_ready() -> bool:
+        if child.poll() is not None:
+            raise Unavailable(f"the stack ended before it was ready, see {log_path}:\n{said()[-2_000:]}")
+        return _READY in said().rsplit(_STOPPED, 1)[-1]
+
+    wait_for(is_ready, _READY_S, lambda: f"the stack, see {log_path}:\n{said()[-2_000:]}")
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

@@ -19,6 +19,7 @@ from civicrec.bench.load import held_to, measure, rss_mb, server_on
 from civicrec.bench.one_list import bench_one_list
 from civicrec.bench.own_stack import OwnStack, free_ports, own_stack
 from civicrec.bench.shelf import N_ACTORS, fill
+from civicrec.bench.waiting import wait_for
 from civicrec.clock import monotonic_s, rfc3339, utc_now
 from civicrec.errors import Unavailable
 from civicrec.metrics import quantile
@@ -129,12 +130,15 @@ def _request(path: str) -> Callable[[], bytes]:
 
 def _check(url: str) -> None:
     """Wait until lists are personal and made with the models: a bench of the fallback would flatter."""
-    deadline = monotonic_s() + _WAIT_S
     with httpx.Client(base_url=url, timeout=_WAIT_S) as client:
-        while True:
-            told = client.get("/v1/recommendations", params={"n": 10, "anonymous_id": "bench-1"}).json()
-            if len(told["items"]) == 10 and told["model"] and told["mode"] == "personalised" and not told["degraded"]:
-                return
-            if monotonic_s() > deadline:
-                raise Unavailable(f"lists are not what is to be measured: {str(told)[:300]}")
-            time.sleep(0.2)
+
+        def told() -> dict[str, Any]:
+            answer = client.get("/v1/recommendations", params={"n": 10, "anonymous_id": "bench-1"})
+            return dict(answer.json())
+
+        def is_personal() -> bool:
+            told_now = told()
+            models = bool(told_now["model"]) and told_now["mode"] == "personalised" and not told_now["degraded"]
+            return models and len(told_now["items"]) == 10
+
+        wait_for(is_personal, _WAIT_S, lambda: f"lists to be what is to be measured, and not {str(told())[:300]}")

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import signal
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from civicrec.commands.stages import Runner
+
 bench = typer.Typer(help="Measure this machine: ratios against a baseline of the same run.", no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of lines.")]
+#: Where `make services` puts the jars.
+_JARS = Path(".cache")
 
 
 def register(app: typer.Typer) -> None:
@@ -39,11 +46,51 @@ def collect(
 
 
 @bench.command()
-def stream(as_json: Json = False) -> None:
-    """Measure events per CPU-second of the stream with its stores, beside a plain Python loop, and freshness."""
-    from civicrec.bench.stream import bench_stream
+def stream(
+    runner: Annotated[
+        Runner,
+        typer.Option(help="What to measure: the embedded stream, or a job on a Flink cluster and Kafka of its own."),
+    ] = "embedded",
+    events: Annotated[
+        int | None, typer.Option(min=1_000, help="Events that wait for the stream; default 200 000, Flink 300 000.")
+    ] = None,
+    parallelism: Annotated[
+        list[int] | None,
+        typer.Option(min=1, help="Flink: parts of the job and partitions of the topic; one run each, default 1, 2, 4."),
+    ] = None,
+    services: Annotated[
+        Path | None, typer.Option(help="Flink: folder of the jars, which `make services` fetches; default .cache.")
+    ] = None,
+    recovery: Annotated[
+        bool | None,
+        typer.Option("--recovery/--no-recovery", help="Flink: kill -9 of everything at the end; the default is yes."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure events per CPU-second of the stream with its stores, beside a plain Python loop, and freshness.
 
-    _show({"stream": bench_stream}, as_json)
+    With --runner flink: events a second, CPU-seconds of each process per million events, freshness, and recovery, on a
+    broker and a cluster of its own. It needs java; some of the cluster's ports are open to the network meanwhile
+    (docs/flink.md).
+    """
+    if runner == "embedded":
+        from civicrec.bench.stream import EVENTS, bench_stream
+        from civicrec.errors import InvalidInput
+
+        if parallelism or services or recovery is not None:
+            raise InvalidInput("--parallelism, --services and --recovery belong to --runner flink")
+        return _show({"stream": lambda: bench_stream(events or EVENTS)}, as_json)
+
+    from civicrec.bench import stream_on_flink as flink
+
+    _show(
+        {
+            "flink": lambda: flink.bench_stream_on_flink(
+                services or _JARS, parallelism or flink.PARALLELISM, events or flink.EVENTS, recovery is not False
+            )
+        },
+        as_json,
+    )
 
 
 @bench.command()
@@ -94,7 +141,12 @@ def everything(as_json: Json = False) -> None:
 
 
 def _show(benches: dict[str, Callable[[], dict[str, Any]]], as_json: bool) -> None:
-    figures = {name: measure() for name, measure in benches.items()}
+    # Ended by a signal, as by `timeout`, it still ends the processes it started.
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        figures = {name: measure() for name, measure in benches.items()}
+    finally:
+        signal.signal(signal.SIGTERM, before)
     if as_json:
         print(json.dumps(figures, ensure_ascii=False))
         return

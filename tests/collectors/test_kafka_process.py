@@ -27,12 +27,7 @@ from tests.services.broker import Broker
 @contextmanager
 def a_collector(settings: Settings, ack: str = "disk") -> Iterator[str]:
     """Run a collector for the length of the body; give its address."""
-    env = environment(settings) | {
-        "CIVICREC_COLLECTOR__ACK": ack,
-        "CIVICREC_KAFKA__BOOTSTRAP": settings.kafka.bootstrap,
-        "CIVICREC_KAFKA__EVENTS_TOPIC": settings.kafka.events_topic,
-        "CIVICREC_KAFKA__POSITION_TOPIC": settings.kafka.position_topic,
-    }
+    env = environment(settings, {"CIVICREC_COLLECTOR__ACK": ack})
     with server_on(["-m", "civicrec", "collect"], settings.collector.port, env):
         yield f"http://127.0.0.1:{settings.collector.port}"
 

@@ -1,4 +1,4 @@
-"""The jars of a real service, fetched by Maven."""
+"""The jars of the real services, fetched by Maven as the poms beside this file name them."""
 
 import shutil
 import subprocess
@@ -7,15 +7,26 @@ from pathlib import Path
 
 import pytest
 
-_CACHE = Path(__file__).parents[2] / ".cache"
+#: Where the jars of the services are, a folder each.
+CACHE = Path(__file__).parents[2] / ".cache"
 
 
-def jars_of(service: str, what: str, timeout_s: int) -> Path:
+def kafka_jars() -> Path:
+    """The broker's jars."""
+    return _jars_of("kafka", "broker", 600)
+
+
+def flink_jars() -> Path:
+    """The cluster's jars."""
+    return _jars_of("flink", "cluster", 900)
+
+
+def _jars_of(service: str, what: str, timeout_s: int) -> Path:
     """The folder of the jars of the service's pom, fetched the first time; skips the test where that cannot be."""
     for program in ("java", "mvn"):
         if not shutil.which(program):
             pytest.skip(f"{program} is not installed; the real {what} needs java and mvn")
-    cache = _CACHE / service
+    cache = CACHE / service
     if not cache.exists():
         cache.parent.mkdir(exist_ok=True)
         folder = Path(tempfile.mkdtemp(dir=cache.parent))  # whole or not at all, also with several tests at once

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from streaming.flink import OLDEST_JAVA
-from tests.services import broker, flink
+from tests.services.maven import flink_jars, kafka_jars
 
 pytestmark = pytest.mark.services
 
@@ -18,7 +18,7 @@ def version_of(pom: Path, name: str) -> str:
 
 
 def test_the_jars_of_flink_are_those_of_the_pom() -> None:
-    names = {path.name for path in flink.jars().iterdir()}
+    names = {path.name for path in flink_jars().iterdir()}
     pom = Path(__file__).parent / "flink" / "pom.xml"
     beam = version_of(pom, "beam")
     assert {f"beam-sdks-java-io-kafka-{beam}.jar", f"flink-runtime-{version_of(pom, 'flink')}.jar"} <= names
@@ -26,5 +26,5 @@ def test_the_jars_of_flink_are_those_of_the_pom() -> None:
 
 
 def test_the_jars_of_kafka_are_those_of_the_pom() -> None:
-    names = {path.name for path in broker.jars().iterdir()}
+    names = {path.name for path in kafka_jars().iterdir()}
     assert f"kafka_2.13-{version_of(Path(__file__).parent / 'kafka' / 'pom.xml', 'kafka')}.jar" in names

@@ -1,24 +1,27 @@
-"""A real Flink cluster with Beam's peers on loopback, from the jars of ``tests/services/flink/pom.xml``.
+"""A Flink cluster of our own to measure or test on, with Beam's peers, on loopback.
 
 JobManager, TaskManager, Beam's job server, its expansion service and the pool of Python workers: five processes, each
 with a log of its own.
 """
 
-import os
-import signal
+from __future__ import annotations
+
 import socket
 import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
 
+from civicrec.bench.load import cpu_s, family
+from civicrec.bench.own_stack import free_ports
+from civicrec.bench.waiting import wait_for
+from civicrec.errors import Unavailable
 from civicrec.settings import FlinkSettings
-from tests.running import free_ports, wait_for
-from tests.services.maven import jars_of
 
 _START_S = 90.0
 
@@ -80,24 +83,25 @@ io.tmp.dirs: {folder}/tmp
 """
 
 
-def jars() -> Path:
-    """The cluster's jars."""
-    return jars_of("flink", "cluster", 900)
-
-
-class FlinkCluster:
+class OwnFlink:
     """The five processes, with folders and ports that they keep over restarts.
 
     Parameters
     ----------
+    folder
+        Of their configuration, logs and checkpoints, kept.
+    jars
+        Folder of the jars of Flink and of Beam's Java half; java is found on PATH.
     env
         Environment of all of them; in it the settings under which the Python workers open the stores.
+    slots
+        Most parts in which a job may work.
     """
 
     NAMES = ("jobmanager", "taskmanager", "jobserver", "expansion", "workers")
 
-    def __init__(self, folder: Path, env: Mapping[str, str], slots: int = 4) -> None:
-        self._jars = jars()
+    def __init__(self, folder: Path, jars: Path, env: Mapping[str, str], slots: int = 4) -> None:
+        self._jars = jars.resolve()
         self._folder = folder
         self._env = dict(env)
         self.checkpoints = folder / "checkpoints"
@@ -111,8 +115,8 @@ class FlinkCluster:
         (folder / "staged").write_text("a job must bring a file; the classes are on the cluster\n")
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
-    def settings(self, **more: object) -> FlinkSettings:
-        """How to reach this cluster."""
+    def settings(self, **more: Any) -> FlinkSettings:
+        """Return how to reach this cluster."""
         at = "127.0.0.1"
         return FlinkSettings(
             rest=f"{at}:{self._rest}", job_endpoint=f"{at}:{self._job}", artifact_endpoint=f"{at}:{self._artifact}",
@@ -121,10 +125,17 @@ class FlinkCluster:
         )  # fmt: skip
 
     def start(self, *names: str) -> None:
-        """Start these processes, by default all, and wait until they answer."""
+        """Start these processes, by default all, and wait until they answer.
+
+        Raises
+        ------
+        Unavailable
+            If one runs already or does not answer; the message holds the end of its log.
+        """
         chosen = names or self.NAMES
         for name in chosen:
-            assert name not in self._children, f"{name} runs already"
+            if name in self._children:
+                raise Unavailable(f"{name} runs already; kill it first")
             self._begin(name)
             if name == "jobmanager":  # a TaskManager that comes first looks again only after ten seconds
                 self._wait(name)
@@ -135,10 +146,10 @@ class FlinkCluster:
         """``kill -9`` these processes, by default all, the workers' children too."""
         for name in names or self.NAMES:
             if child := self._children.pop(name, None):
-                family = [child.pid, *(one.pid for one in psutil.Process(child.pid).children(recursive=True))]
-                for pid in family:
-                    with suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGKILL)
+                with suppress(psutil.NoSuchProcess):  # it ended by itself
+                    for process in family(psutil.Process(child.pid)):
+                        with suppress(psutil.NoSuchProcess):
+                            process.kill()
                 child.wait(timeout=_START_S)
 
     def close(self) -> None:
@@ -146,21 +157,17 @@ class FlinkCluster:
         self.kill()
 
     def said(self, name: str, n: int = 3_000) -> str:
-        """The end of a process's log."""
+        """Return the end of a process's log."""
         path = self._folder / f"{name}.log"
         return path.read_text(errors="replace")[-n:] if path.exists() else ""
 
     def complete_checkpoints(self) -> int:
-        """How many complete checkpoints are kept."""
+        """Return how many complete checkpoints are kept."""
         return len(list(self.checkpoints.glob("*/chk-*/_metadata")))
 
     def cpu_s(self) -> dict[str, float]:
-        """CPU-seconds of each process and its children."""
-        found = {}
-        for name, child in self._children.items():
-            root = psutil.Process(child.pid)
-            found[name] = sum(sum(one.cpu_times()[:2]) for one in [root, *root.children(recursive=True)])
-        return found
+        """Return the CPU-seconds of each process and its children."""
+        return {name: cpu_s(psutil.Process(child.pid)) for name, child in self._children.items()}
 
     def _begin(self, name: str) -> None:
         with (self._folder / f"{name}.log").open("ab") as out:
@@ -203,16 +210,17 @@ class FlinkCluster:
         return [*_JAVA, f"-Xmx{heap}", "-cp", f"{self._jars}/*", *words]
 
     def _wait(self, name: str) -> None:
-        wait_for(lambda: self._answers(name), _START_S, f"{name}; its words are in {self._folder / name}.log")
+        wait_for(lambda: self._answers(name), _START_S, lambda: f"{name}, which said: {self.said(name)}")
 
     def _answers(self, name: str) -> bool:
-        assert self._children[name].poll() is None, f"{name} ended: {self.said(name)}"
+        if self._children[name].poll() is not None:
+            raise Unavailable(f"{name} ended: {self.said(name)}")
         port = {"jobserver": self._job, "expansion": self._expansion, "workers": self._pool}.get(name, self._rest)
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
             if name in ("jobmanager", "taskmanager"):
                 found = httpx.get(f"http://127.0.0.1:{self._rest}/overview", timeout=2).json()
-                return name == "jobmanager" or found["taskmanagers"] > 0
+                return name == "jobmanager" or bool(found["taskmanagers"])
         except (OSError, httpx.HTTPError, KeyError, ValueError):
             return False
         return True
