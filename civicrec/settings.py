@@ -286,6 +286,11 @@ class Settings(BaseSettings):
         return self.home / "flink.json"
 
     @property
+    def fences_path(self) -> Path:
+        """File that remembers what the Flink job has done of each log, written by ``civicrec stream``."""
+        return self.home / "fences.json"
+
+    @property
     def warehouse_path(self) -> Path:
         """Data folder of the embedded warehouse, owned by the gateway."""
         return self.home / "warehouse"

@@ -14,6 +14,7 @@ from typing import IO
 import msgspec
 
 from civicrec.errors import InvalidInput
+from civicrec.whole_files import replace_file
 
 #: Enough of a file to tell it from another: it holds an event id.
 _HEAD_BYTES = 4_096
@@ -77,10 +78,8 @@ class Bookmark:
         InvalidInput
             If the folder cannot be written.
         """
-        draft = self._path.with_name(f"{self._path.name}.{os.getpid()}")
         try:
-            draft.write_bytes(_encode(progress))
-            draft.replace(self._path)
+            replace_file(self._path, _encode(progress))
         except OSError as error:
             raise InvalidInput(
                 f"cannot keep how far it got in {self._path}: {error.strerror}; copy the file to a folder "

@@ -1,11 +1,16 @@
 -- Applies one update, whole or not at all: the fence, the counts and every command in one script.
--- KEYS[1] the hash of the log's fences; ARGV[1] MessagePack of {field, first, moved, added, division, beside}: the lane's
---   field, the offset it may have reached at most, a list [field, value, ...] to set and one to add, how the fields of
---   its division begin, and what the fences of all others must be; ARGV[2] MessagePack of
+-- KEYS the hash of the log's fences, the set of all logs, and the key that says the store is whole.
+-- ARGV[1] MessagePack of {field, first, moved, added, division, beside, log, only_whole}: the lane's field, the offset
+--   it may have reached at most, a list [field, value, ...] to set and one to add, how the fields of its division begin,
+--   what the fences of all others must be, the log, and whether only a whole store takes this; ARGV[2] MessagePack of
 --   {newest, refused, added, counted}: of the first three each a list of {key, ttl_s, bound, [score, member, ...]},
 --   of the last a list of {trend, ttl_s, bound, counted, ttl_s, bound, [pair, member, score, ...]}: a pair of actor
 --   and item counts in the trend with the highest score it ever had, so only what is above the last one is added.
+-- Returns 1, or 0 if a fence has moved, or -1 if the store is not whole.
 local claim = cmsgpack.unpack(ARGV[1])
+if claim[8] and redis.call('EXISTS', KEYS[3]) == 0 then
+  return -1
+end
 if tonumber(redis.call('HGET', KEYS[1], claim[1]) or '0') > claim[2] then
   return 0
 end
@@ -70,6 +75,7 @@ for _, entry in ipairs(groups[4]) do
   redis.call('EXPIRE', counted, entry[5])
   bounded(entry)
 end
+redis.call('SADD', KEYS[2], claim[7])
 for index = 1, #claim[3], 2 do
   redis.call('HSET', KEYS[1], claim[3][index], string.format('%.0f', claim[3][index + 1]))
 end

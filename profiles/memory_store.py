@@ -18,6 +18,7 @@ from profiles.store import (
     MAX_RECENT,
     MAX_TREND_ITEMS,
     ActorState,
+    NotWhole,
     OnlineStore,
     OnlineUpdate,
     RecentItem,
@@ -55,10 +56,13 @@ class MemoryOnlineStore:
         self._counted: dict[int, dict[tuple[str, str], float]] = defaultdict(dict)
         self._co_clicks: dict[str, Scores] = defaultdict(dict)
         self._tags: dict[str, Scores] = {}
+        self._cured: set[tuple[str, tuple[int, int]]] = set()
         self._whole = False
 
-    def apply(self, mark: Mark, update: OnlineUpdate) -> bool:
+    def apply(self, mark: Mark, update: OnlineUpdate, *, only_whole: bool = False) -> bool:
         """Apply the update unless a fence has moved that tells of its records; return whether it was."""
+        if only_whole and not self._whole:
+            raise NotWhole
         fences = self._fences[mark.log]
         if not fences.admit(mark):
             return False
@@ -69,6 +73,16 @@ class MemoryOnlineStore:
     def fences(self, log: str) -> Fences:
         """Return what is done of a log."""
         return deepcopy(self._fences[log])
+
+    def done(self) -> dict[str, Fences]:
+        """Return what is done of every log."""
+        return {log: deepcopy(fences) for log, fences in sorted(self._fences.items()) if fences.reached}
+
+    def cure(self, log: str, letter: tuple[int, int], reason: str, n_events: int) -> None:
+        """Count the events of a dead letter as stored, once."""
+        if (log, letter) not in self._cured:
+            self._cured.add((log, letter))
+            self._fences[log].cure(reason, n_events)
 
     def _add(self, update: OnlineUpdate, last: int) -> None:
         for actor, items in update.recent.items():

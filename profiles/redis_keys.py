@@ -4,7 +4,7 @@ from __future__ import annotations
 
 #: First words of all keys; `RedisOnlineStore.clear` removes what begins with one of them. The fences'
 #: is built in `civicrec.eventlog.fences`.
-FAMILIES = ("recent", "disliked", "trend", "counted", "co", "tags", "fence", "whole")
+FAMILIES = ("recent", "disliked", "trend", "counted", "co", "tags", "fence", "logs", "cured", "whole")
 
 #: There while the store holds all it should: a wipe takes it away with the rest.
 WHOLE_KEY = "whole:"
@@ -33,6 +33,11 @@ def counted_key(hour: int) -> str:
 def co_key(item_id: str) -> str:
     """Name the sorted set neighbour → forward-decayed weight."""
     return f"co:{item_id}"
+
+
+def cured_key(log: str) -> str:
+    """Name the set of the dead letters of a log that count as stored now."""
+    return f"cured:{log}"
 
 
 def tags_key(actor: str) -> str:

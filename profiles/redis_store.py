@@ -17,12 +17,23 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from civicrec.errors import Unavailable
-from civicrec.eventlog.fences import Fences, Mark, division, fence_key, fences_of, fields_of, lane_field
+from civicrec.eventlog.fences import (
+    LOGS_KEY,
+    Fences,
+    Mark,
+    division,
+    fence_key,
+    fences_of,
+    fields_of,
+    lane_field,
+    read_all_fences,
+)
 from profiles.redis_keys import (
     FAMILIES,
     WHOLE_KEY,
     co_key,
     counted_key,
+    cured_key,
     disliked_key,
     recent_key,
     tags_key,
@@ -41,6 +52,7 @@ from profiles.redis_queries import (
 from profiles.store import (
     CO_CLICK_TTL_DAYS,
     COUNTED_TTL_HOURS,
+    CURED_TTL_DAYS,
     DISLIKED_TTL_DAYS,
     MAX_CO_CLICKED,
     MAX_COUNTED,
@@ -51,12 +63,21 @@ from profiles.store import (
     TAGS_TTL_DAYS,
     TREND_TTL_HOURS,
     ActorState,
+    NotWhole,
     OnlineUpdate,
     RecentItem,
 )
 
 _DAY_S = 86_400
 _APPLY = (Path(__file__).parent / "apply.lua").read_text()
+#: Moves the events of a dead letter from rejected to stored unless its name is in the set of those that were.
+_CURE = """
+if redis.call('SADD', KEYS[2], ARGV[1]) == 1 then
+  redis.call('HINCRBY', KEYS[1], ARGV[2], -ARGV[3])
+  redis.call('HINCRBY', KEYS[1], 'stored', ARGV[3])
+end
+redis.call('EXPIRE', KEYS[2], ARGV[4])
+"""
 #: Actors in one pipeline of `put_tags`: some 100 KB a round trip.
 _TAGS_SLICE = 1_000
 
@@ -70,22 +91,39 @@ class RedisOnlineStore:
     def __init__(self, client: Redis) -> None:
         self._client = client
         self._apply = client.register_script(_APPLY)
+        self._cure = client.register_script(_CURE)
 
-    def apply(self, mark: Mark, update: OnlineUpdate) -> bool:
+    def apply(self, mark: Mark, update: OnlineUpdate, *, only_whole: bool = False) -> bool:
         """Apply the update unless a fence has moved that tells of its records; return whether it was."""
         moved, added = fields_of(mark)
         beside = {lane_field(lane): reached for lane, reached in mark.beside.items()}
         claim = (
             lane_field(mark.lane), mark.first, list(chain(*moved.items())), list(chain(*added.items())),
-            division(mark.lane), beside,
+            division(mark.lane), beside, mark.log, only_whole,
         )  # fmt: skip
+        keys = [fence_key(mark.log), LOGS_KEY, WHOLE_KEY]
         with _reachable("apply an update"):
-            return bool(self._apply(keys=[fence_key(mark.log)], args=[_pack(claim), _commands(update, mark.last)]))
+            answer = int(self._apply(keys=keys, args=[_pack(claim), _commands(update, mark.last)]))
+        if answer < 0:
+            raise NotWhole
+        return answer == 1
 
     def fences(self, log: str) -> Fences:
         """Return what is done of a log."""
         with _reachable("read fences"):
             return fences_of(self._client.hgetall(fence_key(log)))
+
+    def done(self) -> dict[str, Fences]:
+        """Return what is done of every log."""
+        with _reachable("read fences"):
+            return read_all_fences(self._client)
+
+    def cure(self, log: str, letter: tuple[int, int], reason: str, n_events: int) -> None:
+        """Count the events of a dead letter as stored, once."""
+        keys = [fence_key(log), cured_key(log)]
+        name, seconds = f"{letter[0]}:{letter[1]}", CURED_TTL_DAYS * _DAY_S
+        with _reachable("count a cured dead letter"):
+            self._cure(keys=keys, args=[name, f"rejected:{reason}", n_events, seconds])
 
     def recent_of(self, actors: Sequence[str]) -> dict[str, list[RecentItem]]:
         """Return the recent items of each actor that has any, newest first."""

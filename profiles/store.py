@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from civicrec.errors import Unavailable
 from civicrec.eventlog.fences import Fences, Mark
 
 #: Items remembered per actor: enough to filter what was read and to fold a visitor in.
@@ -30,12 +31,21 @@ MAX_DISLIKED = 200
 DISLIKED_TTL_DAYS = 180
 #: A nightly job that fails for a week takes the tags away rather than serving stale ones.
 TAGS_TTL_DAYS = 7
+#: How long it is known which dead letters were cured; they themselves are removed a moment later.
+CURED_TTL_DAYS = 7
 #: Two clicks of one actor belong together only within this time.
 CO_CLICK_WINDOW_HOURS = 24
 #: A co-click of a week ago weighs half of one of today.
 CO_CLICK_HALF_LIFE_DAYS = 7.0
 #: A click of six hours ago weighs half of one of now in the trend.
 TREND_HALF_LIFE_HOURS = 6.0
+
+
+class NotWhole(Unavailable):
+    """The online store lacks what it should hold; it takes nothing from the stream until it is rebuilt."""
+
+    def __init__(self) -> None:
+        super().__init__("the online store is not whole; the stream rebuilds it, or `civicrec rebuild-online`")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +120,25 @@ class OnlineReader(Protocol):
 class OnlineStore(Protocol):
     """The online store. Every method raises `civicrec.errors.Unavailable` when it cannot be reached in time."""
 
-    def apply(self, mark: Mark, update: OnlineUpdate) -> bool:
+    def apply(self, mark: Mark, update: OnlineUpdate, *, only_whole: bool = False) -> bool:
         """Apply the update, move the fence of the mark's lane and count its events, all at once or nothing.
 
         Nothing is done, and False returned, if the fence has passed ``mark.first``, or if the fences of the log's other
         divisions are not ``mark.beside``: a part of these records may be done.
+
+        Raises
+        ------
+        NotWhole
+            If `only_whole` is said and the store is not: what it knows of the records before is gone.
         """
+        ...
+
+    def done(self) -> dict[str, Fences]:
+        """Return what is done of every log."""
+        ...
+
+    def cure(self, log: str, letter: tuple[int, int], reason: str, n_events: int) -> None:
+        """Count the events of one dead letter (offset and piece) as stored; again for the same changes nothing."""
         ...
 
     def fences(self, log: str) -> Fences:

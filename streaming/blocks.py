@@ -14,6 +14,12 @@ from civicrec.events import DropReason, Event
 Columns = dict[str, list[Any]]
 
 
+def joined(parts: Sequence[Columns]) -> Columns:
+    """Put columns of the same names one below the other; a part without any adds nothing."""
+    whole = [part for part in parts if part]
+    return {name: [value for part in whole for value in part[name]] for name in (whole[0] if whole else ())}
+
+
 class Origin(NamedTuple):
     """Where the records of a block come from: a log by its name, and the lane of it that is read in order."""
 

@@ -6,10 +6,10 @@ In: the cluster's checkpoint folder and ``flink.json`` of the home. Out: a path,
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 from civicrec.errors import ConfigError
+from civicrec.whole_files import replace_file
 
 #: An unfinished checkpoint can be newer than the last complete one; Flink writes this file last.
 _COMPLETE = "_metadata"
@@ -37,9 +37,7 @@ def remembered(memory: Path) -> str:
 
 def remember(memory: Path, checkpoint: Path) -> None:
     """Keep in mind that there is a checkpoint; a crash leaves the old note or the new one."""
-    new = memory.with_suffix(".new")
-    new.write_text(json.dumps({"checkpoint": str(checkpoint)}))
-    os.replace(new, memory)
+    replace_file(memory, json.dumps({"checkpoint": str(checkpoint)}).encode())
 
 
 def starting_point(folder: Path, memory: Path, from_start: bool) -> Path | None:

@@ -47,16 +47,18 @@ class Diff:
 
 
 def diff(warehouse: Warehouse, columns: Columns) -> Diff:
-    """Compare rows with those stored. Of two rows of one id the one of the later log offset counts."""
+    """Compare rows with those stored. Of two rows of one id that of the later offset, then of the later log, counts."""
     found = Diff()
     wanted = _newest(columns)
     stored = _stored(warehouse, list(wanted), list(columns)) if wanted else {}
     same = 0
     for event_id, row in wanted.items():
         old = stored.get(event_id)
+        if old is not None and not old["log"]:  # stored before rows named their log
+            old["log"] = row["log"]
         if old is None:
             found.new.append(row)
-        elif old == row or old["log_offset"] > row["log_offset"]:
+        elif old == row or _rank(old) > _rank(row):
             same += 1
             continue
         else:
@@ -87,9 +89,13 @@ def _newest(columns: Columns) -> dict[str, Row]:
         row = dict(zip(columns, values, strict=True))
         row["event_id"] = str(row["event_id"])
         before = rows.get(row["event_id"])
-        if before is None or before["log_offset"] <= row["log_offset"]:
+        if before is None or _rank(before) <= _rank(row):
             rows[row["event_id"]] = row
     return rows
+
+
+def _rank(row: Row) -> tuple[int, str]:
+    return row["log_offset"], row["log"]
 
 
 def _stored(warehouse: Warehouse, event_ids: Sequence[str], names: Sequence[str]) -> dict[str, Row]:

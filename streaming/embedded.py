@@ -25,7 +25,6 @@ from sqlalchemy import Engine
 from civicrec.clients import redis_client
 from civicrec.clock import utc_now
 from civicrec.errors import ConfigError, Unavailable
-from civicrec.eventlog.fences import Mark
 from civicrec.eventlog.ledger import Ledger, Plan
 from civicrec.eventlog.ports import EventLog, LogRecord
 from civicrec.eventlog.sqlite import SqliteEventLog
@@ -41,7 +40,7 @@ from profiles.redis_store import RedisOnlineStore
 from streaming.blocks import Block, Facts, Origin
 from streaming.catalogue import CatalogueSnapshot
 from streaming.graph import build
-from streaming.rebuild import STREAM_LOCK, done_so_far, rebuild_online
+from streaming.rebuild import STREAM_LOCK, Done, done_so_far, rebuild_online
 from streaming.sinks import Outcome, Stores, write
 from streaming.sources import blocks_of, next_records
 
@@ -108,7 +107,7 @@ class Driver:
         ledger: Ledger,
         stores: Stores,
         settings: StreamSettings,
-        restore: Callable[[Mark], object],
+        restore: Callable[[Done], object],
     ) -> None:
         self._events = events
         self._ledger = ledger
@@ -209,7 +208,7 @@ def run(settings: Settings) -> None:
         registry, events = peers
         stores = Stores(warehouse, RedisOnlineStore(redis), CatalogueSnapshot(registry))
 
-        def restore(done: Mark) -> None:
+        def restore(done: Done) -> None:
             log.warning(
                 "online_store_not_whole", remedy="it is rebuilt from the warehouse; lists are plainer meanwhile"
             )

@@ -62,6 +62,7 @@ def _columns(parsed: Parsed, item_types: Mapping[str, str]) -> Columns:
     columns["item_type"] = [item_types.get(event.item_id) or event.item_type for event in events]
     columns["item_known"] = [int(event.item_id in item_types) for event in events]
     columns["props"] = [_props(event.props) for event in events]
+    columns["log"] = [parsed.block.origin.log] * len(events)
     columns["log_offset"] = parsed.offsets
     return columns
 

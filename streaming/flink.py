@@ -26,6 +26,7 @@ from civicrec.errors import ConfigError, Unavailable
 from civicrec.eventlog.kafka import check_contact, make_topics
 from civicrec.eventlog.kafka_reader import KafkaReader
 from civicrec.garbage import spare_what_lives_long
+from civicrec.locks import owned
 from civicrec.logs import get_logger
 from civicrec.registry.tables import open_registry
 from civicrec.settings import FlinkSettings, Settings, load_settings
@@ -38,6 +39,8 @@ from streaming.checkpoints import newest_checkpoint, remember, starting_point
 from streaming.flink_jobs import FlinkJobs, Job
 from streaming.graph import build
 from streaming.kafka_source import read_topic
+from streaming.online_watch import OnlineWatch
+from streaming.rebuild import STREAM_LOCK
 from streaming.sinks import Stores, write
 
 log = get_logger("stream")
@@ -102,24 +105,35 @@ def run(settings: Settings, from_start: bool = False) -> None:
         signal.signal(number, lambda *_: stop.set())
     jobs = FlinkJobs(settings.flink.rest)
     folder = checkpoint_folder(settings)
-    started = jobs.find(settings.flink.job_name) or start(settings, from_start)
-    log.info("stream_started", runner="flink", job=started.job_id, state=started.state)
-    restarts = started.restarts
-    while not stop.wait(_LOOK_S):
-        try:
-            job = jobs.find(settings.flink.job_name)
-            if job is None:
-                log.warning("job_lost", job=settings.flink.job_name)
-                job, restarts = start(settings), 0
-                log.info("job_resumed", job=job.job_id)
-            if job.restarts > restarts:
-                log.warning("job_restarted", restarts=job.restarts)
-            restarts = job.restarts
-            if (newest := newest_checkpoint(folder)) is not None:
-                remember(settings.flink_path, newest)
-        except Unavailable as fault:
-            log.warning("stream_waited", reason=str(fault))
+    with owned(settings.home / STREAM_LOCK, "the stream"), closing(redis_client(settings.redis)) as redis:
+        watch = OnlineWatch(settings, RedisOnlineStore(redis))
+        started = jobs.find(settings.flink.job_name) or start(settings, from_start)
+        log.info("stream_started", runner="flink", job=started.job_id, state=started.state)
+        restarts = started.restarts
+        while not stop.is_set():
+            try:
+                _keep_whole(watch)
+                job = jobs.find(settings.flink.job_name)
+                if job is None:
+                    log.warning("job_lost", job=settings.flink.job_name)
+                    job, restarts = start(settings), 0
+                    log.info("job_resumed", job=job.job_id)
+                if job.restarts > restarts:
+                    log.warning("job_restarted", restarts=job.restarts)
+                restarts = job.restarts
+                if (newest := newest_checkpoint(folder)) is not None:
+                    remember(settings.flink_path, newest)
+            except Unavailable as fault:
+                log.warning("stream_waited", reason=str(fault))
+            stop.wait(_LOOK_S)
     log.info("stream_left", detail="the job runs on; `civicrec stream --runner flink --stop` ends it with a savepoint")
+
+
+def _keep_whole(watch: OnlineWatch) -> None:
+    if not watch.look():
+        log.warning("online_store_not_whole", remedy="it is rebuilt; the job waits, and lists are plainer meanwhile")
+        rebuilt = watch.rebuild()
+        log.info("online_store_rebuilt", turns=rebuilt.turns, actors_with_tags=rebuilt.actors_with_tags)
 
 
 def stop_job(settings: Settings) -> str:

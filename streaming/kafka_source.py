@@ -14,9 +14,9 @@ from apache_beam.transforms.window import GlobalWindows
 
 from civicrec.eventlog.fences import Lane
 from civicrec.eventlog.kafka_reader import TopicRecord, topic_record
-from civicrec.eventlog.ports import LogRecord
 from civicrec.settings import FlinkSettings, KafkaSettings
 from streaming.blocks import Block, Origin
+from streaming.sources import topic_block
 
 
 def read_topic(pipeline: Any, kafka: KafkaSettings, flink: FlinkSettings, partitions: int, block_records: int) -> Any:
@@ -81,14 +81,10 @@ class CutIntoBlocks(beam.DoFn):
         waiting = self._waiting.setdefault(origin, [])
         waiting.append(record)
         if len(waiting) >= self._block_records:
-            yield _block(origin, self._waiting.pop(origin))
+            yield topic_block(origin, self._waiting.pop(origin))
 
     def finish_bundle(self) -> Iterator[Any]:
         """Yield the rest."""
         for origin, waiting in self._waiting.items():
-            yield GlobalWindows.windowed_value(_block(origin, waiting))
+            yield GlobalWindows.windowed_value(topic_block(origin, waiting))
         self._waiting = {}
-
-
-def _block(origin: Origin, records: list[TopicRecord]) -> Block:
-    return Block(origin, [LogRecord(one.log_offset, one.record) for one in records], records[-1].offset)

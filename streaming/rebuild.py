@@ -1,12 +1,13 @@
 """The online store made anew from the warehouse: after a wipe, on a new server, or when an operator asks.
 
-In: `events` up to an offset, the newest `actor_tags`. Out: an `OnlineStore` that is whole again. Nothing else may write
-turns meanwhile, so the stream does this itself, between two batches.
+In: `events` of the records that are done, the newest `actor_tags`. Out: an `OnlineStore` that is whole again. Nothing
+else may write turns meanwhile: the embedded stream does this itself, between two batches, and the workers of a cluster
+are refused by a store that is not whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -14,12 +15,10 @@ from itertools import groupby
 from typing import Any
 
 from civicrec.clock import local_date, to_ms
-from civicrec.errors import ConfigError
-from civicrec.eventlog.fences import Lane, Mark
+from civicrec.eventlog.fences import PARTITION_LOG, Fences, Lane, Mark, marks_of
 from civicrec.eventlog.ledger import Totals
 from civicrec.eventlog.ports import EventLog
 from civicrec.events import INTEREST_WEIGHTS
-from civicrec.settings import Settings
 from civicrec.warehouse.ports import Warehouse
 from profiles.store import (
     CO_CLICK_TTL_DAYS,
@@ -35,23 +34,22 @@ from streaming.enrich import DISLIKE, TURNS
 from streaming.fold import SLICE_TURNS, fold, personal_actors
 
 #: Fences of a rebuild stand apart from those of any log.
-_LOG = "rebuild"
+REBUILD_LOG = "rebuild"
 #: Held, in the home folder, by whoever writes turns into the online store.
 STREAM_LOCK = "stream.lock"
 _HOUR_MS = 3_600_000
 
 _DAYS = """
 SELECT local_date AS day, count() AS n FROM events FINAL
-WHERE local_date >= {first:Date} AND log_offset <= {committed:UInt64} AND item_known AND bot_reason = ''
+WHERE local_date >= {first:Date} AND item_known AND bot_reason = ''
   AND has(if(local_date >= {busy_first:Date}, {kinds:Array(String)}, [{dislike:String}]), toString(kind))
 GROUP BY day ORDER BY day
 """
 _TURNS = """
 SELECT actor, item_id, toString(kind) AS kind, toUnixTimestamp64Milli(occurred_at) AS at_ms,
-       consent = 'personalise' AS is_personal, log_offset
+       consent = 'personalise' AS is_personal, toString(log) AS log, log_offset
 FROM events FINAL
-WHERE local_date = {day:Date} AND log_offset <= {committed:UInt64} AND item_known AND bot_reason = ''
-  AND has({kinds:Array(String)}, toString(kind))
+WHERE local_date = {day:Date} AND item_known AND bot_reason = '' AND has({kinds:Array(String)}, toString(kind))
 ORDER BY log_offset, occurred_at, item_id, event_id
 """
 _TAGS = """
@@ -70,30 +68,43 @@ class Rebuilt:
     actors_with_tags: int
 
 
-def only_embedded(settings: Settings, what: str) -> None:
-    """Refuse what goes by the ledger of the embedded stream where there is none.
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Which events of the warehouse a rebuilt store holds; those of other records will be delivered again.
 
-    Raises
-    ------
-    ConfigError
-        If the stream runs on Flink.
+    Attributes
+    ----------
+    fences
+        log → what is done of it.
+    others
+        Whether events of logs not named are done.
     """
-    if settings.stream.runner == "flink":
-        raise ConfigError(f"`{what}` goes by the embedded stream's ledger and does not work with a stream on Flink yet")
+
+    fences: Mapping[str, Fences]
+    others: bool = False
+
+    def has(self, log: str, actor: str, offset: int) -> bool:
+        """Tell whether the record an event came in is done."""
+        if (fences := self.fences.get(log)) is None:
+            return self.others
+        if log.startswith(PARTITION_LOG):  # another producer's: whatever its key, it is all in this partition
+            return offset <= max(fences.reached.values(), default=0)
+        return offset <= fences.all_before() or fences.has(actor, offset)
 
 
-def done_so_far(log: EventLog, totals: Totals) -> Mark:
+def done_so_far(log: EventLog, totals: Totals) -> Done:
     """Return what the embedded stream has done of its log."""
-    return Mark(log.name, 0, totals.committed, Lane(), totals.stored, totals.rejected)
+    return Done({log.name: Fences({Lane(): totals.committed}, totals.stored, dict(totals.rejected))}, others=True)
 
 
 def rebuild_online(
     warehouse: Warehouse,
     online: OnlineStore,
-    done: Mark,
+    done: Done,
     now: datetime,
     suppressed: AbstractSet[tuple[str, str]] = frozenset(),
     report: Report = lambda *_: None,
+    catch_up: Callable[[], object] = lambda: None,
 ) -> Rebuilt:
     """Clear the online store and fill it from the warehouse; it is whole at the end, and not before.
 
@@ -103,9 +114,11 @@ def rebuild_online(
     Parameters
     ----------
     done
-        What the stream has done of its log; events of later offsets are left to it: it will deliver them again.
+        What the stream has done; the rest is left to it: it will deliver it again.
     suppressed
         (actor, tag) pairs that people deleted since the tags were made.
+    catch_up
+        Adds what was done since `done` was noted, before the store is said to be whole.
 
     Raises
     ------
@@ -115,44 +128,47 @@ def rebuild_online(
     online.set_whole(False)
     online.clear()
     today = local_date(now)
-    n_turns = _restore_turns(warehouse, online, done.last, now, today, report)
+    n_turns = _restore_turns(warehouse, online, done, now, today, report)
     n_actors = _restore_tags(warehouse, online, today, suppressed)
-    online.apply(done, OnlineUpdate())  # its fences and counts are in the store, too
+    for log, fences in done.fences.items():  # fences and counts are in the store, too
+        for mark in marks_of(log, fences):
+            online.apply(mark, OnlineUpdate())
+    catch_up()
     online.set_whole(True)
     return Rebuilt(n_turns, n_actors)
 
 
 def _restore_turns(
-    warehouse: Warehouse, online: OnlineStore, committed: int, now: datetime, today: date, report: Report
+    warehouse: Warehouse, online: OnlineStore, done: Done, now: datetime, today: date, report: Report
 ) -> int:
     kinds = sorted(TURNS)
     busy_first = today - timedelta(days=max(RECENT_TTL_DAYS, CO_CLICK_TTL_DAYS))
-    asked: dict[str, Any] = {"committed": committed, "kinds": kinds}
-    days = warehouse.rows(
-        _DAYS,
-        asked | {"first": today - timedelta(days=DISLIKED_TTL_DAYS), "busy_first": busy_first, "dislike": DISLIKE},
-    )
-    n_turns, total, last = 0, sum(row["n"] for row in days), 0
+    first_day = today - timedelta(days=DISLIKED_TTL_DAYS)
+    days = warehouse.rows(_DAYS, {"kinds": kinds, "first": first_day, "busy_first": busy_first, "dislike": DISLIKE})
+    n_turns = n_read = last = 0
+    total = sum(row["n"] for row in days)
     oldest_hour = to_ms(now - timedelta(hours=TREND_TTL_HOURS)) // _HOUR_MS
     for row in days:
         is_busy = row["day"] >= busy_first
-        table = warehouse.query(_TURNS, asked | {"day": row["day"], "kinds": kinds if is_busy else [DISLIKE]})
+        table = warehouse.query(_TURNS, {"day": row["day"], "kinds": kinds if is_busy else [DISLIKE]})
         for begin in range(0, table.num_rows, SLICE_TURNS):
-            turns = _turns(table.slice(begin, SLICE_TURNS).to_pydict())
-            update = _without_old_trends(fold(turns, online.recent_of(personal_actors(turns))), oldest_hour)
-            # Refusals are kept in order of offset; the fence wants each mark behind the one before.
-            first, last = last, max(last + 1, turns[-1].offset)
-            online.apply(Mark(_LOG, first, last), update)
-            n_turns += len(turns)
-            report("turns", n_turns, total)
+            part = table.slice(begin, SLICE_TURNS)
+            if turns := _turns(part.to_pydict(), done):
+                update = _without_old_trends(fold(turns, online.recent_of(personal_actors(turns))), oldest_hour)
+                # Refusals are kept in order of offset; the fence wants each mark behind the one before.
+                first, last = last, max(last + 1, turns[-1].offset)
+                online.apply(Mark(REBUILD_LOG, first, last), update)
+                n_turns += len(turns)
+            report("turns", n_read := n_read + part.num_rows, total)
     return n_turns
 
 
-def _turns(columns: dict[str, list[Any]]) -> list[Turn]:
-    names = ("actor", "item_id", "at_ms", "kind", "is_personal", "log_offset")
+def _turns(columns: dict[str, list[Any]], done: Done) -> list[Turn]:
+    names = ("actor", "item_id", "at_ms", "kind", "is_personal", "log", "log_offset")
     return [
         Turn(actor, item_id, at_ms, INTEREST_WEIGHTS.get(kind, 0.0), bool(is_personal), offset)
-        for actor, item_id, at_ms, kind, is_personal, offset in zip(*(columns[name] for name in names), strict=True)
+        for actor, item_id, at_ms, kind, is_personal, log, offset in zip(*map(columns.__getitem__, names), strict=True)
+        if done.has(log, actor, offset)
     ]
 
 

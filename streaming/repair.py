@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
 from hashlib import blake2b
@@ -27,12 +27,25 @@ from civicrec.settings import Settings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.daily import rebuild_daily
 from civicrec.warehouse.ports import Warehouse
+from civicrec.whole_files import replace_file
 from profiles.redis_store import RedisOnlineStore
+from profiles.store import NotWhole, OnlineStore
 from streaming.catalogue import CatalogueSnapshot
 from streaming.diff import diff, write
 from streaming.enrich import TURNS
-from streaming.rebuild import Report, only_embedded
-from streaming.reprocess import At, Part, Selection, count_letters, from_dead_letters, from_log, remove_letters
+from streaming.rebuild import Done, Report
+from streaming.renew import renew
+from streaming.reprocess import (
+    At,
+    Part,
+    Places,
+    Selection,
+    count_letters,
+    from_dead_letters,
+    from_log,
+    from_topic,
+    remove_letters,
+)
 
 
 @dataclass(slots=True)
@@ -50,7 +63,7 @@ class Repaired:
     days
         The portal's days whose daily tables were rebuilt.
     went_on_after
-        Offset of the log up to which an earlier call had come.
+        Offset of the log up to which an earlier call had come; in a topic, the sum of its partitions' offsets.
     """
 
     new: int = 0
@@ -64,6 +77,7 @@ class Repaired:
 
 class _Bookmark(msgspec.Struct):
     at: At = (0, 0, "")
+    places: Places = {}
     days: set[date] = set()
     turns_changed: bool = False
 
@@ -78,26 +92,19 @@ def repair(
     ------
     Unavailable
         If a store fails; the same call goes on from there.
+        Also if the store of a stream on Flink is not whole: nobody knows then what is done.
     ConfigError
-        If another reprocessing or a nightly job runs on this home, or the stream runs on Flink.
+        If another reprocessing or a nightly job runs on this home.
     """
-    only_embedded(settings, "events reprocess")
     with ExitStack() as stack:
         stack.enter_context(owned(settings.home / "reprocess.lock", "the folder of a reprocessing"))
         warehouse = stack.enter_context(closing(ClickHouseWarehouse(settings.warehouse)))
-        item_types = _item_types(settings)
+        online = RedisOnlineStore(stack.enter_context(closing(redis_client(settings.redis))))
         path = _bookmark_path(settings, chosen, dead_letters)
         mark = _Bookmark() if dry_run else _kept(path)
-        parts: Iterator[Part]
-        if dead_letters:
-            total = count_letters(warehouse, chosen)
-            parts = from_dead_letters(warehouse, item_types, chosen, mark.at)
-        else:
-            log = stack.enter_context(closing(SqliteEventLog(settings.log_path, readonly=True)))
-            total = ledger_totals(settings.stream_path).committed
-            parts = from_log(log, item_types, chosen, mark.at[0], total)
-        done = Repaired(went_on_after=mark.at[0])
-        n_letters = 0
+        total, parts = stack.enter_context(_source(settings, chosen, dead_letters, mark, warehouse, online))
+        done = Repaired(went_on_after=mark.at[0] or sum(mark.places.values()))
+        n_read = 0
         for part in parts:
             found = diff(warehouse, part.columns)
             mark.days |= found.days
@@ -105,24 +112,47 @@ def repair(
             if not dry_run:
                 _keep(path, mark)  # first: else a crash after the write would leave these days as they are
                 write(warehouse, found)
-                _cure(settings, warehouse, part)
-                mark.at = part.at
+                _cure(settings, online, warehouse, part)
+                mark.at, mark.places = part.at, part.places
                 _keep(path, mark)
             done.new, done.changed, done.same = (
                 done.new + len(found.new), done.changed + len(found.changed), done.same + found.same,
             )  # fmt: skip
             done.refused += part.refused
             done.cured += len(part.cured)
-            n_letters += part.n_read
-            report("events", n_letters if dead_letters else part.at[0], total)
+            n_read += part.n_read
+            report("events", n_read, total)
         done.days = sorted(mark.days)
         if not dry_run:
             _rebuild_days(settings, warehouse, done.days, report)
             if mark.turns_changed:
-                with closing(redis_client(settings.redis)) as redis:
-                    RedisOnlineStore(redis).set_whole(False)  # the stream rebuilds it
+                renew(settings, online, report)
             path.unlink(missing_ok=True)
         return done
+
+
+@contextmanager
+def _source(
+    settings: Settings, chosen: Selection, dead_letters: bool, mark: _Bookmark, warehouse: Warehouse,
+    online: OnlineStore,
+) -> Iterator[tuple[int, Iterator[Part]]]:  # fmt: skip
+    """Open what is to be read; give how many records or letters that is at most, and the parts."""
+    item_types = _item_types(settings)
+    if dead_letters:
+        yield count_letters(warehouse, chosen), from_dead_letters(warehouse, item_types, chosen, mark.at)
+    elif settings.stream.runner == "flink":
+        from civicrec.eventlog.kafka_reader import KafkaReader  # known where Kafka is in use, and only there asked
+
+        if not online.is_whole():
+            raise NotWhole
+        with closing(KafkaReader(settings.kafka)) as reader:
+            starts, ends = reader.starts(), reader.ends()
+            total = sum(end - max(starts[number], mark.places.get(number, 0)) for number, end in ends.items())
+            yield total, from_topic(reader, Done(online.done()), item_types, chosen, mark.places)
+    else:
+        with closing(SqliteEventLog(settings.log_path, readonly=True)) as log:
+            until = ledger_totals(settings.stream_path).committed
+            yield until - mark.at[0], from_log(log, item_types, chosen, mark.at[0], until)
 
 
 def _item_types(settings: Settings) -> dict[str, str]:
@@ -133,13 +163,17 @@ def _item_types(settings: Settings) -> dict[str, str]:
         registry.dispose()
 
 
-def _cure(settings: Settings, warehouse: Warehouse, part: Part) -> None:
+def _cure(settings: Settings, online: OnlineStore, warehouse: Warehouse, part: Part) -> None:
     """Move what was cured from rejected to stored, then take its letters away: in this order nothing counts twice."""
-    if part.cured:
-        with closing(Ledger(settings.stream_path)) as ledger:
-            for one in part.cured:
-                ledger.cure(one.log, one.log_offset, one.piece, one.reason, one.n_events)
-        remove_letters(warehouse, part.cured)
+    if not part.cured:
+        return
+    with ExitStack() as stack:
+        counts: Ledger | OnlineStore = online
+        if settings.stream.runner != "flink":
+            counts = stack.enter_context(closing(Ledger(settings.stream_path)))
+        for one in part.cured:
+            counts.cure(one.log, (one.log_offset, one.piece), one.reason, one.n_events)
+    remove_letters(warehouse, part.cured)
 
 
 def _rebuild_days(settings: Settings, warehouse: Warehouse, days: Collection[date], report: Report) -> None:
@@ -173,9 +207,7 @@ def _kept(path: Path) -> _Bookmark:
 
 
 def _keep(path: Path, mark: _Bookmark) -> None:
-    draft = path.with_suffix(".draft")
     try:
-        draft.write_bytes(msgspec.json.encode(mark))
-        draft.replace(path)
+        replace_file(path, msgspec.json.encode(mark))
     except OSError as error:
         raise Unavailable(f"cannot keep how far it got in {path}: {error.strerror}; make room on the disk") from error

@@ -1,28 +1,35 @@
 """Events put through the stream's steps once more, after a fix of code or catalogue. Writes nothing itself.
 
-In: the event log, or the dead letters. Out: `Part`s, each with where it ends, so that a caller can go on from there.
+In: the event log, Kafka's topic, or the dead letters. Out: `Part`s, each with where it ends, so that a caller can go on
+from there.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from typing import TYPE_CHECKING
 
 from civicrec.clock import local_date
 from civicrec.eventlog.ports import EventLog, LogRecord
 from civicrec.events import Event, load, parse
 from civicrec.warehouse.ports import Warehouse
-from streaming.blocks import Block, Columns, Origin, Parsed
+from streaming.blocks import Block, Columns, Origin, Parsed, joined
 from streaming.enrich import enrich
 from streaming.parse import epoch_ms, parse_block, refusal
+from streaming.rebuild import Done
+
+if TYPE_CHECKING:
+    from civicrec.eventlog.kafka_reader import KafkaReader
 
 #: Offset, piece and log of a dead letter; of the event log, its offset alone.
 At = tuple[int, int, str]
+#: Partition of the topic → offset to go on from.
+Places = dict[int, int]
 #: Log records, or dead letters, at once: some thousand events.
 _AT_ONCE = 500
-_ORIGIN = Origin("reprocess")
 
 _LETTERS = """
 SELECT log, log_offset, piece, toString(reason) AS reason, hex(raw) AS raw, n_events FROM dead_letters FINAL
@@ -70,8 +77,8 @@ class Part:
 
     Attributes
     ----------
-    at
-        Offset, piece and log where it ends.
+    at, places
+        Where it ends: in the event log or the dead letters, or in the topic.
     n_read
         Log records or dead letters it was made from.
     refused
@@ -85,6 +92,7 @@ class Part:
     columns: Columns
     refused: Counter[str] = field(default_factory=Counter)
     cured: list[Cured] = field(default_factory=list)
+    places: Places = field(default_factory=dict)
 
 
 def from_log(log: EventLog, item_types: Mapping[str, str], chosen: Selection, after: int, until: int) -> Iterator[Part]:
@@ -92,8 +100,29 @@ def from_log(log: EventLog, item_types: Mapping[str, str], chosen: Selection, af
     after = max(after, log.extent().first - 1)
     while after < until and (records := log.read(after, min(after + _AT_ONCE, until))):
         after = records[-1].offset
-        parsed, refused = _chosen(records, chosen)
+        parsed, refused = _chosen(log.name, records, chosen)
         yield Part((after, 0, ""), len(records), enrich(parsed, item_types).columns, refused)
+
+
+def from_topic(
+    reader: KafkaReader, done: Done, item_types: Mapping[str, str], chosen: Selection, places: Places
+) -> Iterator[Part]:
+    """Read the topic's records again up to its ends as of now; the stream does those that it has not done itself."""
+    ends = reader.ends()
+    places = {number: max(start, places.get(number, 0)) for number, start in reader.starts().items()}
+    while any(places[number] < end for number, end in ends.items()):
+        records, places = reader.read(places, _AT_ONCE)
+        by_log: dict[str, list[LogRecord]] = defaultdict(list)
+        for one in records:
+            if done.has(one.log, one.record.key, one.log_offset):
+                by_log[one.log].append(LogRecord(one.log_offset, one.record))
+        columns: list[Columns] = []
+        refused: Counter[str] = Counter()
+        for log, mine in by_log.items():
+            parsed, found = _chosen(log, mine, chosen)
+            columns.append(enrich(parsed, item_types).columns)
+            refused += found
+        yield Part((0, 0, ""), len(records), joined(columns), refused, places=places)
 
 
 def from_dead_letters(
@@ -105,15 +134,18 @@ def from_dead_letters(
         _LETTERS, {**days, "offset": after[0], "piece": after[1], "log": after[2], "limit": _AT_ONCE}
     ):
         after = (letters[-1]["log_offset"], letters[-1]["piece"], letters[-1]["log"])
-        parsed, refused, cured = _nothing_parsed(), Counter[str](), []
+        columns: list[Columns] = []
+        refused, cured = Counter[str](), []
         for letter in letters:
             events, reasons = _read(bytes.fromhex(letter["raw"]), letter["n_events"])
             refused.update(reasons)
             if not reasons and all(chosen.names(event) for event in events):
                 cured.append(Cured(letter["log"], letter["log_offset"], letter["piece"], letter["reason"], len(events)))
+                parsed = _nothing_parsed(letter["log"])
                 for event in events:
                     _add(parsed, event, letter["log_offset"])
-        yield Part(after, len(letters), enrich(parsed, item_types).columns, refused, cured)
+                columns.append(enrich(parsed, item_types).columns)
+        yield Part(after, len(letters), joined(columns), refused, cured)
 
 
 def remove_letters(warehouse: Warehouse, cured: Sequence[Cured]) -> None:
@@ -135,9 +167,9 @@ def count_letters(warehouse: Warehouse, chosen: Selection) -> int:
     return int(warehouse.rows(_COUNT_LETTERS, {"first": chosen.first, "last": chosen.last})[0]["n"])
 
 
-def _chosen(records: Sequence[LogRecord], chosen: Selection) -> tuple[Parsed, Counter[str]]:
-    everything = parse_block(Block(_ORIGIN, records))
-    parsed = _nothing_parsed()
+def _chosen(log: str, records: Sequence[LogRecord], chosen: Selection) -> tuple[Parsed, Counter[str]]:
+    everything = parse_block(Block(Origin(log), records))
+    parsed = _nothing_parsed(log)
     for event, offset in zip(everything.events, everything.offsets, strict=True):
         if chosen.first <= local_date(event.occurred_at) <= chosen.last and chosen.names(event):
             _add(parsed, event, offset)
@@ -147,8 +179,8 @@ def _chosen(records: Sequence[LogRecord], chosen: Selection) -> tuple[Parsed, Co
     return parsed, refused
 
 
-def _nothing_parsed() -> Parsed:
-    return Parsed(Block(_ORIGIN, []), [], [], [], [], [])
+def _nothing_parsed(log: str) -> Parsed:
+    return Parsed(Block(Origin(log), []), [], [], [], [], [])
 
 
 def _add(parsed: Parsed, event: Event, offset: int) -> None:

@@ -18,7 +18,7 @@ from civicrec.clock import to_ms, utc_now
 from civicrec.eventlog.fences import Fences, Mark
 from civicrec.warehouse.ports import Warehouse
 from profiles.store import OnlineStore
-from streaming.blocks import Columns, DeadLetter, Facts, Origin
+from streaming.blocks import DeadLetter, Facts, Origin, joined
 from streaming.catalogue import CatalogueSnapshot
 from streaming.fold import Slice, fold, personal_actors, slices
 
@@ -32,12 +32,21 @@ class Outcome:
 
 
 class Stores:
-    """The open stores of one stream process, and what was written into them for the batch under way."""
+    """The open stores of one stream process, and what was written into them for the batch under way.
 
-    def __init__(self, warehouse: Warehouse, online: OnlineStore, catalogue: CatalogueSnapshot) -> None:
+    Parameters
+    ----------
+    only_whole
+        Whether the online store must be whole to be written; not so for who makes it whole.
+    """
+
+    def __init__(
+        self, warehouse: Warehouse, online: OnlineStore, catalogue: CatalogueSnapshot, only_whole: bool = True
+    ) -> None:
         self.warehouse = warehouse
         self.online = online
         self.catalogue = catalogue
+        self.only_whole = only_whole
         self.outcome = Outcome()
 
 
@@ -50,7 +59,7 @@ def write(stores: Stores, blocks: Sequence[Facts]) -> None:
 
 def write_events(stores: Stores, blocks: Sequence[Facts]) -> None:
     """Write the rows of ``events``."""
-    columns = _joined([block.columns for block in blocks])
+    columns = joined([block.columns for block in blocks])
     stores.outcome.stored += len(columns.get("event_id", ()))
     if columns:
         stores.warehouse.insert("events", columns, token("events", blocks))
@@ -75,11 +84,12 @@ def write_online(stores: Stores, blocks: Sequence[Facts]) -> None:
         fences = stores.online.fences(origin.log)
         at = {block.records[-1].offset: block.position for block in mine}
         for part in slices(mine):
-            fences = _fold_in(stores.online, origin, part, fences, at.get(part.records[-1].offset, -1))
+            fences = _fold_in(stores, origin, part, fences, at.get(part.records[-1].offset, -1))
 
 
-def _fold_in(online: OnlineStore, origin: Origin, part: Slice, fences: Fences, position: int) -> Fences:
+def _fold_in(stores: Stores, origin: Origin, part: Slice, fences: Fences, position: int) -> Fences:
     """Fold what is not done yet; return the fences as they are then."""
+    online = stores.online
     while True:
         records = [record for record in part.records if not fences.have(origin.lane, record.actor, record.offset)]
         if not records:
@@ -95,7 +105,8 @@ def _fold_in(online: OnlineStore, origin: Origin, part: Slice, fences: Fences, p
             origin.log, fences.at(origin.lane), records[-1].offset, origin.lane,
             sum(record.good for record in records), rejected, position, fences.beside(origin.lane),
         )  # fmt: skip
-        if online.apply(mark, fold(turns, online.recent_of(personal_actors(turns)))):
+        update = fold(turns, online.recent_of(personal_actors(turns)))
+        if online.apply(mark, update, only_whole=stores.only_whole):
             fences.add(mark)
             return fences
         # Another worker was quicker: one that was thought dead, or its successor.
@@ -112,11 +123,6 @@ def token(table: str, blocks: Sequence[Facts]) -> str:
         named.update(f"|{log}|".encode())
         named.update(array("Q", sorted(set(records[log]))).tobytes())
     return named.hexdigest()
-
-
-def _joined(parts: Sequence[Columns]) -> Columns:
-    whole = [part for part in parts if part]
-    return {name: [value for part in whole for value in part[name]] for name in (whole[0] if whole else ())}
 
 
 def _letter_columns(found: Sequence[tuple[str, DeadLetter]]) -> Mapping[str, Sequence[object]]:

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from civicrec.settings import Settings
-    from profiles.store import OnlineStore
 
 Home = Annotated[Path | None, typer.Option(help="Folder that holds all state; default CIVICREC_HOME or .civicrec.")]
 _WAIT_S = 0.2
@@ -27,56 +23,24 @@ def rebuild_online(home: Home = None) -> None:
     by itself when it finds the store wiped.
     """
     import sys
+    import time
     from contextlib import closing
 
     from civicrec.clients import redis_client
-    from civicrec.locks import InUse, owned
+    from civicrec.commands.progress import progress_bars
     from civicrec.settings import load_settings
     from profiles.redis_store import RedisOnlineStore
-    from streaming.rebuild import STREAM_LOCK, only_embedded
+    from streaming.renew import renew
 
     settings = load_settings(home)
-    only_embedded(settings, "rebuild-online")
     with closing(redis_client(settings.redis)) as redis:
         online = RedisOnlineStore(redis)
-        try:
-            with owned(settings.home / STREAM_LOCK, "the stream"):
-                _rebuild(settings, online)
-        except InUse:
-            print("the running stream rebuilds it", file=sys.stderr)
-            _have_rebuilt(online)
-
-
-def _rebuild(settings: Settings, online: OnlineStore) -> None:
-    from contextlib import closing
-
-    from civicrec.clock import utc_now
-    from civicrec.commands.progress import progress_bars
-    from civicrec.eventlog.ledger import ledger_totals
-    from civicrec.eventlog.sqlite import SqliteEventLog
-    from civicrec.registry.runs import suppressions
-    from civicrec.registry.tables import open_registry
-    from civicrec.warehouse.clickhouse import ClickHouseWarehouse
-    from streaming.rebuild import done_so_far, rebuild_online
-
-    registry = open_registry(settings.registry_address)
-    try:
-        with (
-            closing(SqliteEventLog(settings.log_path, readonly=True)) as log,
-            closing(ClickHouseWarehouse(settings.warehouse)) as warehouse,
-            progress_bars() as report,
-        ):
-            done = done_so_far(log, ledger_totals(settings.stream_path))
-            rebuilt = rebuild_online(warehouse, online, done, utc_now(), suppressions(registry), report)
-    finally:
-        registry.dispose()
-    print(f"{rebuilt.turns} turns and the tags of {rebuilt.actors_with_tags} actors restored")
-
-
-def _have_rebuilt(online: OnlineStore) -> None:
-    import time
-
-    online.set_whole(False)
-    while not online.is_whole():
-        time.sleep(_WAIT_S)
-    print("restored")
+        with progress_bars() as report:
+            rebuilt = renew(settings, online, report)
+        if rebuilt is not None:
+            print(f"{rebuilt.turns} turns and the tags of {rebuilt.actors_with_tags} actors restored")
+            return
+        print("the running stream rebuilds it", file=sys.stderr)
+        while not online.is_whole():
+            time.sleep(_WAIT_S)
+        print("restored")

@@ -8,7 +8,7 @@ there each partition of the topic is a lane. A record is done if the fence of on
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,6 +18,12 @@ from civicrec.settings import RedisSettings
 
 if TYPE_CHECKING:
     from redis import Redis
+
+
+#: The set of the logs that have fences.
+LOGS_KEY = "logs:"
+#: How the name of a log begins that is one partition of the topic, with the records of another producer.
+PARTITION_LOG = "partition-"
 
 
 class Lane(NamedTuple):
@@ -90,6 +96,10 @@ class Fences:
         parts = {lane.parts for lane in self.reached}
         return max((min(self.at(Lane(n, number)) for number in range(n)) for n in parts), default=0)
 
+    def went_back(self, before: Fences) -> bool:
+        """Tell whether a lane stands before where it was, as in a store restored from an older copy."""
+        return any(self.at(lane) < reached for lane, reached in before.reached.items())
+
     def beside(self, lane: Lane) -> dict[Lane, int]:
         """Return the fences of divisions that this lane does not belong to."""
         return {other: reached for other, reached in self.reached.items() if other.parts != lane.parts}
@@ -107,6 +117,13 @@ class Fences:
         if mark.position >= 0:
             self.positions[mark.lane] = mark.position
 
+    def cure(self, reason: str, n_events: int) -> None:
+        """Count events that were rejected as stored."""
+        self.stored += n_events
+        self.rejected[reason] = self.rejected.get(reason, 0) - n_events
+        if not self.rejected[reason]:
+            del self.rejected[reason]
+
 
 def lane_of(actor: str, parts: int) -> int:
     """Return the number of an actor's lane, as Kafka's partitioner has it."""
@@ -123,28 +140,60 @@ def division(lane: Lane) -> str:
 
 
 def lane_field(lane: Lane) -> str:
-    """Name the field of a lane's fence; the others are `position:…`, `stored` and `rejected:<reason>`."""
+    """Name the field of a lane's fence; there are `position_field`, `stored` and `rejected:<reason>`, too."""
     return f"{division(lane)}{lane.number}"
+
+
+def position_field(lane: Lane) -> str:
+    """Name the field of a lane's offset in its partition."""
+    return f"position:{lane.parts}:{lane.number}"
 
 
 def fields_of(mark: Mark) -> tuple[dict[str, int], dict[str, int]]:
     """Return the fields that a mark sets, and those it adds to."""
     moved = {lane_field(mark.lane): mark.last}
     if mark.position >= 0:
-        moved[f"position:{mark.lane.parts}:{mark.lane.number}"] = mark.position
+        moved[position_field(mark.lane)] = mark.position
     added = {"stored": mark.stored} | {f"rejected:{reason}": n for reason, n in mark.rejected.items()}
     return moved, {name: n for name, n in added.items() if n}
 
 
+def marks_of(log: str, fences: Fences) -> Iterator[Mark]:
+    """Return the marks that bring a store which knows nothing of a log to these fences and counts."""
+    put = Fences()
+    for lane, reached in fences.reached.items():
+        stored, rejected = (0, {}) if put.reached else (fences.stored, fences.rejected)
+        mark = Mark(log, 0, reached, lane, stored, rejected, fences.positions.get(lane, -1), put.beside(lane))
+        put.add(mark)
+        yield mark
+
+
+def positions_of(done: Iterable[Fences]) -> dict[int, int]:
+    """Return partition → offset of the last record done, over logs that lead into one topic."""
+    reached: dict[int, int] = {}
+    for fences in done:
+        for lane, position in fences.positions.items():
+            reached[lane.number] = max(position, reached.get(lane.number, -1))
+    return reached
+
+
+def fields_of_fences(fences: Fences) -> dict[str, int]:
+    """Write fences as the fields that `fences_of` reads."""
+    fields = {"stored": fences.stored}
+    fields |= {f"rejected:{reason}": n for reason, n in fences.rejected.items()}
+    fields |= {lane_field(lane): reached for lane, reached in fences.reached.items()}
+    return fields | {position_field(lane): position for lane, position in fences.positions.items()}
+
+
 def fences_of(fields: Mapping[Any, Any]) -> Fences:
-    """Read the fields of the hash."""
+    """Read the fields of the hash, names in bytes or text."""
     fences = Fences()
     for name, value in fields.items():
-        kind, _, rest = name.decode().partition(":")
+        kind, _, rest = (name if isinstance(name, str) else name.decode()).partition(":")
         if kind == "stored":
             fences.stored = int(value)
         elif kind == "rejected":
-            fences.rejected[rest] = int(value)
+            fences.rejected |= {rest: int(value)} if int(value) else {}
         else:
             lanes = fences.reached if kind == "lane" else fences.positions
             lanes[Lane(*map(int, rest.split(":")))] = int(value)
@@ -163,14 +212,16 @@ def read_fences(settings: RedisSettings, log: str) -> Fences:
         return fences_of(client.hgetall(fence_key(log)))
 
 
+def read_all_fences(client: Redis) -> dict[str, Fences]:
+    """Return log → fences, of every log that was ever streamed into this store."""
+    names: set[Any] = client.smembers(LOGS_KEY)
+    return {name.decode(): fences_of(client.hgetall(fence_key(name.decode()))) for name in sorted(names)}
+
+
 def read_positions(settings: RedisSettings) -> dict[int, int]:
     """Return partition → offset of the last record done, over all logs that lead into Kafka; raises as above."""
-    reached: dict[int, int] = {}
     with _client(settings) as client:
-        for key in client.scan_iter(match=f"{fence_key('')}*", count=1_000):
-            for lane, position in fences_of(client.hgetall(key)).positions.items():
-                reached[lane.number] = max(position, reached.get(lane.number, -1))
-    return reached
+        return positions_of(read_all_fences(client).values())
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from kafka import KafkaConsumer, TopicPartition
 
+from civicrec.eventlog.fences import PARTITION_LOG
 from civicrec.eventlog.kafka import MAX_RECORD_BYTES, check_contact, connection, kafka_faults
 from civicrec.eventlog.ports import Record
 from civicrec.settings import KafkaSettings
@@ -132,7 +133,7 @@ def topic_record(
     log, actor, value = facts.get("log"), (key or b"").decode(errors="replace"), value or b""
     if log is None:
         return TopicRecord(
-            partition, offset, f"partition-{partition}", offset + 1, Record(actor, _counted(value), value)
+            partition, offset, f"{PARTITION_LOG}{partition}", offset + 1, Record(actor, _counted(value), value)
         )
     name = log.decode() + (f".{generation.decode()}" if (generation := facts.get("generation")) else "")
     return TopicRecord(partition, offset, name, int(facts["offset"]), Record(actor, int(facts["n_events"]), value))

@@ -130,10 +130,10 @@ class Ledger:
                 (MAX_BATCHES,),
             )
 
-    def cure(self, log: str, log_offset: int, piece: int, reason: str, n_events: int) -> None:
-        """Count the events of one rejected piece as stored instead; again for the same piece changes nothing."""
+    def cure(self, log: str, letter: tuple[int, int], reason: str, n_events: int) -> None:
+        """Count the events of one dead letter (offset and piece) as stored; again for the same changes nothing."""
         with self._transaction():
-            known = self._db.execute("INSERT OR IGNORE INTO cured VALUES (?, ?, ?)", (log, log_offset, piece))
+            known = self._db.execute("INSERT OR IGNORE INTO cured VALUES (?, ?, ?)", (log, *letter))
             if known.rowcount:
                 self._db.execute(
                     "UPDATE totals SET n = n - ? WHERE outcome = 'rejected' AND reason = ?", (n_events, reason)

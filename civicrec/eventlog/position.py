@@ -6,7 +6,6 @@ In: positions that Kafka holds. Out: the newest one, also while Kafka is down. K
 
 from __future__ import annotations
 
-import os
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from civicrec.eventlog.ports import EventLog, LogRecord
+from civicrec.whole_files import replace_file
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,9 +71,7 @@ def _fits(position: Position, log: EventLog) -> bool:
 
 def keep_position(path: Path, position: Position) -> None:
     """Replace the file; a crash leaves the old one or the new one."""
-    new = path.with_suffix(".new")
-    new.write_bytes(msgspec.json.encode(position))
-    os.replace(new, path)
+    replace_file(path, msgspec.json.encode(position))
 
 
 def kept_position(path: Path) -> Position | None:

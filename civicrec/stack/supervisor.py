@@ -25,6 +25,7 @@ from civicrec.stack.checks import check_disk, check_home, free_disk_mb
 from civicrec.stack.children import Child, ChildSpec
 from civicrec.stack.doors import addresses, is_ready, urls
 from civicrec.stack.valkey import valkey_binary, valkey_config, valkey_folder
+from civicrec.whole_files import replace_file
 
 log = get_logger("supervisor")
 
@@ -119,10 +120,8 @@ class Stack:
             "processes": {child.spec.name: {"pid": child.pid, "restarts": child.restarts} for child in self._children},
         }
         path = state_path(self._settings)
-        draft = path.with_suffix(".draft")
         try:
-            draft.write_text(json.dumps(state))
-            draft.replace(path)
+            replace_file(path, json.dumps(state).encode())
         except OSError as error:  # a disk that fills up later must not take the whole stack down
             log.warning("state_not_written", path=str(path), reason=error.strerror)
 

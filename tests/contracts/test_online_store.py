@@ -11,7 +11,7 @@ from redis import Redis
 
 from civicrec.clients import redis_client
 from civicrec.errors import Unavailable
-from civicrec.eventlog.fences import Fences, Lane, Mark
+from civicrec.eventlog.fences import Fences, Lane, Mark, fences_of, fields_of_fences, marks_of
 from civicrec.settings import RedisSettings
 from profiles.memory_store import MemoryOnlineStore
 from profiles.redis_keys import co_key, counted_key
@@ -22,6 +22,7 @@ from profiles.store import (
     MAX_DISLIKED,
     MAX_RECENT,
     ActorState,
+    NotWhole,
     OnlineStore,
     OnlineUpdate,
     RecentItem,
@@ -70,6 +71,46 @@ def test_a_store_is_whole_only_once_that_is_said_and_until_it_is_cleared(store: 
     store.set_whole(False)
     store.set_whole(False)
     assert not store.is_whole()
+
+
+def test_what_needs_a_whole_store_is_refused_by_any_other_and_changes_nothing(store: OnlineStore) -> None:
+    mark = Mark("log", 0, 1, stored=1)
+    with pytest.raises(NotWhole, match="rebuild-online"):
+        store.apply(mark, an_update(), only_whole=True)
+    assert (store.actor("a"), store.fences("log"), store.done()) == (ActorState(), Fences(), {})
+    store.set_whole(True)
+    assert store.apply(mark, an_update(), only_whole=True)
+    store.clear()
+    with pytest.raises(NotWhole):
+        store.apply(Mark("log", 1, 2), an_update(), only_whole=True)
+    assert store.done() == {}
+
+
+def test_what_is_done_of_every_log_can_be_put_into_another_store(store: OnlineStore) -> None:
+    marks = [
+        Mark("log", 0, 9, Lane(6, 3), 4, {"bad_time": 1}, 17), Mark("log", 0, 5, Lane(6, 2), 2, {"no_actor": 3}, 4),
+        Mark("log", 0, 7, beside={Lane(6, 3): 9, Lane(6, 2): 5}), Mark("other", 0, 2, stored=2),
+    ]  # fmt: skip
+    for mark in marks:
+        assert store.apply(mark, OnlineUpdate())
+    done = store.done()
+    assert done == {
+        "log": Fences({Lane(6, 3): 9, Lane(6, 2): 5, Lane(): 7}, 6, {"bad_time": 1, "no_actor": 3},
+                      {Lane(6, 3): 17, Lane(6, 2): 4}),
+        "other": Fences({Lane(): 2}, 2),
+    }  # fmt: skip
+    assert {log: fences_of(fields_of_fences(fences)) for log, fences in done.items()} == done
+    store.clear()
+    for log, fences in done.items():
+        assert all(store.apply(mark, OnlineUpdate()) for mark in marks_of(log, fences))
+    assert store.done() == done
+
+
+def test_a_cured_dead_letter_counts_as_stored_once(store: OnlineStore) -> None:
+    store.apply(Mark("log", 0, 5, stored=7, rejected={"bad_json": 2, "bad_time": 1}), OnlineUpdate())
+    for _ in range(2):
+        store.cure("log", (3, 0), "bad_json", 2)
+    assert store.fences("log") == Fences({Lane(): 5}, 9, {"bad_time": 1})
 
 
 @pytest.mark.parametrize("name", SERVERS)
@@ -271,9 +312,19 @@ def test_every_key_in_redis_expires_except_the_fences(client: Redis) -> None:
     store.apply(Mark("log", 0, 1), an_update())
     store.put_tags("run", [("a", {"t": 1.0})])
     families = Counter(key.split(b":")[0] for key in client.scan_iter())
-    assert families == {b"recent": 1, b"disliked": 1, b"trend": 1, b"counted": 1, b"co": 2, b"tags": 1, b"fence": 1}
-    lasting = [key for key in client.scan_iter() if client.ttl(key) < 0]
-    assert lasting == [b"fence:log"]
+    assert families == {
+        b"recent": 1,
+        b"disliked": 1,
+        b"trend": 1,
+        b"counted": 1,
+        b"co": 2,
+        b"tags": 1,
+        b"fence": 1,
+        b"logs": 1,
+    }
+    store.cure("log", (1, 0), "bad_json", 2)
+    lasting = sorted(key for key in client.scan_iter() if client.ttl(key) < 0)
+    assert lasting == [b"fence:log", b"logs:"]
 
 
 def test_a_store_that_is_down_is_unavailable() -> None:

@@ -114,6 +114,7 @@ _steps = st.lists(
 def test_any_bundles_of_either_engine_lead_to_the_recomputation(steps: list[tuple[str, Any]], partitions: int) -> None:
     with tempfile.TemporaryDirectory() as folder, a_world(Path(folder), max_batch_events=20, block_records=3) as world:
         records = sent(world)
+        world.online.set_whole(True)
         warehouse = KeyedWarehouse()
         stores = Stores(warehouse, world.online, FixedCatalogue())
         world.driver._batch.stores = stores
@@ -161,17 +162,18 @@ def test_a_worker_thought_dead_that_still_writes_changes_nothing(tmp_path: Path)
     """Its successor reads the same records while it is writing them; whoever is late is refused and looks again."""
     with a_world(tmp_path) as world:
         records = sent(world)
+        world.online.set_whole(True)
         warehouse = KeyedWarehouse()
         stores = Stores(warehouse, world.online, FixedCatalogue())
         real, lane, calls = world.online.apply, Lane(1, 0), [0]
 
-        def overtaken(mark: Mark, update: OnlineUpdate) -> bool:
+        def overtaken(mark: Mark, update: OnlineUpdate, **words: bool) -> bool:
             calls[0] += 1
             if calls[0] == 2:  # between its reading and its writing, another takes half of the same records and more
                 world.online.apply = real  # type: ignore[method-assign]
                 half = len(records) // 2
                 bundle(stores, [block(world.log, lane, records[: half + 5])])
-            return real(mark, update)
+            return real(mark, update, **words)
 
         bundle(stores, [block(world.log, lane, records[:10])])
         world.online.apply = overtaken  # type: ignore[method-assign]
@@ -187,17 +189,18 @@ def test_two_engines_at_once_fold_each_record_once(tmp_path: Path) -> None:
     """The embedded stream takes a batch between the cluster's reading and its writing, and the other way round."""
     with a_world(tmp_path, max_batch_events=20) as world:
         records = sent(world)
+        world.online.set_whole(True)
         warehouse = KeyedWarehouse()
         stores, world.driver._batch.stores = (Stores(warehouse, world.online, FixedCatalogue()) for _ in range(2))
         lanes = [Partition(Lane(2, n), [one for one in records if lane_of(one.record.key, 2) == n]) for n in range(2)]
         real, nested = world.online.apply, [False]
 
-        def disturbed(mark: Mark, update: OnlineUpdate) -> bool:
+        def disturbed(mark: Mark, update: OnlineUpdate, **words: bool) -> bool:
             if not nested[0]:
                 nested[0] = True
                 world.driver.step() if mark.lane.parts == 2 else bundle_of(7)
                 nested[0] = False
-            return real(mark, update)
+            return real(mark, update, **words)
 
         def bundle_of(n: int) -> None:
             if blocks := [block(world.log, one.lane, found) for one in lanes if (found := one.next(n))]:
@@ -215,6 +218,7 @@ def test_two_engines_at_once_fold_each_record_once(tmp_path: Path) -> None:
 
 def test_two_logs_of_equal_offsets_do_not_meet(tmp_path: Path) -> None:
     warehouse, online = KeyedWarehouse(), MemoryOnlineStore()
+    online.set_whole(True)
     stores = Stores(warehouse, online, FixedCatalogue())
     logs = [MemoryEventLog(), MemoryEventLog()]
     for n, log in enumerate(logs):
@@ -231,11 +235,11 @@ def _dying_after(online: MemoryOnlineStore, n: int) -> Iterator[None]:
     """The worker dies at its n-th write of the online store, whatever of the bundle was written before."""
     real, left = online.apply, [n]
 
-    def apply(mark: Mark, update: OnlineUpdate) -> bool:
+    def apply(mark: Mark, update: OnlineUpdate, **words: bool) -> bool:
         if not left[0]:
             raise Unavailable("killed")
         left[0] -= 1
-        return real(mark, update)
+        return real(mark, update, **words)
 
     online.apply = apply  # type: ignore[method-assign]
     try:

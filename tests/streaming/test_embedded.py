@@ -161,7 +161,7 @@ def test_a_slice_written_before_the_crash_is_not_written_again(tmp_path: Path) -
     with a_world(tmp_path) as world:
         world.send(events)
         real = world.online.apply
-        world.online.apply = lambda mark, update: real(mark, update) and 1 / 0  # type: ignore[method-assign]
+        world.online.apply = lambda *words, **more: real(*words, **more) and 1 / 0  # type: ignore[method-assign]
         with pytest.raises(ZeroDivisionError, match="while running 'write events, dead letters and the online store'"):
             world.driver.step()
         world.online.apply = real  # type: ignore[method-assign]
@@ -228,8 +228,8 @@ def test_sinks_that_lose_an_event_are_found_out(tmp_path: Path, monkeypatch: pyt
 
     with a_world(tmp_path) as world:
         world.send(behaviour(10))
-        real = sinks._joined
-        monkeypatch.setattr(sinks, "_joined", lambda parts: {name: values[1:] for name, values in real(parts).items()})
+        real = sinks.joined
+        monkeypatch.setattr(sinks, "joined", lambda parts: {name: values[1:] for name, values in real(parts).items()})
         with pytest.raises(RuntimeError, match="not committed"):
             world.driver.step()
         assert world.ledger.committed() == 0

@@ -11,7 +11,6 @@ import pytest
 
 from civicrec.clock import local_date
 from civicrec.errors import Unavailable
-from civicrec.eventlog.fences import Mark
 from civicrec.eventlog.ledger import Ledger
 from civicrec.eventlog.memory import MemoryEventLog
 from civicrec.eventlog.ports import Record
@@ -22,7 +21,7 @@ from civicrec.warehouse.daily import replace_day
 from civicrec.warehouse.migrate import migrate
 from profiles.memory_store import MemoryOnlineStore
 from streaming.embedded import Driver
-from streaming.rebuild import done_so_far, rebuild_online
+from streaming.rebuild import Done, done_so_far, rebuild_online
 from streaming.sinks import Stores
 from tests.builders import NOON, an_event
 from tests.running import running_stack
@@ -76,10 +75,10 @@ class Stream:
         self.driver.close()
         self.ledger.close()
 
-    def done(self) -> Mark:
+    def done(self) -> Done:
         return done_so_far(self.log, self.ledger.totals())
 
-    def _restore(self, done: Mark) -> None:
+    def _restore(self, done: Done) -> None:
         self.restored += 1
         rebuild_online(self.warehouse, self.online, done, self.now)
 
@@ -230,8 +229,8 @@ def test_tags_come_back_but_for_those_deleted_since_and_those_too_old(warehouse:
     replace_day(warehouse, "actor_tags", today - timedelta(days=2), columns)
     replace_day(warehouse, "actor_tags", today - timedelta(days=3), {**columns, "weight": [9.0, 9.0, 9.0]})
     store = MemoryOnlineStore()
-    done = rebuild_online(warehouse, store, Mark("log", 0, 0), NOON, {("a", "theme:住房")})
+    done = rebuild_online(warehouse, store, Done({}), NOON, {("a", "theme:住房")})
     assert done.actors_with_tags == 2
     assert (store.actor("a").tags, store.actor("b").tags) == ({"theme:社保": 0.5}, {"theme:社保": 1.0})
-    rebuild_online(warehouse, store, Mark("log", 0, 0), NOON + timedelta(days=6))
+    rebuild_online(warehouse, store, Done({}), NOON + timedelta(days=6))
     assert store.actor("a").tags == {}
