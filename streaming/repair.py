@@ -146,9 +146,10 @@ def _source(
         if not online.is_whole():
             raise NotWhole
         with closing(KafkaReader(settings.kafka)) as reader:
-            starts, ends = reader.starts(), reader.ends()
-            total = sum(end - max(starts[number], mark.places.get(number, 0)) for number, end in ends.items())
-            yield total, from_topic(reader, Done(online.done()), item_types, chosen, mark.places)
+            places = {number: max(start, mark.places.get(number, 0)) for number, start in reader.starts().items()}
+            ends = reader.ends()
+            total = sum(end - places[number] for number, end in ends.items())
+            yield total, from_topic(reader, Done(online.done()), item_types, chosen, places, ends)
     else:
         with closing(SqliteEventLog(settings.log_path, readonly=True)) as log:
             until = ledger_totals(settings.stream_path).committed

@@ -105,11 +105,9 @@ def from_log(log: EventLog, item_types: Mapping[str, str], chosen: Selection, af
 
 
 def from_topic(
-    reader: KafkaReader, done: Done, item_types: Mapping[str, str], chosen: Selection, places: Places
+    reader: KafkaReader, done: Done, item_types: Mapping[str, str], chosen: Selection, places: Places, ends: Places
 ) -> Iterator[Part]:
-    """Read the topic's records again up to its ends as of now; the stream does those that it has not done itself."""
-    ends = reader.ends()
-    places = {number: max(start, places.get(number, 0)) for number, start in reader.starts().items()}
+    """Read the topic's records again, from `places` to `ends`; the stream does those that it has not done itself."""
     while any(places[number] < end for number, end in ends.items()):
         records, places = reader.read(places, _AT_ONCE)
         by_log: dict[str, list[LogRecord]] = defaultdict(list)

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,10 +25,7 @@ class OnFlink(bench.OnFlink):
     stack: RunningStack
 
     def civicrec(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "civicrec", *words],
-            env=self.env, capture_output=True, text=True, timeout=170, check=False,
-        )  # fmt: skip
+        return self.stack.civicrec(*words, check=False, timeout_s=170)
 
     def status(self) -> dict[str, object]:
         return json.loads(self.civicrec("status", "--json").stdout)
