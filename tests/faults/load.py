@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
 import httpx
@@ -29,7 +30,8 @@ SENDERS = 3
 #: by what they do, so which events are flagged is known from what was sent.
 ROBOT = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
 ROBOT_REASON = "user_agent:googlebot"
-_ROBOTS_SHARE = 0.05
+#: The first batch of a sender and every 20th after it are a robot's: a load of any length has some.
+_ROBOT_EVERY = 20
 
 
 def fill_catalogue(settings: Settings) -> None:
@@ -76,12 +78,12 @@ class Sender(threading.Thread):
         self._rng = random.Random(number)
 
     def run(self) -> None:
-        n = 0
         with httpx.Client(base_url=self._url, timeout=10) as client:
-            while not self.stopped.is_set():
-                channel = "web" if self._rng.random() < _ROBOTS_SHARE else "server"
-                batch = [self._event(n + k, channel) for k in range(BATCH)]
-                n += BATCH
+            for number in count():
+                if self.stopped.is_set():
+                    break
+                channel = "server" if number % _ROBOT_EVERY else "web"
+                batch = [self._event(number * BATCH + k, channel) for k in range(BATCH)]
                 # Without `sent_at`: a batch that waits half a minute for the collector keeps its times.
                 body = json.dumps({"events": batch}).encode()
                 self._send(client, body)
