@@ -32,7 +32,7 @@ from civicrec.garbage import spare_what_lives_long
 from civicrec.locks import owned
 from civicrec.logs import get_logger
 from civicrec.registry.runs import suppressions
-from civicrec.registry.tables import open_registry
+from civicrec.registry.tables import registry_at
 from civicrec.settings import Settings, StreamSettings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.migrate import migrate
@@ -198,9 +198,7 @@ def run(settings: Settings) -> None:
         def open_peers() -> tuple[Engine, SqliteEventLog]:
             migrate(warehouse)
             events = stack.enter_context(closing(SqliteEventLog(settings.log_path, readonly=True)))
-            registry = open_registry(settings.registry_address)
-            stack.callback(registry.dispose)
-            return registry, events
+            return stack.enter_context(registry_at(settings.registry_address)), events
 
         peers = _patiently(open_peers, stop)
         if peers is None:

@@ -17,8 +17,9 @@ from civicrec.clock import utc_now
 from civicrec.errors import Unavailable
 from civicrec.eventlog.fences import Fences, fences_of, fields_of_fences, positions_of
 from civicrec.eventlog.kafka_reader import KafkaReader, TopicRecord
+from civicrec.progress import Report
 from civicrec.registry.runs import suppressions
-from civicrec.registry.tables import open_registry
+from civicrec.registry.tables import registry_at
 from civicrec.settings import Settings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.ports import Warehouse
@@ -28,7 +29,7 @@ from streaming.blocks import Columns, joined
 from streaming.catalogue import CatalogueSnapshot
 from streaming.enrich import enrich
 from streaming.parse import parse_block
-from streaming.rebuild import REBUILD_LOG, Done, Rebuilt, Report, rebuild_online
+from streaming.rebuild import REBUILD_LOG, Done, Rebuilt, rebuild_online
 from streaming.sinks import Stores, write
 from streaming.sources import topic_blocks
 
@@ -88,20 +89,17 @@ class OnlineWatch:
             If a store or Kafka fails; the next call begins anew.
         """
         settings = self._settings
-        registry = open_registry(settings.registry_address)
-        try:
-            with (
-                closing(ClickHouseWarehouse(settings.warehouse)) as warehouse,
-                closing(KafkaReader(settings.kafka)) as reader,
-            ):
-                stores = Stores(warehouse, self._online, CatalogueSnapshot(registry), only_whole=False)
-                margin = _BUNDLES_BACK * settings.flink.bundle_records
-                return rebuild_online(
-                    warehouse, self._online, Done(self.kept), utc_now(), suppressions(registry), report,
-                    lambda: catch_up(stores, reader, margin, settings.stream.block_records),
-                )  # fmt: skip
-        finally:
-            registry.dispose()
+        with (
+            registry_at(settings.registry_address) as registry,
+            closing(ClickHouseWarehouse(settings.warehouse)) as warehouse,
+            closing(KafkaReader(settings.kafka)) as reader,
+        ):
+            stores = Stores(warehouse, self._online, CatalogueSnapshot(registry), only_whole=False)
+            margin = _BUNDLES_BACK * settings.flink.bundle_records
+            return rebuild_online(
+                warehouse, self._online, Done(self.kept), utc_now(), suppressions(registry), report,
+                lambda: catch_up(stores, reader, margin, settings.stream.block_records),
+            )  # fmt: skip
 
 
 def catch_up(stores: Stores, reader: KafkaReader, margin: int, block_records: int, at_once: int = _AT_ONCE) -> int:

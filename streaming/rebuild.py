@@ -19,6 +19,7 @@ from civicrec.eventlog.fences import PARTITION_LOG, Fences, Lane, Mark, marks_of
 from civicrec.eventlog.ledger import Totals
 from civicrec.eventlog.ports import EventLog
 from civicrec.events import INTEREST_WEIGHTS
+from civicrec.progress import Report
 from civicrec.warehouse.ports import Warehouse
 from profiles.store import (
     CO_CLICK_TTL_DAYS,
@@ -55,9 +56,6 @@ ORDER BY log_offset, occurred_at, item_id, event_id
 _TAGS = """
 SELECT actor, tag, weight FROM actor_tags WHERE day = {day:Date} ORDER BY actor, tag
 """
-
-#: (what is being done, parts done, parts in all)
-Report = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)

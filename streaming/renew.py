@@ -11,12 +11,13 @@ from civicrec.clock import utc_now
 from civicrec.eventlog.ledger import ledger_totals
 from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.locks import InUse, owned
+from civicrec.progress import Report
 from civicrec.registry.runs import suppressions
-from civicrec.registry.tables import open_registry
+from civicrec.registry.tables import registry_at
 from civicrec.settings import Settings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from profiles.store import OnlineStore
-from streaming.rebuild import STREAM_LOCK, Rebuilt, Report, done_so_far, rebuild_online
+from streaming.rebuild import STREAM_LOCK, Rebuilt, done_so_far, rebuild_online
 
 
 def renew(settings: Settings, online: OnlineStore, report: Report = lambda *_: None) -> Rebuilt | None:
@@ -36,16 +37,13 @@ def renew(settings: Settings, online: OnlineStore, report: Report = lambda *_: N
 
 
 def _renew(settings: Settings, online: OnlineStore, report: Report) -> Rebuilt:
-    registry = open_registry(settings.registry_address)
-    try:
-        with (
-            closing(SqliteEventLog(settings.log_path, readonly=True)) as log,
-            closing(ClickHouseWarehouse(settings.warehouse)) as warehouse,
-        ):
-            done = done_so_far(log, ledger_totals(settings.stream_path))
-            return rebuild_online(warehouse, online, done, utc_now(), suppressions(registry), report)
-    finally:
-        registry.dispose()
+    with (
+        registry_at(settings.registry_address) as registry,
+        closing(SqliteEventLog(settings.log_path, readonly=True)) as log,
+        closing(ClickHouseWarehouse(settings.warehouse)) as warehouse,
+    ):
+        done = done_so_far(log, ledger_totals(settings.stream_path))
+        return rebuild_online(warehouse, online, done, utc_now(), suppressions(registry), report)
 
 
 def _renew_of_flink(settings: Settings, online: OnlineStore, report: Report) -> Rebuilt:

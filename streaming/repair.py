@@ -22,7 +22,8 @@ from civicrec.errors import Unavailable
 from civicrec.eventlog.ledger import Ledger, ledger_totals
 from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.locks import owned
-from civicrec.registry.tables import open_registry
+from civicrec.progress import Report
+from civicrec.registry.tables import registry_at
 from civicrec.settings import Settings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.daily import rebuild_daily
@@ -33,7 +34,7 @@ from profiles.store import NotWhole, OnlineStore
 from streaming.catalogue import CatalogueSnapshot
 from streaming.diff import diff, write
 from streaming.enrich import TURNS
-from streaming.rebuild import Done, Report
+from streaming.rebuild import Done
 from streaming.renew import renew
 from streaming.reprocess import (
     At,
@@ -157,11 +158,8 @@ def _source(
 
 
 def _item_types(settings: Settings) -> dict[str, str]:
-    registry = open_registry(settings.registry_address)
-    try:
+    with registry_at(settings.registry_address) as registry:
         return dict(CatalogueSnapshot(registry).item_types())
-    finally:
-        registry.dispose()
 
 
 def _cure(settings: Settings, online: OnlineStore, warehouse: Warehouse, part: Part) -> None:

@@ -24,6 +24,7 @@ from civicrec.clock import monotonic_s, rfc3339, to_ms, utc_now
 from civicrec.errors import Unavailable
 from civicrec.items import Item, item_json
 from civicrec.metrics import quantile
+from civicrec.progress import Report
 from recommender.artifacts import load_models
 from recommender.evaluation.all_but_one import Averages, Question, Withhold, both_ways, recommenders, withhold
 from recommender.evaluation.msweb import TEST_FILE, TRAIN_FILE, Visits, read_msweb
@@ -37,8 +38,6 @@ _STEP = timedelta(seconds=30)
 _BATCH = 500
 _CONNECTIONS = 8
 _WAIT_S = 600.0
-
-Report = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from civicrec.eventlog.ports import Record
 from civicrec.events import Event, dump
 from civicrec.items import Item
 from civicrec.registry.catalogue import upsert_items
-from civicrec.registry.tables import open_registry
+from civicrec.registry.tables import registry_at
 from civicrec.settings import Settings
 
 EVENTS_A_RECORD = 10
@@ -20,9 +20,8 @@ _KINDS = ("page_view", "impression", "impression", "impression", "impression", "
 
 def put_items(settings: Settings) -> None:
     """Put the items into the catalogue."""
-    registry = open_registry(settings.registry_address)
-    upsert_items(registry, [Item(item_id=f"item-{n}", item_type="news", title=f"新闻 {n}") for n in range(N_ITEMS)])
-    registry.dispose()
+    with registry_at(settings.registry_address) as registry:
+        upsert_items(registry, [Item(item_id=f"item-{n}", item_type="news", title=f"新闻 {n}") for n in range(N_ITEMS)])
 
 
 def made_up_records(n: int, rng: random.Random, now: datetime) -> list[Record]:

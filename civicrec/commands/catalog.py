@@ -154,14 +154,11 @@ def _set(home: Path | None, ids: list[str], status: Status, *, who: str, why: st
 
 @contextmanager
 def _registry(home: Path | None) -> Iterator[Engine]:
-    from civicrec.registry.tables import open_registry
+    from civicrec.registry.tables import registry_at
     from civicrec.settings import load_settings
 
-    engine = open_registry(load_settings(home).registry_address)
-    try:
-        yield engine
-    finally:
-        engine.dispose()
+    with registry_at(load_settings(home).registry_address) as registry:
+        yield registry
 
 
 def _counts(numbers: dict[str, int]) -> str:

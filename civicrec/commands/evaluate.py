@@ -33,7 +33,7 @@ def msweb(
     Exit 1 if recall@10 over all test users is below what is required; skipped, with exit 0, without the data.
     """
     from civicrec.bench.msweb import run_msweb
-    from civicrec.commands.progress import progress_bars
+    from civicrec.progress import progress_bars
     from recommender.evaluation.msweb import TEST_FILE, TRAIN_FILE
 
     folder = data or _BESIDE
@@ -55,7 +55,7 @@ def all_but_one(
     as_json: Json = False,
 ) -> None:
     """Train on one file, hide one row of each user of another, and say how high the hidden item comes."""
-    from civicrec.commands.progress import progress_bars
+    from civicrec.progress import progress_bars
     from civicrec.settings import load_settings
     from recommender.training.evaluate import evaluate_all_but_one
 

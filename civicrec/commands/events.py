@@ -169,9 +169,9 @@ def reprocess(
     import sys
     from dataclasses import asdict
 
-    from civicrec.commands.progress import progress_bars
     from civicrec.errors import InvalidInput
     from civicrec.events import KINDS
+    from civicrec.progress import progress_bars
     from civicrec.settings import load_settings
     from streaming.repair import repair
     from streaming.reprocess import Selection

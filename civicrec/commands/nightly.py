@@ -31,7 +31,7 @@ def nightly(
 
     Repeating it changes nothing; after a failure, start it again.
     """
-    from civicrec.commands.progress import progress_bars
+    from civicrec.progress import progress_bars
     from civicrec.settings import load_settings
     from recommender.training.nightly import run_nightly
 

@@ -27,7 +27,7 @@ def rebuild_online(home: Home = None) -> None:
     from contextlib import closing
 
     from civicrec.clients import redis_client
-    from civicrec.commands.progress import progress_bars
+    from civicrec.progress import progress_bars
     from civicrec.settings import load_settings
     from profiles.redis_store import RedisOnlineStore
     from streaming.renew import renew

@@ -21,7 +21,7 @@ from civicrec.demo.catalogue import demo_items
 from civicrec.errors import InvalidInput, Unavailable
 from civicrec.events import MAX_BATCH_EVENTS
 from civicrec.registry.catalogue import Upserted, upsert_items
-from civicrec.registry.tables import open_registry
+from civicrec.registry.tables import registry_at
 from civicrec.settings import Settings
 
 _BATCH_EVENTS = 300  # large enough that the request is not the cost, small enough to fill several connections
@@ -47,11 +47,8 @@ class Posted:
 
 def import_demo(settings: Settings, now: datetime) -> Upserted:
     """Put the demo catalogue into the registry."""
-    engine = open_registry(settings.registry_address)
-    try:
-        return upsert_items(engine, demo_items(now))
-    finally:
-        engine.dispose()
+    with registry_at(settings.registry_address) as registry:
+        return upsert_items(registry, demo_items(now))
 
 
 def post_events(

@@ -20,7 +20,6 @@ import httpx
 from rich.console import Console
 
 from civicrec.clock import monotonic_s, rfc3339, utc_now
-from civicrec.commands.progress import Report, progress_bars
 from civicrec.demo.catalogue import demo_items
 from civicrec.demo.load import import_demo, post_events
 from civicrec.demo.needs import NEEDS, Need, needed
@@ -29,6 +28,7 @@ from civicrec.errors import ConfigError, Unavailable
 from civicrec.eventlog.books import read_books
 from civicrec.items import Item
 from civicrec.locks import owned
+from civicrec.progress import Report, progress_bars
 from civicrec.settings import Settings
 from civicrec.stack.doors import urls
 from civicrec.stack.supervisor import running

@@ -5,6 +5,9 @@ They are made by ``migrations/``; what stands here is how the code speaks of the
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from sqlalchemy import (
     JSON,
     Column,
@@ -96,3 +99,13 @@ def open_registry(address: str) -> Engine:
         engine.dispose()
         raise
     return engine
+
+
+@contextmanager
+def registry_at(address: str) -> Iterator[Engine]:
+    """Open the registry, as `open_registry` does, for the length of the body."""
+    engine = open_registry(address)
+    try:
+        yield engine
+    finally:
+        engine.dispose()

@@ -6,7 +6,6 @@ In: CSV with the header ``user_id,item_id[,timestamp,weight]``, timestamp in epo
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pyarrow as pa
 
 from civicrec.clock import monotonic_s
 from civicrec.errors import InvalidInput
+from civicrec.progress import Report
 from civicrec.settings import TrainingSettings
 from recommender.evaluation.all_but_one import Withhold, all_but_one
 from recommender.training.interactions import interactions_from
@@ -51,7 +51,7 @@ def read_interactions_csv(path: Path) -> list[Row]:
 
 def evaluate_all_but_one(
     train: Path, test: Path, settings: TrainingSettings, which: Withhold = "last",
-    report: Callable[[str, int, int], None] = lambda *_: None, k: int = 10,
+    report: Report = lambda *_: None, k: int = 10,
 ) -> dict[str, Any]:  # fmt: skip
     """Train on `train`, hide one row of each user of `test`, return algorithm → all / with_history → measures."""
     pairs: dict[tuple[str, str], tuple[float, float]] = {}

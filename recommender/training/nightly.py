@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
@@ -20,6 +20,7 @@ from civicrec.clients import redis_client
 from civicrec.clock import PORTAL_TZ, local_date, monotonic_s, to_ms, utc_now
 from civicrec.errors import ArtifactError, InvalidInput
 from civicrec.locks import owned
+from civicrec.progress import Report
 from civicrec.registry.catalogue import items_since
 from civicrec.registry.runs import latest_run, recent_runs, save_run, suppressions
 from civicrec.registry.tables import open_registry
@@ -37,8 +38,6 @@ from recommender.training.train import SEED, train
 Step = Literal["daily", "tags", "models"]
 STEPS: tuple[Step, ...] = get_args(Step)
 
-#: (what is being done, parts done, parts in all)
-Report = Callable[[str, int, int], None]
 #: Model folders kept: the one in use, and a few nights to look back at.
 KEPT_RUNS = 7
 

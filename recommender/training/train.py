@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from civicrec.clock import monotonic_s
+from civicrec.progress import Report
 from civicrec.settings import TrainingSettings
 from recommender.artifacts import Models
 from recommender.training.als import ALS_GRID, GRID_FACTORS, AlsConfig, fit_als
@@ -31,8 +32,6 @@ MIN_GRID_USERS = 100
 #: EASE penalty when no slice can choose it.
 DEFAULT_L2 = 200.0
 
-#: (what is being done, steps done, steps in all)
-Report = Callable[[str, int, int], None]
 _STEPS = ("hold out", "choose item-item", "choose als", "fit item-item", "fit als")
 
 

@@ -18,7 +18,7 @@ from civicrec.clock import rfc3339, utc_now
 from civicrec.eventlog.books import Books, read_books
 from civicrec.items import Item
 from civicrec.registry.catalogue import upsert_items
-from civicrec.registry.tables import open_registry
+from civicrec.registry.tables import registry_at
 from civicrec.settings import Settings
 from tests.builders import uuid7
 from tests.streaming.world import ITEM_TYPES
@@ -36,9 +36,8 @@ _ROBOT_EVERY = 20
 
 def fill_catalogue(settings: Settings) -> None:
     """Put the items that senders turn to into the catalogue."""
-    registry = open_registry(settings.registry_address)
-    upsert_items(registry, [Item(item_id=name, item_type="policy", title=name) for name in ITEM_TYPES])
-    registry.dispose()
+    with registry_at(settings.registry_address) as registry:
+        upsert_items(registry, [Item(item_id=name, item_type="policy", title=name) for name in ITEM_TYPES])
 
 
 class Sender(threading.Thread):

@@ -12,7 +12,7 @@ from civicrec.eventlog.ports import Record
 from civicrec.events import Event, dump
 from civicrec.items import Item
 from civicrec.registry.catalogue import upsert_items
-from civicrec.registry.tables import open_registry
+from civicrec.registry.tables import registry_at
 from tests.running import RunningStack
 from tests.services.maven import CACHE, flink_jars, kafka_jars
 from tests.streaming.world import ITEM_TYPES
@@ -36,9 +36,9 @@ def on_flink(folder: Path, partitions: int = 3, env: Mapping[str, str] | None = 
     """Run everything but the job, with the tests' items in the catalogue, for the length of the body."""
     kafka_jars(), flink_jars()  # fetched the first time, or the test is skipped
     with bench.on_flink(folder, CACHE, partitions, env=env) as own:
-        registry = open_registry(own.settings.registry_address)
-        upsert_items(registry, [Item(item_id=name, item_type=kind, title=name) for name, kind in ITEM_TYPES.items()])
-        registry.dispose()
+        with registry_at(own.settings.registry_address) as registry:
+            items = [Item(item_id=name, item_type=kind, title=name) for name, kind in ITEM_TYPES.items()]
+            upsert_items(registry, items)
         stack = RunningStack(own.stack.settings, own.stack.env, own.stack.process, own.stack.log_path)
         yield OnFlink(**vars(own) | {"stack": stack})
 

@@ -3,7 +3,7 @@
 import pickle
 import random
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -25,13 +25,13 @@ from tests.streaming.world import ITEM_TYPES, World, a_world, failing_once
 KINDS = ["click", "read", "impression", "favourite", "dislike", "page_view"]
 
 
-def behaviour(n: int, seed: int = 1, step_s: int = 600, actors: int = 8) -> list[Event]:
+def behaviour(n: int, seed: int = 1, step_s: int = 600, actors: int = 8, began: datetime = NOON) -> list[Event]:
     """Events of some visitors over days, in order of time."""
     rng = random.Random(seed)
     return [
         an_event(
             rng.choice(KINDS), item=rng.choice([*ITEM_TYPES, "unknown"]), n=seed * 100_000 + k,
-            at=NOON + timedelta(seconds=step_s * k, milliseconds=rng.randrange(1000)),
+            at=began + timedelta(seconds=step_s * k, milliseconds=rng.randrange(1000)),
             anonymous_id=f"v{rng.randrange(actors)}", consent=rng.choice(["measure", "personalise", "personalise"]),
             bot_reason=rng.choice(["", "", "", "agent"]),
         )

@@ -22,7 +22,7 @@ from civicrec.events import Event, dump
 from civicrec.items import Item
 from civicrec.locks import owned
 from civicrec.registry.catalogue import upsert_items
-from civicrec.registry.tables import open_registry
+from civicrec.registry.tables import registry_at
 from civicrec.settings import StreamSettings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.daily import rebuild_daily
@@ -67,17 +67,19 @@ class City:
         self.warehouse.close()
 
     def catalogue(self, *names: str) -> None:
-        registry = open_registry(self.settings.registry_address)
-        upsert_items(registry, [Item(item_id=name, item_type="policy", title=name) for name in names])
-        registry.dispose()
+        with registry_at(self.settings.registry_address) as registry:
+            upsert_items(registry, [Item(item_id=name, item_type="policy", title=name) for name in names])
 
     def send(self, *events: Event) -> None:
         for event in events:
             self.log.append([Record(event.actor, 1, dump([event]))])
 
     def stream(self) -> None:
-        registry = open_registry(self.settings.registry_address)
-        with closing(Ledger(self.settings.stream_path)) as ledger, closing(redis_client(self.settings.redis)) as redis:
+        with (
+            registry_at(self.settings.registry_address) as registry,
+            closing(Ledger(self.settings.stream_path)) as ledger,
+            closing(redis_client(self.settings.redis)) as redis,
+        ):
             online = RedisOnlineStore(redis)
             driver = Driver(
                 self.log, ledger, Stores(self.warehouse, online, CatalogueSnapshot(registry)), StreamSettings(),
@@ -86,7 +88,6 @@ class City:
             while driver.step():
                 pass
             driver.close()
-        registry.dispose()
 
     def rows(self, names: str = "*") -> list[dict[str, Any]]:
         return self.warehouse.rows(f"SELECT {names} FROM events FINAL ORDER BY log_offset")
