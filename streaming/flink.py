@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -270,9 +270,10 @@ def _unfit(flink: FlinkSettings, detail: str) -> str:
 def _wait_running(flink: FlinkSettings, result: Any) -> Job:
     jobs, deadline = FlinkJobs(flink.rest), monotonic_s() + _SUBMIT_S
     while monotonic_s() < deadline:
-        job = jobs.find(flink.job_name)
-        if job is not None and job.state == "RUNNING":
-            return job
+        with suppress(Unavailable):  # a JobManager that is busy with the jars may be slow to answer
+            job = jobs.find(flink.job_name)
+            if job is not None and job.state == "RUNNING":
+                return job
         if result.state in ("FAILED", "CANCELLED"):
             raise Unavailable(f"the job server at {flink.job_endpoint} could not start the job; its log says why")
         time.sleep(0.5)

@@ -15,7 +15,7 @@ from civicrec.eventlog.kafka_reader import headers_of
 from civicrec.settings import FlinkSettings, KafkaSettings, Settings
 from streaming import flink
 from streaming.blocks import Block, Origin
-from streaming.flink_jobs import FlinkJobs
+from streaming.flink_jobs import FlinkJobs, Job
 from streaming.kafka_source import CutIntoBlocks, consumer_config
 from streaming.sinks import Stores
 from tests.running import free_ports
@@ -153,6 +153,29 @@ def test_a_worker_waits_for_a_store_and_gives_the_bundle_up_at_last(monkeypatch:
     monkeypatch.setattr(flink, "_PATIENCE_S", 0.0)
     with pytest.raises(Unavailable):
         flink.OnWorker().write([])
+
+
+def test_a_job_manager_that_is_slow_to_answer_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    submitted = SimpleNamespace(state="RUNNING")
+    job = Job("1", "RUNNING", 0, None)
+    answers = [Unavailable("timed out"), None, Job("1", "INITIALIZING", 0, None), Unavailable("timed out"), job]
+
+    def find(*_: object) -> Job | None:
+        answer = answers.pop(0)
+        if isinstance(answer, Unavailable):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(FlinkJobs, "find", find)
+    monkeypatch.setattr(flink.time, "sleep", lambda _: None)
+    assert flink._wait_running(FlinkSettings(), submitted) is job
+    assert answers == []
+    answers[:] = [Unavailable("timed out")] * 2
+    with pytest.raises(Unavailable, match="could not start the job"):
+        flink._wait_running(FlinkSettings(), SimpleNamespace(state="FAILED"))
+    monkeypatch.setattr(flink, "_SUBMIT_S", 0.0)
+    with pytest.raises(Unavailable, match="did not run within"):
+        flink._wait_running(FlinkSettings(), submitted)
 
 
 def test_status_and_help_do_not_load_beam() -> None:
