@@ -98,12 +98,14 @@ class KafkaSettings(_Group):
     """Topic of event batches, keyed by actor."""
     position_topic: str = "events.position.v1"
     """Compacted topic that says how far each collector's log has been forwarded."""
+    dead_topic: str = "events.dead.v1"
+    """Compacted topic of what a stream on Flink refused, beside the warehouse's ``dead_letters``."""
     partitions: int = Field(default=6, ge=1, le=1_000)
     """Partitions of the events topic when it is created; more later would break the order per actor."""
     replication: int = Field(default=1, ge=1, le=9)
     """Copies of each topic when it is created; a cluster wants 3, of which all but one must confirm a write."""
     retention_days: float = Field(default=7, gt=0, le=3_650)
-    """Days the events topic keeps its records when it is created."""
+    """Days the topics of events and of dead letters keep their records when they are created."""
     ack_timeout_ms: int = Field(default=500, ge=1, le=60_000)
     """With ``collector.ack = kafka``, how long an answer waits for Kafka before the disk alone will do, ms."""
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"

@@ -24,12 +24,13 @@ from civicrec.clients import redis_client
 from civicrec.clock import monotonic_s
 from civicrec.errors import ConfigError, Unavailable
 from civicrec.eventlog.kafka import check_contact, make_topics
+from civicrec.eventlog.kafka_letters import KafkaLetters
 from civicrec.eventlog.kafka_reader import KafkaReader
 from civicrec.garbage import spare_what_lives_long
 from civicrec.locks import owned
 from civicrec.logs import get_logger
 from civicrec.registry.tables import open_registry
-from civicrec.settings import FlinkSettings, Settings, load_settings
+from civicrec.settings import FlinkSettings, KafkaSettings, Settings, load_settings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.migrate import migrate
 from profiles.redis_store import RedisOnlineStore
@@ -57,13 +58,14 @@ _PAUSE_S = 0.5
 
 
 @cache
-def _worker_stores() -> Stores:
+def _worker_stores(kafka: KafkaSettings) -> Stores:
     """Open the stores of this worker process, once, under the settings of its own environment."""
     settings = load_settings()
     stores = Stores(
         ClickHouseWarehouse(settings.warehouse),
         RedisOnlineStore(redis_client(settings.redis)),
         CatalogueSnapshot(open_registry(settings.registry_address)),
+        KafkaLetters(kafka),
     )
     spare_what_lives_long()
     return stores
@@ -71,11 +73,13 @@ def _worker_stores() -> Stores:
 
 @dataclass(frozen=True, slots=True)
 class OnWorker:
-    """The stores as a worker of the cluster has them. No secret of theirs travels with the graph."""
+    """The stores as a worker of the cluster has them. No secret of theirs travels with the graph, but Kafka's does."""
+
+    kafka: KafkaSettings
 
     def open(self) -> Stores:
         """Return the stores of this process."""
-        return _worker_stores()
+        return _worker_stores(self.kafka)
 
     def write(self, blocks: Sequence[Facts]) -> None:
         """Write a bundle; while a store is down wait, and so hold the source back."""
@@ -188,7 +192,7 @@ def start(settings: Settings, from_start: bool = False) -> Job:
         rows = read_topic(pipeline, settings.kafka, flink, partitions, settings.stream.block_records)
     except Exception as error:  # whatever the expansion service answers, it is about the two halves
         raise ConfigError(_unfit(flink, str(error).strip().splitlines()[-1][:300])) from error
-    build(rows, OnWorker())
+    build(rows, OnWorker(settings.kafka))
     check_java(pipeline, flink)
     log.info("job_submitted", job=flink.job_name, checkpoint=str(checkpoint or ""), partitions=partitions)
     result = pipeline.run()

@@ -16,6 +16,7 @@ import msgspec
 from civicrec.clock import utc_now
 from civicrec.errors import Unavailable
 from civicrec.eventlog.fences import Fences, fences_of, fields_of_fences, positions_of
+from civicrec.eventlog.kafka_letters import KafkaLetters
 from civicrec.eventlog.kafka_reader import KafkaReader, TopicRecord
 from civicrec.progress import Report
 from civicrec.registry.runs import suppressions
@@ -93,8 +94,9 @@ class OnlineWatch:
             registry_at(settings.registry_address) as registry,
             closing(ClickHouseWarehouse(settings.warehouse)) as warehouse,
             closing(KafkaReader(settings.kafka)) as reader,
+            closing(KafkaLetters(settings.kafka)) as letters,
         ):
-            stores = Stores(warehouse, self._online, CatalogueSnapshot(registry), only_whole=False)
+            stores = Stores(warehouse, self._online, CatalogueSnapshot(registry), letters, only_whole=False)
             margin = _BUNDLES_BACK * settings.flink.bundle_records
             return rebuild_online(
                 warehouse, self._online, Done(self.kept), utc_now(), suppressions(registry), report,

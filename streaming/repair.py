@@ -167,11 +167,15 @@ def _cure(settings: Settings, online: OnlineStore, warehouse: Warehouse, part: P
     if not part.cured:
         return
     with ExitStack() as stack:
-        counts: Ledger | OnlineStore = online
-        if settings.stream.runner != "flink":
-            counts = stack.enter_context(closing(Ledger(settings.stream_path)))
+        on_flink = settings.stream.runner == "flink"
+        counts = online if on_flink else stack.enter_context(closing(Ledger(settings.stream_path)))
         for one in part.cured:
             counts.cure(one.log, (one.log_offset, one.piece), one.reason, one.n_events)
+        if on_flink:
+            from civicrec.eventlog.kafka_letters import KafkaLetters, letter_key
+
+            letters = stack.enter_context(closing(KafkaLetters(settings.kafka)))
+            letters.remove(letter_key(one.log, one.log_offset, one.piece) for one in part.cured)
     remove_letters(warehouse, part.cured)
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from hashlib import blake2b
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Protocol
 
 from civicrec.clock import to_ms, utc_now
 from civicrec.eventlog.fences import Fences, Mark
@@ -31,21 +32,36 @@ class Outcome:
     rejected: Counter[str] = field(default_factory=Counter)
 
 
+class Letters(Protocol):
+    """Who is told of dead letters besides the warehouse."""
+
+    def put(self, columns: Mapping[str, Sequence[Any]]) -> None:
+        """Tell of rows of ``dead_letters``; told again, one changes nothing."""
+
+
 class Stores:
     """The open stores of one stream process, and what was written into them for the batch under way.
 
     Parameters
     ----------
+    letters
+        Told of dead letters, too, if given.
     only_whole
         Whether the online store must be whole to be written; not so for who makes it whole.
     """
 
     def __init__(
-        self, warehouse: Warehouse, online: OnlineStore, catalogue: CatalogueSnapshot, only_whole: bool = True
+        self,
+        warehouse: Warehouse,
+        online: OnlineStore,
+        catalogue: CatalogueSnapshot,
+        letters: Letters | None = None,
+        only_whole: bool = True,
     ) -> None:
         self.warehouse = warehouse
         self.online = online
         self.catalogue = catalogue
+        self.letters = letters
         self.only_whole = only_whole
         self.outcome = Outcome()
 
@@ -71,7 +87,10 @@ def write_dead_letters(stores: Stores, blocks: Sequence[Facts]) -> None:
     for _, letter in dead:
         stores.outcome.rejected[letter.reason] += letter.n_events
     if dead:
-        stores.warehouse.insert("dead_letters", _letter_columns(dead), token("dead_letters", blocks))
+        columns = _letter_columns(dead)
+        stores.warehouse.insert("dead_letters", columns, token("dead_letters", blocks))
+        if stores.letters is not None:
+            stores.letters.put(columns)
 
 
 def write_online(stores: Stores, blocks: Sequence[Facts]) -> None:

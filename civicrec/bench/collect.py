@@ -81,7 +81,8 @@ def _backlog(port: int) -> int:
 def _topics(kafka: str) -> Iterator[dict[str, str]]:
     from kafka import KafkaAdminClient
 
-    names = {"events": f"bench-{uuid4().hex}.events", "position": f"bench-{uuid4().hex}.position"}
+    bench = f"bench-{uuid4().hex}"
+    names = {what: f"{bench}.{what}" for what in ("events", "position", "dead")}
     yield {
         "CIVICREC_KAFKA__BOOTSTRAP": kafka,
         **{f"CIVICREC_KAFKA__{key.upper()}_TOPIC": name for key, name in names.items()},

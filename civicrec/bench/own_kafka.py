@@ -103,7 +103,7 @@ class OwnKafka:
     def settings(self, name: str = "", **more: Any) -> KafkaSettings:
         """Return settings for this broker, with topics of their own if a name is given."""
         topics: dict[str, Any] = (
-            {"events_topic": f"{name}.events", "position_topic": f"{name}.position"} if name else {}
+            {f"{what}_topic": f"{name}.{what}" for what in ("events", "position", "dead")} if name else {}
         )
         return KafkaSettings(bootstrap=self.address, **topics | more)
 

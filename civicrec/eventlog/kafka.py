@@ -1,7 +1,7 @@
 """Kafka: how to reach it, and the topics it must have.
 
-In: settings. Out: what every client needs, and two topics. `kafka_writer.py` and `kafka_reader.py` stand on this; all
-three are imported only where ``kafka.bootstrap`` is set.
+In: settings. Out: what every client needs, and three topics. The other ``kafka_*.py`` stand on this; all of them are
+imported only where ``kafka.bootstrap`` is set.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from civicrec.settings import KafkaSettings
 
 #: A record of the log holds a request of up to 1 MiB plus what the collector added to each event.
 MAX_RECORD_BYTES = 2 * 1024 * 1024
+#: A dead letter may be such a record as a whole, and says why besides.
+MAX_LETTER_BYTES = MAX_RECORD_BYTES + 64 * 1024
 #: The client's pause before asking again, also while a transaction's markers are being written: its default of 100 ms
 #: would make every transaction that follows another take 100 ms instead of 6.
 RETRY_MS = 5
@@ -81,7 +83,7 @@ def check_contact(settings: KafkaSettings) -> None:
 
 
 def make_topics(settings: KafkaSettings) -> None:
-    """Create the two topics that are missing; those that exist stay as they are.
+    """Create those of the three topics that are missing; one that exists stays as it is.
 
     Raises
     ------
@@ -97,6 +99,16 @@ def make_topics(settings: KafkaSettings) -> None:
                 "cleanup.policy": "delete",
                 "retention.ms": str(int(settings.retention_days * _DAY_MS)),
                 "max.message.bytes": str(MAX_RECORD_BYTES),
+            },
+        },
+        # As long as the events: what was refused may name a person, too.
+        settings.dead_topic: {
+            "num_partitions": 1,
+            "configs": common
+            | {
+                "cleanup.policy": "compact,delete",
+                "retention.ms": str(int(settings.retention_days * _DAY_MS)),
+                "max.message.bytes": str(MAX_LETTER_BYTES),
             },
         },
         # Small segments and a short memory for deletions: all but the newest position of each log goes within

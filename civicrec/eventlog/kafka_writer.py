@@ -7,13 +7,13 @@ whenever this process or a broker dies. The shape is that of Kafka Connect's sou
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 
 import msgspec
-from kafka import KafkaProducer
-from kafka.errors import KafkaError, KafkaTimeoutError
+from kafka.errors import KafkaTimeoutError
 
-from civicrec.eventlog.kafka import MAX_RECORD_BYTES, RETRY_MS, check_contact, connection, kafka_faults, make_topics
+from civicrec.eventlog.kafka import MAX_RECORD_BYTES, kafka_faults, make_topics
+from civicrec.eventlog.kafka_producer import DELIVERY_MS, drop, open_producer
 from civicrec.eventlog.kafka_reader import KafkaReader, headers_of
 from civicrec.eventlog.ports import LogRecord
 from civicrec.eventlog.position import Position
@@ -23,12 +23,8 @@ _LINGER_MS = 5
 _BATCH_BYTES = 128 * 1024
 #: After this Kafka gives a transaction up whose writer has died; its successor does so at once.
 _TRANSACTION_MS = 60_000
-#: How long the client tries to find its way, to be answered, to deliver a batch, to commit: each longer than what it
-#: waits for, and all short beside an outage, so that its end is met by a new writer.
-_MAX_BLOCK_MS = 10_000
-_REQUEST_MS = 10_000
-_DELIVERY_MS = 20_000
-_COMMIT_MS = 30_000
+#: How long a commit may take: longer than the delivery that it waits for.
+_COMMIT_MS = DELIVERY_MS + 10_000
 
 
 class KafkaWriter:
@@ -48,25 +44,14 @@ class KafkaWriter:
 
     def __init__(self, settings: KafkaSettings, log: str) -> None:
         self._settings = settings
-        check_contact(settings)
-        with kafka_faults(settings):
-            self._producer = KafkaProducer(
-                **connection(settings),
-                transactional_id=f"civicrec-{log}",
-                transaction_timeout_ms=_TRANSACTION_MS,
-                # Said aloud: a value in conflict with idempotence is refused then, instead of switching it off.
-                enable_idempotence=True,
-                acks="all",
-                linger_ms=_LINGER_MS,
-                batch_size=_BATCH_BYTES,
-                max_request_size=MAX_RECORD_BYTES,
-                max_block_ms=_MAX_BLOCK_MS,
-                request_timeout_ms=_REQUEST_MS,
-                delivery_timeout_ms=_DELIVERY_MS,
-                retry_backoff_ms=RETRY_MS,
-                allow_auto_create_topics=False,
-                metrics_enabled=False,  # the client's own; nobody reads them and each record would pay for them
-            )
+        self._producer = open_producer(
+            settings,
+            transactional_id=f"civicrec-{log}",
+            transaction_timeout_ms=_TRANSACTION_MS,
+            linger_ms=_LINGER_MS,
+            batch_size=_BATCH_BYTES,
+            max_request_size=MAX_RECORD_BYTES,
+        )
         try:
             make_topics(settings)
             with kafka_faults(settings):
@@ -93,9 +78,7 @@ class KafkaWriter:
 
     def close(self) -> None:
         """Drop the connection at once; an open transaction is left to be given up."""
-        self._producer._sender.force_close()  # else the client goes on trying to deliver, in a thread nobody ends
-        with suppress(KafkaError):
-            self._producer.close(timeout=0)
+        drop(self._producer)
 
     def _commit(self) -> None:
         # As `commit_transaction`, which waits without an end: after an outage of two minutes it waited for ever.

@@ -38,7 +38,8 @@ def collecting(home: Path, broker: Broker, ack: str) -> Iterator[RunningStack]:
     settings = settings_on_free_ports(home).model_copy(update={"kafka": kafka})
     env = {
         "CIVICREC_KAFKA__BOOTSTRAP": kafka.bootstrap, "CIVICREC_KAFKA__EVENTS_TOPIC": kafka.events_topic,
-        "CIVICREC_KAFKA__POSITION_TOPIC": kafka.position_topic, "CIVICREC_COLLECTOR__ACK": ack,
+        "CIVICREC_KAFKA__POSITION_TOPIC": kafka.position_topic, "CIVICREC_KAFKA__DEAD_TOPIC": kafka.dead_topic,
+        "CIVICREC_COLLECTOR__ACK": ack,
     }  # fmt: skip
     with running_stack(home, only=("collect",), settings=settings, env=env) as stack:
         wait_ready(stack, "ok")

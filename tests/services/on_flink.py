@@ -3,11 +3,12 @@
 import json
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from civicrec.bench import on_flink as bench
+from civicrec.eventlog.kafka_reader import KafkaReader
 from civicrec.eventlog.ports import Record
 from civicrec.events import Event, dump
 from civicrec.items import Item
@@ -26,6 +27,12 @@ class OnFlink(bench.OnFlink):
 
     def civicrec(self, *words: str) -> subprocess.CompletedProcess[str]:
         return self.stack.civicrec(*words, check=False, timeout_s=170)
+
+    def letters(self) -> dict[bytes, bytes]:
+        """Key → value of the dead letters in Kafka, as compaction leaves them."""
+        with closing(KafkaReader(self.settings.kafka, self.settings.kafka.dead_topic)) as reader:
+            newest = {raw.key: raw.value for raw in reader.read_raw({})[0]}
+        return {key: value for key, value in newest.items() if value is not None}
 
     def status(self) -> dict[str, object]:
         return json.loads(self.civicrec("status", "--json").stdout)

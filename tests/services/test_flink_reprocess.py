@@ -115,6 +115,7 @@ def test_a_letter_that_can_be_read_now_is_cured_and_counted_in_the_fences(world:
     dry = reprocess(world, "--dead-letters", "--dry-run")
     assert (dry["cured"], dry["new"]) == (1, 1)
     assert world.fences().stored == stored
+    assert len(world.letters()) == 1
     done = reprocess(world, "--dead-letters")
     assert (done["cured"], done["new"], done["refused"]) == (1, 1, {})
     assert reprocess(world, "--dead-letters")["cured"] == 0
@@ -122,6 +123,7 @@ def test_a_letter_that_can_be_read_now_is_cured_and_counted_in_the_fences(world:
     assert (world.fences().stored, world.fences().rejected) == (stored + 1, {})
     assert world.stored() == (stored + 1, stored + 1)
     assert world.warehouse.rows("SELECT * FROM dead_letters FINAL") == []
+    assert world.letters() == {}
     books = read_books(world.settings)
     assert (books.balanced, books.stored, books.rejected) == (True, stored + 1, {})
     assert world.online.actor(cured.actor).recent[0].item_id == "i2"

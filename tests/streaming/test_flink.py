@@ -145,14 +145,14 @@ def test_a_worker_waits_for_a_store_and_gives_the_bundle_up_at_last(monkeypatch:
         if len(tries) < 3 or len(tries) > 3:
             raise Unavailable("down")
 
-    monkeypatch.setattr(flink, "_worker_stores", lambda: Stores(None, None, None))  # type: ignore[arg-type]
+    monkeypatch.setattr(flink, "_worker_stores", lambda _: Stores(None, None, None))  # type: ignore[arg-type]
     monkeypatch.setattr(flink, "write", down)
     monkeypatch.setattr(flink, "_PAUSE_S", 0.001)
-    flink.OnWorker().write([])
+    flink.OnWorker(KafkaSettings()).write([])
     assert len(tries) == 3
     monkeypatch.setattr(flink, "_PATIENCE_S", 0.0)
     with pytest.raises(Unavailable):
-        flink.OnWorker().write([])
+        flink.OnWorker(KafkaSettings()).write([])
 
 
 def test_a_job_manager_that_is_slow_to_answer_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:

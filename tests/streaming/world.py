@@ -45,6 +45,17 @@ class TokenWarehouse:
         raise NotImplementedError
 
 
+class MemoryLetters:
+    """Keeps the newest letter of each key, as a compacted topic does."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[str, int, int], bytes] = {}
+
+    def put(self, columns: Mapping[str, Sequence[Any]]) -> None:
+        keys = zip(columns["log"], columns["log_offset"], columns["piece"], strict=True)
+        self.kept.update(zip(keys, columns["raw"], strict=True))
+
+
 class FixedCatalogue:
     def item_types(self) -> Mapping[str, str]:
         return ITEM_TYPES
@@ -57,6 +68,7 @@ class World:
     warehouse: TokenWarehouse
     online: MemoryOnlineStore
     driver: Driver
+    letters: MemoryLetters
     fail: dict[str, int] = field(default_factory=dict)
 
     def send(self, events: Sequence[Event], in_record: int = 3) -> None:
@@ -87,16 +99,16 @@ class World:
 @contextmanager
 def a_world(folder: Path, **settings: int) -> Iterator[World]:
     ledger = Ledger(folder / "stream.sqlite")
-    log, warehouse, online = MemoryEventLog(), TokenWarehouse(), MemoryOnlineStore()
+    log, warehouse, online, letters = MemoryEventLog(), TokenWarehouse(), MemoryOnlineStore(), MemoryLetters()
     driver = Driver(
         log,
         ledger,
-        Stores(warehouse, online, FixedCatalogue()),
+        Stores(warehouse, online, FixedCatalogue(), letters),
         StreamSettings(**settings),
         lambda _: online.set_whole(True),
     )
     try:
-        yield World(log, ledger, warehouse, online, driver)
+        yield World(log, ledger, warehouse, online, driver, letters)
     finally:
         driver.close()
         ledger.close()
