@@ -167,7 +167,8 @@ def reprocess(
     A second run changes nothing. Stopped half-way, the same command goes on where it was.
     """
     import sys
-    from dataclasses import asdict
+
+    import msgspec
 
     from civicrec.errors import InvalidInput
     from civicrec.events import KINDS
@@ -186,7 +187,7 @@ def reprocess(
     if done.went_on_after:
         print(f"went on after offset {done.went_on_after}, where an earlier run stopped", file=sys.stderr)
     if json:
-        print(dumps(asdict(done), default=str))
+        print(dumps(msgspec.to_builtins(done)))  # `asdict` makes a Counter of a Counter's pairs
         return
     would = "would be " if dry_run else ""
     print(f"{done.new} events {would}added, {done.changed} {would}changed, {done.same} as they should be")

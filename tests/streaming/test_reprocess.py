@@ -295,15 +295,18 @@ def test_only_one_reprocessing_runs_at_a_time(city: City) -> None:
 
 def test_the_command_says_what_it_would_do_and_what_it_did(city: City) -> None:
     city.send(*clicks(3))
+    city.log.append([Record("x", 2, b"\x00 poison")])
     city.stream()
     city.catalogue("i1")
     words = ["events", "reprocess", "--from", "2026-01-31", "--until", "2026-01-31", "--home", str(city.settings.home)]
     assert city.stack.civicrec(*words, "--dry-run").stdout.splitlines() == [
         "0 events would be added, 3 would be changed, 0 as they should be",
+        "2 still refused: bad_json",
         "daily tables would be rebuilt: 2026-01-31",
     ]
     done = json.loads(city.stack.civicrec(*words, "--json").stdout)
     assert (done["new"], done["changed"], done["same"], done["days"]) == (0, 3, 0, ["2026-01-31"])
+    assert done["refused"] == {"bad_json": 2}
     for wrong, said in [
         (["--from", "2026-02-01", "--until", "2026-01-31"], "expected the earlier day first"),
         (["--from", "2026-01-31", "--until", "2026-01-31", "--kind", "klick"], "expected one of"),
