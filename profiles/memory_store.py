@@ -153,8 +153,10 @@ class MemoryOnlineStore:
         self._whole = whole
 
     def clear(self) -> None:
-        """Remove everything, fences included."""
+        """Remove everything, fences included, but which letters were cured."""
+        cured = self._cured
         self.__init__()  # type: ignore[misc]  # a cleared store is a new one
+        self._cured = cured
 
 
 def _heaviest(scores: Mapping[str, float], n: int) -> list[tuple[str, float]]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-#: First words of all keys; `RedisOnlineStore.clear` removes what begins with one of them. The fences'
-#: is built in `civicrec.eventlog.fences`.
-FAMILIES = ("recent", "disliked", "trend", "counted", "co", "tags", "fence", "logs", "cured", "whole")
+#: First words of the keys that `RedisOnlineStore.clear` removes. Besides there is ``cured``. The fences' is built in
+#: `civicrec.eventlog.fences`.
+CLEARED = ("recent", "disliked", "trend", "counted", "co", "tags", "fence", "logs", "whole")
 
 #: There while the store holds all it should: a wipe takes it away with the rest.
 WHOLE_KEY = "whole:"

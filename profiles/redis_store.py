@@ -29,7 +29,7 @@ from civicrec.eventlog.fences import (
     read_all_fences,
 )
 from profiles.redis_keys import (
-    FAMILIES,
+    CLEARED,
     WHOLE_KEY,
     co_key,
     counted_key,
@@ -181,9 +181,9 @@ class RedisOnlineStore:
                 self._client.delete(WHOLE_KEY)
 
     def clear(self) -> None:
-        """Remove everything this store holds, fences included; other keys of the server are left alone."""
+        """Remove everything, fences included, but which letters were cured; other keys of the server are left alone."""
         with _reachable("clear the online store"):
-            for family in FAMILIES:
+            for family in CLEARED:
                 names = iter(self._client.scan_iter(match=f"{family}:*", count=1_000))
                 while slice_ := list(islice(names, _TAGS_SLICE)):
                     self._client.unlink(*slice_)

@@ -178,5 +178,8 @@ class OnlineStore(Protocol):
         ...
 
     def clear(self) -> None:
-        """Remove everything this store holds, fences included."""
+        """Remove all this store holds, fences included, to be filled again.
+
+        Which dead letters were cured stays known: whoever puts the counts back has counted them.
+        """
         ...

@@ -6,6 +6,7 @@ store when it was not. Workers write nothing into a store that is not whole: the
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import closing, suppress
@@ -13,11 +14,12 @@ from pathlib import Path
 
 import msgspec
 
-from civicrec.clock import utc_now
+from civicrec.clock import monotonic_s, utc_now
 from civicrec.errors import Unavailable
 from civicrec.eventlog.fences import Fences, fences_of, fields_of_fences, positions_of
 from civicrec.eventlog.kafka_letters import KafkaLetters
 from civicrec.eventlog.kafka_reader import KafkaReader, TopicRecord
+from civicrec.locks import InUse, owned
 from civicrec.progress import Report
 from civicrec.registry.runs import suppressions
 from civicrec.registry.tables import registry_at
@@ -25,17 +27,19 @@ from civicrec.settings import Settings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.ports import Warehouse
 from civicrec.whole_files import replace_file
-from profiles.store import OnlineStore
+from profiles.store import NotWhole, OnlineStore
 from streaming.blocks import Columns, joined
 from streaming.catalogue import CatalogueSnapshot
 from streaming.enrich import enrich
 from streaming.parse import parse_block
-from streaming.rebuild import REBUILD_LOG, Done, Rebuilt, rebuild_online
+from streaming.rebuild import REBUILD_LOG, STREAM_LOCK, Done, Rebuilt, rebuild_online
 from streaming.sinks import Stores, write
 from streaming.sources import topic_blocks
 
 #: Records of the topic at once.
 _AT_ONCE = 2_000
+#: The stream copies the fences once a second.
+_COPY_S = 15.0
 #: Of several logs in one partition the fence of one may be ahead of another's by a bundle, not by more than this.
 _BUNDLES_BACK = 20
 
@@ -102,6 +106,30 @@ class OnlineWatch:
                 warehouse, self._online, Done(self.kept), utc_now(), suppressions(registry), report,
                 lambda: catch_up(stores, reader, margin, settings.stream.block_records),
             )  # fmt: skip
+
+
+def wait_copied(settings: Settings, online: OnlineStore) -> None:
+    """Return once the home's file holds at least what the store counts now: that is not lost with the store.
+
+    Raises
+    ------
+    NotWhole
+        If the store is not whole.
+    Unavailable
+        If a store does not answer, or whoever runs the stream does not copy it in time.
+    """
+    counted, deadline = online.done(), monotonic_s() + _COPY_S
+    counted.pop(REBUILD_LOG, None)
+    while online.is_whole():
+        kept = kept_fences(settings.fences_path)
+        if all(kept.get(log, Fences()).stored >= fences.stored for log, fences in counted.items()):
+            return
+        if monotonic_s() > deadline:
+            raise Unavailable(f"the stream of {settings.home} copies no fences; look at its log, then call again")
+        with suppress(InUse), owned(settings.home / STREAM_LOCK, "the stream"):
+            OnlineWatch(settings, online).look()
+        time.sleep(0.1)
+    raise NotWhole
 
 
 def catch_up(stores: Stores, reader: KafkaReader, margin: int, block_records: int, at_once: int = _AT_ONCE) -> int:

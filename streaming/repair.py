@@ -172,9 +172,11 @@ def _cure(settings: Settings, online: OnlineStore, warehouse: Warehouse, part: P
         for one in part.cured:
             counts.cure(one.log, (one.log_offset, one.piece), one.reason, one.n_events)
         if on_flink:
-            from civicrec.eventlog.kafka_letters import KafkaLetters, letter_key
+            from civicrec.eventlog.kafka_letters import KafkaLetters, letter_key  # known where Kafka is in use
+            from streaming.online_watch import wait_copied
 
             letters = stack.enter_context(closing(KafkaLetters(settings.kafka)))
+            wait_copied(settings, online)  # the letters are all that tells of it once the store is wiped
             letters.remove(letter_key(one.log, one.log_offset, one.piece) for one in part.cured)
     remove_letters(warehouse, part.cured)
 

@@ -111,6 +111,10 @@ def test_a_cured_dead_letter_counts_as_stored_once(store: OnlineStore) -> None:
     for _ in range(2):
         store.cure("log", (3, 0), "bad_json", 2)
     assert store.fences("log") == Fences({Lane(): 5}, 9, {"bad_time": 1})
+    store.clear()
+    store.apply(Mark("log", 0, 5, stored=9, rejected={"bad_time": 1}), OnlineUpdate())  # as a rebuild counts it
+    store.cure("log", (3, 0), "bad_json", 2)
+    assert store.fences("log") == Fences({Lane(): 5}, 9, {"bad_time": 1})
 
 
 @pytest.mark.parametrize("name", SERVERS)

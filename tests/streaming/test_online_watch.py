@@ -5,6 +5,7 @@ their bundle back while the store is not whole.
 """
 
 import tempfile
+import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,16 +19,18 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from civicrec.errors import Unavailable
 from civicrec.eventlog.fences import Fences, Lane, lane_of
 from civicrec.eventlog.kafka_reader import TopicRecord
 from civicrec.eventlog.ports import Record
 from civicrec.events import Event, dump
+from civicrec.locks import owned
 from civicrec.settings import Settings
 from profiles.memory_store import MemoryOnlineStore
 from profiles.store import NotWhole
 from streaming import online_watch, rebuild
 from streaming.enrich import enrich
-from streaming.online_watch import OnlineWatch, catch_up, kept_fences
+from streaming.online_watch import OnlineWatch, catch_up, kept_fences, wait_copied
 from streaming.parse import parse_block
 from streaming.rebuild import Done, rebuild_online
 from streaming.sinks import Stores, write
@@ -303,6 +306,54 @@ def test_a_store_put_back_to_an_older_copy_is_not_whole(tmp_path: Path) -> None:
     online._fences["log"] = Fences({Lane(2, 0): 7, Lane(2, 1): 3})
     assert not watch.look()
     assert not online.is_whole()
+
+
+@contextmanager
+def a_stream(home: Settings, online: MemoryOnlineStore, copies: bool = True) -> Iterator[None]:
+    """Hold the stream's lock, and look after the store, or hang, until the body ends."""
+    over = threading.Event()
+
+    def run() -> None:
+        watch = OnlineWatch(home, online)
+        while not over.wait(0.05):
+            if copies:
+                watch.look()
+
+    with owned(home.home / rebuild.STREAM_LOCK, "the stream"):
+        thread = threading.Thread(target=run)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+
+def test_a_cure_is_in_the_copy_before_its_letter_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home, online = Settings(home=tmp_path), MemoryOnlineStore()
+    online.set_whole(True)
+    online._fences["log"] = Fences({Lane(): 9}, 5, {"bad_json": 4})
+    online._fences[rebuild.REBUILD_LOG] = Fences({Lane(): 1}, 7)  # of the rebuild alone, and never copied
+
+    def copied() -> tuple[int, dict[str, int]]:
+        wait_copied(home, online)
+        kept = kept_fences(home.fences_path)["log"]
+        return kept.stored, kept.rejected
+
+    online.cure("log", (1, 1), "bad_json", 1)
+    assert copied() == (6, {"bad_json": 3})  # no stream runs: copied here
+    with a_stream(home, online):
+        online.cure("log", (2, 1), "bad_json", 2)
+        assert copied() == (8, {"bad_json": 1})
+    monkeypatch.setattr(online_watch, "_COPY_S", 0.2)
+    with a_stream(home, online, copies=False):
+        assert copied() == (8, {"bad_json": 1})  # nothing new to wait for
+        online.cure("log", (3, 1), "bad_json", 1)
+        with pytest.raises(Unavailable, match="copies no fences"):
+            wait_copied(home, online)
+        online.set_whole(False)
+        with pytest.raises(NotWhole):
+            wait_copied(home, online)
 
 
 def test_a_file_of_fences_that_cannot_be_read_counts_as_none(tmp_path: Path) -> None:
