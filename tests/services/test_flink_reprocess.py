@@ -32,7 +32,7 @@ DAYS = sorted({local_date(event.occurred_at) for event in EVENTS})
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnFlink]:
     """A job that has done all events and refused one record, whose letter is one event."""
     with on_flink(tmp_path_factory.mktemp("flink-reprocess")) as one:
-        one.send([*records_of(EVENTS), Record("x", 1, b"\x00 poison")])
+        one.send([*records_of(EVENTS), Record("v2", 1, b"\x00 poison")])
         one.start()
         one.wait_counted(len(EVENTS) + 1)
         yield one
