@@ -162,6 +162,7 @@ def on_flink(
     partitions: int = 3,
     parallelism: int = 1,
     env: Mapping[str, str] | None = None,
+    slots: int = 0,
 ) -> Iterator[OnFlink]:
     """Run everything but the job for the length of the body.
 
@@ -173,6 +174,8 @@ def on_flink(
         Folder that holds the jars, in its sub-folders ``kafka`` and ``flink``.
     env
         Further ``CIVICREC_…`` variables.
+    slots
+        Parts of the job in which one TaskManager may work; four or `parallelism` unless given.
 
     Raises
     ------
@@ -185,7 +188,7 @@ def on_flink(
     folder = folder.resolve()
     settings = settings_on_free_ports(folder / "home")
     # The workers know the stores and nothing of what brings them records.
-    cluster = OwnFlink(folder / "flink", services / "flink", environment(settings, env), slots=max(4, parallelism))
+    cluster = OwnFlink(folder / "flink", services / "flink", environment(settings, env), slots or max(4, parallelism))
     broker = OwnKafka(folder / "kafka", services / "kafka")
     settings = settings.model_copy(
         update={

@@ -86,6 +86,8 @@ io.tmp.dirs: {folder}/tmp
 class OwnFlink:
     """The five processes, with folders and ports that they keep over restarts.
 
+    Further TaskManagers are ``taskmanager-2`` and so on; they are started and killed by name.
+
     Parameters
     ----------
     folder
@@ -95,7 +97,7 @@ class OwnFlink:
     env
         Environment of all of them; in it the settings under which the Python workers open the stores.
     slots
-        Most parts in which a job may work.
+        Most parts of a job in which one TaskManager may work.
     """
 
     NAMES = ("jobmanager", "taskmanager", "jobserver", "expansion", "workers")
@@ -143,8 +145,8 @@ class OwnFlink:
             self._wait(name)
 
     def kill(self, *names: str) -> None:
-        """``kill -9`` these processes, by default all, the workers' children too."""
-        for name in names or self.NAMES:
+        """``kill -9`` these processes, by default all there are, the workers' children too."""
+        for name in names or [*self._children]:
             if child := self._children.pop(name, None):
                 with suppress(psutil.NoSuchProcess):  # it ended by itself
                     for process in family(psutil.Process(child.pid)):
@@ -179,7 +181,7 @@ class OwnFlink:
 
     def _command(self, name: str) -> list[str]:
         conf, at = self._folder / "conf", "127.0.0.1"
-        match name:
+        match name.partition("-")[0]:
             case "jobmanager":
                 main = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"
                 return self._java("512m", main, "--configDir", str(conf))
@@ -218,9 +220,10 @@ class OwnFlink:
         port = {"jobserver": self._job, "expansion": self._expansion, "workers": self._pool}.get(name, self._rest)
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
-            if name in ("jobmanager", "taskmanager"):
+            if port == self._rest:
                 found = httpx.get(f"http://127.0.0.1:{self._rest}/overview", timeout=2).json()
-                return name == "jobmanager" or bool(found["taskmanagers"])
+                begun = sum(child.startswith("taskmanager") for child in self._children)
+                return name == "jobmanager" or found["taskmanagers"] >= begun
         except (OSError, httpx.HTTPError, KeyError, ValueError):
             return False
         return True
