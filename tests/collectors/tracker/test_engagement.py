@@ -57,11 +57,9 @@ def test_a_long_stay_is_told_without_leaving(browser: webdriver.Chrome, site: Si
         CLOCK + "; const every = setInterval; window.setInterval = (work, ms) => every(work, ms === 15000 ? 1500 : ms)"
     )
     browser.get(site.add("/a", head=head))
-    told = site.wait_events(1, "read")[0]  # without being asked
-    assert 500 <= (told.active_ms or 0) <= 2_500  # from when the page had the focus, up to the first tick
-    time.sleep(0.6)
-    rest = site.wait_events(2, "read", browser=browser)[1]
-    assert 0 < (rest.active_ms or 0) < 2_500
+    first, second = site.wait_events(2, "read")[:2]  # without being asked
+    assert 0 < (first.active_ms or 0) <= 2_000  # from when the page had the focus, which may come late
+    assert 1_000 <= (second.active_ms or 0) <= 2_000
 
 
 def test_time_in_another_tab_is_not_reading(browser: webdriver.Chrome, site: Site) -> None:
