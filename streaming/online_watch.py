@@ -73,8 +73,7 @@ class OnlineWatch:
         Unavailable
             If it does not answer.
         """
-        done = self._online.done()
-        done.pop(REBUILD_LOG, None)
+        done = _done(self._online)
         if not self._online.is_whole():  # asked last: what was read of a whole store is all of it
             return False
         if any(done.get(log, Fences()).went_back(before) for log, before in self.kept.items()):
@@ -118,8 +117,7 @@ def wait_copied(settings: Settings, online: OnlineStore) -> None:
     Unavailable
         If a store does not answer, or whoever runs the stream does not copy it in time.
     """
-    counted, deadline = online.done(), monotonic_s() + _COPY_S
-    counted.pop(REBUILD_LOG, None)
+    counted, deadline = _done(online), monotonic_s() + _COPY_S
     while online.is_whole():
         kept = kept_fences(settings.fences_path)
         if all(kept.get(log, Fences()).stored >= fences.stored for log, fences in counted.items()):
@@ -130,6 +128,11 @@ def wait_copied(settings: Settings, online: OnlineStore) -> None:
             OnlineWatch(settings, online).look()
         time.sleep(0.1)
     raise NotWhole
+
+
+def _done(online: OnlineStore) -> dict[str, Fences]:
+    """Return what is done of each log, but for what a rebuild marks as its own."""
+    return {log: fences for log, fences in online.done().items() if log != REBUILD_LOG}
 
 
 def catch_up(stores: Stores, reader: KafkaReader, margin: int, block_records: int, at_once: int = _AT_ONCE) -> int:
