@@ -1,0 +1,42 @@
+"""Text as every later reader can take it: JSON, XML, terminals, CSV.
+
+In: text from outside. Out: the same text without what cannot be shown, or the first such character.
+"""
+
+from __future__ import annotations
+
+import re
+
+#: What XML 1.0 forbids (C0 controls but tab and line ends, halves of surrogate pairs, U+FFFE and U+FFFF), what steers a
+#: terminal (DEL and the C1 controls), what turns a line around (the bidirectional controls), and the other
+#: non-characters: nothing of it is ever meant to be read.
+_UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef"
+    + "".join(chr(plane << 16 | 0xFFFE) + chr(plane << 16 | 0xFFFF) for plane in range(17))
+    + "]"
+)
+
+
+def unprintable(text: str) -> str | None:
+    r"""Return the first character of `text` that cannot be shown, None when all can.
+
+    Examples
+    --------
+    >>> unprintable("公积金") is None
+    True
+    >>> unprintable("公积\x0b金") == "\x0b"
+    True
+    """
+    found = _UNPRINTABLE.search(text)
+    return found[0] if found else None
+
+
+def printable(text: str, instead: str = "") -> str:
+    r"""Return the text with each character that cannot be shown replaced by `instead`.
+
+    Examples
+    --------
+    >>> printable("从幻灯片\x0b粘贴", " ")
+    '从幻灯片 粘贴'
+    """
+    return _UNPRINTABLE.sub(instead, text)
