@@ -38,7 +38,10 @@ def set_up_logs(log_format: Literal["console", "json"] = "console", level: str =
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ]
     else:
-        renderers = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        # The renderer's own tracebacks print local variables: tokens, addresses, keys.
+        renderers = [
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        ]
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -63,10 +66,12 @@ def set_up_logs(log_format: Literal["console", "json"] = "console", level: str =
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """Leave out what others say better: each failed try of a client, and the clouds Beam cannot find at its import."""
+    """Leave out what others say better: each try of a client, and the clouds Beam cannot find at its import."""
     library = record.name.partition(".")[0]
     if library in ("urllib3", "apache_beam"):
         return record.levelno >= logging.ERROR
+    if library in ("httpx", "httpcore"):  # their lines hold whole addresses, with whatever stands in the query
+        return record.levelno >= logging.WARNING
     if library == "kafka":  # even a refused connection is an error to it, several times a second
         return record.levelno >= logging.CRITICAL
     return not str(record.msg).startswith("apitools not found")  # Beam says this one in the root's name

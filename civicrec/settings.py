@@ -6,14 +6,21 @@ Out: one frozen `Settings`, passed on as plain values. Nothing else reads the en
 
 from __future__ import annotations
 
+import json
+import re
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from civicrec.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+_QUOTED = re.compile(r'"(\w+)"')
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
 
@@ -314,11 +321,33 @@ def load_settings(home: Path | None = None) -> Settings:
     Raises
     ------
     ConfigError
-        If a variable is unknown or out of bounds; the message names it.
+        If a variable is unknown, not JSON or out of bounds; the message names it, and tells a value that is no secret.
     """
     try:
         return Settings(home=home) if home is not None else Settings()
     except ValidationError as error:
         first = error.errors()[0]
         name = "CIVICREC_" + "__".join(str(part).upper() for part in first["loc"])
-        raise ConfigError(f"{name}: {first['msg']} (got {first['input']!r}); see docs/settings.md") from None
+        raise ConfigError(f"{name}: {first['msg']}{_got(first)}; see docs/settings.md") from None
+    except SettingsError as error:
+        field = _QUOTED.search(str(error))
+        cause = error.__cause__
+        why = f" ({cause.msg}, column {cause.colno})" if isinstance(cause, json.JSONDecodeError) else ""
+        name = "CIVICREC_" + (field[1].upper() if field else "…")
+        raise ConfigError(f"{name}: not JSON{why}; expected an object or a list, see docs/settings.md") from None
+
+
+def _got(error: ErrorDetails) -> str:
+    """Return what was got, for a declared setting that is no secret; any other value may be one and is not shown."""
+    model: object = Settings
+    for part in error["loc"]:
+        fields = model.model_fields if isinstance(model, type) and issubclass(model, BaseModel) else {}
+        model = fields[str(part)].annotation if str(part) in fields else None
+    is_open = model is not None and not _may_hold_secret(model) and isinstance(error["input"], str | int | float)
+    return f" (got {error['input']!r})" if is_open else ""
+
+
+def _may_hold_secret(kind: object) -> bool:
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return True
+    return kind is SecretStr or any(_may_hold_secret(part) for part in get_args(kind))

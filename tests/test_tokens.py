@@ -17,6 +17,7 @@ from civicrec.tokens import Keys, load_keys
 from tests.builders import NOON
 
 KEYS = Keys(b"pepper", {})
+SOON = int(NOON.timestamp()) + 3_600
 TWO_SITES = Keys(b"pepper", {"gz": "g" * 32, "sz": "s" * 32})
 
 
@@ -48,13 +49,21 @@ def test_pseudonyms_differ_by_user_site_and_pepper() -> None:
         jwt.encode({"sub": "", "aud": "gz", "exp": NOON.timestamp() + 60}, "g" * 32, algorithm="HS256"),
         jwt.encode({"sub": "u", "aud": "gz", "exp": "soon"}, "g" * 32, algorithm="HS256"),
         jwt.encode({"sub": "u", "aud": "gz", "exp": None}, "g" * 32, algorithm="HS256"),
+        jwt.encode({"sub": "u", "aud": "gz", "exp": 10**400}, "g" * 32, algorithm="HS256"),
+        jwt.encode({"sub": "u", "aud": "gz", "exp": True}, "g" * 32, algorithm="HS256"),
+        jwt.encode({"sub": "u", "aud": "gz", "exp": float("inf")}, "g" * 32, algorithm="HS256"),
+        jwt.encode({"sub": "u", "aud": "gz", "exp": SOON, "nbf": SOON - 1_000}, "g" * 32, algorithm="HS256"),
+        jwt.encode({"sub": "u", "aud": "gz", "exp": SOON, "nbf": 10**400}, "g" * 32, algorithm="HS256"),
+        jwt.encode({"sub": "u", "aud": "gz", "exp": SOON, "nbf": "then"}, "g" * 32, algorithm="HS256"),
         jwt.encode({"sub": "u", "aud": "gz", "exp": NOON.timestamp() + 60}, None, algorithm="none"),
         jwt.encode({"sub": "u", "aud": "gz", "exp": NOON.timestamp() + 60}, "g" * 64, algorithm="HS512"),
         "",
         "a.b.c",
         "é.ü.\ud800",
     ],
-    ids=["site", "expired", "too long", "key", "no exp", "no user", "exp text", "exp null", "none", "HS512", "empty",
+    ids=["site", "expired", "too long", "key", "no exp", "no user", "exp text", "exp null",
+         "exp beyond the calendar", "exp true", "exp infinite", "not yet", "nbf beyond the calendar", "nbf text",
+         "none", "HS512", "empty",
          "dots", "unicode"],
 )  # fmt: skip
 def test_a_token_that_proves_nothing_is_refused(token: str) -> None:
@@ -67,6 +76,19 @@ def test_a_site_that_is_not_configured_has_no_key() -> None:
         TWO_SITES.sign("bj", "u", NOON)
 
 
+def test_a_token_is_good_from_its_nbf_on_with_a_minute_for_clocks_that_differ() -> None:
+    token = jwt.encode({"sub": "u", "aud": "gz", "exp": SOON, "nbf": SOON - 3_540}, "g" * 32, algorithm="HS256")
+    assert TWO_SITES.subject_of(token, "gz", NOON) == TWO_SITES.subject_id("gz", "u")
+    with pytest.raises(Unauthorized, match="nbf"):
+        TWO_SITES.subject_of(token, "gz", NOON - timedelta(seconds=1))
+
+
+def test_a_refusal_does_not_tell_which_sites_there_are() -> None:
+    with pytest.raises(Unauthorized) as told:
+        TWO_SITES.site_key("bj")
+    assert "gz" not in str(told.value)
+
+
 @given(st.text() | st.from_regex(r"\A[\w-]{0,20}\.[\w-]{0,20}\.[\w-]{0,20}\Z"))
 def test_any_text_as_token_is_refused_and_never_fails(token: str) -> None:
     with pytest.raises(Unauthorized):
@@ -74,7 +96,7 @@ def test_any_text_as_token_is_refused_and_never_fails(token: str) -> None:
 
 
 @given(st.dictionaries(st.sampled_from(["sub", "aud", "exp", "iat", "nbf"]), st.none() | st.text() | st.floats() |
-                       st.lists(st.text())))  # fmt: skip
+                       st.integers() | st.lists(st.text())))  # fmt: skip
 def test_any_claims_rightly_signed_never_fail(claims: dict[str, Any]) -> None:
     try:
         token = jwt.encode(claims, KEYS.site_key("demo"), algorithm="HS256")

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import pytest
+
+from civicrec.errors import ConfigError
+from civicrec.settings import load_settings
+
+SECRET = "hush-hush-hush-hush"
+
+
+def refusal(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> str:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError) as told:
+        load_settings()
+    text = str(told.value)
+    assert name.split("__")[0] in text
+    assert told.value.__cause__ is None  # nothing with a value in it is printed along
+    return text
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CIVICREC_SITES", f'{{"gz": {{"key": "{"k" * 20}", "apikey": "{SECRET}"}}}}'),
+        ("CIVICREC_SITES", f'{{"gz": {{"api_key": "{SECRET}"}}}}'),
+        ("CIVICREC_SITES", f'{{"gz": "{SECRET}"}}'),
+        ("CIVICREC_SITES", f'["{SECRET}"]'),
+        ("CIVICREC_SITES", f'{{"gz": {{"key": "{SECRET}"'),
+        ("CIVICREC_SITES__GZ", SECRET),
+        ("CIVICREC_REDIS", SECRET),
+        ("CIVICREC_REDIS", f'{{"password": ["{SECRET}"]}}'),
+        ("CIVICREC_REDIS__PASWORD", SECRET),
+        ("CIVICREC_REDIS__PASSWORD__X", SECRET),
+        ("CIVICREC_WAREHOUSE", f'{{"password": {{"a": "{SECRET}"}}}}'),
+        ("CIVICREC_KAFKA", f'{{"user": "u", "passwort": "{SECRET}"}}'),
+    ],
+)
+def test_a_refused_setting_never_tells_a_value_that_may_be_secret(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    assert SECRET not in refusal(monkeypatch, name, value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("CIVICREC_REDIS__PORT", "99999999", "99999999"),
+        ("CIVICREC_LOG_FORMAT", "xml", "'xml'"),
+        ("CIVICREC_STREAM__POLL_S", "soon", "'soon'"),
+        ("CIVICREC_COLLECTOR__TRUSTED_PROXIES", '["1.2.3.4.5"]', "1.2.3.4.5"),
+        ("CIVICREC_COLLECTOR__ORIGINS", "https://a.gov.cn", "not JSON"),
+    ],
+)
+def test_a_refused_setting_tells_what_was_got_when_that_is_no_secret(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str
+) -> None:
+    assert told in refusal(monkeypatch, name, value)
