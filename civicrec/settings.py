@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from civicrec.errors import ConfigError
+from civicrec.secrets import MIN_CHARACTERS
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -38,13 +39,31 @@ class _Group(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
+def _is_secret(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value().strip()
+    if len(text) < MIN_CHARACTERS:
+        raise ValueError(f"expected a secret of at least {MIN_CHARACTERS} characters")
+    if text in _PLACEHOLDERS:
+        raise ValueError("expected a secret of your own, not the words of the sample file")
+    return value
+
+
+#: What the sample file once wrote in place of keys: everybody knows them.
+_PLACEHOLDERS = frozenset({"at least 16 signs", "at least 16 characters"})
+Key = Annotated[SecretStr, AfterValidator(_is_secret)]
+
+
+def _is_secret_or_empty(value: SecretStr) -> SecretStr:
+    return _is_secret(value) if value.get_secret_value() else value
+
+
 class Site(_Group):
     """One portal that sends events and asks for lists."""
 
-    key: SecretStr
+    key: Key
     """Signs this site's subject tokens (JWT HS256); at least 16 characters."""
-    api_key: SecretStr | None = None
-    """Server-to-server key, sent as ``X-API-Key``; none means server calls are refused for this site."""
+    api_key: Key | None = None
+    """Server-to-server key, at least 16 characters, sent as ``X-API-Key``; none: no server calls of this site."""
     origins: tuple[str, ...] = ()
     """Browser origins whose pages may send this site's events, such as ``https://www.example.gov.cn``."""
 
@@ -256,8 +275,8 @@ class Settings(BaseSettings):
     """How log lines look: for people, or one JSON object a line."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """Least severe line that is written."""
-    pepper: SecretStr = SecretStr("")
-    """Secret that turns portal user ids into pseudonyms; empty means the one kept in ``<home>/secret.key``."""
+    pepper: Annotated[SecretStr, AfterValidator(_is_secret_or_empty)] = SecretStr("")
+    """Secret of at least 16 characters that turns portal user ids into pseudonyms; empty: ``<home>/secret.key``."""
     sites: dict[str, Site] = {}
     """Portals by site id; empty accepts any site id, with keys derived from the pepper (single-portal use)."""
     collector: CollectorSettings = CollectorSettings()

@@ -6,21 +6,18 @@ The portal's own user id is used once, inside this file, and forgotten.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import hmac
 import math
-import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import jwt
 
-from civicrec.errors import ConfigError, Unauthorized
+from civicrec.errors import Unauthorized
+from civicrec.secrets import made_secret
 from civicrec.settings import Settings
 
 MAX_TOKEN_LIFE = timedelta(hours=24)
@@ -105,19 +102,5 @@ def load_keys(settings: Settings) -> Keys:
     """Take the pepper from the settings, else from ``<home>/secret.key``, made with mode 0600 at first use."""
     pepper = settings.pepper.get_secret_value()
     if not pepper:
-        pepper = _secret_in(settings.home / "secret.key")
+        pepper = made_secret(settings.home / "secret.key")
     return Keys(pepper.encode(), {site: value.key.get_secret_value() for site, value in settings.sites.items()})
-
-
-def _secret_in(path: Path) -> str:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(f".{os.getpid()}")
-        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_hex(32))
-        with contextlib.suppress(FileExistsError):  # another process made it first: then theirs is the secret
-            os.link(draft, path)
-        draft.unlink()
-        return path.read_text()
-    except OSError as error:
-        raise ConfigError(f"cannot keep the secret in {path}: {error}; make the folder writable") from error

@@ -30,7 +30,7 @@ from tests.builders import NOON, raw_event, uuid7
 from tests.collectors.conftest import Collector
 
 SITES = {
-    "gz": Site(key=SecretStr("g" * 32), api_key=SecretStr("gz-server-key"), origins=("https://www.gz.gov.cn",)),
+    "gz": Site(key=SecretStr("g" * 32), api_key=SecretStr("gz-server-key-of-2026"), origins=("https://www.gz.gov.cn",)),
     "sz": Site(key=SecretStr("s" * 32)),
 }
 KEYS = Keys(b"", {"gz": "g" * 32, "sz": "s" * 32})
@@ -256,7 +256,7 @@ def test_bearer_token_names_subject_and_site(collecting: Callable[..., Collector
 
 def test_api_key_speaks_for_its_site(collecting: Callable[..., Collector]) -> None:
     collector = collecting(sites=SITES)
-    collector.send(raw_event(site=..., region="440100"), headers={"x-api-key": "gz-server-key"})
+    collector.send(raw_event(site=..., region="440100"), headers={"x-api-key": "gz-server-key-of-2026"})
     assert (collector.events()[0].site, collector.events()[0].region) == ("gz", "440100")
 
 

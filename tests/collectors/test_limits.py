@@ -18,8 +18,8 @@ from tests.builders import raw_event
 from tests.collectors.conftest import Collector
 
 SITES = {
-    "gz": Site(key=SecretStr("g" * 32), api_key=SecretStr("gz-server-key")),
-    "sz": Site(key=SecretStr("s" * 32), api_key=SecretStr("sz-server-key")),
+    "gz": Site(key=SecretStr("g" * 32), api_key=SecretStr("gz-server-key-of-2026")),
+    "sz": Site(key=SecretStr("s" * 32), api_key=SecretStr("sz-server-key-of-2026")),
 }
 
 
@@ -140,8 +140,11 @@ def test_wrong_keys_count_against_the_address(limited: Callable[..., Collector])
 
 def test_servers_have_a_limit_of_their_own_each(limited: Callable[..., Collector]) -> None:
     collector = limited(address_events_per_s=1, server_events_per_s=100)
-    assert [post(collector, 100 * n, 100, x_api_key="gz-server-key").status_code for n in range(2)] == [200, 429]
-    assert post(collector, 1_000, 100, site="sz", x_api_key="sz-server-key").status_code == 200
+    assert [post(collector, 100 * n, 100, x_api_key="gz-server-key-of-2026").status_code for n in range(2)] == [
+        200,
+        429,
+    ]
+    assert post(collector, 1_000, 100, site="sz", x_api_key="sz-server-key-of-2026").status_code == 200
 
 
 def test_site_that_floods_from_many_addresses_leaves_the_others_alone(limited: Callable[..., Collector]) -> None:

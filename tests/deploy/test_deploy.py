@@ -28,9 +28,10 @@ SERVICES = [unit for unit in UNITS if unit.suffix == ".service"]
 OURS = {name: service for name, service in COMPOSE["services"].items() if service["image"] == "civicrec"}
 PAGE = (ROOT / "docs/operations.md").read_text()
 RULES = yaml.safe_load((DEPLOY / "prometheus/alerts.yaml").read_text())["groups"][0]["rules"]
+PASSWORD = "open sesame, open"
 #: The example filled in: every line that may be set, set.
 FILLED_IN = {
-    name: value.strip("'") or "open sesame"
+    name: value.strip("'").replace('""', f'"{PASSWORD}"') or PASSWORD
     for name, value in re.findall(r"^(?:# )?([A-Z][A-Z_]+)=(.*)$", (DEPLOY / "civicrec.env.example").read_text(), re.M)
 }
 
@@ -79,7 +80,7 @@ def test_what_compose_and_the_example_say_are_good_settings(name: str, monkeypat
         "redis", "clickhouse", "kafka:9092",
     )  # fmt: skip
     assert settings.registry_address == "postgresql://civicrec@postgres/civicrec"
-    assert settings.redis.password.get_secret_value() == settings.warehouse.password.get_secret_value() == "open sesame"
+    assert settings.redis.password.get_secret_value() == settings.warehouse.password.get_secret_value() == PASSWORD
     assert list(settings.sites) == ["demo"]
 
 

@@ -54,7 +54,7 @@ async def send_quietly(url: str, bodies: Iterator[bytes], until: float) -> list[
 
 
 def test_site_that_floods_is_held_to_its_limit_and_another_is_served_at_once(tmp_path: Path) -> None:
-    sites = {name: {"key": name * 20, "api_key": f"{name}-server-key"} for name in ("loud", "quiet")}
+    sites = {name: {"key": name * 20, "api_key": f"{name}-server-key-of-2026"} for name in ("loud", "quiet")}
     limits = {"SITE_EVENTS_PER_S": f"{SITE_EVENTS_PER_S}", "BURST_S": f"{BURST_S}", "UNLIMITED_NETWORKS": "[]"}
     env = {"CIVICREC_SITES": json.dumps(sites), "CIVICREC_COLLECTOR__TRUSTED_PROXIES": '["127.0.0.1"]'}
     env |= {f"CIVICREC_COLLECTOR__LIMITS__{name}": value for name, value in limits.items()}
