@@ -37,11 +37,11 @@ from civicrec.locks import owned
 from civicrec.logs import get_logger
 from civicrec.settings import Settings
 from civicrec.tokens import load_keys
+from civicrec.web.asgi import PROBLEM, Receive, Scope, Send, problem
 from collectors.commit import GroupCommit
 from collectors.counters import Counters
 from collectors.door import Door
 from collectors.forwarding import Forwarding
-from collectors.http import PROBLEM, Receive, Scope, Send, problem
 from collectors.room import Room
 from collectors.seen import SeenIds, warm
 

@@ -15,6 +15,7 @@ import msgspec
 
 from civicrec.errors import InvalidInput
 from civicrec.events import MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MAX_EVENT_BYTES, Dropped, Event, Time, parse_with
+from civicrec.web.bodies import BodyTooLarge
 
 
 class Arrival(Event, frozen=False, omit_defaults=True, kw_only=True):  # type: ignore[misc]  # msgspec allows it
@@ -38,12 +39,6 @@ class BadBody(InvalidInput):
     """The body holds no batch."""
 
     http_status = 400
-
-
-class BodyTooLarge(InvalidInput):
-    """The body, or what it unpacks to, is over a limit."""
-
-    http_status = 413
 
 
 @dataclass(slots=True)

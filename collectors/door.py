@@ -17,13 +17,15 @@ from civicrec.events import MAX_BATCH_BYTES, Dropped, Event
 from civicrec.logs import get_logger
 from civicrec.settings import Settings
 from civicrec.tokens import Keys, claimed_site
+from civicrec.web.asgi import Headers, Receive, Scope, Send, answer, answer_json, answer_problem
+from civicrec.web.bodies import BodyReader
+from civicrec.web.limits import TooMany
 from collectors.arrival import Envelope, read_envelope, unpack
 from collectors.behaviour import Behaviour
 from collectors.bots import known_robots
 from collectors.commit import GroupCommit
 from collectors.device import read_user_agent
-from collectors.http import BodyReader, Headers, Receive, Scope, Send, answer, answer_json, answer_problem
-from collectors.limits import Limits, TooMany
+from collectors.limits import Limits
 from collectors.referrer import host_of
 from collectors.room import Room
 from collectors.steps import take
@@ -83,7 +85,7 @@ class Door:
             site: value.api_key.get_secret_value().encode() for site, value in settings.sites.items() if value.api_key
         }
         self._origins = sites_by_origin(settings)
-        self._bodies = BodyReader(settings.collector.body_timeout_s)
+        self._bodies = BodyReader(settings.collector.body_timeout_s, MAX_BATCH_BYTES)
         self._limits = Limits(settings.collector.limits, settings.collector.trusted_proxies, monotonic_s)
         self._behaviour = Behaviour()
         known_robots()  # now, so that the first request need not wait for it

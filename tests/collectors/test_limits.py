@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from civicrec.settings import CollectorSettings, LimitSettings, Site
-from collectors.limits import REQUEST_COST, Buckets, Limits, TooMany
+from civicrec.web.limits import Buckets, TooMany
+from collectors.limits import REQUEST_COST, Limits
 from tests.builders import raw_event
 from tests.collectors.conftest import Collector
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from civicrec.events import MAX_BATCH_BYTES
-from collectors.arrival import BadBody, BodyTooLarge
-from collectors.http import BodyReader, BodyTooSlow, Receive, TooManyBodies
+from civicrec.web.asgi import Receive
+from civicrec.web.bodies import BodyCutOff, BodyReader, BodyTooLarge, BodyTooSlow, TooManyBodies
 
 
 def sender(pieces: Sequence[bytes], *, is_whole: bool = True) -> Receive:
@@ -32,13 +32,13 @@ def sender(pieces: Sequence[bytes], *, is_whole: bool = True) -> Receive:
 
 
 def read(pieces: Sequence[bytes], **facts: Any) -> bytes:
-    return asyncio.run(BodyReader(5).read(sender(pieces, **facts)))
+    return asyncio.run(BodyReader(5, MAX_BATCH_BYTES).read(sender(pieces, **facts)))
 
 
 @given(st.lists(st.binary(max_size=20), min_size=1, max_size=8))
 def test_pieces_become_the_body_and_a_broken_one_is_none(pieces: list[bytes]) -> None:
     assert read(pieces) == b"".join(pieces)
-    with pytest.raises(BadBody):
+    with pytest.raises(BodyCutOff):
         read(pieces, is_whole=False)
 
 
@@ -63,12 +63,12 @@ def test_body_that_does_not_come_is_too_slow(start: list[Any]) -> None:
         return await asyncio.Event().wait()
 
     with pytest.raises(BodyTooSlow):
-        asyncio.run(BodyReader(0.05).read(receive))
+        asyncio.run(BodyReader(0.05, MAX_BATCH_BYTES).read(receive))
 
 
 def test_unfinished_bodies_of_all_senders_together_are_bounded_and_forgotten_at_their_end() -> None:
     async def main() -> list[list[bool]]:
-        bodies = BodyReader(5, max_held=10_000)
+        bodies = BodyReader(5, MAX_BATCH_BYTES, max_held=10_000)
         rounds = []
         for _ in range(3):
             senders = [bodies.read(sender([b"x" * 500] * 10)) for _ in range(4)]

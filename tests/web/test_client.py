@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collectors.client import KEY_LIFE_S, AddressHash, Networks, client_address, packed
+from civicrec.web.client import KEY_LIFE_S, AddressHash, Networks, client_address, packed
 
 PROXIES = Networks(["10.0.0.0/8", "fd00::/8"])
 
