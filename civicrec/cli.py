@@ -23,7 +23,8 @@ app = typer.Typer(
 
 #: Modules of `civicrec.commands`; each has ``register(app)``. The order is the order of the help page.
 _COMMANDS = (
-    "demo", "stack", "stages", "nightly", "rebuild", "catalog", "events", "profile", "subject", "evaluate", "bench",
+    "demo", "stack", "stages", "nightly", "rebuild", "catalog", "events", "profile", "subject", "console",
+    "evaluate", "bench",
 )  # fmt: skip
 
 for _name in _COMMANDS:

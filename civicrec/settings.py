@@ -211,6 +211,8 @@ class ServingSettings(_Group):
     """How long to wait for the online store before the fallback answers, milliseconds."""
     catalogue_poll_s: float = Field(default=0.5, gt=0, le=60)
     """How often a change of catalogue or model is looked for, seconds; a withdrawal acts within it."""
+    console_password: Annotated[SecretStr, AfterValidator(_is_secret_or_empty)] = SecretStr("")
+    """Opens the console; at least 16 characters. Empty means the one in ``<home>/console.key``, made at first use."""
 
 
 class WarehouseSettings(_Group):
@@ -327,6 +329,11 @@ class Settings(BaseSettings):
     def models_path(self) -> Path:
         """Folder of trained models, one subfolder a nightly run."""
         return self.home / "models"
+
+    @property
+    def console_key_path(self) -> Path:
+        """File of the console's password, where the settings give none."""
+        return self.home / "console.key"
 
     @property
     def registry_address(self) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
@@ -18,7 +19,9 @@ from civicrec.settings import Settings
 from profiles.redis_reader import RedisOnlineReader
 from profiles.redis_store import RedisOnlineStore
 from profiles.store import OnlineReader, OnlineStore
+from serving.console.process import PageProcess
 from serving.console.routes import router as console
+from serving.console.sign_in import password_of
 from serving.counters import ListCounters
 from serving.live import Live
 from serving.portal.routes import router as portal
@@ -46,11 +49,14 @@ def create_app(
         await asyncio.to_thread(live.start)
         yield
         await asyncio.to_thread(live.stop)
+        app.state.console_pages.close()
         await live.reader.close()
 
     app = FastAPI(title="civicrec", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url="/openapi.json")
     app.state.live = live
     app.state.counters = ListCounters()
+    app.state.console_pages = PageProcess(settings)
+    app.state.console_password = partial(password_of, settings)
     origins = sorted({origin for site in settings.sites.values() for origin in site.origins})
     if origins:
         app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST"], allow_headers=["*"])

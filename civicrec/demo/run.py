@@ -32,6 +32,7 @@ from civicrec.progress import Report, progress_bars
 from civicrec.settings import Settings
 from civicrec.stack.doors import urls
 from civicrec.stack.supervisor import running
+from serving.console.sign_in import password_of
 
 _SHOWN = 8
 _MARK = "civicrec-demo"
@@ -71,6 +72,7 @@ def run_demo(settings: Settings, *, visitors: int, leave: bool) -> None:
             _three_clicks(settings, api, now)
         words.print(f"\nPortal  {urls(settings)['portal']}", highlight=False)
         words.print(f"Console {urls(settings)['console']}", highlight=False)
+        words.print(f"        password {password_of(settings)}", highlight=False, soft_wrap=True)
         if not leave:
             words.print("Ctrl-C stops everything.", highlight=False)
             signal.pause()

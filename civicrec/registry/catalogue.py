@@ -76,6 +76,12 @@ def items_since(engine: Engine, version: int = 0) -> tuple[int, list[Item]]:
         return int(now or 0), sorted((_decode(body) for body in rows), key=attrgetter("item_id"))
 
 
+def titles(engine: Engine) -> dict[str, str]:
+    """Return id → title of every item, whatever its status."""
+    with engine.connect() as connection:
+        return {row.item_id: row.title for row in connection.execute(select(items.c.item_id, items.c.title))}
+
+
 def set_status(
     engine: Engine, item_ids: Iterable[str], status: Status, *, who: str, why: str, now: datetime
 ) -> list[Item]:

@@ -13,6 +13,7 @@ import altair as alt
 import vl_convert
 
 from civicrec.reports.report import Report
+from civicrec.text import printable
 
 #: Fonts that systems in China carry, then whatever the reader's machine has; none is ever downloaded.
 FONT = "Noto Sans CJK SC, Source Han Sans SC, Microsoft YaHei, PingFang SC, WenQuanYi Micro Hei, sans-serif"
@@ -71,12 +72,15 @@ def _title(spec: dict[str, Any]) -> str:
 
 
 def _values(rows: list[dict[str, Any]]) -> alt.InlineData:
-    return alt.InlineData(values=rows)
+    # The native renderer aborts its process on a character that XML forbids.
+    return alt.InlineData(
+        values=[{k: printable(v, " ") if isinstance(v, str) else v for k, v in row.items()} for row in rows]
+    )
 
 
 def _styled(chart: alt.LayerChart | alt.FacetChart, title: str, width: int, height: int) -> alt.LayerChart:
     styled: alt.LayerChart = (
-        chart.properties(width=width, height=height, title=title, background="#ffffff")
+        chart.properties(width=width, height=height, title=printable(title, " "), background="#ffffff")
         .configure(font=FONT)
         .configure_title(fontSize=15, anchor="start", color="#1d2329", fontWeight=600)
         .configure_axis(labelFontSize=12, titleFontSize=12, labelColor="#3b444d", titleColor=GREY, labelLimit=260)

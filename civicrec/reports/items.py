@@ -15,6 +15,7 @@ import pyarrow as pa
 from civicrec.reports.freshness import freshness
 from civicrec.reports.ratios import share, wilson
 from civicrec.reports.report import Report, Window
+from civicrec.text import printable
 from civicrec.warehouse.ports import Warehouse
 
 DEFINITION = (
@@ -55,7 +56,8 @@ def items(warehouse: Warehouse, window: Window, now: datetime, titles: Mapping[s
     Parameters
     ----------
     titles
-        item id → title; an item that is not in it is named by its id.
+        item id → title. Ids that are not in it are counted, not listed: an id is whatever a visitor's browser sent. All
+        are listed, by their ids, when it is not given.
 
     Raises
     ------
@@ -63,7 +65,9 @@ def items(warehouse: Warehouse, window: Window, now: datetime, titles: Mapping[s
         If the warehouse cannot be reached.
     """
     found = warehouse.rows(_SQL, window.parameters())
-    rows = [_row(row, titles or {}) for row in found if row["actors"]]
+    seen = [row for row in found if row["actors"]]
+    listed = [row for row in seen if titles is None or row["item_id"] in titles]
+    rows = [_row(row, titles or {}) for row in listed]
     rows.sort(key=lambda row: (-row["shown"], -row["clicks"], row["item_id"]))
     return Report(
         title="内容效果",
@@ -72,6 +76,7 @@ def items(warehouse: Warehouse, window: Window, now: datetime, titles: Mapping[s
         freshness=freshness(warehouse, now),
         table=pa.Table.from_pylist(rows, _SCHEMA),
         bot_events=sum(row["bots"] for row in found),
+        unlisted=len(seen) - len(listed),
     )
 
 
@@ -81,7 +86,7 @@ def _row(counted: dict[str, Any], titles: Mapping[str, str]) -> dict[str, Any]:
     interval = wilson(clicked, counted["shown"]) or (None, None)
     return {
         "item_id": counted["item_id"],
-        "title": titles.get(counted["item_id"], counted["item_id"]),
+        "title": printable(titles.get(counted["item_id"], counted["item_id"]), " "),
         "shown": counted["shown"],
         "clicked": clicked,
         "ctr": share(clicked, counted["shown"]),

@@ -69,6 +69,8 @@ class Report:
         Events of the window left out because a bot rule flagged them.
     hidden
         Rows whose figures are hidden because fewer than `K_ANONYMITY` actors stand behind them.
+    unlisted
+        Item ids of events that no row is about, because the catalogue does not know them.
     """
 
     title: str
@@ -78,6 +80,7 @@ class Report:
     table: pa.Table
     bot_events: int
     hidden: int = 0
+    unlisted: int = 0
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield the rows as dictionaries, in the order of the table."""
@@ -86,7 +89,9 @@ class Report:
     def footnote(self) -> str:
         """Return the line that belongs under every table and chart made of this report."""
         hidden = f" 已隐藏人数少于 {K_ANONYMITY} 的 {self.hidden} 行。" if self.hidden else ""
-        return f"统计范围：{self.window}。{self.freshness}。已排除机器访问 {self.bot_events} 次。{hidden}".strip()
+        unlisted = f" 另有 {self.unlisted} 个编号不在目录中，未列出。" if self.unlisted else ""
+        bots = f"已排除机器访问 {self.bot_events} 次。"
+        return f"统计范围：{self.window}。{self.freshness}。{bots}{hidden}{unlisted}".strip()
 
     def _repr_html_(self) -> str:
         """Show the table with its footnote in a notebook."""

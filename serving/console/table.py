@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
+from unicodedata import normalize
 from urllib.parse import urlencode
 
 from civicrec.errors import InvalidInput
@@ -18,6 +19,9 @@ from civicrec.reports.report import Report, Window
 
 DEFAULT_DAYS = 14
 MAX_DAYS = 366
+
+#: A longer number is shown in powers of ten by office software.
+_EXACT_DIGITS = 11
 
 #: Column of the report → head of the table. The order is the order on the page.
 COLUMNS: dict[str, str] = {
@@ -58,7 +62,7 @@ class Head:
     sorted: str
 
 
-def asked_of(query: dict[str, str], now: datetime) -> Asked:
+def asked_of(query: Mapping[str, str], now: datetime) -> Asked:
     """Read the query string.
 
     Raises
@@ -125,7 +129,10 @@ def _day(text: str, default: date) -> date:
 def _cell(value: Any) -> Any:
     if isinstance(value, float):
         return round(value, 6)
-    # A leading = + - @ would run as a formula in office software; titles come from outside.
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
+    if not isinstance(value, str):
+        return value
+    # A leading = + - @ would run as a formula in office software, full-width ones too; titles come from outside.
+    if normalize("NFKC", value.lstrip()[:1]) in ("=", "+", "-", "@", "|") or value[:1] in ("\t", "\r", "\n"):
         return "'" + value
-    return value
+    # Office software makes 1.144E+30 of a long code and forgets its last digits; behind a tab it stays a text.
+    return "\t" + value if value.isdigit() and len(value) > _EXACT_DIGITS else value

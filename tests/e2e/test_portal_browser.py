@@ -28,6 +28,7 @@ from civicrec.items import Item
 from civicrec.registry.catalogue import upsert_items
 from civicrec.registry.tables import open_registry
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
+from serving.console.sign_in import password_of
 from tests.running import RunningStack, running_stack, settings_on_free_ports, wait_for
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -255,11 +256,12 @@ def test_the_console_shows_what_the_visitors_clicked_and_read(portal: RunningSta
     }
     clicks = Counter(event["item_id"] for event in stored.values() if event["kind"] == "click")
     assert clicks
-    page = httpx.get(f"{portal.serving_url}/console/", timeout=60)
+    known = ("", password_of(portal.settings))
+    page = httpx.get(f"{portal.serving_url}/console/", timeout=60, auth=known)
     assert page.status_code == 200
     assert "数据新鲜度：最新数据到达于" in page.text
     assert "<svg" in page.text
-    answer = httpx.get(f"{portal.serving_url}/console/items.csv", timeout=60)
+    answer = httpx.get(f"{portal.serving_url}/console/items.csv", timeout=60, auth=known)
     rows = csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig")))
     assert {row["条目编号"]: int(row["全部点击"]) for row in rows if row["访客"] and row["全部点击"] != "0"} == clicks
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from datetime import UTC, date, datetime, timedelta
 
@@ -55,6 +58,21 @@ def test_only_rows_of_one_to_nine_actors_are_hidden() -> None:
     assert hidden == 2
     assert [row["events"] for row in rows] == [0, None, None, 20]
     assert [row["period"] for row in rows] == ["0", "1", "9", "10"]
+
+
+def test_a_title_with_what_xml_forbids_is_drawn_without_it() -> None:
+    # Drawn in a process of its own: the renderer would abort this one. One title per character that must not reach it.
+    bad = [chr(n) for n in (*range(9), 11, 12, *range(14, 32), 127, 155, 0xFDD0, 0xFFFE, 0xFFFF, 0x1FFFE)]
+    program = (
+        "import sys, json; from tests.reports.test_report import *\n"
+        "rows = [{'title': t, 'shown': 9, 'clicked': 1} for t in json.loads(sys.argv[1])]\n"
+        "print(svg(items_chart(a_report(rows, title=rows[0]['title']), top=99)))"
+    )
+    titles = json.dumps([f"标{one}题" for one in bad])
+    done = subprocess.run([sys.executable, "-c", program, titles], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    drawn = "".join(ET.fromstring(done.stdout).itertext())
+    assert drawn.count("标 题") == len(bad)
 
 
 @pytest.mark.parametrize(("age", "words"), [(5, "5 秒前"), (600, "10 分钟前"), (7200, "2 小时前"), (259_200, "3 天前")])

@@ -44,17 +44,26 @@ def test_public_traffic_hides_small_hours_and_no_others(warehouse: ClickHouseWar
 
 
 def test_items_equal_the_recount(warehouse: ClickHouseWarehouse, stored: list[Row]) -> None:
-    report = items(warehouse, DAYS, NOW, {"item-1": "公共租赁住房申请"})
+    report = items(warehouse, DAYS, NOW)
     truth = recount_items(stored)
     rows = list(report.rows())
     assert {row["item_id"]: {name: row[name] for name in truth[row["item_id"]]} for row in rows} == {
         item_id: {**counted, "active_s": pytest.approx(counted["active_s"])} for item_id, counted in truth.items()
     }
-    assert {row["title"] for row in rows if row["item_id"] == "item-1"} == {"公共租赁住房申请"}
-    assert all(row["title"] == row["item_id"] for row in rows if row["item_id"] != "item-1")
+    assert all(row["title"] == row["item_id"] for row in rows)
     assert [row["shown"] for row in rows] == sorted((row["shown"] for row in rows), reverse=True)
     for row in rows:
         assert (row["ctr_low"], row["ctr_high"]) == (wilson(row["clicked"], row["shown"]) or (None, None))
+
+
+def test_ids_that_the_catalogue_does_not_know_are_counted_and_not_listed(
+    warehouse: ClickHouseWarehouse, stored: list[Row]
+) -> None:
+    report = items(warehouse, DAYS, NOW, {"item-1": "公共租赁\x0b住房申请", "never-seen": "无人看过"})
+    assert [(row["item_id"], row["title"]) for row in report.rows()] == [("item-1", "公共租赁 住房申请")]
+    others = len(recount_items(stored)) - 1
+    assert report.unlisted == others > 0
+    assert f"另有 {others} 个编号不在目录中" in report.footnote()
 
 
 def test_funnel_equals_the_recount(warehouse: ClickHouseWarehouse, stored: list[Row]) -> None:

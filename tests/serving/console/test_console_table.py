@@ -13,7 +13,6 @@ import pytest
 from civicrec.errors import InvalidInput
 from civicrec.reports.freshness import Freshness
 from civicrec.reports.report import Report, Window
-from serving.console.access import is_local
 from serving.console.table import CSV_COLUMNS, as_csv, asked_of, heads, in_order
 
 NOW = datetime(2026, 3, 10, 4, tzinfo=UTC)
@@ -76,19 +75,19 @@ def test_csv_opens_in_office_software_and_carries_its_facts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("client", "headers", "allowed"),
-    [
-        ("127.0.0.1", {"host": "127.0.0.1:8702"}, True),
-        ("::1", {"host": "[::1]:8702"}, True),
-        ("127.0.0.1", {"host": "localhost"}, True),
-        ("10.0.0.8", {"host": "127.0.0.1:8702"}, False),
-        ("127.0.0.1", {"host": "rebound.example:8702"}, False),
-        ("127.0.0.1", {"host": "127.0.0.1", "x-forwarded-for": "10.0.0.8"}, False),
-        ("127.0.0.1", {}, False),
-        ("", {"host": "localhost"}, False),
-    ],
+    "title", ["=cmd", "＝cmd", "+1", "＋1", "-1", "－1", "@x", "＠x", " =cmd", "\u3000＝cmd", "\t=cmd"]
 )
-def test_only_a_direct_reader_at_the_machine_may_open_the_console(
-    client: str, headers: dict[str, str], allowed: bool
-) -> None:
-    assert is_local(client, headers) is allowed
+def test_a_title_never_runs_as_a_formula_in_office_software(title: str) -> None:
+    assert cell_of(title=title).startswith("'")
+
+
+def test_a_long_code_stays_a_text_in_office_software_and_a_short_one_a_number() -> None:
+    assert cell_of(item_id="1144010000748532XN4442111003001"[:31], column=0) == "1144010000748532XN4442111003001"
+    assert cell_of(item_id="1144010000748532844421110030011", column=0) == "\t1144010000748532844421110030011"
+    assert cell_of(item_id="20261128", column=0) == "20261128"
+
+
+def cell_of(column: int = 1, **facts: Any) -> str:
+    report = Report("表", "定义文字", Window(date(2026, 3, 1), date(2026, 3, 5)), Freshness(NOW, NOW), pa.table({}), 0)
+    data = as_csv(report, [a_row("p-1", **facts) if "item_id" not in facts else {**a_row("p-1"), **facts}])
+    return list(csv.reader(io.StringIO(data.decode("utf-8-sig"))))[1][column]

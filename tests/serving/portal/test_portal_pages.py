@@ -174,13 +174,3 @@ def test_elder_pages_are_shorter(ask: Ask) -> None:
     assert 'class="elder"' in answer.text
     assert len(recommended(answer.text)) == 5
     assert "退出适老版" in answer.text
-
-
-def test_the_console_says_that_the_warehouse_is_down(ask: Ask) -> None:
-    answer = ask("/console/")
-    assert answer.status_code == 503
-    assert "数据仓库暂时无法访问" in answer.text
-    assert "Traceback" not in answer.text
-    assert ask("/console/items.csv").status_code == 503
-    assert ask("/console/?first=yesterday").status_code == 422
-    assert ask("/console/", headers={"X-Forwarded-For": "10.0.0.1"}).status_code == 403

@@ -1,0 +1,75 @@
+"""The process that makes the console's pages may abort, hang or grow: the process that answers lists goes on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from civicrec.errors import Unavailable
+from civicrec.settings import Settings, WarehouseSettings
+from serving.console.process import MEMORY, PageProcess
+from tests.running import free_ports
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageProcess]:
+    nowhere = WarehouseSettings(port=free_ports(1)[0], timeout_s=1)
+    one = PageProcess(Settings(home=tmp_path_factory.mktemp("console"), warehouse=nowhere), page_s=30)
+    yield one
+    one.close()
+
+
+def child() -> psutil.Process:
+    """Return the newest process that makes pages."""
+    found = [one for one in psutil.Process().children() if "serving.console.process" in one.cmdline()]
+    return max(found, key=lambda one: one.create_time())
+
+
+def test_a_page_says_what_is_down(pages: PageProcess) -> None:
+    made = pages.call("items_page", {})
+    assert made.status == 503
+    assert "数据仓库暂时无法访问" in made.body.decode()
+    assert pages.call("items_page", {"first": "yesterday"}).status == 422
+    assert pages.call("items_csv", {}).status == 503
+
+
+def test_one_process_makes_many_pages_and_may_hold_so_much(pages: PageProcess) -> None:
+    pages.call("items_page", {"first": "x"})
+    first = child()
+    pages.call("items_page", {"first": "x"})
+    assert child().pid == first.pid
+    limits = Path(f"/proc/{first.pid}/limits").read_text()
+    data = next(line for line in limits.splitlines() if line.startswith("Max data size"))
+    assert data.split()[3] == str(MEMORY)
+
+
+@pytest.mark.parametrize("number", [signal.SIGABRT, signal.SIGKILL, signal.SIGSEGV])
+def test_a_process_that_ends_in_a_page_is_told_and_replaced(pages: PageProcess, number: signal.Signals) -> None:
+    pages.call("items_page", {"first": "x"})
+    gone = child()
+    gone.suspend()  # so that the page is surely under way when it ends
+    threading.Timer(0.5, lambda: os.kill(gone.pid, number) or os.kill(gone.pid, signal.SIGCONT)).start()
+    with pytest.raises(Unavailable, match=number.name):
+        pages.call("items_page", {"first": "x"})
+    assert pages.call("items_page", {"first": "x"}).status == 422
+
+
+def test_a_page_that_never_ends_is_given_up(tmp_path: Path) -> None:
+    pages = PageProcess(Settings(home=tmp_path), page_s=30)
+    pages.call("items_page", {"first": "x"})
+    hung = child()
+    hung.suspend()
+    pages._page_s = 0.5
+    began = time.monotonic()
+    with pytest.raises(Unavailable, match="fewer days"):
+        pages.call("items_page", {"first": "x"})
+    assert time.monotonic() - began < 10
+    assert not hung.is_running()
+    pages.close()
