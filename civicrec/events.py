@@ -6,6 +6,7 @@ The field table is docs/contracts.md §1; this file is its only implementation.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, TypeVar, get_args
@@ -69,6 +70,24 @@ Time = Annotated[datetime, msgspec.Meta(tz=True)]
 PropValue = str | int | float | bool | None
 
 
+#: Looks like a pseudonym that `civicrec.tokens` makes.
+_SUBJECT = re.compile(r"[0-9a-f]{32}")
+
+
+def anonymous_actor(anonymous_id: str) -> str:
+    """Return the name under which an anonymous id's behaviour is kept: never that of a subject.
+
+    Portals send random ids of 32 hex digits, too. Such a one is told apart by a mark that no anonymous id can hold,
+    so that who knows somebody's pseudonym can neither read nor feed that person's profile with it.
+
+    Examples
+    --------
+    >>> anonymous_actor("me"), anonymous_actor("0123456789abcdef0123456789abcdef")
+    ('me', 'a:0123456789abcdef0123456789abcdef')
+    """
+    return f"a:{anonymous_id}" if len(anonymous_id) == 32 and _SUBJECT.fullmatch(anonymous_id) else anonymous_id
+
+
 class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One thing that happened, as stored. See docs/contracts.md §1 for each field.
 
@@ -108,8 +127,8 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     @property
     def actor(self) -> str:
-        """Return the pseudonym this event belongs to: the subject if known, else the anonymous id."""
-        return self.subject_id or self.anonymous_id
+        """Return the name this event counts under: the subject's if known, else that of the anonymous id."""
+        return self.subject_id or anonymous_actor(self.anonymous_id)
 
 
 class Dropped(msgspec.Struct, frozen=True):

@@ -74,7 +74,7 @@ class Behaviour:
         An event that is seen twice, as a retry, counts once. The events before the one that gives a robot away are
         gone; those after it, up to half an hour beyond the last that does, carry the reason.
         """
-        kind, actor = event.kind, event.subject_id or event.anonymous_id
+        kind, actor = event.kind, event.actor
         trail = self._young.get(actor) or self._remembered(actor)
         if kind in _VIEWS:
             trail.was_shown, trail.items = True, None

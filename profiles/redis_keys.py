@@ -6,8 +6,9 @@ from __future__ import annotations
 #: `civicrec.eventlog.fences`.
 CLEARED = ("recent", "disliked", "trend", "counted", "co", "tags", "fence", "logs", "whole")
 
-#: There while the store holds all it should: a wipe takes it away with the rest.
-WHOLE_KEY = "whole:"
+#: There while the store holds all it should: a wipe takes it away with the rest. The number is that of the form of what
+#: is kept: a store of another form is not whole, so the stream rebuilds it.
+WHOLE_KEY = "whole:2"
 
 
 def recent_key(actor: str) -> str:

@@ -14,6 +14,7 @@ from typing import Annotated, Any, TypeVar, cast
 import msgspec
 
 from civicrec.errors import InvalidInput
+from civicrec.events import anonymous_actor
 from civicrec.scenes import MAX_N, scene_named
 from civicrec.settings import Settings
 from civicrec.tokens import Keys
@@ -87,7 +88,7 @@ def site_of(named: str, settings: Settings) -> str:
 
 
 def actor_of(token: str, anonymous_id: str, site: str, keys: Keys, now: datetime) -> str:
-    """Return the pseudonym a request speaks for: a token's user comes before an anonymous id.
+    """Return the actor a request speaks for: a token's user comes before an anonymous id, which is never a user's.
 
     Raises
     ------
@@ -100,7 +101,7 @@ def actor_of(token: str, anonymous_id: str, site: str, keys: Keys, now: datetime
         return keys.subject_of(token, site, now)
     if anonymous_id and not _ACTOR.fullmatch(anonymous_id):
         raise InvalidInput("anonymous_id has other characters than A-Z a-z 0-9 _ -, or more than 64")
-    return anonymous_id
+    return anonymous_actor(anonymous_id)
 
 
 def mode_of(named: str) -> Mode:

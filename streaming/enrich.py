@@ -58,7 +58,7 @@ def _columns(parsed: Parsed, item_types: Mapping[str, str]) -> Columns:
         for event, at in zip(events, parsed.occurred_ms, strict=True)
     ]
     columns["local_date"] = [(at + _OFFSET_MS) // _DAY_MS for at in parsed.occurred_ms]
-    columns["actor"] = [event.subject_id or event.anonymous_id for event in events]
+    columns["actor"] = [event.actor for event in events]
     columns["item_type"] = [item_types.get(event.item_id) or event.item_type for event in events]
     columns["item_known"] = [int(event.item_id in item_types) for event in events]
     columns["props"] = [_props(event.props) for event in events]
@@ -74,7 +74,7 @@ def _props(props: dict[str, Any]) -> str:
 def _turns(parsed: Parsed, item_types: Mapping[str, str]) -> list[Turn]:
     return [
         Turn(
-            event.subject_id or event.anonymous_id,
+            event.actor,
             event.item_id,
             at,
             INTEREST_WEIGHTS.get(event.kind, 0.0),

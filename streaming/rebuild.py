@@ -20,6 +20,7 @@ from civicrec.eventlog.ledger import Totals
 from civicrec.eventlog.ports import EventLog
 from civicrec.events import INTEREST_WEIGHTS
 from civicrec.progress import Report
+from civicrec.warehouse.interests import ACTOR
 from civicrec.warehouse.ports import Warehouse
 from profiles.store import (
     CO_CLICK_TTL_DAYS,
@@ -46,11 +47,11 @@ WHERE local_date >= {first:Date} AND item_known AND bot_reason = ''
   AND has(if(local_date >= {busy_first:Date}, {kinds:Array(String)}, [{dislike:String}]), toString(kind))
 GROUP BY day ORDER BY day
 """
-_TURNS = """
-SELECT actor, item_id, toString(kind) AS kind, toUnixTimestamp64Milli(occurred_at) AS at_ms,
+_TURNS = f"""
+SELECT {ACTOR} AS who, item_id, toString(kind) AS kind, toUnixTimestamp64Milli(occurred_at) AS at_ms,
        consent = 'personalise' AS is_personal, toString(log) AS log, log_offset
 FROM events FINAL
-WHERE local_date = {day:Date} AND item_known AND bot_reason = '' AND has({kinds:Array(String)}, toString(kind))
+WHERE local_date = {{day:Date}} AND item_known AND bot_reason = '' AND has({{kinds:Array(String)}}, toString(kind))
 ORDER BY log_offset, occurred_at, item_id, event_id
 """
 _TAGS = """
@@ -162,7 +163,7 @@ def _restore_turns(
 
 
 def _turns(columns: dict[str, list[Any]], done: Done) -> list[Turn]:
-    names = ("actor", "item_id", "at_ms", "kind", "is_personal", "log", "log_offset")
+    names = ("who", "item_id", "at_ms", "kind", "is_personal", "log", "log_offset")
     return [
         Turn(actor, item_id, at_ms, INTEREST_WEIGHTS.get(kind, 0.0), bool(is_personal), offset)
         for actor, item_id, at_ms, kind, is_personal, log, offset in zip(*map(columns.__getitem__, names), strict=True)

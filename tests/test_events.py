@@ -21,6 +21,7 @@ from civicrec.events import (
     Channel,
     Dropped,
     Event,
+    anonymous_actor,
     bad_time,
     clean_props,
     dump,
@@ -54,6 +55,19 @@ def test_loading_what_was_dumped_gives_the_same_events(events: list[Event]) -> N
 @given(EVENTS)
 def test_parsing_one_dumped_event_gives_it_back(event: Event) -> None:
     assert parse(msgspec.json.encode(event)) == event
+
+
+SUBJECTS = st.text("0123456789abcdef", min_size=32, max_size=32)
+
+
+@given(SUBJECTS, NAMES | SUBJECTS, NAMES | SUBJECTS)
+def test_no_anonymous_id_counts_under_the_name_of_a_subject_or_of_another_one(
+    subject: str, one: str, other: str
+) -> None:
+    assert an_event(anonymous_id=one, subject_id=subject).actor == subject
+    assert an_event(anonymous_id=one).actor == anonymous_actor(one) != subject
+    assert an_event(anonymous_id=subject).actor != subject
+    assert (anonymous_actor(one) == anonymous_actor(other)) == (one == other)
 
 
 #: One body for each reason that a parse alone can find, and one field fault of each sort.

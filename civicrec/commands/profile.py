@@ -35,7 +35,10 @@ def group() -> None:
 
 @profile.command()
 def show(
-    actor: Annotated[str, typer.Argument(help="Anonymous id, or subject id (32 hex digits).")],
+    actor: Annotated[
+        str,
+        typer.Argument(help="Anonymous id, subject id, or a:<id> for an anonymous id of 32 hex digits."),
+    ],
     home: Annotated[Path | None, typer.Option(help="Folder that holds all state.")] = None,
 ) -> None:
     """Print what the online store and the nightly tags hold of an actor, as JSON."""

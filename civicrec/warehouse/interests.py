@@ -16,21 +16,28 @@ from civicrec.warehouse.ports import Warehouse
 #: the item gains no more (算法推荐管理规定 Art. 14 forbids lists that clicks by one hand can lift).
 MAX_PAIR_WEIGHT = 5.0
 
-_SQL = """
-SELECT actor, item_id,
-       least(sum(strength), {cap:Float64}) AS weight,
-       least(sum(strength * exp2(-age_days / {half_life:Float64})), {cap:Float64}) AS decayed,
+#: Who an event counts under, as `civicrec.events.Event.actor` has it: rows of before hold an anonymous id of 32 hex
+#: digits as it was sent.
+ACTOR = (
+    "if(subject_id = '' AND length(anonymous_id) = 32 AND NOT match(anonymous_id, '[^0-9a-f]'),"
+    " concat('a:', anonymous_id), actor)"
+)
+
+_SQL = f"""
+SELECT who AS actor, item_id,
+       least(sum(strength), {{cap:Float64}}) AS weight,
+       least(sum(strength * exp2(-age_days / {{half_life:Float64}})), {{cap:Float64}}) AS decayed,
        max(at_ms) AS last_ms
 FROM (
-    SELECT actor, item_id,
-           transform(toString(kind), {kinds:Array(String)}, {strengths:Array(Float64)}, 0.) AS strength,
+    SELECT {ACTOR} AS who, item_id,
+           transform(toString(kind), {{kinds:Array(String)}}, {{strengths:Array(Float64)}}, 0.) AS strength,
            toUnixTimestamp64Milli(occurred_at) AS at_ms,
-           greatest(0., ({until_ms:Int64} - at_ms) / 86400000.) AS age_days
+           greatest(0., ({{until_ms:Int64}} - at_ms) / 86400000.) AS age_days
     FROM events FINAL
-    WHERE local_date BETWEEN {first:Date} AND {last:Date} AND has({kinds:Array(String)}, toString(kind))
-      AND consent = 'personalise' AND bot_reason = '' AND actor != '' AND item_id != ''
+    WHERE local_date BETWEEN {{first:Date}} AND {{last:Date}} AND has({{kinds:Array(String)}}, toString(kind))
+      AND consent = 'personalise' AND bot_reason = '' AND who != '' AND item_id != ''
 )
-GROUP BY actor, item_id
+GROUP BY who, item_id
 ORDER BY actor, item_id
 """
 

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from anyio import from_thread
 
+from civicrec.events import anonymous_actor
 from civicrec.items import ITEM_TYPES, Item
 from civicrec.scenes import SCENES, scene_named
 from recommender.candidates.related import links_of
@@ -30,7 +31,7 @@ class Lists:
 
     def __init__(self, live: served.Live, counters: ListCounters, visitor: Visitor, now: datetime) -> None:
         self._live, self._counters, self._now = live, counters, now
-        actor = visitor.anonymous_id if visitor.mode == "personalised" else ""
+        actor = anonymous_actor(visitor.anonymous_id) if visitor.mode == "personalised" else ""
         self._caller = served.Caller(actor, (), visitor.mode)
 
     def of(self, wanted: Sequence[tuple[str, int]]) -> list[Block]:

@@ -222,3 +222,12 @@ def test_metrics_count_lists(door: Door) -> None:
     text = door.get("/metrics").text
     assert 'civicrec_lists_served_total{mode="general",scene="home"} 1.0' in text
     assert "civicrec_recommend_seconds_count 1.0" in text
+
+
+def test_a_pseudonym_sent_as_an_anonymous_id_opens_nobodys_profile(door: Door) -> None:
+    subject = door.live.keys.subject_of(door.live.keys.sign("demo", "citizen", NOW), "demo", NOW)
+    door.store.apply(Mark("log", 0, 1), OnlineUpdate(recent={subject: [RecentItem("i1", 0)]}))
+    assert door.get("/v1/recommendations", n=5, anonymous_id=subject).json()["mode"] == "general"
+    door.post("/v1/feedback", {"kind": "dislike", "item_id": "i2", "anonymous_id": subject})
+    assert not door.store.actor(subject).disliked
+    assert door.store.actor(f"a:{subject}").disliked == {"i2"}

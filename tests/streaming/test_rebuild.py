@@ -18,6 +18,7 @@ from civicrec.events import Event, dump
 from civicrec.settings import StreamSettings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.daily import replace_day
+from civicrec.warehouse.interests import ACTOR
 from civicrec.warehouse.migrate import migrate
 from profiles.memory_store import MemoryOnlineStore
 from streaming.embedded import Driver
@@ -234,3 +235,14 @@ def test_tags_come_back_but_for_those_deleted_since_and_those_too_old(warehouse:
     assert (store.actor("a").tags, store.actor("b").tags) == ({"theme:社保": 0.5}, {"theme:社保": 1.0})
     rebuild_online(warehouse, store, Done({}), NOON + timedelta(days=6))
     assert store.actor("a").tags == {}
+
+
+@pytest.mark.parametrize("anonymous_id", ["visitor-1", "0123456789abcdef" * 2, "0123456789ABCDEF" * 2])
+@pytest.mark.parametrize("subject_id", ["", "f" * 32])
+def test_the_warehouse_names_the_actor_of_a_row_of_before_as_the_event_does(
+    warehouse: ClickHouseWarehouse, anonymous_id: str, subject_id: str
+) -> None:
+    row = {"subject": subject_id, "anonymous": anonymous_id, "actor": subject_id or anonymous_id}
+    columns = "{subject:String} AS subject_id, {anonymous:String} AS anonymous_id, {actor:String} AS actor"
+    found = warehouse.rows(f"SELECT {ACTOR} AS who FROM (SELECT {columns})", row)[0]["who"]
+    assert found == an_event(subject_id=subject_id, anonymous_id=anonymous_id).actor
