@@ -3,15 +3,17 @@
 In: SQL, parameters, settings, insert bodies. Out: bytes in the format asked, or `EngineError` with ClickHouse's code.
 Each running statement has its own chDB connection, taken from a bounded pool: settings and the current database belong
 to a connection, so they are compared with what the statement wants and changed only where they differ (0.1 ms each).
+A connection that cannot be set back is closed, and another one opened (1 ms).
 """
 
 from __future__ import annotations
 
 import json
+import os
 import queue
 import re
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from typing import Any
 from civicrec.errors import ConfigError
 
 TOO_MANY_SIMULTANEOUS_QUERIES = 202
+MEMORY_LIMIT_EXCEEDED = 241
 #: Longest SQL text, as opposed to rows. ClickHouse's own limit of 256 KiB is soon passed by a list of ids.
 MAX_SQL_BYTES = 4 << 20
 #: In force on every connection unless a request says otherwise: one wild query must not take the whole machine.
@@ -29,6 +32,10 @@ DEFAULTS = {
     "max_execution_time": "3600",
 }
 
+#: What stays with a connection, wherever in a text of several statements it stands.
+_LASTING = re.compile(r"\b(?:SET|USE|TEMPORARY)\b", re.IGNORECASE)
+#: Settings that stand in an insert's own text: the rows' file is named before them.
+_OWN_SETTINGS = re.compile(r"\sSETTINGS\s+\w+\s*=", re.IGNORECASE)
 _CODE = re.compile(r"Code: (\d+)\. ")
 _SETTING_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -93,8 +100,18 @@ class Result:
     written_rows: int = 0
 
 
+class _StuckError(Exception):
+    """A connection that was used before cannot be made what a statement wants."""
+
+
 class _Connection:
-    """One chDB connection with the settings it has at the moment."""
+    """One chDB connection with the settings it has at the moment.
+
+    Attributes
+    ----------
+    is_spent
+        Whether what it has is no longer known here, so that nothing more may run on it.
+    """
 
     def __init__(self, path: Path) -> None:
         import chdb
@@ -102,43 +119,75 @@ class _Connection:
         self._chdb = chdb.connect(str(path))
         self._settings: dict[str, str] = {}
         self._database = "default"
+        self._is_used = False
+        self.is_spent = False
 
     def _arrange(self, statement: Statement) -> None:
         wanted = {**DEFAULTS, **statement.settings}
-        for name in self._settings.keys() - wanted.keys():
-            self._chdb.query(f"SET {name} = DEFAULT", "TabSeparated")
-            del self._settings[name]
-        for name, value in wanted.items():
-            if self._settings.get(name) == value:
-                continue
+        changes = {name: "DEFAULT" for name in self._settings.keys() - wanted.keys()}
+        changes |= {name: quoted(value) for name, value in wanted.items() if self._settings.get(name) != value}
+        for name in changes:
             if not _SETTING_NAME.fullmatch(name):
                 raise EngineError(115, f"Code: 115. DB::Exception: Unknown setting {name!r}. (UNKNOWN_SETTING)")
-            self._chdb.query(f"SET {name} = {quoted(value)}", "TabSeparated")
-            self._settings[name] = value
-        if self._database != statement.database:
-            self._chdb.query(f"USE {_identifier(statement.database)}", "TabSeparated")
-            self._database = statement.database
+        was_used, self._is_used = self._is_used, True
+        try:
+            if self._database != statement.database:
+                self._chdb.query(f"USE {_identifier(statement.database)}", "TabSeparated")
+                self._database = statement.database
+            if changes:  # in one statement: after readonly = 1 no other could be changed
+                self._chdb.query("SET " + ", ".join(f"{name} = {to}" for name, to in changes.items()), "TabSeparated")
+                self._settings = wanted
+        except RuntimeError as error:
+            self.is_spent = True
+            if was_used:
+                raise _StuckError from error
+            raise
 
     def run(self, statement: Statement) -> Result:
         try:
             self._arrange(statement)
-            if statement.body is None:
-                answer = self._chdb.query(statement.sql, statement.format, params=dict(statement.parameters))
-                return Result(answer.bytes() or b"", answer.rows_read(), answer.rows_written())
-            if not statement.body:
-                return Result()
-            inserter: Any = self._chdb.send_insert(statement.sql, statement.format)
-            try:
-                inserter.append(statement.body)
-                done = inserter.finish()
-            finally:
-                inserter.close()
-            return Result(written_rows=done.rows_written)
+            if statement.body is not None:
+                return self._insert(statement, statement.body)
+            self.is_spent = _LASTING.search(statement.sql) is not None
+            answer = self._chdb.query(statement.sql, statement.format, params=dict(statement.parameters))
+            return Result(answer.bytes() or b"", answer.rows_read(), answer.rows_written())
         except RuntimeError as error:
             raise engine_error(error) from error
+        except OSError as error:
+            raise EngineError(
+                MEMORY_LIMIT_EXCEEDED,
+                f"Code: 241. DB::Exception: no memory for the rows: {error.strerror}. (MEMORY_LIMIT_EXCEEDED)",
+            ) from error
+
+    def _insert(self, statement: Statement, body: bytes) -> Result:
+        """Insert rows by a statement, whose faults all come back; those of storing do not from `send_insert`."""
+        if not body:
+            return Result()
+        own = _OWN_SETTINGS.search(statement.sql)
+        place = own.start() if own else len(statement.sql)
+        with _as_file(body) as path:
+            answer = self._chdb.query(
+                f"{statement.sql[:place]} FROM INFILE {quoted(path)}{statement.sql[place:]} FORMAT {statement.format}",
+                "Null",
+                params=dict(statement.parameters),
+            )
+        return Result(written_rows=answer.rows_written())
 
     def close(self) -> None:
         self._chdb.close()
+
+
+@contextmanager
+def _as_file(body: bytes) -> Iterator[str]:
+    """Give a path where the bytes can be read; they stay in memory, so a full disk does not matter."""
+    handle = os.memfd_create("civicrec-insert")
+    try:
+        left = memoryview(body)
+        while left:
+            left = left[os.write(handle, left) :]
+        yield f"/proc/self/fd/{handle}"
+    finally:
+        os.close(handle)
 
 
 def _identifier(name: str) -> str:
@@ -186,9 +235,26 @@ class Engine:
                 "try again. (TOO_MANY_SIMULTANEOUS_QUERIES)",
             ) from None
         try:
-            return connection.run(statement)
+            try:
+                return connection.run(statement)
+            except _StuckError:
+                connection = self._instead_of(connection)
+                return connection.run(statement)
         finally:
+            if connection.is_spent:
+                connection = self._instead_of(connection)
             self._idle.put(connection)
+
+    def _instead_of(self, connection: _Connection) -> _Connection:
+        """Open another connection; the old one stays where none can be opened."""
+        try:
+            another = _Connection(self._path)
+        except RuntimeError as error:
+            raise engine_error(error) from error
+        self._all[self._all.index(connection)] = another
+        with suppress(RuntimeError):
+            connection.close()
+        return another
 
     def close(self) -> None:
         """Close every connection; statements still running are waited for by chDB."""
@@ -212,9 +278,9 @@ class EngineWarehouse:
         """Run a SELECT and return its rows."""
         return [json.loads(line) for line in self._run(sql, "JSONEachRow", parameters).data.splitlines()]
 
-    def command(self, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
-        """Run a statement that returns no rows."""
-        self._run(sql, "TabSeparated", parameters)
+    def command(self, sql: str, parameters: Mapping[str, Any] | None = None) -> int:
+        """Run a statement that returns no rows; return how many it wrote."""
+        return self._run(sql, "TabSeparated", parameters).written_rows
 
     def _run(self, sql: str, fmt: str, parameters: Mapping[str, Any] | None) -> Result:
         values = {name: str(value) for name, value in (parameters or {}).items()}

@@ -41,7 +41,7 @@ class ClickHouseWarehouse:
         self._columns: dict[str, dict[str, ClickHouseType]] = {}
 
     def insert(self, table: str, columns: Mapping[str, Sequence[Any]], token: str = "") -> int:
-        """Append rows given as columns; the same token again inserts nothing. Return the rows sent.
+        """Append rows given as columns; the same token again inserts nothing. Return the rows stored.
 
         Parameters
         ----------
@@ -59,8 +59,8 @@ class ClickHouseWarehouse:
         InvalidInput
             If a column is unknown, the lengths differ, or a value does not fit; nothing was inserted.
         Unavailable
-            If the warehouse cannot be reached, or is overloaded; whether the rows arrived is unknown, so send them
-            again under the same token.
+            If the warehouse cannot be reached, is overloaded, or says that it stored fewer rows; whether the rows
+            arrived is unknown, so send them again under the same token.
         """
         lengths = {name: len(values) for name, values in columns.items()}
         n_rows = next(iter(lengths.values()), 0)
@@ -88,7 +88,9 @@ class ClickHouseWarehouse:
             )
             # Whole numbers are written as they are, without a datetime object each.
             context.column_formats.update({name: "int" for name in values if _is_epoch(types[name], values[name])})
-            client.insert(context=context)
+            written = _written(client.insert(context=context), n_rows)
+        if written < n_rows:
+            raise Unavailable(f"the warehouse stored {written} of {n_rows} rows for {table}; they are sent again")
         return n_rows
 
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
@@ -101,10 +103,10 @@ class ClickHouseWarehouse:
         with self._faults(sql):
             return list(self._connected().query(sql, parameters=dict(parameters or {})).named_results())
 
-    def command(self, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
-        """Run a statement that returns no rows."""
+    def command(self, sql: str, parameters: Mapping[str, Any] | None = None) -> int:
+        """Run a statement that returns no rows; return how many it wrote."""
         with self._faults(sql):
-            self._connected().command(sql, parameters=dict(parameters or {}))
+            return _written(self._connected().command(sql, parameters=dict(parameters or {})), 0)
 
     def create_database(self) -> None:
         """Make the configured database unless it is there."""
@@ -194,6 +196,12 @@ class ClickHouseWarehouse:
             raise InvalidInput(f"the warehouse refused {_shortened(doing)}: {_reason(error)}") from error
         except (exceptions.Error, ValueError, TypeError, OverflowError, AttributeError) as error:
             raise InvalidInput(f"cannot {_shortened(doing)}: {error}; check the types of the values") from error
+
+
+def _written(answer: object, unsaid: int) -> int:
+    """Return how many rows were written, by the summary that goes with an answer; `unsaid` where a proxy took it."""
+    summary = getattr(answer, "summary", {})
+    return int(summary.get("written_rows", unsaid))
 
 
 def _plain(values: Sequence[Any]) -> Sequence[Any]:

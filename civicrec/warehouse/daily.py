@@ -1,7 +1,8 @@
 """Daily tables: rebuilt a whole day at a time from de-duplicated events, and swapped in at once.
 
 In: days. Out: the same tables whatever was there before; a reader sees a day either as it was or as it is, and
-running it again changes nothing. Flagged bots are counted apart and are in no other figure.
+running it again changes nothing. Rows that are not all there replace nothing. Flagged bots are counted apart and are in
+no other figure.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
+from civicrec.errors import Unavailable
 from civicrec.warehouse.ports import Warehouse
 
 #: An event may be 30 days old when it arrives (`civicrec.events.MAX_AGE`), so that many days may still change.
@@ -53,8 +55,8 @@ def rebuild_daily(
     made: dict[str, int] = {}
     for place, (table, select) in enumerate(DAILY_TABLES.items()):
         staging = _empty_staging(warehouse, table)
-        warehouse.command(f"INSERT INTO {staging} {select}", {"first": first, "last": last})
-        _swap_in(warehouse, table, first, last)
+        n_rows = warehouse.command(f"INSERT INTO {staging} {select}", {"first": first, "last": last})
+        _swap_in(warehouse, table, first, last, n_rows)
         report(days * (place + 1), days * len(DAILY_TABLES))
         made[table] = _count(warehouse, table, first, last)
     return made
@@ -67,7 +69,7 @@ def replace_day(warehouse: Warehouse, table: str, day: date, columns: Mapping[st
     for start in range(0, n_rows, _ROWS_PER_INSERT):
         part = {name: values[start : start + _ROWS_PER_INSERT] for name, values in columns.items()}
         warehouse.insert(staging, {"day": [day] * len(next(iter(part.values()))), **part})
-    _swap_in(warehouse, table, day, day)
+    _swap_in(warehouse, table, day, day, n_rows)
     return n_rows
 
 
@@ -93,7 +95,13 @@ def _empty_staging(warehouse: Warehouse, table: str) -> str:
     return staging
 
 
-def _swap_in(warehouse: Warehouse, table: str, first: date, last: date) -> None:
+def _swap_in(warehouse: Warehouse, table: str, first: date, last: date, n_rows: int) -> None:
+    staged = _count(warehouse, f"{table}_staging", first, last)
+    if staged != n_rows:
+        raise Unavailable(
+            f"{staged} of {n_rows} rows for {table}, {first} to {last}, are stored; "
+            "these days stay as they were, try again"
+        )
     made = _days(warehouse, f"{table}_staging", first, last)
     for day in sorted(made):
         warehouse.command(f"ALTER TABLE {table} REPLACE PARTITION {day:%Y%m%d} FROM {table}_staging")

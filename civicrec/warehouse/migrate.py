@@ -29,8 +29,8 @@ class Migratable(Protocol):
         """Run a SELECT."""
         ...
 
-    def command(self, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
-        """Run a statement that returns no rows."""
+    def command(self, sql: str, parameters: Mapping[str, Any] | None = None) -> int:
+        """Run a statement that returns no rows; return how many it wrote."""
         ...
 
 

@@ -15,7 +15,10 @@ class Warehouse(Protocol):
     """Column batches in, tables out. Every method raises `civicrec.errors.Unavailable` when it cannot be reached."""
 
     def insert(self, table: str, columns: Mapping[str, Sequence[Any]], token: str = "") -> int:
-        """Append rows given as columns of equal length; the same token again inserts nothing. Return the rows sent."""
+        """Append rows given as columns of equal length; the same token again inserts nothing. Return the rows stored.
+
+        What returns is stored; an insert of which less is stored raises.
+        """
         ...
 
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
@@ -26,6 +29,6 @@ class Warehouse(Protocol):
         """Run a SELECT and return its rows as dictionaries; for small results."""
         ...
 
-    def command(self, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
-        """Run a statement that returns no rows."""
+    def command(self, sql: str, parameters: Mapping[str, Any] | None = None) -> int:
+        """Run a statement that returns no rows; return how many it wrote."""
         ...

@@ -1,4 +1,5 @@
 import http.client
+import json
 import os
 import signal
 import socket
@@ -14,6 +15,7 @@ import pytest
 
 from civicrec.errors import Unavailable
 from civicrec.stack.engine import MAX_SQL_BYTES
+from civicrec.stack.gateway import CONNECTIONS
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from tests.running import RunningStack, environment, running_stack, settings_on_free_ports, wait_for
 
@@ -54,6 +56,74 @@ def test_a_setting_lasts_for_one_statement(gateway: RunningStack) -> None:
     usual = ask(gateway, "POST", "/", now)[1]
     assert ask(gateway, "POST", "/?max_block_size=7", now)[1] == b"7\n" != usual
     assert {ask(gateway, "POST", "/", now)[1] for _ in range(20)} == {usual}
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["readonly=1", "readonly=2", "readonly=1&max_threads=2", "allow_ddl=0", "max_query_size=10", "max_memory_usage=1",
+     "max_query_size=10&readonly=1", "max_execution_time=1", "no_such_setting=1", "database=nowhere"],
+)  # fmt: skip
+def test_no_setting_of_one_statement_hinders_the_next(gateway: RunningStack, words: str) -> None:
+    ask(gateway, "POST", f"/?{words}", b"SELECT 1")
+    for _ in range(CONNECTIONS + 1):
+        assert ask(gateway, "POST", "/", b"SELECT 1 + 1")[:2] == (200, b"2\n")
+    assert ask(gateway, "POST", "/", b"CREATE TABLE IF NOT EXISTS after (a Int8) ENGINE = Memory")[0] == 200
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [b"SET readonly = 1", b"SELECT 1; SET readonly = 1", b"/* a */ set allow_ddl=0", b"SET max_query_size = 5",
+     b"USE system", b"CREATE TEMPORARY TABLE events (a Int8)"],
+)  # fmt: skip
+def test_nothing_that_a_statement_sets_stays(gateway: RunningStack, sql: bytes) -> None:
+    ask(gateway, "POST", "/", sql)
+    for _ in range(CONNECTIONS + 1):
+        now = b"SELECT currentDatabase(), getSetting('readonly'), getSetting('allow_ddl')"
+        assert ask(gateway, "POST", "/", now)[:2] == (200, b"default\t0\ttrue\n")
+        assert ask(gateway, "POST", "/", b"EXISTS TEMPORARY TABLE events")[1] == b"0\n"
+
+
+def rows_of(first: int, n: int, text: str = "x") -> bytes:
+    return "".join(f"{300 * k + first}\t{text}\n" for k in range(n)).encode()
+
+
+FAULTS = {
+    "a constraint": (rows_of(13, 1), "", ""),
+    "a constraint in the last row": (rows_of(1, 50_000) + rows_of(13, 1), "", ""),
+    "not a number": (b"x\tx\n", "", ""),
+    "half a row": (b"1\n", "", ""),
+    "too many partitions": (b"".join(rows_of(n, 1) for n in range(20, 60)), "max_partitions_per_insert_block=10", ""),
+    "too little memory": (rows_of(2, 60_000, "y" * 500), "max_memory_usage=5000000", ""),
+    "too little time": (rows_of(2, 60_000, "y" * 500), "max_execution_time=0.001", ""),
+    "only to be read": (rows_of(2, 1), "readonly=1", ""),
+    "too many parts": (rows_of(2, 1), "", "parts_to_throw_insert = 1, parts_to_delay_insert = 1"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("said", ["", " SETTINGS async_insert = 1, wait_for_async_insert = 0"])
+def test_an_insert_that_is_not_stored_fails_and_can_be_repeated(gateway: RunningStack, fault: str, said: str) -> None:
+    rows, settings, limits = FAULTS[fault]
+    run = lambda sql: ask(gateway, "POST", "/", sql.encode())[1]  # noqa: E731
+    run("DROP TABLE IF EXISTS faulty SYNC")
+    run("CREATE TABLE faulty (a UInt64, b String, CONSTRAINT c CHECK a != 13) ENGINE = MergeTree ORDER BY a"
+        " PARTITION BY a % 300 SETTINGS non_replicated_deduplication_window = 100, fsync_after_insert = 1")  # fmt: skip
+    run("SYSTEM STOP MERGES faulty")
+    into = f"query=INSERT+INTO+faulty{said.replace(' ', '+')}+FORMAT+TabSeparated&insert_deduplication_token=again"
+    for n in range(2):
+        ask(gateway, "POST", f"/?{into}{n}", rows_of(2, 1))
+    if limits:
+        run(f"ALTER TABLE faulty MODIFY SETTING {limits}")
+    before = int(run("SELECT count() FROM faulty"))
+    status, data, headers = ask(gateway, "POST", f"/?{into}&{settings}", rows)
+    assert (status, int(run("SELECT count() FROM faulty"))) == (status, before)
+    assert status != 200
+    assert data.startswith(f"Code: {headers['X-ClickHouse-Exception-Code']}. ".encode())
+    run("ALTER TABLE faulty MODIFY SETTING parts_to_throw_insert = 3000, parts_to_delay_insert = 1000")
+    for _ in range(2):  # the same token: once it is stored it stays so
+        status, _, headers = ask(gateway, "POST", f"/?{into}", rows_of(4, 5))
+        assert (status, json.loads(headers["X-ClickHouse-Summary"])["written_rows"]) == (200, "5")
+        assert int(run("SELECT count() FROM faulty")) == before + 5
 
 
 def test_errors_carry_code_and_status(gateway: RunningStack) -> None:

@@ -41,7 +41,7 @@ class TokenWarehouse:
     def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         raise NotImplementedError
 
-    def command(self, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
+    def command(self, sql: str, parameters: Mapping[str, Any] | None = None) -> int:
         raise NotImplementedError
 
 
