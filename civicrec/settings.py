@@ -83,7 +83,18 @@ class LimitSettings(_Group):
     """Networks whose requests have no limit, unless a trusted proxy says whom they come from: this machine."""
 
 
-class CollectorSettings(_Group):
+class ConnectionSettings(_Group):
+    """How long and how many connections to one process may be open."""
+
+    header_timeout_s: float = Field(default=15, ge=0.1, le=600)
+    """How long a connection may take to send the head of a request, or rest between two, seconds."""
+    body_timeout_s: float = Field(default=20, ge=0.1, le=600)
+    """How long a body may take to arrive, seconds; a slower one is answered with 408."""
+    max_connections: int = Field(default=4_096, ge=16, le=100_000)
+    """Connections open at once, to each process; more wait until one closes."""
+
+
+class CollectorSettings(ConnectionSettings):
     """The door for events."""
 
     host: str = "127.0.0.1"
@@ -102,12 +113,6 @@ class CollectorSettings(_Group):
     """Acknowledged records older than this are removed even if there is room, days; not before `dedup_hours`."""
     origins: tuple[str, ...] = ("http://127.0.0.1:8702", "http://localhost:8702")
     """Browser origins whose pages may send events while no site is configured."""
-    header_timeout_s: float = Field(default=15, ge=0.1, le=600)
-    """How long a connection may take to send the head of a request, or rest between two, seconds."""
-    body_timeout_s: float = Field(default=20, ge=0.1, le=600)
-    """How long a body may take to arrive, seconds; a slower one is answered with 408."""
-    max_connections: int = Field(default=4_096, ge=16, le=100_000)
-    """Connections open at once; more wait until one closes."""
     trusted_proxies: Networks = ()
     """Networks whose ``X-Forwarded-For`` is believed: the portal's own proxies, such as ``10.1.2.3``."""
     limits: LimitSettings = LimitSettings()
@@ -198,7 +203,18 @@ class FlinkSettings(_Group):
     """Longest time records wait for company before they are written, milliseconds."""
 
 
-class ServingSettings(_Group):
+class ListLimitSettings(_Group):
+    """How much one client may ask of a serving process, in lists; any other request counts as one."""
+
+    address_lists_per_s: float = Field(default=200, ge=0, le=1e9)
+    """Lists a second from one address (IPv6: one /64), which a whole office may share; 0 means no limit."""
+    burst_s: float = Field(default=10, ge=0.1, le=3_600)
+    """Seconds' worth of a limit that may come at once after a pause."""
+    unlimited_networks: Networks = ("127.0.0.0/8", "::1/128")
+    """Networks whose requests have no limit: this machine, and the portal's servers that ask for their visitors."""
+
+
+class ServingSettings(ConnectionSettings):
     """The door for lists."""
 
     host: str = "127.0.0.1"
@@ -213,6 +229,9 @@ class ServingSettings(_Group):
     """How often a change of catalogue or model is looked for, seconds; a withdrawal acts within it."""
     console_password: Annotated[SecretStr, AfterValidator(_is_secret_or_empty)] = SecretStr("")
     """Opens the console; at least 16 characters. Empty means the one in ``<home>/console.key``, made at first use."""
+    trusted_proxies: Networks = ()
+    """Networks whose ``X-Forwarded-For`` is believed: the portal's own proxies, such as ``10.1.2.3``."""
+    limits: ListLimitSettings = ListLimitSettings()
 
 
 class WarehouseSettings(_Group):

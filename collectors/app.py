@@ -6,7 +6,6 @@ In: settings. Out: an HTTP server on the collector's port that owns the event lo
 from __future__ import annotations
 
 import asyncio
-import resource
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -19,8 +18,6 @@ from typing import Any
 import uvloop
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
-from granian.constants import HTTPModes, Interfaces
-from granian.http import HTTP1Settings
 from granian.server.embed import Server
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
@@ -38,6 +35,7 @@ from civicrec.logs import get_logger
 from civicrec.settings import Settings
 from civicrec.tokens import load_keys
 from civicrec.web.asgi import PROBLEM, Receive, Scope, Send, problem
+from civicrec.web.connections import allow_files, granian_options
 from collectors.commit import GroupCommit
 from collectors.counters import Counters
 from collectors.door import Door
@@ -49,8 +47,6 @@ _log = get_logger(__name__)
 EVENTS_PATH = "/v1/events"
 #: By default a thread that needs the interpreter waits 5 ms for it, and the writer of the log needs it once a row.
 _SWITCH_S = 0.001
-#: Of one connection; the server's own 400 KB would be much in the hands of thousands of slow ones.
-_MAX_HEAD_BYTES = 64 * 1024
 
 
 class CollectorApp:
@@ -158,7 +154,7 @@ def run(settings: Settings) -> None:
         raise ConfigError(
             "CIVICREC_COLLECTOR__ACK is kafka and CIVICREC_KAFKA__BOOTSTRAP is empty; name the brokers, or ack on disk"
         )
-    _allow_files(settings.collector.max_connections)
+    allow_files(settings.collector.max_connections)
     check_ports({"collector": (settings.collector.host, settings.collector.port)})
     with owned(settings.home / "collector.lock", "the event log"):
         try:
@@ -171,32 +167,13 @@ def run(settings: Settings) -> None:
             log.close()
 
 
-def _allow_files(n_connections: int) -> None:
-    """Raise the limit of open files so far that it is not what ends connections; systems often start with 1 024."""
-    needed = n_connections + 256
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY and hard < needed:
-        _log.warning("few_open_files", allowed=hard, needed=needed, remedy="raise `ulimit -Hn`")
-        needed = hard
-    if soft != resource.RLIM_INFINITY and soft < needed:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
-
-
 async def _serve(settings: Settings, log: EventLog) -> None:
     forwarding = Forwarding(settings, log) if settings.kafka.bootstrap else None
     server = Server(
         CollectorApp(settings, log, forwarding=forwarding),
         address=settings.collector.host,
         port=settings.collector.port,
-        interface=Interfaces.ASGI,
-        http=HTTPModes.http1,  # the time-outs below are for HTTP/1; a proxy in front speaks it with us anyway
-        websockets=False,
-        backlog=1024,
-        backpressure=settings.collector.max_connections,
-        http1_settings=HTTP1Settings(
-            header_read_timeout=round(settings.collector.header_timeout_s * 1000), max_buffer_size=_MAX_HEAD_BYTES
-        ),
-        log_enabled=False,
+        **granian_options(settings.collector),
     )
     spare_what_lives_long()
     sys.setswitchinterval(_SWITCH_S)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 
 import msgspec
+from fastapi import Response
 
 from civicrec.clock import rfc3339
 from recommender.cursor import encode_cursor
@@ -17,6 +18,13 @@ from serving.snapshot import Snapshot
 #: Reasons told unless the caller asks for all.
 MAX_REASONS = 2
 _encode = msgspec.json.Encoder().encode
+#: Lists are a person's, or carry a number that counts as one showing: nobody on the way may keep them.
+_HEADERS = {"Cache-Control": "private, no-store"}
+
+
+def json_answer(body: bytes, status: int = 200) -> Response:
+    """Return an answer that no cache may keep."""
+    return Response(body, status, _HEADERS, media_type="application/json")
 
 
 def list_json(

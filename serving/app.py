@@ -12,10 +12,14 @@ from functools import partial
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
+from starlette.types import Receive, Scope, Send
 
 from civicrec.clients import redis_client
-from civicrec.clock import Clock, utc_now
+from civicrec.clock import Clock, monotonic_s, utc_now
 from civicrec.settings import Settings
+from civicrec.web.bodies import BodyReader
+from civicrec.web.guard import Guard
+from civicrec.web.limits import Addresses, Buckets
 from profiles.redis_reader import RedisOnlineReader
 from profiles.redis_store import RedisOnlineStore
 from profiles.store import OnlineReader, OnlineStore
@@ -27,6 +31,11 @@ from serving.live import Live
 from serving.portal.routes import router as portal
 from serving.problems import add_problem_handlers
 from serving.routes import docs, feedback, health, recommendations, related, transparency
+
+#: The largest page body that asks for anything: twenty lists that leave out a thousand items each.
+MAX_BODY_BYTES = 1 << 20
+#: Of unfinished bodies together.
+MAX_HELD_BYTES = 32 << 20
 
 
 def create_app(
@@ -57,15 +66,39 @@ def create_app(
     app.state.counters = ListCounters()
     app.state.console_pages = PageProcess(settings)
     app.state.console_password = partial(password_of, settings)
+    app.add_middleware(
+        Guard,
+        bodies=BodyReader(settings.serving.body_timeout_s, MAX_BODY_BYTES, MAX_HELD_BYTES),
+        addresses=Addresses(
+            settings.serving.trusted_proxies,
+            settings.serving.limits.unlimited_networks,
+            "CIVICREC_SERVING__TRUSTED_PROXIES",
+            monotonic_s,
+        ),
+        buckets=Buckets(settings.serving.limits.address_lists_per_s, settings.serving.limits.burst_s),
+        refused=app.state.counters.refused,
+        clock=monotonic_s,
+    )
     origins = sorted({origin for site in settings.sites.values() for origin in site.origins})
     if origins:
-        app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST"], allow_headers=["*"])
+        app.add_middleware(
+            _ListCORS, allow_origins=origins, allow_methods=["GET", "POST"], allow_headers=["*"],
+            expose_headers=["Retry-After"],
+        )  # fmt: skip
     add_problem_handlers(app)
     for module in (recommendations, related, feedback, transparency, health, docs):
         app.include_router(module.router)
     app.include_router(portal)
     app.include_router(console)
     return app
+
+
+class _ListCORS(CORSMiddleware):
+    """Lets the pages of the sites read lists, and nothing else of this server."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_lists = scope["type"] != "http" or scope["path"].startswith("/v1/")
+        await (super().__call__ if is_lists else self.app)(scope, receive, send)
 
 
 def _redis_store(settings: Settings) -> OnlineStore:

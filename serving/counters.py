@@ -14,6 +14,7 @@ from civicrec.metrics import MetricName
 
 _SERVED: MetricName = "civicrec_lists_served_total"
 _DEGRADED: MetricName = "civicrec_lists_degraded_total"
+_REFUSED: MetricName = "civicrec_requests_refused_total"
 _SECONDS: MetricName = "civicrec_recommend_seconds"
 
 
@@ -37,10 +38,20 @@ class ListCounters:
         self._registry = CollectorRegistry()
         self._served = Counter(_SERVED, "Lists served, by scene and mode.", ["scene", "mode"], registry=self._registry)
         self._degraded = Counter(_DEGRADED, "Lists from the fallback: a store was down.", registry=self._registry)
+        self._refused = Counter(
+            _REFUSED, "Requests refused before they were looked at, by status; 400 is a body cut off.", ["status"],
+            registry=self._registry,
+        )  # fmt: skip
+        for status in (400, 408, 413, 429):
+            self._refused.labels(str(status))
         self._seconds = Histogram(
             _SECONDS, "Time to answer one request for lists.", registry=self._registry,
             buckets=(0.001, 0.002, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.2, 0.5, 1),
         )  # fmt: skip
+
+    def refused(self, status: int) -> None:
+        """Count a request that was not let in."""
+        self._refused.labels(str(status)).inc()
 
     def list_served(self, scene: str, mode: str, is_degraded: bool) -> None:
         """Count one list."""

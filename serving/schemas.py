@@ -7,9 +7,9 @@ bodies, plain checks for query strings.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Annotated, Any, TypeVar, cast
+from typing import Annotated, TypeVar, cast
 
 import msgspec
 
@@ -18,10 +18,11 @@ from civicrec.events import anonymous_actor
 from civicrec.scenes import MAX_N, scene_named
 from civicrec.settings import Settings
 from civicrec.tokens import Keys
+from civicrec.web.query import whole_number, without_blanks
 from recommender.request import Mode
 from serving.live import Block, Caller
 
-DEFAULT_SITE = "demo"
+DEFAULT_SITE, DEFAULT_SCENE = "demo", "home"
 #: Ids of `recent` that are used, the newest ones; and of `exclude`.
 MAX_RECENT, MAX_EXCLUDE = 50, 1_000
 MAX_BLOCKS = 20
@@ -34,7 +35,7 @@ Id = Annotated[str, msgspec.Meta(max_length=128)]
 class BlockBody(msgspec.Struct, forbid_unknown_fields=True):
     """One list of ``POST /v1/recommendations``."""
 
-    scene: str
+    scene: str = ""
     n: int | None = None
     item_id: Id = ""
     exclude: tuple[Id, ...] = ()
@@ -67,7 +68,7 @@ class FeedbackBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def body_of(raw: bytes, kind: type[B]) -> B:
-    """Read a JSON body.
+    """Read a JSON body; null and blank text mean that a field is not given.
 
     Raises
     ------
@@ -75,7 +76,10 @@ def body_of(raw: bytes, kind: type[B]) -> B:
         If it is not JSON or does not have the fields it should; the message names the first one.
     """
     try:
-        return msgspec.json.decode(raw, type=kind)
+        try:
+            return msgspec.json.decode(raw, type=kind)
+        except msgspec.ValidationError:  # only now, because few send them and looking for them costs as much again
+            return msgspec.convert(without_blanks(msgspec.json.decode(raw)), kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidInput(f"the body cannot be read: {str(error)[:300]}") from None
 
@@ -115,8 +119,18 @@ def length_of(n: int | None, scene: str) -> int:
     """Return the length of a list, the scene's own when none is named."""
     length = scene_named(scene).default_n if n is None else n
     if not 1 <= length <= MAX_N:
-        raise InvalidInput(f"got n={length}; expected 1 to {MAX_N}, and next_cursor for more")
+        raise InvalidInput(f"got n={str(length)[:50]}; expected 1 to {MAX_N}, and next_cursor for more")
     return length
+
+
+def number_of(text: str, highest: int) -> int | None:
+    """Return the number from 1 to `highest` that a query string gives, ``None`` when it gives none."""
+    if not text.strip():
+        return None
+    number = whole_number(text.strip(), 1, highest)
+    if number is None:
+        raise InvalidInput(f"got n={text[:50]!r}; expected 1 to {highest}, as a whole number")
+    return number
 
 
 def ids_of(text: str, most: int) -> tuple[str, ...]:
@@ -126,31 +140,39 @@ def ids_of(text: str, most: int) -> tuple[str, ...]:
 
 def query_block(query: Mapping[str, str]) -> Block:
     """Return the block that a query string of ``GET /v1/recommendations`` asks for."""
-    scene, n = query.get("scene", "home"), query.get("n", "")
-    if n and not (n.isascii() and n.removeprefix("-").isdigit() and len(n) < 10):
-        raise InvalidInput(f"got n={n[:50]!r}; expected a whole number from 1 to {MAX_N}")
+    scene = query.get("scene", "").strip() or DEFAULT_SCENE
     return Block(
         scene=scene,
-        n=length_of(int(n) if n else None, scene),
+        n=length_of(number_of(query.get("n", ""), MAX_N), scene),
         item_id=query.get("item_id", ""),
         exclude=ids_of(query.get("exclude", ""), MAX_EXCLUDE),
-        cursor=query.get("cursor", ""),
+        cursor=query.get("cursor", "").strip(),
         slot=query.get("slot", "")[:64],
     )
 
 
-def caller_of(asked: Any, recent: tuple[str, ...], settings: Settings, keys: Keys, now: datetime) -> Caller:
-    """Return who asks; `asked` gives ``site``, ``subject_token``, ``anonymous_id`` and ``mode`` by name."""
-    site = site_of(asked("site"), settings)
-    actor = actor_of(asked("subject_token"), asked("anonymous_id"), site, keys, now)
-    return Caller(actor, recent[:MAX_RECENT], mode_of(asked("mode")))
+def caller_of(
+    asked: Callable[[str], str], bearer: str, recent: tuple[str, ...], settings: Settings, keys: Keys, now: datetime
+) -> Caller:
+    """Return who asks.
+
+    Parameters
+    ----------
+    asked
+        Gives ``site``, ``subject_token``, ``anonymous_id`` and ``mode`` by name.
+    bearer
+        The token of the header ``Authorization``, which comes before any other; empty if there is none.
+    """
+    site = site_of(asked("site").strip(), settings)
+    actor = actor_of(bearer or asked("subject_token").strip(), asked("anonymous_id").strip(), site, keys, now)
+    return Caller(actor, recent[:MAX_RECENT], mode_of(asked("mode").strip()))
 
 
 def body_block(body: BlockBody) -> Block:
     """Return the block of a page body."""
-    return Block(
-        body.scene, length_of(body.n, body.scene), body.item_id, body.exclude[:MAX_EXCLUDE], body.cursor, body.slot
-    )
+    scene = body.scene.strip() or DEFAULT_SCENE
+    exclude, cursor = body.exclude[:MAX_EXCLUDE], body.cursor.strip()
+    return Block(scene, length_of(body.n, scene), body.item_id, exclude, cursor, body.slot)
 
 
 def is_true(text: str) -> bool:

@@ -11,12 +11,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from granian import Granian
-from granian.constants import Interfaces
 from threadpoolctl import threadpool_limits
 
 from civicrec.listening import check_ports
 from civicrec.logs import get_logger, set_up_logs
 from civicrec.settings import Settings
+from civicrec.web.connections import allow_files, granian_options
 from serving.counters import metrics_of_all_processes
 
 if TYPE_CHECKING:
@@ -36,18 +36,16 @@ def run(settings: Settings) -> None:
         If the port is in use.
     """
     check_ports({"serving": (settings.serving.host, settings.serving.port)})
+    allow_files(settings.serving.max_connections)  # the workers inherit it
     multiprocessing.set_start_method("spawn", force=True)  # a fork would share the sockets and locks of this process
     with metrics_of_all_processes():
         server = Granian(
             "serving",
             address=settings.serving.host,
             port=settings.serving.port,
-            interface=Interfaces.ASGI,
             workers=settings.serving.workers,
             respawn_failed_workers=True,
-            websockets=False,
-            backlog=1024,
-            log_enabled=False,
+            **granian_options(settings.serving),
         )
         _log.info("serving_started", address=f"http://{settings.serving.host}:{settings.serving.port}")
         server.serve(target_loader=partial(_worker, settings), wrap_loader=False)

@@ -16,6 +16,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from civicrec.clock import utc_now
 from civicrec.errors import InvalidInput
 from civicrec.scenes import SCENES
+from civicrec.web.query import whole_number
 from serving.portal.forms import form_of, safe_next
 from serving.portal.lists import Lists
 from serving.portal.views import (
@@ -47,6 +48,7 @@ MENU = (
     ("/portal/about", "推荐说明"),
 )
 CHOICE_NAMES = {"": "尚未选择（按不同意处理）", "none": "不同意", "measure": "仅统计", "personalise": "同意个性化"}
+MAX_PAGE = 99_999
 HOME_ITEMS, ELDER_ITEMS, SIDE_ITEMS, RELATED_ITEMS = 8, 5, 6, 6
 STATIC = {
     "portal.css": "text/css; charset=utf-8",
@@ -124,7 +126,7 @@ def type_list(request: Request, item_type: str, page: str = "1") -> HTMLResponse
         return _message(request, 404, "没有这个栏目", f"可以浏览的栏目：{'、'.join(TYPE_NAMES.values())}。")
     visitor = visitor_of(request.cookies)
     lists = _lists(request, visitor)
-    number = int(page) if page.isascii() and page.isdigit() and len(page) < 6 else 1
+    number = whole_number(page, 1, MAX_PAGE) or 1
     size = ELDER_PAGE_ITEMS if visitor.elder else PAGE_ITEMS
     shown = list_page(lists.online(item_type), number, size, utc_now())
     name = TYPE_NAMES[item_type]

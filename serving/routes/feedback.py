@@ -8,6 +8,8 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 
 from civicrec.errors import InvalidInput, NotFound, Unavailable
+from civicrec.web.query import bearer_of
+from serving.answers import json_answer
 from serving.feedback import dislike_now, record
 from serving.live import Live
 from serving.schemas import FeedbackBody, actor_of, body_of, site_of
@@ -25,7 +27,8 @@ async def post_feedback(request: Request) -> Response:
     if body.item_id not in live.catalogue.items:
         raise NotFound(f"no item {body.item_id!r} in the catalogue")
     site = site_of(body.site, live.settings)
-    actor = actor_of(body.subject_token, body.anonymous_id, site, live.keys, now)
+    token = bearer_of(request.headers.get("authorization", "")) or body.subject_token
+    actor = actor_of(token, body.anonymous_id, site, live.keys, now)
     if not actor:
         raise InvalidInput("got neither subject_token nor anonymous_id; expected who says so")
     acts = await live.budget.read(lambda: asyncio.to_thread(dislike_now, live.store, actor, body.item_id, now))
@@ -33,8 +36,8 @@ async def post_feedback(request: Request) -> Response:
         "kind": "dislike", "site": site, "item_id": body.item_id, "anonymous_id": body.anonymous_id,
         "request_id": body.request_id, "scene": body.scene,
     }  # fmt: skip
-    recorded = await record(live.settings, event, body.subject_token, now)
+    recorded = await record(live.settings, event, token, now)
     if not (acts or recorded):
         raise Unavailable("neither the online store nor the collector took the feedback; try again in a second")
     told = {"acts": bool(acts), "recorded": recorded}
-    return Response(msgspec.json.encode(told), 202, media_type="application/json")
+    return json_answer(msgspec.json.encode(told), 202)

@@ -13,7 +13,9 @@ from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
 from civicrec.clock import monotonic_s
-from serving.answers import list_json
+from civicrec.web.guard import charge
+from civicrec.web.query import bearer_of
+from serving.answers import json_answer, list_json
 from serving.live import Block, Caller, Live
 from serving.schemas import MAX_RECENT, PageBody, body_block, body_of, caller_of, ids_of, is_true, query_block
 
@@ -32,7 +34,7 @@ _QUERY = {
     "scene": "where the list stands; home when not given",
     "n": "length, 1 to 100; the scene's own when not given",
     "site": "portal id; the only one configured, else demo",
-    "subject_token": "JWT of a signed-in user, made by the portal backend",
+    "subject_token": "JWT of a signed-in user; better as Authorization: Bearer, addresses are written to logs",
     "anonymous_id": "pseudonym of a browser",
     "recent": "the caller's own history, comma-separated ids, newest first; nothing of it is kept",
     "item_id": "item of the page the list stands on",
@@ -53,11 +55,12 @@ async def get_list(request: Request) -> Response:
     """Return one list for a visitor, with the reason for each item."""
     began, live, query = monotonic_s(), _live(request), request.query_params
     recent = ids_of(query.get("recent", ""), MAX_RECENT)
-    caller = caller_of(lambda name: query.get(name, ""), recent, live.settings, live.keys, live.clock())
+    bearer = bearer_of(request.headers.get("authorization", ""))
+    caller = caller_of(lambda name: query.get(name, ""), bearer, recent, live.settings, live.keys, live.clock())
     block = query_block(query)
     bodies = await _lists(request, live, caller, [block], explain=is_true(query.get("explain", "")))
     request.app.state.counters.answered(monotonic_s() - began)
-    return Response(bodies[0], media_type="application/json")
+    return json_answer(bodies[0])
 
 
 @router.post("/v1/recommendations", openapi_extra={"requestBody": {"content": {"application/json": {}}}})
@@ -65,14 +68,16 @@ async def post_page(request: Request) -> Response:
     """Return several lists of one page: ``{"blocks": [{"scene", "n", …}], …}``; no item stands twice."""
     began, live = monotonic_s(), _live(request)
     body = body_of(await request.body(), PageBody)
-    caller = caller_of(lambda name: getattr(body, name), body.recent, live.settings, live.keys, live.clock())
+    bearer = bearer_of(request.headers.get("authorization", ""))
+    caller = caller_of(lambda name: getattr(body, name), bearer, body.recent, live.settings, live.keys, live.clock())
     blocks = [body_block(block) for block in body.blocks]
     bodies = await _lists(request, live, caller, blocks, explain=body.explain)
     request.app.state.counters.answered(monotonic_s() - began)
-    return Response(b'{"blocks":[' + b",".join(bodies) + b"]}", media_type="application/json")
+    return json_answer(b'{"blocks":[' + b",".join(bodies) + b"]}")
 
 
 async def _lists(request: Request, live: Live, caller: Caller, blocks: list[Block], *, explain: bool) -> list[bytes]:
+    charge(request.scope, len(blocks) - 1)
     page = await live.page(caller, blocks)
     for made in page.lists:
         request.app.state.counters.list_served(made.scene, made.mode, page.is_degraded)

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import msgspec
 from fastapi import APIRouter, Request, Response
 
-from civicrec.errors import InvalidInput, NotFound
+from civicrec.errors import NotFound
 from recommender.related import related_to
 from recommender.request import RankedItem
 from recommender.signals import Signals
-from serving.answers import item_json
+from serving.answers import item_json, json_answer
 from serving.live import Live
-from serving.schemas import is_true
+from serving.schemas import is_true, number_of
 from serving.snapshot import Snapshot
 
 router = APIRouter(tags=["lists"])
@@ -24,22 +24,20 @@ DEFAULT_N, MAX_RELATED = 5, 20
 async def get_related(request: Request, item_id: str) -> Response:
     """Return related policies, interpretations, services and questions; the same for everybody."""
     live: Live = request.app.state.live
-    asked = request.query_params.get("n", str(DEFAULT_N))
-    if not (asked.isascii() and asked.isdigit() and 1 <= int(asked[:9]) <= MAX_RELATED):
-        raise InvalidInput(f"got n={asked[:50]!r}; expected 1 to {MAX_RELATED} items of each type")
+    n = number_of(request.query_params.get("n", ""), MAX_RELATED) or DEFAULT_N
     item = live.catalogue.items.get(item_id)
     if item is None or item.status == "draft":
         raise NotFound(f"no item {item_id[:128]!r} in the catalogue")
     co_clicks = await live.budget.read(lambda: live.reader.co_clicks([item_id]))
     snapshot = live.snapshot
     signals = Signals(snapshot.models, snapshot.trends, co_clicks or {})
-    lists = related_to(item_id, snapshot.catalogue, signals, live.clock(), int(asked))
+    lists = related_to(item_id, snapshot.catalogue, signals, live.clock(), n)
     explain = is_true(request.query_params.get("explain", ""))
     told = [_list_json(name, made, snapshot, explain) for name, made in lists.items()]
     head = msgspec.json.encode({
         "item_id": item_id, "title": item.title, "model": signals.model, "degraded": co_clicks is None
     })  # fmt: skip
-    return Response(head[:-1] + b',"lists":[' + b",".join(told) + b"]}", media_type="application/json")
+    return json_answer(head[:-1] + b',"lists":[' + b",".join(told) + b"]}")
 
 
 def _list_json(item_type: str, made: Sequence[RankedItem], snapshot: Snapshot, explain: bool) -> bytes:

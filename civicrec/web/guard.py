@@ -1,0 +1,109 @@
+"""What every request to an application has to pass first, so that no request costs more than it pays for.
+
+In: a request. Out: the application with a whole body and the method it knows, or a refusal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from urllib.parse import quote_from_bytes
+
+from civicrec.errors import CivicrecError
+from civicrec.web.asgi import Application, Headers, Message, Receive, Scope, Send, answer_problem
+from civicrec.web.bodies import BodyCutOff, BodyReader
+from civicrec.web.limits import Addresses, Buckets, TooMany
+
+#: Methods whose body, if there is one, is nobody's business.
+_BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
+#: All that is ASCII stays as it was written.
+_WRITTEN = "".join(map(chr, range(128)))
+_STATE = "civicrec.charge"
+
+
+class Guard:
+    """ASGI middleware: limits by address, reads the body within its limits, answers HEAD as GET without the body.
+
+    Parameters
+    ----------
+    bodies
+        Reads them.
+    addresses, buckets
+        Who pays, and how much each may ask for; a request costs one, and what `charge` adds.
+    refused
+        Told the status of what was answered here; 400 for a body cut off, which nobody hears.
+    clock
+        Monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        app: Application,
+        bodies: BodyReader,
+        addresses: Addresses,
+        buckets: Buckets,
+        refused: Callable[[int], None],
+        clock: Callable[[], float],
+    ) -> None:
+        self._app = app
+        self._bodies = bodies
+        self._addresses = addresses
+        self._buckets = buckets
+        self._refused = refused
+        self._clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or run the lifespan."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        try:
+            self._let_in(scope)
+            if scope["method"] not in _BODILESS:
+                receive = _given(await self._bodies.read(receive), receive)
+        except CivicrecError as error:
+            self._refused(error.http_status)
+            if not isinstance(error, BodyCutOff):
+                await answer_problem(send, error.http_status, str(error), _retry_after(error))
+            return
+        if scope["method"] == "HEAD":
+            scope, send = {**scope, "method": "GET"}, _without_body(send)
+        if not scope["query_string"].isascii():  # frameworks take an address for the ASCII text it should be
+            scope = {**scope, "query_string": quote_from_bytes(scope["query_string"], safe=_WRITTEN).encode()}
+        await self._app(scope, receive, send)
+
+    def _let_in(self, scope: Scope) -> None:
+        headers: Sequence[tuple[bytes, bytes]] = scope["headers"]
+        payer = self._addresses.class_of((scope.get("client") or ("",))[0], headers)
+        if payer is None:
+            return
+        if wait_s := self._buckets.wait_s(payer, self._clock()):
+            raise TooMany("this address", wait_s)
+        self._buckets.take(payer, 1, self._clock())
+        scope[_STATE] = lambda cost: self._buckets.take(payer, cost, self._clock())
+
+
+def charge(scope: Scope, cost: float) -> None:
+    """Count what a request costs beyond one; an address without limits pays nothing."""
+    if take := scope.get(_STATE):
+        take(cost)
+
+
+def _retry_after(error: CivicrecError) -> Headers:
+    seconds = error.retry_after_s if isinstance(error, TooMany) else 1
+    return [(b"retry-after", b"%d" % seconds)] if error.http_status in (429, 503) else []
+
+
+def _given(body: bytes, receive: Receive) -> Receive:
+    first: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def given() -> Message:
+        return first.pop() if first else await receive()
+
+    return given
+
+
+def _without_body(send: Send) -> Send:
+    async def head(message: Message) -> None:
+        await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+    return head
