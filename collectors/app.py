@@ -29,6 +29,7 @@ from civicrec.eventlog.ports import EventLog
 from civicrec.eventlog.readers import acknowledged
 from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.garbage import spare_what_lives_long
+from civicrec.heartbeat import beating
 from civicrec.listening import check_ports
 from civicrec.locks import owned
 from civicrec.logs import get_logger
@@ -181,5 +182,6 @@ async def _serve(settings: Settings, log: EventLog) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.stop)
     _log.info("collector_started", address=f"http://{settings.collector.host}:{settings.collector.port}")
-    await server.serve()
+    async with beating():
+        await server.serve()
     _log.info("collector_stopped")

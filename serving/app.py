@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from civicrec.clients import redis_client
 from civicrec.clock import Clock, monotonic_s, utc_now
+from civicrec.heartbeat import beating
 from civicrec.settings import Settings
 from civicrec.web.bodies import BodyReader
 from civicrec.web.guard import Guard
@@ -56,7 +57,8 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(live.start)
-        yield
+        async with beating():
+            yield
         await asyncio.to_thread(live.stop)
         app.state.console_pages.close()
         await live.reader.close()

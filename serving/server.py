@@ -8,7 +8,7 @@ from __future__ import annotations
 import multiprocessing
 import sys
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from granian import Granian
 from threadpoolctl import threadpool_limits
@@ -18,6 +18,7 @@ from civicrec.logs import get_logger, set_up_logs
 from civicrec.settings import Settings
 from civicrec.web.connections import allow_files, granian_options
 from serving.counters import metrics_of_all_processes
+from serving.workers import WorkerWatch
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 _log = get_logger(__name__)
 #: A store read that has its answer waits so long at most for the thread that makes lists; Python's own 5 ms are a list.
 _SWITCH_S = 0.0005
+#: How long a worker may take to finish what it answers when it is told to stop, seconds.
+_STOP_S = 10
 
 
 def run(settings: Settings) -> None:
@@ -46,10 +49,17 @@ def run(settings: Settings) -> None:
             workers=settings.serving.workers,
             respawn_failed_workers=True,
             **granian_options(settings.serving),
+            workers_kill_timeout=_STOP_S,
         )
+        watch = WorkerWatch(partial(_pids, server), settings.silent_s)
         _log.info("serving_started", address=f"http://{settings.serving.host}:{settings.serving.port}")
-        server.serve(target_loader=partial(_worker, settings), wrap_loader=False)
+        with watch.watching():
+            server.serve(target_loader=partial(_worker, settings), wrap_loader=False)
     _log.info("serving_stopped")
+
+
+def _pids(server: Any) -> list[int]:
+    return [worker.inner.pid for worker in server.wrks]
 
 
 def _worker(settings: Settings) -> FastAPI:

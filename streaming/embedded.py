@@ -29,6 +29,7 @@ from civicrec.eventlog.ledger import Ledger, Plan
 from civicrec.eventlog.ports import EventLog, LogRecord
 from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.garbage import spare_what_lives_long
+from civicrec.heartbeat import Heart
 from civicrec.locks import owned
 from civicrec.logs import get_logger
 from civicrec.registry.runs import suppressions
@@ -50,6 +51,9 @@ T = TypeVar("T")
 #: First and longest pause after a failure, seconds. A store that comes back is found within the longest.
 _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 2.0
+#: How long the migrations may take, and one step of a rebuild.
+_MIGRATION_S = 3_600.0
+_REBUILD_S = 600.0
 
 _RUN_OPTIONS = PipelineOptions(["--direct_num_workers=1", "--direct_running_mode=in_memory"])
 
@@ -189,6 +193,7 @@ def run(settings: Settings) -> None:
         signal.signal(number, lambda *_: stop.set())
     # The driver reports a failed batch itself, once; Beam would print its text several times over.
     logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
+    heart = Heart()
     with ExitStack() as stack:
         stack.enter_context(owned(settings.home / STREAM_LOCK, "the stream"))
         ledger = stack.enter_context(closing(Ledger(settings.stream_path)))
@@ -196,6 +201,7 @@ def run(settings: Settings) -> None:
         redis = stack.enter_context(closing(redis_client(settings.redis)))
 
         def open_peers() -> tuple[Engine, SqliteEventLog]:
+            heart.beat(_MIGRATION_S)
             migrate(warehouse)
             events = stack.enter_context(closing(SqliteEventLog(settings.log_path, readonly=True)))
             return stack.enter_context(registry_at(settings.registry_address)), events
@@ -210,7 +216,9 @@ def run(settings: Settings) -> None:
             log.warning(
                 "online_store_not_whole", remedy="it is rebuilt from the warehouse; lists are plainer meanwhile"
             )
-            rebuilt = rebuild_online(warehouse, stores.online, done, utc_now(), suppressions(registry))
+            rebuilt = rebuild_online(
+                warehouse, stores.online, done, utc_now(), suppressions(registry), lambda *_: heart.beat(_REBUILD_S)
+            )
             log.info("online_store_rebuilt", turns=rebuilt.turns, actors_with_tags=rebuilt.actors_with_tags)
 
         driver = stack.enter_context(closing(Driver(events, ledger, stores, settings.stream, restore)))
@@ -218,11 +226,13 @@ def run(settings: Settings) -> None:
         log.info("stream_started", committed=ledger.committed())
 
         def one_batch() -> int:
+            heart.beat(2 * settings.warehouse.timeout_s)  # a warehouse that hangs is not this process hanging
             driver.step()
             return driver.backlog()
 
         while not stop.is_set():
             waiting = _patiently(one_batch, stop)
+            heart.beat(settings.stream.poll_s)
             # A short pause lets a few records come together; a batch costs some 40 ms however small it is.
             if waiting is not None and waiting < settings.stream.block_records:
                 stop.wait(settings.stream.poll_s)

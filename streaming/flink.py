@@ -27,6 +27,7 @@ from civicrec.eventlog.kafka import check_contact, make_topics
 from civicrec.eventlog.kafka_letters import KafkaLetters
 from civicrec.eventlog.kafka_reader import KafkaReader
 from civicrec.garbage import spare_what_lives_long
+from civicrec.heartbeat import Heart
 from civicrec.locks import owned
 from civicrec.logs import get_logger
 from civicrec.registry.tables import open_registry
@@ -52,6 +53,8 @@ _JAVA_VERSION = "beam:version:sdk_base:apache/beam_java"
 #: How long a job may take from its submission until Flink runs it: the jars go to the cluster first.
 _SUBMIT_S = 120.0
 _LOOK_S = 1.0
+#: How long one step may take: a job is submitted again with its jars, a store rebuilt slice by slice.
+_STEP_S = 600.0
 #: How long a worker waits for a store before it gives the bundle up, and Flink begins again from the last checkpoint.
 _PATIENCE_S = 120.0
 _PAUSE_S = 0.5
@@ -114,9 +117,11 @@ def run(settings: Settings, from_start: bool = False) -> None:
         started = jobs.find(settings.flink.job_name) or start(settings, from_start)
         log.info("stream_started", runner="flink", job=started.job_id, state=started.state)
         restarts = started.restarts
+        heart = Heart()
         while not stop.is_set():
+            heart.beat(_STEP_S)
             try:
-                _keep_whole(watch)
+                _keep_whole(watch, heart)
                 job = jobs.find(settings.flink.job_name)
                 if job is None:
                     log.warning("job_lost", job=settings.flink.job_name)
@@ -129,14 +134,15 @@ def run(settings: Settings, from_start: bool = False) -> None:
                     remember(settings.flink_path, newest)
             except Unavailable as fault:
                 log.warning("stream_waited", reason=str(fault))
+            heart.beat()
             stop.wait(_LOOK_S)
     log.info("stream_left", detail="the job runs on; `civicrec stream --runner flink --stop` ends it with a savepoint")
 
 
-def _keep_whole(watch: OnlineWatch) -> None:
+def _keep_whole(watch: OnlineWatch, heart: Heart) -> None:
     if not watch.look():
         log.warning("online_store_not_whole", remedy="it is rebuilt; the job waits, and lists are plainer meanwhile")
-        rebuilt = watch.rebuild()
+        rebuilt = watch.rebuild(lambda *_: heart.beat(_STEP_S))
         log.info("online_store_rebuilt", turns=rebuilt.turns, actors_with_tags=rebuilt.actors_with_tags)
 
 

@@ -8,12 +8,15 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from civicrec.clock import monotonic_s
 from civicrec.logs import get_logger
+from civicrec.text import printable
 
 log = get_logger("supervisor")
 
@@ -23,6 +26,9 @@ LONGEST_DELAY_S = 30.0
 HEALTHY_S = 60.0
 STOP_S = 25.0
 _STDERR = 2
+#: Lines of a program that keeps no log of its own, told when it dies.
+_LAST_WORDS = 10
+_RELAY_S = 1.0
 
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
@@ -43,9 +49,13 @@ class ChildSpec:
     text
         Given on stdin, once.
     keeps_own_log
-        The child writes log lines in our format; another's lines are put into it.
+        The child is ours: it writes log lines in our format, and its loop beats (`civicrec.heartbeat`). Another's lines
+        are put into our log, and it is asked whether it is ready instead.
     env
         Variables on top of those inherited.
+    mend
+        Given how a child died before it was ready, and its last words; takes away what its start failed on and says
+        what that was, or returns nothing.
     """
 
     name: str
@@ -54,6 +64,7 @@ class ChildSpec:
     text: str = ""
     keeps_own_log: bool = True
     env: Mapping[str, str] = field(default_factory=dict)
+    mend: Callable[[int, Sequence[str]], str] = lambda _, __: ""
 
 
 def delay_s(failures: int) -> float:
@@ -73,7 +84,10 @@ class Child:
     def __init__(self, spec: ChildSpec) -> None:
         self.spec = spec
         self.restarts = 0
+        self.was_ready = False
         self._failures = 0
+        self._last_words: deque[str] = deque(maxlen=_LAST_WORDS)
+        self._relayed: threading.Thread | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._started_s = 0.0
         self._start_at_s = 0.0
@@ -95,19 +109,23 @@ class Child:
             start_new_session=True,
             preexec_fn=lambda: _end_with(parent),
         )
-        self._started_s = monotonic_s()
+        self._started_s, self.was_ready = monotonic_s(), False
+        self._last_words.clear()
         if self._process.stdin is not None:
             with suppress(BrokenPipeError):
                 self._process.stdin.write(spec.text.encode())
             self._process.stdin.close()
         if self._process.stdout is not None:
-            threading.Thread(target=self._relay, args=(self._process,), daemon=True).start()
+            self._relayed = threading.Thread(target=self._relay, args=(self._process,), daemon=True)
+            self._relayed.start()
 
     def _relay(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdout is not None
         with process.stdout as lines:
-            for line in lines:
-                log.debug("said", process=self.spec.name, line=line.decode(errors="replace").rstrip())
+            for raw in lines:
+                if line := printable(raw.decode(errors="replace")).strip():
+                    self._last_words.append(line)
+                    log.debug("said", process=self.spec.name, line=line)
 
     def exit_code(self) -> int | None:
         """Return how it ended, or None while it runs; what it left behind is ended too."""
@@ -134,8 +152,16 @@ class Child:
         self._failures = 1 if now - self._started_s > HEALTHY_S else self._failures + 1
         wait_s = delay_s(self._failures)
         self._process, self._start_at_s = None, now + wait_s
-        log.warning("child_died", child=self.spec.name, exit=_in_words(code), restart_in_s=wait_s)
+        words = self._words()
+        said = {"last_words": " | ".join(words)} if words else {}
+        log.warning("child_died", child=self.spec.name, exit=_in_words(code), restart_in_s=wait_s, **said)
+        if not self.was_ready and (mended := self.spec.mend(code, words)):
+            log.error("child_mended", child=self.spec.name, done=mended)
         return True
+
+    def kill(self) -> None:
+        """End it and its workers at once; `keep_alive` then starts it again."""
+        self._end_group()
 
     def stop(self) -> None:
         """Ask it to end, wait, then insist."""
@@ -150,6 +176,12 @@ class Child:
         code = self._process.wait()
         self._process = None
         log.info("child_stopped", child=self.spec.name, exit=_in_words(code))
+
+    def _words(self) -> tuple[str, ...]:
+        if self._relayed is not None:
+            self._relayed.join(_RELAY_S)
+            self._relayed = None
+        return tuple(self._last_words)
 
     def _end_group(self) -> None:
         """End the workers of a dead child: they hold its port."""
@@ -168,3 +200,11 @@ def _end_with(parent: int) -> None:
 
 def _in_words(code: int) -> str:
     return f"signal {signal.Signals(-code).name}" if code < 0 else f"code {code}"
+
+
+def is_stopped(pid: int) -> bool:
+    """Tell whether the kernel holds a process still, as after SIGSTOP (Linux only)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+    except (OSError, IndexError):
+        return False

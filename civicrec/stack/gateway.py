@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from civicrec.clock import monotonic_s
 from civicrec.errors import ConfigError
+from civicrec.heartbeat import Heart
 from civicrec.locks import owned
 from civicrec.logs import get_logger
 from civicrec.settings import Settings
@@ -49,6 +50,7 @@ class GatewayServer(ThreadingHTTPServer):
         self.allowed_hosts = _LOOPBACK | {host}
         self._busy = 0
         self._changed = threading.Condition()
+        self._heart = Heart()
         if ":" in host:
             self.address_family = socket.AF_INET6
         try:
@@ -65,6 +67,10 @@ class GatewayServer(ThreadingHTTPServer):
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
         self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
+
+    def service_actions(self) -> None:
+        """Beat: the loop that takes connections turns. Statements run in threads and may take as long as they do."""
+        self._heart.beat()
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Say what went wrong in a thread of a connection; a client that hangs up is not news."""

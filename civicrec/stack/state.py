@@ -6,6 +6,7 @@ In: settings. Out: `StackState`, the content of `civicrec status --json`.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -35,15 +36,24 @@ class ProcessState:
     alive
         Whether a process with that number runs.
     restarts
-        Times it was started again since `civicrec up`.
+        Times it or a worker of it was started again since `civicrec up`.
     rss_mb
         Memory of it and its workers, MB; pages they share count once each.
+    killed_silent
+        Of these, the times it was killed because it gave no sign of life.
+    silent_s
+        Seconds since its last sign of life, while that is too long ago; else 0.
+    says
+        Its own words, if it has anything to say.
     """
 
     pid: int | None
     alive: bool
     restarts: int
     rss_mb: int
+    killed_silent: int = 0
+    silent_s: float = 0.0
+    says: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +120,17 @@ def look(settings: Settings, now: datetime) -> StackState:
                 problems.append(f"the Flink job {settings.flink.job_name} is {flink.state.lower()}")
         except CivicrecError as error:
             problems.append(f"the Flink job cannot be looked at: {error}")
-    processes = _processes(settings)
+    processes = _processes(settings, now)
     if not processes:
         problems.append(f"no stack runs on {settings.home}; start one with `civicrec up`")
     problems += [f"process {name} is down and is being restarted" for name, one in processes.items() if not one.alive]
+    problems += [
+        f"process {name} has given no sign of life for {one.silent_s:.0f} s: it hangs or was stopped; after "
+        f"{settings.silent_s:g} s it is killed and started again"
+        for name, one in processes.items()
+        if one.silent_s
+    ]
+    problems += [f"process {name}: {one.says}" for name, one in processes.items() if one.says]
     return StackState(books, freshness_s, answers, processes, tuple(problems), flink)
 
 
@@ -125,7 +142,7 @@ def _freshness_s(settings: Settings, now: datetime) -> float | None:
     return None if newest is None else max(0, to_ms(now) - newest) / 1000
 
 
-def _processes(settings: Settings) -> dict[str, ProcessState]:
+def _processes(settings: Settings, now: datetime) -> dict[str, ProcessState]:
     try:
         state = json.loads(state_path(settings).read_text())
     except (OSError, ValueError):
@@ -133,17 +150,24 @@ def _processes(settings: Settings) -> dict[str, ProcessState]:
     if not psutil.pid_exists(state["supervisor"]):  # the supervisor was killed and could not tidy up
         return {}
     entries = {"up": {"pid": state["supervisor"], "restarts": 0}, **state["processes"]}
-    return {name: _process(name, entry["pid"], entry["restarts"]) for name, entry in entries.items()}
+    return {name: _process(name, entry, now) for name, entry in entries.items()}
 
 
-def _process(name: str, pid: int | None, restarts: int) -> ProcessState:
+def _process(name: str, entry: Mapping[str, Any], now: datetime) -> ProcessState:
+    pid, since_ms = entry["pid"], entry.get("silent_since_ms", 0)
+    told = {
+        "restarts": entry["restarts"],
+        "killed_silent": entry.get("killed_silent", 0),
+        "silent_s": max(0.1, (to_ms(now) - since_ms) / 1000) if since_ms else 0.0,
+        "says": entry.get("says", ""),
+    }
     try:
         if pid is None:
-            return ProcessState(None, False, restarts, 0)
+            return ProcessState(None, False, rss_mb=0, **told)
         process = psutil.Process(pid)
         # The supervisor's children have lines of their own.
         family = [process] if name == "up" else [process, *process.children(recursive=True)]
         rss = sum(one.memory_info().rss for one in family)
-        return ProcessState(pid, process.status() != psutil.STATUS_ZOMBIE, restarts, rss >> 20)
+        return ProcessState(pid, process.status() != psutil.STATUS_ZOMBIE, rss_mb=rss >> 20, **told)
     except psutil.Error:
-        return ProcessState(pid, False, restarts, 0)
+        return ProcessState(pid, False, rss_mb=0, **told)

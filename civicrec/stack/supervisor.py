@@ -12,11 +12,13 @@ import sys
 import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from civicrec.clock import monotonic_s
 from civicrec.errors import ConfigError
+from civicrec.heartbeat import Heart, Listener
 from civicrec.listening import check_ports
 from civicrec.locks import owned
 from civicrec.logs import get_logger
@@ -24,7 +26,8 @@ from civicrec.settings import Settings
 from civicrec.stack.checks import check_disk, check_home, free_disk_mb
 from civicrec.stack.children import Child, ChildSpec
 from civicrec.stack.doors import addresses, is_ready, urls
-from civicrec.stack.valkey import valkey_binary, valkey_config, valkey_folder
+from civicrec.stack.silence import Watch
+from civicrec.stack.valkey import set_aside_if_damaged, valkey_binary, valkey_config, valkey_folder
 from civicrec.whole_files import replace_file
 
 log = get_logger("supervisor")
@@ -50,7 +53,14 @@ def specs(settings: Settings) -> dict[str, ChildSpec]:
     valkey = (str(valkey_binary()), "-")
     text = valkey_config(settings.redis, valkey_folder(settings))
     return {
-        "valkey": ChildSpec("valkey", valkey, doors["valkey"], text, keeps_own_log=False),
+        "valkey": ChildSpec(
+            "valkey",
+            valkey,
+            doors["valkey"],
+            text,
+            keeps_own_log=False,
+            mend=partial(set_aside_if_damaged, valkey_folder(settings)),
+        ),
         "warehouse": own("warehouse", doors["warehouse"]),
         "collect": own("collect", doors["collect"]),
         "stream": own("stream", lambda: True),
@@ -74,7 +84,15 @@ class Stack:
     def __init__(self, settings: Settings, names: Collection[str]) -> None:
         chosen = specs(settings)
         self._settings = settings
-        self._children = [Child(chosen[name]) for name in PROCESSES if name in names]
+        listener = Listener()
+        self._children = [
+            Child(replace(chosen[name], env={**chosen[name].env, **listener.env}))
+            for name in PROCESSES
+            if name in names
+        ]
+        self._watch = Watch(self._children, settings.silent_s, listener)
+        self._heart = Heart()
+        self._written = True
 
     def start(self, stop: threading.Event) -> None:
         """Start every child and wait until each is ready, or `stop` is set."""
@@ -101,29 +119,44 @@ class Stack:
         """Restart what dies, until `stop` is set."""
         while not stop.wait(_LOOK_S):
             self._keep_alive()
+            self._heart.beat()
 
     def stop(self) -> None:
         """Stop the children, doors first."""
         for child in reversed(self._children):
             child.stop()
+        self._watch.listener.close()
         state_path(self._settings).unlink(missing_ok=True)
 
     def _keep_alive(self) -> bool:
         changed = [child.keep_alive() for child in self._children]
-        if any(changed):
+        if self._watch.look() or any(changed) or not self._written:
             self._write_state()
         return any(changed)
 
     def _write_state(self) -> None:
         state = {
             "supervisor": os.getpid(),
-            "processes": {child.spec.name: {"pid": child.pid, "restarts": child.restarts} for child in self._children},
+            "processes": {child.spec.name: self._state_of(child) for child in self._children},
         }
-        path = state_path(self._settings)
+        path, was_written = state_path(self._settings), self._written
         try:
             replace_file(path, json.dumps(state).encode())
-        except OSError as error:  # a disk that fills up later must not take the whole stack down
-            log.warning("state_not_written", path=str(path), reason=error.strerror)
+            self._written = True
+        except OSError as error:  # a disk that fills up later must not take the whole stack down: tried again
+            self._written = False
+            if was_written:
+                log.warning("state_not_written", path=str(path), reason=error.strerror)
+
+    def _state_of(self, child: Child) -> dict[str, object]:
+        silence, pulse = self._watch.silences[child.spec.name], self._watch.pulse(child)
+        return {
+            "pid": child.pid,
+            "restarts": child.restarts + silence.replaced,
+            "killed_silent": silence.killed + silence.replaced,
+            "silent_since_ms": silence.since_ms,
+            "says": pulse.status if pulse else "",
+        }
 
 
 def state_path(settings: Settings) -> Path:

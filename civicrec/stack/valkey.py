@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
+import signal
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
+from civicrec.clock import utc_now
 from civicrec.errors import ConfigError
 from civicrec.settings import RedisSettings, Settings
+
+#: What Valkey says when a file of its own cannot be read back, and what it says when that is not the file's fault.
+_DAMAGED = re.compile(r"\bAOF\b|\bRDB\b|append[- ]?only|loading the DB", re.IGNORECASE)
+_NOT_THE_FILE = re.compile(r"No space left|Read-only file system|Permission denied|Too many open files|Cannot allocate")
+#: Its lines of the level of a warning, and the first of several about its manifest.
+_IS_WARNING = re.compile(r" # |^\*\*\*")
+_CRASHES = frozenset((signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT))
+#: Damaged folders that are kept for whoever wants to look; older ones are removed.
+KEPT_ASIDE = 3
 
 
 def valkey_binary() -> Path:
@@ -52,3 +67,34 @@ def valkey_config(settings: RedisSettings, folder: Path) -> str:
 def valkey_folder(settings: Settings) -> Path:
     """Return the folder of the embedded online store."""
     return settings.home / "valkey"
+
+
+def set_aside_if_damaged(folder: Path, code: int, last_words: Sequence[str]) -> str:
+    """Move the folder of a Valkey away that ended because it could not read its files; say where it is now.
+
+    The stream makes the online store anew from the warehouse, so an empty one is better than none.
+
+    Parameters
+    ----------
+    code
+        How it ended before it was ready: an exit code, or a signal as a negative number.
+    """
+    words = " ".join(line for line in last_words if _IS_WARNING.search(line))
+    refused = code > 0 and _DAMAGED.search(words) and not _NOT_THE_FILE.search(words)
+    if not (refused or -code in _CRASHES) or not folder.exists():
+        return ""
+    aside = folder.with_name(f"{folder.name}-damaged-{utc_now():%Y%m%dT%H%M%SZ}")
+    try:
+        folder.rename(aside)
+        folder.mkdir()
+    except OSError as error:
+        return f"nothing: {folder} is damaged and cannot be moved away: {error.strerror}"
+    for old in set_aside(folder)[:-KEPT_ASIDE]:
+        with suppress(OSError):
+            shutil.rmtree(old)
+    return f"the damaged {folder} is now {aside}; Valkey begins empty, and the stream fills it from the warehouse"
+
+
+def set_aside(folder: Path) -> list[Path]:
+    """Return the damaged folders that were moved away, oldest first."""
+    return sorted(folder.parent.glob(f"{folder.name}-damaged-*"))
