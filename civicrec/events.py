@@ -14,6 +14,8 @@ from uuid import UUID
 
 import msgspec
 
+from civicrec.text import printable_pattern
+
 Kind = Literal[
     "page_view", "impression", "click", "read", "search", "favourite", "share", "download", "dislike", "rate",
     "subscribe", "unsubscribe", "service_start", "service_submit", "service_complete",
@@ -63,8 +65,9 @@ MAX_PROPS_BYTES = 2048
 
 Name64 = Annotated[str, msgspec.Meta(max_length=64)]
 ActorName = Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[A-Za-z0-9_-]*\Z")]
-#: Item ids are printable and hold no separator of our own (`,` in `recent=`), space or control character.
-ItemName = Annotated[str, msgspec.Meta(max_length=128, pattern=r"^[^\s,\x00-\x1f]*\Z")]
+#: Item ids can be shown and hold no separator of our own (`,` in `recent=`) and no space.
+ItemName = Annotated[str, msgspec.Meta(max_length=128, pattern=printable_pattern(r"\s,"))]
+ItemType = Literal["", "policy", "interpretation", "service", "news", "guide", "faq", "topic"]
 #: A time without an offset would be read as local time by one program and as UTC by the next.
 Time = Annotated[datetime, msgspec.Meta(tz=True)]
 PropValue = str | int | float | bool | None
@@ -105,7 +108,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     subject_id: Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{32})?\Z")] = ""
     session_id: Name64 = ""
     item_id: ItemName = ""
-    item_type: Literal["", "policy", "interpretation", "service", "news", "guide", "faq", "topic"] = ""
+    item_type: ItemType = ""
     request_id: Name64 = ""
     scene: Name64 = ""
     slot: Name64 = ""
@@ -184,6 +187,8 @@ _MAX_DETAIL = 300
 def _explain(message: str) -> Dropped:
     if message.endswith("- at `$.kind`"):
         return Dropped("unknown_kind", f"{message[:_MAX_DETAIL]}; expected one of {', '.join(sorted(KINDS))}")
+    if message.endswith("- at `$.item_id`") and "regex" in message:
+        message = "Expected `str` that can be shown, without spaces and commas - at `$.item_id`"
     if "at `$" not in message and message.startswith("Expected `object`"):
         return Dropped("bad_json", message)
     return Dropped("bad_field", message if len(message) <= _MAX_DETAIL else f"… {message[-_MAX_DETAIL:]}")

@@ -10,11 +10,25 @@ import re
 #: What XML 1.0 forbids (C0 controls but tab and line ends, halves of surrogate pairs, U+FFFE and U+FFFF), what steers a
 #: terminal (DEL and the C1 controls), what turns a line around (the bidirectional controls), and the other
 #: non-characters: nothing of it is ever meant to be read.
-_UNPRINTABLE = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef"
-    + "".join(chr(plane << 16 | 0xFFFE) + chr(plane << 16 | 0xFFFF) for plane in range(17))
-    + "]"
+_UNPRINTABLE_BASIC = (
+    "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff"
 )
+_UNPRINTABLE_BEYOND = "".join(chr(plane << 16 | 0xFFFE) + chr(plane << 16 | 0xFFFF) for plane in range(1, 17))
+_UNPRINTABLE = re.compile(f"[{_UNPRINTABLE_BASIC}{_UNPRINTABLE_BEYOND}]")
+
+
+def printable_pattern(without: str = "") -> str:
+    r"""Return the pattern of a whole text that can be shown and holds none of the characters of a class either.
+
+    It asks first whether a character is a common one, which makes it several times as quick as one class of all.
+
+    Examples
+    --------
+    >>> [bool(re.search(printable_pattern(r"\s,"), text)) for text in ("粤府〔2024〕12号", "a b")]
+    [True, False]
+    """
+    beyond = "\U00010000-\U0010ffff"
+    return rf"^(?:[^{_UNPRINTABLE_BASIC}{without}{beyond}]++|[{beyond}](?<![{_UNPRINTABLE_BEYOND}]))*+\Z"
 
 
 def unprintable(text: str) -> str | None:
@@ -27,7 +41,7 @@ def unprintable(text: str) -> str | None:
     >>> unprintable("公积\x0b金") == "\x0b"
     True
     """
-    found = _UNPRINTABLE.search(text)
+    found = None if text.isprintable() else _UNPRINTABLE.search(text)
     return found[0] if found else None
 
 
@@ -39,4 +53,4 @@ def printable(text: str, instead: str = "") -> str:
     >>> printable("从幻灯片\x0b粘贴", " ")
     '从幻灯片 粘贴'
     """
-    return _UNPRINTABLE.sub(instead, text)
+    return text if text.isprintable() else _UNPRINTABLE.sub(instead, text)

@@ -9,22 +9,45 @@ import zlib
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, get_args
 
 import msgspec
 
 from civicrec.errors import InvalidInput
-from civicrec.events import MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MAX_EVENT_BYTES, Dropped, Event, Time, parse_with
+from civicrec.events import (
+    MAX_BATCH_BYTES,
+    MAX_BATCH_EVENTS,
+    MAX_EVENT_BYTES,
+    Dropped,
+    Event,
+    ItemType,
+    Time,
+    parse_with,
+)
+from civicrec.text import printable, printable_pattern
 from civicrec.web.bodies import BodyTooLarge
+from collectors.pieces import pieces_of
+
+#: A label that can be shown; one that cannot is read again without those characters.
+Label = Annotated[str, msgspec.Meta(max_length=64, pattern=printable_pattern())]
 
 
 class Arrival(Event, frozen=False, omit_defaults=True, kw_only=True):  # type: ignore[misc]  # msgspec allows it
     """An `Event` that the collector's steps fill in; its fields are an event's once they all ran.
 
     What only the collector may say is read as anything at all, because the steps overwrite it: a client that sends
-    such a field is not refused for it. `subject_token` and `referrer` are read, used and cleared, never stored.
+    such a field is not refused for it. `subject_token` and `referrer` are read, used and cleared, never stored. A path
+    may come in percent code, nine characters for one.
     """
 
+    site: Label = ""
+    session_id: Label = ""
+    request_id: Label = ""
+    scene: Label = ""
+    slot: Label = ""
+    variant: Label = ""
+    campaign_id: Label = ""
+    url_path: Annotated[str, msgspec.Meta(max_length=4096)] = ""
     received_at: Any = None
     subject_id: Any = ""
     referrer_type: Any = ""
@@ -78,7 +101,12 @@ class _Pieces(msgspec.Struct):
 _decode_arrival = msgspec.json.Decoder(Arrival).decode
 _decode_batch = msgspec.json.Decoder(_Batch).decode
 _decode_pieces = msgspec.json.Decoder(_Pieces).decode
+_decode_any = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
 _NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError)
+#: Packed logs are put one behind the other, a few; each member costs a copy of what is behind it.
+_MAX_MEMBERS = 64
+_ITEM_TYPES = frozenset(get_args(ItemType))
 
 
 def read_envelope(body: bytes, content_type: str = "") -> Envelope:
@@ -93,24 +121,61 @@ def read_envelope(body: bytes, content_type: str = "") -> Envelope:
     """
     if "ndjson" in content_type or "jsonl" in content_type:
         return _read_lines(body)
-    batch: _Batch | _Pieces
+    batch: _Batch | _Pieces | None
     try:
         # The quick way reads envelope and events in one pass. In a small body no event can be over the limit.
         batch = _decode_batch(body) if len(body) <= MAX_EVENT_BYTES else _decode_pieces(body)
     except _NOT_JSON as error:
-        try:
-            batch = _decode_pieces(body)
-        except _NOT_JSON:
+        batch = _apart(body)
+        if batch is None:
             return _lines_or_fault(body, error)
     _check_length(len(batch.events))
-    events = [parse_with(_decode_arrival, piece) if isinstance(piece, msgspec.Raw) else piece for piece in batch.events]
     sent_at, altered = _time(batch.sent_at)
+    events = [read_event(piece, altered) if isinstance(piece, msgspec.Raw) else piece for piece in batch.events]
     return Envelope(events, sent_at, batch.subject_token, altered)
 
 
-def read_event(line: bytes) -> Arrival | Dropped:
-    """Read one event."""
-    return parse_with(_decode_arrival, line)
+def _apart(body: bytes) -> _Pieces | None:
+    """Return the events of a batch one by one, so that each is judged alone; ``None`` if it is no batch."""
+    with suppress(*_NOT_JSON):
+        return _decode_pieces(body)
+    found = pieces_of(body)
+    if found is None:
+        return None
+    batch = _Pieces([msgspec.Raw(event) for event in found[0]])
+    for name in ("sent_at", "subject_token"):
+        with suppress(*_NOT_JSON):
+            setattr(batch, name, _decode_any(found[1].get(name, b"null")))
+    return batch
+
+
+def read_event(line: bytes | msgspec.Raw, altered: list[str]) -> Arrival | Dropped:
+    """Read one event; say in `altered` what of it was passed over."""
+    event = parse_with(_decode_arrival, line)
+    return event if isinstance(event, Arrival) or event.reason == "too_large" else _read_again(line, event, altered)
+
+
+def _read_again(line: bytes | msgspec.Raw, refusal: Dropped, altered: list[str]) -> Arrival | Dropped:
+    """Read an event without nulls, a type of items we do not know, and characters that cannot be shown."""
+    try:
+        fields = _decode_any(line)
+    except _NOT_JSON:
+        return refusal
+    if not isinstance(fields, dict):
+        return refusal
+    taken_out = []
+    given = {name: value for name, value in fields.items() if value is not None}
+    item_type = given.get("item_type", "")
+    if not isinstance(item_type, str) or item_type not in _ITEM_TYPES:
+        del given["item_type"]
+        taken_out.append("item_type")
+    clean = {name: printable(value) if isinstance(value, str) else value for name, value in given.items()}
+    if clean != given:
+        taken_out.append("unprintable")
+    event = parse_with(_decode_arrival, _encode(clean))
+    if isinstance(event, Arrival):
+        altered += taken_out
+    return event
 
 
 def unpack(body: bytes) -> bytes:
@@ -123,19 +188,23 @@ def unpack(body: bytes) -> bytes:
     BodyTooLarge
         If it would unpack to more.
     """
-    unpacked = b""
+    parts: list[bytes] = []
+    size = 0
     while body:
+        if len(parts) == _MAX_MEMBERS:
+            raise BadBody(f"the gzip body has more than {_MAX_MEMBERS} members; pack the batch as one")
         inflate = zlib.decompressobj(16 + zlib.MAX_WBITS)
         try:
-            unpacked += inflate.decompress(body, MAX_BATCH_BYTES + 1 - len(unpacked))
+            parts.append(inflate.decompress(body, MAX_BATCH_BYTES + 1 - size))
         except zlib.error as error:
             raise BadBody(f"the body is not gzip as Content-Encoding says: {error}") from None
-        if len(unpacked) > MAX_BATCH_BYTES:
+        size += len(parts[-1])
+        if size > MAX_BATCH_BYTES:
             raise BodyTooLarge(f"the body unpacks to more than {MAX_BATCH_BYTES} bytes; send smaller batches")
         if not inflate.eof:
             raise BadBody("the gzip body is cut short; send it again")
         body = inflate.unused_data
-    return unpacked
+    return b"".join(parts)
 
 
 def _lines_or_fault(body: bytes, error: Exception) -> Envelope:
@@ -150,10 +219,11 @@ def _lines_or_fault(body: bytes, error: Exception) -> Envelope:
 def _read_lines(body: bytes) -> Envelope:
     lines = [line for line in body.split(b"\n") if line.strip()]
     _check_length(len(lines))
-    events = [read_event(line) for line in lines]
+    altered: list[str] = []
+    events = [read_event(line, altered) for line in lines]
     if all(isinstance(event, Dropped) and event.reason == "bad_json" for event in events):
         raise BadBody("no line of the body is a JSON object; expected one event a line")
-    return Envelope(events)
+    return Envelope(events, altered=altered)
 
 
 def _check_length(n_events: int) -> None:

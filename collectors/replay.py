@@ -61,7 +61,9 @@ def judged(lines: Iterable[bytes], visit: Visit) -> Iterator[Verdict]:
         if not line.strip():
             continue
         visit.altered.clear()
-        arrival = read_event(line)
+        passed_over: list[str] = []
+        arrival = read_event(line, passed_over)
+        visit.altered.update(passed_over)
         if isinstance(arrival, Dropped):
             yield Verdict(number, arrival.reason, arrival.detail)
             continue

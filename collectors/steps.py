@@ -10,12 +10,18 @@ from collections.abc import Callable
 from datetime import UTC
 
 from civicrec.events import Dropped, bad_time, clean_props
+from civicrec.text import printable
 from collectors.arrival import Arrival
-from collectors.masking import masked
+from collectors.masking import masked, masked_code
+from collectors.paths import clean_path, path_of
 from collectors.referrer import referrer_type
 from collectors.session import MAX_SESSION, began_at
 from collectors.visit import Visit
 
+_MAX_PATH = 512
+#: Ids that tie events together: one of a person's number would tie together what is not.
+_TIES = ("session_id", "request_id")
+_LABELS = ("item_id", "scene", "slot", "variant", "campaign_id")
 Step = Callable[[Arrival, Visit], Dropped | None]
 
 
@@ -31,7 +37,7 @@ def drop_without_consent(event: Arrival, visit: Visit) -> Dropped | None:
 def put_site(event: Arrival, visit: Visit) -> None:
     """Take the site that a key or token proved where the event names none."""
     if not event.site:
-        event.site = visit.proven_site  # type: ignore[misc]  # an arrival is an event that is not frozen yet
+        event.site = visit.proven_site
 
 
 def drop_unknown_site(event: Arrival, visit: Visit) -> Dropped | None:
@@ -50,6 +56,26 @@ def drop_foreign_origin(event: Arrival, visit: Visit) -> Dropped | None:
     )
 
 
+def drop_private_name(event: Arrival, visit: Visit) -> Dropped | None:
+    """End an event whose visitor or site is named by a personal number: everything is kept under that name."""
+    for name in ("anonymous_id", "site"):
+        value = getattr(event, name)
+        if masked_code(value) != value:
+            return Dropped("bad_field", f"{name} holds a personal number; send a random id of the visitor instead")
+    return None
+
+
+def put_ids(event: Arrival, visit: Visit) -> None:
+    """Take personal numbers out of ids: what says only how events belong together then says nothing."""
+    for name in _TIES:
+        if (value := getattr(event, name)) and masked_code(value) != value:
+            setattr(event, name, "")
+            visit.altered["private_text"] += 1
+    for name in _LABELS:
+        if value := getattr(event, name):
+            setattr(event, name, _without_numbers(masked_code, value, visit))
+
+
 def put_session(event: Arrival, visit: Visit) -> None:
     """Cut a session into pieces of 24 h, counted from the time its UUIDv7 holds.
 
@@ -60,7 +86,7 @@ def put_session(event: Arrival, visit: Visit) -> None:
         began = began_at(event.session_id)
         if began is not None and event.occurred_at - began >= MAX_SESSION:
             piece = (event.occurred_at - began) // MAX_SESSION
-            event.session_id = f"{event.session_id}.{piece}"  # type: ignore[misc]
+            event.session_id = f"{event.session_id}.{piece}"
             visit.altered["session"] += 1
 
 
@@ -98,12 +124,10 @@ def drop_without_actor(event: Arrival, visit: Visit) -> Dropped | None:
 
 
 def put_url_path(event: Arrival, visit: Visit) -> None:
-    """Keep the path only: query strings and fragments hold session keys and form fields."""
+    """Keep the path only, decoded: query strings and fragments hold session keys and form fields."""
     if event.url_path:
-        path = event.url_path.partition("#")[0].partition("?")[0]
-        if path.startswith(("http://", "https://")):
-            path = "/" + path.split("/", 3)[3] if path.count("/") > 2 else "/"
-        event.url_path = path  # type: ignore[misc]
+        path = _without_numbers(masked_code, path_of(event.url_path), visit)
+        event.url_path = path[:_MAX_PATH]
 
 
 def put_referrer_type(event: Arrival, visit: Visit) -> None:
@@ -156,13 +180,25 @@ def put_props(event: Arrival, visit: Visit) -> None:
     if event.props:
         kept, left_out = clean_props(event.props)
         visit.altered["props"] += bool(left_out)
-        event.props = {  # type: ignore[misc]
-            key: _masked(value, visit) if isinstance(value, str) else value for key, value in kept.items()
-        }
+        for name, value in kept.items():
+            if isinstance(value, str):
+                kept[name] = _target(value, visit) if name == "target" else _masked(value, visit)
+        event.props = kept  # type: ignore[misc]
+
+
+def _target(value: str, visit: Visit) -> str:
+    """Return a host, or the path of a file as the path of a page is kept."""
+    return _without_numbers(masked_code, clean_path(value), visit)
 
 
 def _masked(text: str, visit: Visit) -> str:
-    clean = masked(text)
+    clean = printable(text)
+    visit.altered["unprintable"] += clean != text
+    return _without_numbers(masked, clean, visit)
+
+
+def _without_numbers(mask: Callable[[str], str], text: str, visit: Visit) -> str:
+    clean = mask(text)
     visit.altered["private_text"] += clean != text
     return clean
 
@@ -172,6 +208,8 @@ STEPS: tuple[Step, ...] = (
     put_site,
     drop_unknown_site,
     drop_foreign_origin,
+    drop_private_name,
+    put_ids,
     put_session,
     put_times,
     drop_bad_time,

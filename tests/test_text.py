@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import re
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from civicrec.text import printable, unprintable
+from civicrec.text import printable, printable_pattern, unprintable
 
 
 @given(st.text(st.characters()))
@@ -19,6 +20,14 @@ def test_printable_text_passes_an_xml_parser_unchanged(text: str) -> None:
 @given(st.text(st.characters()))
 def test_text_with_nothing_unprintable_stays_as_it_is(text: str) -> None:
     assert (printable(text) == text) == (unprintable(text) is None)
+
+
+@given(
+    st.text(st.characters()) | st.sampled_from([chr(code) for code in (0x1FFFE, 0x1FFFF, 0x10FFFF, 0x20000, 0xFFFF)])
+)
+def test_pattern_of_printable_text_says_the_same(text: str) -> None:
+    assert bool(re.search(printable_pattern(), text)) == (unprintable(text) is None)
+    assert bool(re.search(printable_pattern(","), text)) == (unprintable(text) is None and "," not in text)
 
 
 def test_a_terminal_gets_no_escape_and_no_turned_line() -> None:

@@ -235,3 +235,52 @@ def test_whatever_the_steps_let_pass_is_an_event_when_read_back(fields: dict[str
         events, dropped = load(dump([got]))
         assert (len(events), dropped) == (1, [])
         assert type(events[0]) is Event
+
+
+def test_path_is_kept_decoded_without_keys_and_personal_numbers_and_cut_by_characters() -> None:
+    got, visit = arriving(url_path="https://www.gz.gov.cn/%E6%94%BF%E7%AD%96/13800138000;jsessionid=6F1C?x#y")
+    assert isinstance(got, Arrival)
+    assert (got.url_path, visit.altered["private_text"]) == ("/政策/[tel]", 1)
+    assert taken(url_path="/" + "%E6%94%BF" * 400).url_path == "/" + "政" * 400
+    assert taken(url_path="/" + "政" * 600).url_path == "/" + "政" * 511
+
+
+def test_target_of_a_link_is_kept_like_a_path_and_a_host_as_it_is() -> None:
+    props = {"target": "/f/%E9%99%84%E4%BB%B6_110101199003070011.pdf;jsessionid=X"}
+    assert taken(props=props).props == {"target": "/f/附件_[id].pdf"}
+    assert taken(props={"target": "www.gd.gov.cn"}).props == {"target": "www.gd.gov.cn"}
+
+
+@pytest.mark.parametrize("name", ["item_id", "scene", "slot", "variant", "campaign_id"])
+def test_personal_number_in_a_label_is_masked(name: str) -> None:
+    got, visit = arriving(**{name: "case-13800138000"})
+    assert isinstance(got, Arrival)
+    assert (getattr(got, name), visit.altered["private_text"]) == ("case-[tel]", 1)
+
+
+@pytest.mark.parametrize("name", ["session_id", "request_id"])
+def test_id_that_ties_events_says_nothing_if_it_is_a_personal_number(name: str) -> None:
+    got, visit = arriving(**{name: "S13800138000"})
+    assert isinstance(got, Arrival)
+    assert (getattr(got, name), visit.altered["private_text"]) == ("", 1)
+
+
+@pytest.mark.parametrize("name", ["anonymous_id", "site"])
+def test_visitor_or_site_named_by_a_personal_number_is_refused(name: str) -> None:
+    got, _ = arriving(**{name: "u13800138000"})
+    assert isinstance(got, Dropped)
+    assert (got.reason, name in got.detail, "138" in got.detail) == ("bad_field", True, False)
+
+
+@pytest.mark.parametrize("item_id", ["11440000006939756B2440101007000", "44012345678", "粤府〔2024〕12号"])
+def test_item_ids_that_are_codes_stay(item_id: str) -> None:
+    assert taken(item_id=item_id).item_id == item_id
+
+
+@pytest.mark.parametrize("fields", [
+    {"title": "从\x0b幻灯片"}, {"kind": "search", "query": "从\ufffe幻灯片"}, {"props": {"tab": "从\x1b幻灯片"}},
+])  # fmt: skip
+def test_characters_that_cannot_be_shown_are_taken_out_of_texts(fields: dict[str, Any]) -> None:
+    got, visit = arriving(**fields)
+    assert isinstance(got, Arrival)
+    assert ("从幻灯片" in (got.title, got.query, got.props.get("tab")), visit.altered["unprintable"]) == (True, 1)
