@@ -1,14 +1,18 @@
 """Trained models on disk: written whole by the nightly job, memory-mapped by serving.
 
-In: arrays. Out: a `Models` whose arrays are mapped, not read. A model folder is immutable once it has its manifest;
-the newest run is the one the registry names.
+In: arrays. Out: a `Models` whose arrays are mapped, not read. A model folder is immutable once it has its name; the
+newest run is the one the registry names, the one in force the newest whose files are what was written.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import math
 import os
 import shutil
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +22,8 @@ from numpy.typing import NDArray
 
 from civicrec.errors import ArtifactError
 
-FORMAT = 1
+FORMAT = 2
+_LOWEST, _HIGHEST = np.finfo(np.float32).min, np.finfo(np.float32).max
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +64,21 @@ class Models:
 
 
 _ARRAYS = ("popularity", "neighbours", "neighbour_weights", "factors")
+_FACTS, _CHECKSUMS = "models.json", "checksums.json"
+_FILES = (_FACTS, *(f"{name}.npy" for name in _ARRAYS))
 
 
 def save_models(folder: Path, models: Models) -> Path:
-    """Write the models to ``folder/<run>``, replacing an earlier try of the same run; return the path."""
+    """Write the models to ``folder/<run>``, replacing an earlier try of the same run; return the path.
+
+    They are on the disk, with a checksum of each file, before the folder has its name.
+
+    Raises
+    ------
+    ArtifactError
+        If they hold what no list can be made from; nothing is written.
+    """
+    _check(models)
     folder.mkdir(parents=True, exist_ok=True)
     final, draft = folder / models.run, folder / f".{models.run}.{os.getpid()}"
     shutil.rmtree(draft, ignore_errors=True)
@@ -73,7 +89,10 @@ def save_models(folder: Path, models: Models) -> Path:
         "format": FORMAT, "run": models.run, "item_ids": models.item_ids, "manifest": models.manifest,
         "als_regularization": models.als_regularization, "als_alpha": models.als_alpha,
     }  # fmt: skip
-    (draft / "models.json").write_text(json.dumps(facts, ensure_ascii=False))
+    (draft / _FACTS).write_text(json.dumps(facts, ensure_ascii=False))
+    (draft / _CHECKSUMS).write_text(json.dumps({name: _checksum(draft / name) for name in _FILES}))
+    for name in (*_FILES, _CHECKSUMS, "."):
+        _sync(draft / name)
     if final.exists():
         old = folder / f".{models.run}.old.{os.getpid()}"
         final.rename(old)
@@ -81,33 +100,100 @@ def save_models(folder: Path, models: Models) -> Path:
         shutil.rmtree(old)
     else:
         draft.rename(final)
+    _sync(folder)
     return final
 
 
 def load_models(folder: Path, run: str) -> Models:
-    """Map the models of a run.
+    """Map the models of a run, once they were found to be what was written.
 
     Raises
     ------
     ArtifactError
-        If the folder is missing, incomplete, or from another format; run `civicrec nightly` to make it anew.
+        If the folder is missing, incomplete, damaged, or from another format; run `civicrec nightly` to make it anew.
     """
     path = folder / run
     try:
-        facts = json.loads((path / "models.json").read_text())
+        facts = json.loads((path / _FACTS).read_bytes())
         if facts["format"] != FORMAT:
             raise ArtifactError(f"{path} has format {facts['format']}, expected {FORMAT}; run `civicrec nightly`")
-        arrays = {name: np.load(path / f"{name}.npy", mmap_mode="r") for name in _ARRAYS}
-    except (OSError, ValueError, KeyError) as error:
-        raise ArtifactError(f"no usable models in {path}: {error}; run `civicrec nightly`") from error
-    n_items = len(facts["item_ids"])
-    if any(len(array) != n_items for array in arrays.values()):
-        raise ArtifactError(f"the arrays in {path} do not have {n_items} rows; run `civicrec nightly`")
+        checksums = json.loads((path / _CHECKSUMS).read_bytes())
+        for name in _FILES:
+            if checksums[name] != _checksum(path / name):
+                raise ArtifactError(f"{path / name} is not what was written (checksum); run `civicrec nightly`")
+        if facts["run"] != run:
+            raise ArtifactError(f"{path} holds run {facts['run']!r}, expected {run!r}; run `civicrec nightly`")
+        _check(_mapped(path, facts))
+        return _mapped(path, facts)  # anew: what the check has read need not stay in memory
+    except ArtifactError:
+        raise
+    except Exception as error:  # a damaged file may say anything, and its readers fail in as many ways
+        raise ArtifactError(f"no usable models in {path}: {error!r}; run `civicrec nightly`") from error
+
+
+def newest_usable(folder: Path, runs: Iterable[str]) -> str | None:
+    """Return the first of the runs whose models can be loaded, ``None`` if none can."""
+    for run in runs:
+        with suppress(ArtifactError):
+            return load_models(folder, run).run
+    return None
+
+
+def stamp_of(folder: Path, run: str) -> tuple[tuple[str, int, int], ...]:
+    """Return what changes whenever a file of a run does: (name, time, size) of each that is there."""
+    found = []
+    for name in (*_FILES, _CHECKSUMS):
+        with suppress(OSError):
+            stat = (folder / run / name).stat()
+            found.append((name, stat.st_mtime_ns, stat.st_size))
+    return tuple(found)
+
+
+def _mapped(path: Path, facts: dict[str, Any]) -> Models:
     return Models(
         run=facts["run"],
         item_ids=tuple(facts["item_ids"]),
         als_regularization=facts["als_regularization"],
         als_alpha=facts["als_alpha"],
         manifest=facts["manifest"],
-        **arrays,
+        **{name: np.load(path / f"{name}.npy", mmap_mode="r") for name in _ARRAYS},
     )
+
+
+def _check(models: Models) -> None:
+    """Raise `ArtifactError` unless every array has its shape and every number may be used as it is."""
+    n_items = len(models.item_ids)
+    near = models.neighbours.shape
+    for name, kind, shape, low, high in (
+        ("popularity", np.float32, (n_items,), 0, 1),
+        ("neighbours", np.int32, (n_items, *near[1:2]), -1, n_items - 1),
+        ("neighbour_weights", np.float32, near, _LOWEST, _HIGHEST),
+        ("factors", np.float32, (n_items, *models.factors.shape[1:2]), _LOWEST, _HIGHEST),
+    ):
+        array = getattr(models, name)
+        is_known = array.ndim == (1 if name == "popularity" else 2) and array.shape == shape and array.dtype == kind
+        # NaN is the least and the greatest of an array that has one, and is within no bounds.
+        if not is_known or (array.size and not (low <= array.min() and array.max() <= high)):
+            raise ArtifactError(
+                f"{name} of run {models.run} is {array.dtype} {array.shape}, or has numbers that may not be; "
+                f"expected {np.dtype(kind)} {shape} from {low} to {high}; run `civicrec nightly`"
+            )
+    if not all(isinstance(item_id, str) and item_id for item_id in models.item_ids):
+        raise ArtifactError(f"run {models.run} has an item without an id; run `civicrec nightly`")
+    if not all(math.isfinite(one) and one >= 0 for one in (models.als_regularization, models.als_alpha)):
+        raise ArtifactError(f"run {models.run} has no usable ALS parameters; run `civicrec nightly`")
+    if not isinstance(models.manifest, dict):
+        raise ArtifactError(f"the manifest of run {models.run} is no object; run `civicrec nightly`")
+
+
+def _checksum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

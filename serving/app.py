@@ -52,7 +52,10 @@ def create_app(
     store, reader
         The online store, and the same for the event loop; Redis as the settings have it when not given.
     """
-    live = Live(settings, store or _redis_store(settings), reader or RedisOnlineReader(settings.redis), clock)
+    counters = ListCounters()
+    live = Live(
+        settings, store or _redis_store(settings), reader or RedisOnlineReader(settings.redis), clock, counters.fault
+    )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -65,7 +68,7 @@ def create_app(
 
     app = FastAPI(title="civicrec", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url="/openapi.json")
     app.state.live = live
-    app.state.counters = ListCounters()
+    app.state.counters = counters
     app.state.console_pages = PageProcess(settings)
     app.state.console_password = partial(password_of, settings)
     app.add_middleware(
@@ -78,7 +81,7 @@ def create_app(
             monotonic_s,
         ),
         buckets=Buckets(settings.serving.limits.address_lists_per_s, settings.serving.limits.burst_s),
-        refused=app.state.counters.refused,
+        refused=counters.refused,
         clock=monotonic_s,
     )
     origins = sorted({origin for site in settings.sites.values() for origin in site.origins})

@@ -14,6 +14,7 @@ from civicrec.metrics import MetricName
 
 _SERVED: MetricName = "civicrec_lists_served_total"
 _DEGRADED: MetricName = "civicrec_lists_degraded_total"
+_FAULTS: MetricName = "civicrec_refresh_faults_total"
 _REFUSED: MetricName = "civicrec_requests_refused_total"
 _SECONDS: MetricName = "civicrec_recommend_seconds"
 
@@ -44,6 +45,12 @@ class ListCounters:
         )  # fmt: skip
         for status in (400, 408, 413, 429):
             self._refused.labels(str(status))
+        self._faults = Counter(
+            _FAULTS, "Times that the registry, models or trends could not be read, by what.", ["what"],
+            registry=self._registry,
+        )  # fmt: skip
+        for what in ("registry", "models", "trends"):
+            self._faults.labels(what)
         self._seconds = Histogram(
             _SECONDS, "Time to answer one request for lists.", registry=self._registry,
             buckets=(0.001, 0.002, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.2, 0.5, 1),
@@ -52,6 +59,10 @@ class ListCounters:
     def refused(self, status: int) -> None:
         """Count a request that was not let in."""
         self._refused.labels(str(status)).inc()
+
+    def fault(self, what: str) -> None:
+        """Count a time that something lists are made from could not be read."""
+        self._faults.labels(what).inc()
 
     def list_served(self, scene: str, mode: str, is_degraded: bool) -> None:
         """Count one list."""

@@ -108,8 +108,13 @@ class Live:
     """
 
     def __init__(
-        self, settings: Settings, store: OnlineStore, reader: OnlineReader, clock: Clock = utc_now
-    ) -> None:  # fmt: skip
+        self,
+        settings: Settings,
+        store: OnlineStore,
+        reader: OnlineReader,
+        clock: Clock = utc_now,
+        faults: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self.settings = settings
         self.store = store
         self.reader = reader
@@ -117,7 +122,7 @@ class Live:
         self.keys: Keys = load_keys(settings)
         self.cursor_key = hmac.new(self.keys.pepper, b"cursor", hashlib.sha256).digest()
         self.budget = StoreBudget(settings.serving.store_timeout_ms / 1000)
-        self._keeper = SnapshotKeeper(settings, store)
+        self._keeper = SnapshotKeeper(settings, store, faults)
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -140,6 +145,10 @@ class Live:
     def is_ready(self) -> bool:
         """Whether the catalogue has been read once."""
         return self._keeper.has_catalogue
+
+    def problems(self) -> list[str]:
+        """Say what is wrong with what lists are made from, one sentence each."""
+        return self._keeper.problems()
 
     def start(self) -> None:
         """Read everything once, then keep it current in the background."""

@@ -6,7 +6,7 @@ In: the registry, the model folder, the online store. Out: the next `Snapshot`.
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -14,15 +14,15 @@ from datetime import datetime
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from civicrec.clock import to_ms
-from civicrec.errors import ArtifactError, CivicrecError
+from civicrec.clock import monotonic_s, to_ms
+from civicrec.errors import CivicrecError
 from civicrec.logs import get_logger
 from civicrec.registry.catalogue import catalogue_version, items_since
-from civicrec.registry.runs import latest_run
+from civicrec.registry.runs import recent_runs
 from civicrec.registry.tables import open_registry
 from civicrec.settings import Settings
 from profiles.store import OnlineStore
-from recommender.artifacts import load_models
+from recommender.artifacts import load_models, stamp_of
 from recommender.catalogue import Catalogue
 from recommender.signals import TREND_HOURS, PlacedHour, PlacedModels, Trends, place_hour
 
@@ -30,6 +30,10 @@ _log = get_logger(__name__)
 _HOUR_MS = 3_600_000
 #: Past hours of trends change only by late events; reading them all each second would cost more than it tells.
 _PAST_HOURS_S = 60.0
+#: A catalogue that could not be looked at for so long is a problem: an upgrade or a restart of its database is shorter.
+STALE_S = 60.0
+#: Runs looked through for one whose models can be used.
+_LOOKED_AT = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +46,31 @@ class Snapshot:
 
 
 class SnapshotKeeper:
-    """Keeps the current `Snapshot`. `refresh_…` run in one thread; `current` may be read from any."""
+    """Keeps the current `Snapshot`. `refresh_…` run in one thread; the rest may be called from any.
 
-    def __init__(self, settings: Settings, store: OnlineStore) -> None:
+    Parameters
+    ----------
+    faults
+        Told ``registry``, ``models`` or ``trends`` when one could not be read.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: OnlineStore,
+        faults: Callable[[str], None] = lambda _: None,
+        clock_s: Callable[[], float] = monotonic_s,
+    ) -> None:
         self.current = Snapshot()
         self.has_catalogue = False
         self._settings = settings
         self._store = store
         self._registry: Engine | None = None
-        self._failed_run = ""
+        self._faults = faults
+        self._monotonic_s = clock_s
+        self._done_at_s = {"registry": clock_s()}
+        self._newest_run = ""
+        self._damaged: dict[str, tuple[tuple[str, int, int], ...]] = {}
         self._hours: dict[int, PlacedHour] = {}
         self._hours_version = -1
         self._past_read_ms = 0
@@ -89,6 +109,17 @@ class SnapshotKeeper:
             self._past_read_ms = now_ms if is_due else self._past_read_ms
             self.current = replace(self.current, trends=Trends.summed(self._hours, now))
 
+    def problems(self) -> list[str]:
+        """Say what of the snapshot is not as it should be, one sentence each."""
+        found = []
+        silent_s = self._monotonic_s() - self._done_at_s["registry"]
+        if silent_s > STALE_S:
+            found.append(f"the catalogue could not be read for {silent_s:.0f} s; withdrawals do not act")
+        models, newest = self.current.models, self._newest_run
+        if newest in self._damaged and (models is None or models.models.run != newest):
+            found.append(f"the models of run {newest} are damaged; {models.models.run if models else 'none'} in force")
+        return found
+
     def close(self) -> None:
         """Let go of the registry."""
         if self._registry is not None:
@@ -101,28 +132,39 @@ class SnapshotKeeper:
         return Snapshot(catalogue, placed, snapshot.trends if same_rows else Trends())
 
     def _models(self, snapshot: Snapshot, registry: Engine) -> PlacedModels | None:
-        newest = latest_run(registry)
-        run = newest[0] if newest else ""
-        if run in ("", self._failed_run) or (snapshot.models and snapshot.models.models.run == run):
-            return snapshot.models
-        try:
-            placed = PlacedModels.of(load_models(self._settings.models_path, run), snapshot.catalogue)
-        except ArtifactError as error:
-            self._failed_run = run  # said once; a new run is tried again
-            _log.error("models_not_loaded", run=run, error=str(error))
-            return snapshot.models
-        _log.info("models_loaded", run=run, items=len(placed.models.item_ids))
-        return placed
+        """Return the models of the newest run that can be used: those in force, unless a newer run has good ones."""
+        runs = recent_runs(registry, _LOOKED_AT)
+        self._newest_run = runs[0] if runs else ""
+        for run in runs:
+            if snapshot.models and snapshot.models.models.run == run:
+                break
+            stamp = stamp_of(self._settings.models_path, run)
+            if self._damaged.get(run) == stamp:
+                continue
+            try:
+                placed = PlacedModels.of(load_models(self._settings.models_path, run), snapshot.catalogue)
+            except Exception as error:  # whatever is wrong with models, the catalogue must go on
+                self._damaged[run] = stamp  # said once; looked at again when its files change
+                self._faults("models")
+                _log.error("models_not_loaded", run=run, error=str(error))
+                continue
+            _log.info("models_loaded", run=run, items=len(placed.models.item_ids))
+            return placed
+        return snapshot.models
 
     @contextmanager
     def _tolerant(self, what: str) -> Iterator[None]:
         """Keep the snapshot in force while its source cannot be read; say so once."""
         try:
             yield
-        except (CivicrecError, SQLAlchemyError, OSError) as error:
+        except Exception as error:  # the thread that runs this must outlive whatever a store or a file brings
+            self._faults(what)
             if self._complaints.get(what) != type(error).__name__:
-                _log.warning("refresh_failed", what=what, error=str(error).splitlines()[0])
+                known = isinstance(error, (CivicrecError, SQLAlchemyError, OSError))
+                said = (str(error) or repr(error)).splitlines()[0]
+                _log.warning("refresh_failed", what=what, error=said, exc_info=None if known else error)
             self._complaints[what] = type(error).__name__
         else:
+            self._done_at_s[what] = self._monotonic_s()
             if self._complaints.pop(what, None):
                 _log.info("refresh_recovered", what=what)

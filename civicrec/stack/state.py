@@ -107,6 +107,10 @@ def look(settings: Settings, now: datetime) -> StackState:
         ready = http_json(*addresses(settings)["collect"], "/readyz")
         if ready.get("status") == "degraded":
             problems.append(f"Kafka does not keep up with the event log: {ready['detail']}")
+    if answers["serve"]:
+        problems += [
+            f"serve: {said}" for said in http_json(*addresses(settings)["serve"], "/readyz").get("problems", [])
+        ]
     if answers["warehouse"]:
         try:
             freshness_s = _freshness_s(settings, now)

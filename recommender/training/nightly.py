@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
@@ -31,7 +31,7 @@ from civicrec.warehouse.daily import open_days, rebuild_daily
 from civicrec.warehouse.interests import read_interests
 from profiles.nightly import rebuild_tags
 from profiles.redis_store import RedisOnlineStore
-from recommender.artifacts import FORMAT, load_models, save_models
+from recommender.artifacts import FORMAT, load_models, newest_usable, save_models
 from recommender.training.interactions import Interactions, interactions_from
 from recommender.training.train import SEED, train
 
@@ -40,6 +40,8 @@ STEPS: tuple[Step, ...] = get_args(Step)
 
 #: Model folders kept: the one in use, and a few nights to look back at.
 KEPT_RUNS = 7
+#: Runs looked through for one, besides the newest, that can be used if the newest is damaged.
+_LOOKED_AT = 100
 
 
 def run_nightly(
@@ -155,7 +157,8 @@ class _Night:
         newest = latest_run(self._registry)
         if not (manifest["unchanged"] and newest and newest[0] == run):
             save_run(self._registry, run, self._day, {**manifest, "seconds": self._seconds}, utc_now())
-        _prune(folder, recent_runs(self._registry, KEPT_RUNS))
+        earlier = newest_usable(folder, [one for one in recent_runs(self._registry, _LOOKED_AT) if one != run])
+        _prune(folder, {run, earlier, *recent_runs(self._registry, KEPT_RUNS)})
 
     @contextmanager
     def _timed(self, step: str) -> Iterator[None]:
@@ -175,7 +178,7 @@ def _fingerprint(data: Interactions, settings: str) -> str:
     return hashlib.sha256(facts.encode()).hexdigest()[:8]
 
 
-def _prune(folder: Path, kept: list[str]) -> None:
+def _prune(folder: Path, kept: Collection[str | None]) -> None:
     """Remove model folders of runs long past; a process that still maps one keeps its pages."""
     for path in folder.iterdir():
         if path.is_dir() and not path.name.startswith(".") and path.name not in kept:

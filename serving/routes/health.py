@@ -19,12 +19,14 @@ async def healthz() -> dict[str, str]:
 
 @router.get("/readyz")
 async def readyz(request: Request, response: Response) -> dict[str, object]:
-    """Say whether the catalogue was read, and what is served from."""
+    """Say whether the catalogue was read, and what is served from; degraded while some of that is out of date."""
     live: Live = request.app.state.live
+    problems = live.problems()
     if not live.is_ready:
         response.status_code = 503
     return {
-        "status": "ok" if live.is_ready else "unavailable",
+        "status": ("degraded" if problems else "ok") if live.is_ready else "unavailable",
+        "problems": problems,
         "items": len(live.catalogue),
         "catalogue_version": live.catalogue.version,
         "model": live.models.run if live.models else "",

@@ -177,7 +177,7 @@ def test_a_page_of_blocks_shows_no_item_twice(door: Door) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"{", b"[]", b'{"blocks": []}', b'{"blocks": [{"scene": "home", "n": 0}]}', b'{"blocks": [{"n": 3}]}',
+    [b"", b"{", b"[]", b'{"blocks": []}', b'{"blocks": [{"scene": "home", "n": 0}]}', b'{"blocks": [{"n": "3"}]}',
      b'{"blocks": [{"scene": "home"}], "who": "me"}', b'{"blocks": [{"scene": "home"}], "mode": 3}', b"\xff\xfe",
      json.dumps({"blocks": [{"scene": "home"}] * 21}).encode(), b"[" * 100_000],
 )  # fmt: skip

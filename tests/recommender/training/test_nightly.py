@@ -245,6 +245,18 @@ def test_new_events_make_a_new_run_and_old_folders_go(settings: Settings, monkey
     assert {path.name for path in settings.models_path.iterdir()} == set(runs[2:])
 
 
+def test_the_newest_earlier_run_that_can_be_used_is_kept(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nightly_module, "KEPT_RUNS", 1)
+    fill_catalogue(settings)
+    runs = []
+    for n in range(3):
+        store_events(settings, [an_event(10 * n + k, at(), actor=f"a{n}", item_id=f"i{k + 1}") for k in range(3)])
+        runs.append(run_nightly(settings, DAY)["run"])
+        if n == 1:
+            (settings.models_path / runs[1] / "factors.npy").write_bytes(b"")
+    assert {path.name for path in settings.models_path.iterdir()} == {runs[0], runs[2]}
+
+
 def test_a_second_job_on_the_same_home_is_refused(settings: Settings) -> None:
     def again(*_: object) -> None:
         with pytest.raises(ConfigError, match="in use as the folder of a nightly job"):
