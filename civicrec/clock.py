@@ -36,8 +36,26 @@ def from_ms(epoch_ms: int) -> datetime:
 
 
 def local_date(at: datetime) -> date:
-    """Return the portal's calendar day of an aware time."""
-    return at.astimezone(PORTAL_TZ).date()
+    """Return the portal's calendar day of an aware time; of one beyond the calendar's ends, the first or the last day.
+
+    Examples
+    --------
+    >>> local_date(datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC))
+    datetime.date(9999, 12, 31)
+    """
+    try:
+        return at.astimezone(PORTAL_TZ).date()
+    except OverflowError:
+        return date.max if at.year > 1 else date.min
+
+
+def moved(at: datetime, by: timedelta) -> datetime:
+    """Return the time moved by a span, at most to the calendar's ends."""
+    try:
+        return at + by
+    except OverflowError:
+        end = datetime(9999, 12, 31, 23, 59, 59, 999_999, at.tzinfo)
+        return end if by > timedelta() else datetime(1, 1, 1, tzinfo=at.tzinfo)
 
 
 def rfc3339(at: datetime) -> str:

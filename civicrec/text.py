@@ -54,3 +54,14 @@ def printable(text: str, instead: str = "") -> str:
     '从幻灯片 粘贴'
     """
     return text if text.isprintable() else _UNPRINTABLE.sub(instead, text)
+
+
+def is_blank(text: str) -> bool:
+    """Tell whether a reader would see nothing: spaces of any kind, and characters without width.
+
+    Examples
+    --------
+    >>> is_blank("\u200b\u3000") and not is_blank("公积金")
+    True
+    """
+    return not any(sign.isprintable() and not sign.isspace() for sign in text)

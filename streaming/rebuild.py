@@ -178,12 +178,15 @@ def _without_old_trends(update: OnlineUpdate, oldest_hour: int) -> OnlineUpdate:
 def _restore_tags(
     warehouse: Warehouse, online: OnlineStore, today: date, suppressed: AbstractSet[tuple[str, str]]
 ) -> int:
-    newest = warehouse.rows("SELECT max(day) AS day, count() AS n FROM actor_tags")[0]
-    if not newest["n"] or newest["day"] < today - timedelta(days=TAGS_TTL_DAYS):
+    # A day that has not come was made by a wrong clock.
+    tags = warehouse.rows(
+        "SELECT max(day) AS newest, count() AS n FROM actor_tags WHERE day <= {today:Date}", {"today": today}
+    )[0]
+    if not tags["n"] or tags["newest"] < today - timedelta(days=TAGS_TTL_DAYS):
         return 0
-    columns = warehouse.query(_TAGS, {"day": newest["day"]}).to_pydict()
+    columns = warehouse.query(_TAGS, {"day": tags["newest"]}).to_pydict()
     rows = list(zip(columns["actor"], columns["tag"], columns["weight"], strict=True))
-    return online.put_tags(newest["day"].isoformat(), _tags_of(rows, suppressed))
+    return online.put_tags(tags["newest"].isoformat(), _tags_of(rows, suppressed))
 
 
 def _tags_of(

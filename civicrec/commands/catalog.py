@@ -45,22 +45,22 @@ def import_(
     from dataclasses import asdict
 
     from civicrec.errors import InvalidInput
-    from civicrec.registry.catalogue import upsert_items
-    from civicrec.registry.importers import read_rows
+    from civicrec.registry.catalogue import Kept, upsert_items
+    from civicrec.registry.importers import BadRow, read_rows
 
-    try:
-        with sys.stdin.buffer if file == "-" else Path(file).open("rb") as lines:
-            rows = read_rows(lines, form)
-    except OSError as error:
-        raise InvalidInput(f"cannot read {file}: {error.strerror}") from None
-    for bad in rows.bad:
-        print(f"line {bad.line}: {bad.reason}", file=sys.stderr)
     with _registry(home) as registry:
-        done = upsert_items(registry, rows.items)
-    n_rows, n_bad = len(rows.items) + len(rows.bad), len(rows.bad)
-    summary = {"rows": n_rows, **asdict(done), "bad": n_bad}
+        try:
+            with sys.stdin.buffer if file == "-" else Path(file).open("rb") as lines:
+                rows = read_rows(lines, form, Kept(registry))
+        except OSError as error:
+            raise InvalidInput(f"cannot read {file}: {error.strerror}") from None
+        done = asdict(upsert_items(registry, rows.items))
+    bad = [*rows.bad, *(BadRow(rows.line_of[item_id], why) for item_id, why in done.pop("refused").items())]
+    for row in sorted(bad, key=lambda row: row.line):
+        print(f"line {row.line}: {row.reason}", file=sys.stderr)
+    summary = {"rows": len(rows.items) + len(rows.bad), **done, "bad": len(bad)}
     print(dumps(summary) if json else ", ".join(f"{n} {name}" for name, n in summary.items()))
-    raise typer.Exit(1 if rows.bad else 0)
+    raise typer.Exit(1 if bad else 0)
 
 
 def check(json: Json = False, home: Home = None) -> None:
@@ -128,7 +128,15 @@ def withdraw(
     who: Who = "operator",
     home: Home = None,
 ) -> None:
-    """Take items off every list; they stay off when imported again, until restored."""
+    """Take items off every list; they stay off when imported again, until restored.
+
+    A reason is needed.
+    """
+    from civicrec.errors import InvalidInput
+    from civicrec.text import is_blank
+
+    if is_blank(why):
+        raise InvalidInput("--why is blank; expected the reason, which the audit log keeps")
     _set(home, ids, "withdrawn", who=who, why=why)
 
 
@@ -138,7 +146,7 @@ def restore(
     who: Who = "operator",
     home: Home = None,
 ) -> None:
-    """Put withdrawn items online again."""
+    """Give withdrawn items the status back that they had: online, or draft."""
     _set(home, ids, "online", who=who, why=why)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from civicrec.clock import from_ms, rfc3339
+from civicrec.clock import from_ms, local_date, rfc3339, utc_now
 
 if TYPE_CHECKING:
     from civicrec.settings import Settings
@@ -18,7 +18,8 @@ profile = typer.Typer(help="What is known of one actor.", no_args_is_help=True)
 
 _TAGS = """
     SELECT day, tag, weight, evidence, last_at FROM actor_tags
-    WHERE actor = {actor:String} AND day = (SELECT max(day) FROM actor_tags WHERE actor = {actor:String})
+    WHERE actor = {actor:String}
+      AND day = (SELECT max(day) FROM actor_tags WHERE actor = {actor:String} AND day <= {today:Date})
     ORDER BY weight DESC, tag
 """
 
@@ -64,7 +65,7 @@ def _nightly_tags(settings: Settings, actor: str) -> list[dict[str, Any]] | None
     from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 
     try:
-        found = ClickHouseWarehouse(settings.warehouse).rows(_TAGS, {"actor": actor})
+        found = ClickHouseWarehouse(settings.warehouse).rows(_TAGS, {"actor": actor, "today": local_date(utc_now())})
     except Unavailable as error:
         print(f"civicrec: the warehouse does not answer, its tags are left out: {error}", file=sys.stderr)
         return None

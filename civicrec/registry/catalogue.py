@@ -6,14 +6,15 @@ In: checked `Item`s. Out: `Item`s, and what changed since a version, so that a r
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from operator import attrgetter
+from typing import Any, cast
 
 import msgspec
 from sqlalchemy import Connection, Engine, bindparam, insert, select, update
 
-from civicrec.errors import NotFound
+from civicrec.errors import InvalidInput, NotFound
 from civicrec.items import Item, Status, item_json
 from civicrec.registry.tables import VERSION_COUNTER, audit, counters, items
 
@@ -23,11 +24,40 @@ _decode = msgspec.json.Decoder(Item).decode
 
 @dataclass(frozen=True, slots=True)
 class Upserted:
-    """How many items an import added, changed, and found unchanged."""
+    """How many items an import added, changed, and found unchanged; and those it refused: id → why."""
 
     added: int
     changed: int
     unchanged: int
+    refused: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What the catalogue holds, of any status, for who decides which id a document gets."""
+
+    engine: Engine
+
+    def named(self, item_ids: Iterable[str]) -> dict[str, Item]:
+        """Return those of the ids that are there."""
+        with self.engine.connect() as connection:
+            return {item_id: _decode(row.body) for item_id, row in _kept(connection, list(item_ids)).items()}
+
+    def with_prefix(self, prefix: str) -> list[Item]:
+        """Return the items whose id begins so."""
+        with self.engine.connect() as connection:
+            some = items.c.item_id.startswith(prefix, autoescape=True)
+            return [_decode(body) for body in connection.execute(select(items.c.body).where(some)).scalars()]
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A row of the catalogue."""
+
+    item_type: str
+    body: bytes
+    status: Status
+    status_before: Status | None
 
 
 def catalogue_version(engine: Engine) -> int:
@@ -40,23 +70,24 @@ def catalogue_version(engine: Engine) -> int:
 def upsert_items(engine: Engine, new: Sequence[Item]) -> Upserted:
     """Keep the items, in one transaction; one already kept in the same words is left alone.
 
-    A withdrawn item stays withdrawn when it is imported again: only `restore` brings it back. Of two items with one
-    id the later wins.
+    A withdrawn item stays withdrawn when it is imported again: only `restore` brings it back, to the status its newest
+    import gave it. Of two items with one id the later wins. An item is never replaced by one of another type: that is
+    another document under the same id, and it is refused.
     """
     by_id = {item.item_id: item for item in new}
     added: list[dict[str, object]] = []
     changed: list[dict[str, object]] = []
+    refused: dict[str, str] = {}
     with engine.connect() as connection, connection.begin() as transaction:
         version = _raised_version(connection)
         known = _kept(connection, list(by_id))
         for item_id, item in by_id.items():
-            body, status = known.get(item_id, (None, None))
-            if status == "withdrawn":
-                item = msgspec.structs.replace(item, status="withdrawn")
-            row = _row(item, version)
-            if body is None:
-                added.append(row)
-            elif body != row["body"]:
+            kept = known.get(item_id)
+            if kept is None:
+                added.append(_row(item, version, "online" if item.status == "withdrawn" else None))
+            elif kept.item_type != item.item_type:
+                refused[item_id] = _another_type(item, kept)
+            elif _differs(row := _row(*_as_withdrawn(item, kept, version)), kept):
                 changed.append({"kept_id": item_id, **row})
         if added:
             connection.execute(insert(items), added)
@@ -64,7 +95,27 @@ def upsert_items(engine: Engine, new: Sequence[Item]) -> Upserted:
             connection.execute(update(items).where(items.c.item_id == bindparam("kept_id")), changed)
         if not added and not changed:
             transaction.rollback()  # nothing new: readers need not look
-    return Upserted(len(added), len(changed), len(by_id) - len(added) - len(changed))
+    return Upserted(len(added), len(changed), len(by_id) - len(added) - len(changed) - len(refused), refused)
+
+
+def _another_type(item: Item, kept: _Row) -> str:
+    return (
+        f"item_id {item.item_id!r} is of type {kept.item_type} in the catalogue and of type {item.item_type} here: "
+        "it would replace another document; give it an id of its own"
+    )
+
+
+def _as_withdrawn(item: Item, kept: _Row, version: int) -> tuple[Item, int, Status | None]:
+    """Return the item as it is kept now: what is withdrawn stays so, and remembers what it would be otherwise."""
+    if kept.status != "withdrawn":
+        return item, version, kept.status if item.status == "withdrawn" else None
+    if item.status == "withdrawn":
+        return item, version, kept.status_before
+    return msgspec.structs.replace(item, status="withdrawn"), version, item.status
+
+
+def _differs(row: dict[str, object], kept: _Row) -> bool:
+    return (row["body"], row["status_before"]) != (kept.body, kept.status_before)
 
 
 def items_since(engine: Engine, version: int = 0) -> tuple[int, list[Item]]:
@@ -85,14 +136,17 @@ def titles(engine: Engine) -> dict[str, str]:
 def set_status(
     engine: Engine, item_ids: Iterable[str], status: Status, *, who: str, why: str, now: datetime
 ) -> list[Item]:
-    """Withdraw or restore items, with an audit row each, in one transaction; return them as they are now.
+    """Withdraw items or restore them, with an audit row each, in one transaction; return them as they are now.
 
-    An item that has the status already is left alone.
+    ``withdrawn`` takes them off every list. ``online`` restores: a withdrawn item goes back to the status it had, a
+    draft to a draft. What has the status already is left alone.
 
     Raises
     ------
     NotFound
         If one of them is not in the catalogue; nothing is changed then.
+    InvalidInput
+        If one that is to be restored is a draft that nobody withdrew; nothing is changed then.
     """
     after: list[Item] = []
     with engine.connect() as connection, connection.begin() as transaction:
@@ -102,21 +156,41 @@ def set_status(
         missing = [item_id for item_id in wanted if item_id not in known]
         if missing:
             raise NotFound(f"no item {missing[0]!r} in the catalogue; `civicrec catalog list` shows what there is")
+        is_changed = False
         for item_id in wanted:
-            item = _decode(known[item_id][0])
-            if item.status != status:
-                item = msgspec.structs.replace(item, status=status)
-                connection.execute(update(items).where(items.c.item_id == item_id).values(**_row(item, version)))
+            kept = known[item_id]
+            item = _decode(kept.body)
+            new, before = _moved(item_id, kept, status)
+            if new != kept.status:
+                is_changed = True
+                item = msgspec.structs.replace(item, status=new)
+                connection.execute(
+                    update(items).where(items.c.item_id == item_id).values(**_row(item, version, before))
+                )
                 facts = {"why": why}
-                row = {"at": now, "who": who, "action": f"item_{status}", "object_id": item_id, "facts": facts}
+                row = {"at": now, "who": who, "action": f"item_{new}", "object_id": item_id, "facts": facts}
                 connection.execute(insert(audit).values(**row))
             after.append(item)
-        if all(known[item.item_id][1] == status for item in after):
+        if not is_changed:
             transaction.rollback()
     return after
 
 
-def _row(item: Item, version: int) -> dict[str, object]:
+def _moved(item_id: str, kept: _Row, status: Status) -> tuple[Status, Status | None]:
+    """Return the status an item has after it is withdrawn or restored, and the one it would go back to."""
+    if status == kept.status:
+        return status, kept.status_before
+    if status == "withdrawn":
+        return status, kept.status
+    if kept.status != "withdrawn":
+        raise InvalidInput(
+            f"{item_id!r} is a {kept.status}, not withdrawn, so there is nothing to restore; "
+            "to publish it, import it with status online"
+        )
+    return kept.status_before or status, None
+
+
+def _row(item: Item, version: int, status_before: Status | None) -> dict[str, object]:
     return {
         "item_id": item.item_id,
         "item_type": item.item_type,
@@ -124,16 +198,18 @@ def _row(item: Item, version: int) -> dict[str, object]:
         "title": item.title.replace("\0", ""),  # PostgreSQL's text holds none; the body does
         "changed_in": version,
         "body": item_json(item),
+        "status_before": status_before,
     }
 
 
-def _kept(connection: Connection, item_ids: Sequence[str]) -> dict[str, tuple[bytes, str]]:
-    """Return id → (body, status) of those of the ids that are in the catalogue."""
-    kept: dict[str, tuple[bytes, str]] = {}
+def _kept(connection: Connection, item_ids: Sequence[str]) -> dict[str, _Row]:
+    """Return those of the ids that are in the catalogue."""
+    kept: dict[str, _Row] = {}
     for start in range(0, len(item_ids), _IDS_A_QUERY):
         some = items.c.item_id.in_(item_ids[start : start + _IDS_A_QUERY])
-        for row in connection.execute(select(items.c.item_id, items.c.body, items.c.status).where(some)):
-            kept[row.item_id] = (row.body, row.status)
+        columns = (items.c.item_id, items.c.item_type, items.c.body, items.c.status, items.c.status_before)
+        for item_id, *facts in connection.execute(select(*columns).where(some)):
+            kept[item_id] = _Row(*cast(Any, facts))
     return kept
 
 

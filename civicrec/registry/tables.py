@@ -38,6 +38,7 @@ items = Table(
     Column("title", String(500), nullable=False),
     Column("changed_in", Integer, nullable=False, doc="Catalogue version in which this row last changed."),
     Column("body", LargeBinary, nullable=False, doc="The item as JSON."),
+    Column("status_before", String(16), doc="What `restore` goes back to; only of a withdrawn item."),
     Index("items_changed_in", "changed_in"),
 )
 

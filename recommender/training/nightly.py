@@ -20,9 +20,10 @@ from civicrec.clients import redis_client
 from civicrec.clock import PORTAL_TZ, local_date, monotonic_s, to_ms, utc_now
 from civicrec.errors import ArtifactError, InvalidInput
 from civicrec.locks import owned
+from civicrec.logs import get_logger
 from civicrec.progress import Report
 from civicrec.registry.catalogue import items_since
-from civicrec.registry.runs import latest_run, recent_runs, save_run, suppressions
+from civicrec.registry.runs import drop_future_runs, latest_run, recent_runs, save_run, suppressions
 from civicrec.registry.tables import open_registry
 from civicrec.settings import Settings
 from civicrec.tags import item_tags
@@ -42,6 +43,11 @@ STEPS: tuple[Step, ...] = get_args(Step)
 KEPT_RUNS = 7
 #: Runs looked through for one, besides the newest, that can be used if the newest is damaged.
 _LOOKED_AT = 100
+#: How far back a run may be made again, days. A day is rebuilt from its events, and a day without any is emptied, so
+#: older ones, whose events may be gone, are never touched.
+OLDEST_DAYS = 366
+
+_log = get_logger(__name__)
 
 
 def run_nightly(
@@ -67,7 +73,7 @@ def run_nightly(
     Raises
     ------
     InvalidInput
-        If `only` is no step.
+        If `only` is no step, or `day` has not come yet or is too long past.
     Unavailable
         If a store is down. Start the job again when it is back.
     ConfigError
@@ -76,9 +82,21 @@ def run_nightly(
     if only is not None and only not in STEPS:
         raise InvalidInput(f"unknown step {only!r}; expected one of {', '.join(STEPS)}")
     chosen: set[str] = {only} if only else set(STEPS)
-    day = day or local_date(utc_now())
+    today = local_date(utc_now())
+    day = _day_that_can_be(day or today, today)
     with owned(settings.home / "nightly.lock", "the folder of a nightly job"):
         return _Night(settings, day, report).run(chosen)
+
+
+def _day_that_can_be(day: date, today: date) -> date:
+    """Refuse a day that no run can be made for: it would rule until it comes, or empty days whose events are gone."""
+    oldest = today - timedelta(days=OLDEST_DAYS)
+    if oldest <= day <= today:
+        return day
+    why = "has not come yet" if day > today else "is too long past"
+    raise InvalidInput(
+        f"the day {day.isoformat()} {why}: today is {today} on this machine's clock; expected {oldest} to {today}"
+    )
 
 
 class _Night:
@@ -125,6 +143,8 @@ class _Night:
                 )
                 manifest["tags"] = asdict(written)
         if "models" in chosen:
+            if ahead := drop_future_runs(self._registry):
+                _log.warning("future_runs_dropped", runs=ahead, hint="made by a wrong clock or a mistyped --day")
             with self._timed("models"):
                 data, n_unknown = interactions_from(interests, {item.item_id for item in items})
                 self._models(data, n_unknown, manifest)

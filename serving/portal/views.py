@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 from urllib.parse import quote
 
-from civicrec.clock import local_date
+from civicrec.clock import local_date, moved
 from civicrec.items import Item, ItemType
 
 TYPE_NAMES: dict[ItemType, str] = {
@@ -130,5 +130,5 @@ def _span(start: datetime | None, end: datetime | None) -> str:
         return ""
     first = local_date(start).isoformat() if start else "发布之日"
     # An end at midnight is the end of the day before.
-    last = local_date(end - timedelta(microseconds=1)).isoformat() if end else "长期"
+    last = local_date(moved(end, timedelta(microseconds=-1))).isoformat() if end else "长期"
     return f"{first} 至 {last}"

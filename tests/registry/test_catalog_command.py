@@ -69,6 +69,8 @@ def test_the_check_counts_and_names(tmp_path: Path) -> None:
         (("list", "--type", "advert"), InvalidInput),
         (("list", "--status", "lost"), InvalidInput),
         (("withdraw", "absent", "--why", "x"), NotFound),
+        (("withdraw", "a", "--why", ""), InvalidInput),
+        (("withdraw", "a", "--why", " \u3000\u200b"), InvalidInput),
     ],
 )
 def test_what_cannot_be_done_is_a_fault_the_root_command_prints(
@@ -79,3 +81,21 @@ def test_what_cannot_be_done_is_a_fault_the_root_command_prints(
 
 def test_withdrawing_needs_a_reason(tmp_path: Path) -> None:
     assert catalog(tmp_path, "withdraw", "a").exit_code == 2
+
+
+def test_a_change_of_type_is_named_by_its_line_and_the_other_rows_land(tmp_path: Path) -> None:
+    catalog(tmp_path, "import", "-", stdin=GOOD)
+    again = catalog(tmp_path, "import", "-", "--json", stdin=GOOD.replace("news", "policy").replace("乙", "丙"))
+    assert again.exit_code == 1
+    assert json.loads(again.stdout) == {"rows": 2, "added": 0, "changed": 1, "unchanged": 0, "bad": 1}
+    assert again.stderr.startswith("line 1: item_id 'a' is of type news in the catalogue and of type policy here")
+    assert catalog(tmp_path, "list").stdout == "a\tnews\tonline\t甲\nb\tfaq\tonline\t丙\n"
+
+
+def test_restoring_gives_a_draft_back_as_a_draft(tmp_path: Path) -> None:
+    catalog(
+        tmp_path, "import", "-", stdin='{"item_id": "d", "item_type": "policy", "title": "草稿", "status": "draft"}'
+    )
+    assert isinstance(catalog(tmp_path, "restore", "d").exception, InvalidInput)
+    catalog(tmp_path, "withdraw", "d", "--why", "wrong")
+    assert catalog(tmp_path, "restore", "d").stdout == "d\tdraft\t草稿\n"

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, select
 
-from civicrec.errors import NotFound
-from civicrec.items import Item
+from civicrec.errors import InvalidInput, NotFound
+from civicrec.items import Item, Status
 from civicrec.registry.catalogue import Upserted, catalogue_version, items_since, set_status, upsert_items
 from civicrec.registry.tables import audit, open_registry
 from tests.item_builders import an_item, any_item
@@ -54,9 +54,10 @@ def test_a_reader_that_follows_versions_ends_with_the_whole_catalogue(
         followed |= {item.item_id: item for item in changed}
     registry.dispose()
     expected: dict[str, Item] = {}
-    for item in (item for batch in batches for item in batch):
-        withdrawn = item.item_id in expected and expected[item.item_id].status == "withdrawn"
-        if not withdrawn:  # withdrawn ones are the subject of the next test
+    for item in (item for batch in batches for item in {item.item_id: item for item in batch}.values()):
+        before = expected.get(item.item_id, item)
+        # withdrawn ones are the subject of the next test, a change of type of the one after
+        if before.status != "withdrawn" and before.item_type == item.item_type or before is item:
             expected[item.item_id] = item
     assert followed.keys() == expected.keys()
     assert {k: v for k, v in followed.items() if v.status != "withdrawn"} == {
@@ -80,6 +81,49 @@ def test_a_withdrawn_item_stays_withdrawn_when_imported_again_until_it_is_restor
         ("editor", "item_withdrawn", "a", {"why": "wrong figure"}),
         ("editor", "item_online", "a", {"why": "corrected"}),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("status", ["draft", "online"])
+def test_restoring_gives_back_the_status_an_item_had(registry: Engine, status: Status) -> None:
+    upsert_items(registry, [an_item("a", status=status)])
+    set_status(registry, ["a"], "withdrawn", who="editor", why="wrong", now=NOW)
+    set_status(registry, ["a"], "withdrawn", who="editor", why="wrong again", now=NOW)
+    upsert_items(registry, [an_item("a", status=status, title="改正后的标题")])
+    (after,) = set_status(registry, ["a"], "online", who="editor", why="", now=NOW)
+    assert (after.status, items_since(registry)[1]) == (status, [after])
+
+
+def test_a_draft_that_was_published_while_it_was_withdrawn_is_restored_as_published(registry: Engine) -> None:
+    upsert_items(registry, [an_item("a", status="draft")])
+    set_status(registry, ["a"], "withdrawn", who="editor", why="wrong", now=NOW)
+    upsert_items(registry, [an_item("a", status="online")])
+    assert items_since(registry)[1][0].status == "withdrawn"
+    assert set_status(registry, ["a"], "online", who="editor", why="", now=NOW)[0].status == "online"
+
+
+def test_what_an_import_withdraws_is_restored_to_what_it_was(registry: Engine) -> None:
+    upsert_items(registry, [an_item("a", status="draft"), an_item("b", status="withdrawn")])
+    upsert_items(registry, [an_item("a", status="withdrawn")])
+    upsert_items(registry, [an_item("a", status="withdrawn")])
+    restored = set_status(registry, ["a", "b"], "online", who="editor", why="", now=NOW)
+    assert [item.status for item in restored] == ["draft", "online"]
+
+
+def test_restoring_a_draft_that_nobody_withdrew_is_refused_and_changes_nothing(registry: Engine) -> None:
+    upsert_items(registry, [an_item("a", status="draft"), an_item("b")])
+    set_status(registry, ["b"], "withdrawn", who="editor", why="wrong", now=NOW)
+    before = items_since(registry)
+    with pytest.raises(InvalidInput, match="'a' is a draft, not withdrawn"):
+        set_status(registry, ["b", "a"], "online", who="editor", why="", now=NOW)
+    assert items_since(registry) == before
+
+
+def test_an_item_never_becomes_one_of_another_type_and_the_others_land(registry: Engine) -> None:
+    upsert_items(registry, [an_item("a")])
+    done = upsert_items(registry, [an_item("a", item_type="interpretation", title="解读"), an_item("b")])
+    assert (done.added, done.changed, done.unchanged) == (1, 0, 0)
+    assert "'a' is of type policy in the catalogue and of type interpretation here" in done.refused["a"]
+    assert [(item.item_id, item.item_type) for item in items_since(registry)[1]] == [("a", "policy"), ("b", "policy")]
 
 
 def test_withdrawing_an_unknown_item_changes_nothing_at_all(registry: Engine) -> None:

@@ -4,7 +4,8 @@ from datetime import UTC, date, datetime, timedelta
 
 from sqlalchemy import Engine, insert
 
-from civicrec.registry.runs import latest_run, recent_runs, save_run, suppressions
+from civicrec.clock import local_date, utc_now
+from civicrec.registry.runs import drop_future_runs, future_runs, latest_run, recent_runs, save_run, suppressions
 from civicrec.registry.tables import suppressed_tags
 
 NOW = datetime(2026, 3, 2, 3, 30, tzinfo=UTC)
@@ -24,6 +25,25 @@ def test_the_same_run_again_replaces_its_manifest(registry: Engine) -> None:
     for n in (1, 2):
         save_run(registry, "run", DAY, {"items": n}, NOW)
     assert (latest_run(registry), recent_runs(registry, 9)) == (("run", {"items": 2}), ["run"])
+
+
+def test_a_run_for_a_day_that_has_not_come_never_rules(registry: Engine) -> None:
+    for run, days in (("now", 0), ("typo", 30), ("next-year", 365)):
+        save_run(registry, run, DAY + timedelta(days=days), {"of": run}, NOW)
+    assert latest_run(registry, DAY) == ("now", {"of": "now"})
+    assert recent_runs(registry, 9, DAY) == ["now"]
+    assert future_runs(registry, DAY) == ["next-year", "typo"]
+    assert latest_run(registry, DAY + timedelta(days=30)) == ("typo", {"of": "typo"})
+    assert drop_future_runs(registry, DAY) == ["next-year", "typo"]
+    assert (future_runs(registry, DAY), drop_future_runs(registry, DAY)) == ([], [])
+    assert latest_run(registry, DAY + timedelta(days=400)) == ("now", {"of": "now"})
+
+
+def test_the_run_in_force_is_looked_up_by_the_clock_of_the_machine(registry: Engine) -> None:
+    today = local_date(utc_now())
+    for run, days in (("today", 0), ("tomorrow", 1)):
+        save_run(registry, run, today + timedelta(days=days), {}, NOW)
+    assert latest_run(registry) == ("today", {})
 
 
 def test_deleted_tags_are_pairs_of_actor_and_tag(registry: Engine) -> None:

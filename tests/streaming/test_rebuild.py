@@ -229,6 +229,8 @@ def test_tags_come_back_but_for_those_deleted_since_and_those_too_old(warehouse:
     }  # fmt: skip
     replace_day(warehouse, "actor_tags", today - timedelta(days=2), columns)
     replace_day(warehouse, "actor_tags", today - timedelta(days=3), {**columns, "weight": [9.0, 9.0, 9.0]})
+    # as a night with a wrong clock leaves it
+    replace_day(warehouse, "actor_tags", today + timedelta(days=30), {**columns, "weight": [8.0, 8.0, 8.0]})
     store = MemoryOnlineStore()
     done = rebuild_online(warehouse, store, Done({}), NOON, {("a", "theme:住房")})
     assert done.actors_with_tags == 2

@@ -8,7 +8,7 @@ know are kept in `tags`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -16,6 +16,7 @@ import msgspec
 from civicrec.errors import InvalidInput
 from civicrec.items import Item
 from civicrec.registry.importers import civicrec_jsonl, gov_policies, zwfw_services
+from civicrec.registry.importers.identity import Ids, Kept, NothingKept, Register
 from civicrec.registry.importers.quoting import linked_by_title
 
 Row = dict[str, Any]
@@ -29,11 +30,14 @@ class Format:
     ----------
     item
         Turns one row into an item, or raises `InvalidInput`.
+    ids
+        Tells which ids the row may have, where the source has none that is surely its own.
     together
         Adds what only all rows together tell.
     """
 
     item: Callable[[Row], Item]
+    ids: Callable[[Row], Ids] | None = None
     together: Callable[[Sequence[Item]], list[Item]] = list
 
 
@@ -41,7 +45,7 @@ class Format:
 FORMATS: Mapping[str, Format] = {
     "civicrec": Format(civicrec_jsonl.item),
     "zwfw-services": Format(zwfw_services.item),
-    "gov-policies": Format(gov_policies.item, linked_by_title),
+    "gov-policies": Format(gov_policies.item, gov_policies.ids_of, linked_by_title),
 }
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
@@ -58,13 +62,14 @@ class BadRow:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """A file, read: the items of its good rows in order, and the others."""
+    """A file, read: the items of its good rows in order, the others, and the line of each item id."""
 
     items: list[Item]
     bad: list[BadRow]
+    line_of: Mapping[str, int] = field(default_factory=dict, compare=False)
 
 
-def read_rows(lines: Iterable[bytes], form: str) -> Rows:
+def read_rows(lines: Iterable[bytes], form: str, kept: Kept | None = None) -> Rows:
     """Read a file line by line; blank lines are passed over.
 
     Parameters
@@ -73,6 +78,8 @@ def read_rows(lines: Iterable[bytes], form: str) -> Rows:
         UTF-8, one JSON object a line.
     form
         One of `FORMATS`.
+    kept
+        What the catalogue holds already, so that a document gets the id it has there and never another's.
 
     Raises
     ------
@@ -81,26 +88,30 @@ def read_rows(lines: Iterable[bytes], form: str) -> Rows:
     """
     if form not in FORMATS:
         raise InvalidInput(f"unknown format {form!r}; expected one of {', '.join(FORMATS)}")
-    items: list[Item] = []
+    reader = FORMATS[form]
+    read: list[tuple[int, Item, Ids]] = []
     bad: list[BadRow] = []
-    first_line: dict[str, int] = {}
     for number, line in enumerate(lines, 1):
         line = line.removeprefix(_BYTE_ORDER_MARK).strip() if number == 1 else line.strip()
         if not line:
             continue
         try:
-            item = FORMATS[form].item(_decode(line))
+            row = _decode(line)
+            item = reader.item(row)
+            read.append((number, item, reader.ids(row) if reader.ids else Ids((item.item_id,))))
         except InvalidInput as error:
             bad.append(BadRow(number, str(error)))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             bad.append(BadRow(number, f"expected one JSON object: {error}"))
-        else:
+    register = Register.of([(item, ids) for _, item, ids in read], kept or NothingKept())
+    items: list[Item] = []
+    line_of: dict[str, int] = {}
+    for number, item, ids in read:
+        try:
+            items.append(item := register.settled(number, item, ids))
+        except InvalidInput as error:
             # The first row keeps the id: which one is right, only the owner of the file can say.
-            before = first_line.setdefault(item.item_id, number)
-            if before == number:
-                items.append(item)
-            else:
-                bad.append(
-                    BadRow(number, f"item_id {item.item_id!r} stands in line {before} already; keep one of the two")
-                )
-    return Rows(FORMATS[form].together(items), bad)
+            bad.append(BadRow(number, str(error)))
+        else:
+            line_of[item.item_id] = number
+    return Rows(reader.together(items), sorted(bad, key=lambda row: row.line), line_of)

@@ -1,10 +1,12 @@
-"""Reading the columns of a source row: its text, and a summary where the source brings none.
+"""Reading the columns of a source row: its text, its words, and a summary where the source brings none.
 
 In: a row, or running text. Out: text, stripped.
 """
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from typing import Any
 
 from civicrec.errors import InvalidInput
@@ -14,9 +16,17 @@ SUMMARY_CHARACTERS = 120
 
 _SENTENCE_ENDS = "。！？；"
 
+#: What people write where a column has nothing to say, without its signs and spaces: 无, 暂无文号, N/A, null.
+_NOTHING = re.compile(
+    r"(?:本件|此件|本文)?(?:暂|尚|均|皆|暂时)?(?:无|没有|未编|未定|未填|未知|不详|空|空白|空值|待定|待补|待补充|略|缺|缺失)"
+    r"(?:正式|相关|此项|该项)?(?:发文|文件)?(?:文号|字号|号|编号|文件号|索引号|索引|信息|内容|数据|资料|描述|说明|简介|摘要|链接|网址|地址)?"
+    r"|n?a|nan|null|none|nil|undefined|unknown|empty|blank|tbd|0+|不适用"
+)
+_NUMERAL = re.compile(r"[1-9]|[一二三四五六七八九十百].*[号字令]|第[一二三四五六七八九十百]")
+
 
 def text_in(row: dict[str, Any], column: str) -> str:
-    """Return the column's text, stripped; empty where there is none.
+    """Return the column's text, stripped; empty where there is none. A number is its digits.
 
     Raises
     ------
@@ -26,9 +36,45 @@ def text_in(row: dict[str, Any], column: str) -> str:
     value = row.get(column)
     if value is None:
         return ""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return str(int(value))  # a spreadsheet's 440000.0
     if not isinstance(value, str):
         raise InvalidInput(f"{column}: expected text, got {type(value).__name__}")
     return value.strip()
+
+
+def value_in(row: dict[str, Any], column: str) -> str:
+    """Return the column's text; empty also where it only says that there is nothing."""
+    text = text_in(row, column)
+    return "" if says_nothing(text) else text
+
+
+def says_nothing(text: str) -> bool:
+    """Tell whether a text only holds the place of a missing one.
+
+    Examples
+    --------
+    >>> [says_nothing(text) for text in ("暂 无", "——", "／", "Ｎ/Ａ", "冀政字〔2024〕7号", "无锡市")]
+    [True, True, True, True, False, False]
+    """
+    return not (bare := _bare(text)) or _NOTHING.fullmatch(bare) is not None
+
+
+def names_a_document(number: str) -> bool:
+    """Tell whether a document or index number can tell its document from others: 保密 and 同上 cannot.
+
+    Examples
+    --------
+    >>> [names_a_document(number) for number in ("冀政字〔2024〕7号", "主席令第四十二号", "同上", "〇", "无 0 号")]
+    [True, True, False, False, False]
+    """
+    return not says_nothing(number) and _NUMERAL.search(_bare(number)) is not None
+
+
+def _bare(text: str) -> str:
+    return "".join(sign for sign in unicodedata.normalize("NFKC", text).casefold() if sign.isalnum())
 
 
 def summary_of(text: str, limit: int = SUMMARY_CHARACTERS) -> str:

@@ -3,7 +3,8 @@
 In: one row. Out: a policy or interpretation `Item`. Columns differ from department to department: the date may be
 ``日期``, ``发文日期`` or ``时间`` in three notations, or stand only in the ``摘要`` of a regulation
 (“2001年9月25日…公布”), or be absent. The id is the document number or the index number where a column has one, else a
-hash of title, date and page address, so that two pages of one title on one day stay two items.
+hash of title, date and page address, so that two pages of one title on one day stay two items. An interpretation
+bears the number of its policy, so that is not its id.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from typing import Any
 from civicrec.clock import PORTAL_TZ, rfc3339
 from civicrec.errors import InvalidInput
 from civicrec.items import Item, item_from
-from civicrec.registry.importers.fields import summary_of, text_in
+from civicrec.registry.importers.fields import names_a_document, summary_of, text_in, value_in
+from civicrec.registry.importers.identity import Ids
 
 _DATE_COLUMNS = ("发布日期", "发文日期", "成文日期", "日期", "时间")
 _CATEGORY_COLUMNS = ("主题", "主题分类", "一级类别", "所属一级类别")
 _NUMBER_COLUMNS = ("文号", "发文字号")
+_MADE = "policy-"
 
 #: 国务院主题分类: level 1, and the words of level 2 that sources use in its place.
 _STATE_THEMES = frozenset({
@@ -53,59 +56,82 @@ _POINTER = re.compile(r"^(?:更多信息请关注.{0,30}|[^。]{0,80}\.(?:pdf|do
 
 
 def item(row: dict[str, Any]) -> Item:
-    """Turn one policy or interpretation into an `Item`.
+    """Turn one policy or interpretation into an `Item`; its id is the best of `ids_of`.
 
     Raises
     ------
     InvalidInput
         If it has no title, repeats the column names (a header row), or holds a date or validity that cannot be read.
     """
-    title = " ".join(text_in(row, "标题").split())
+    title = _title(row)
     if not title:
         raise InvalidInput("标题 is missing or empty; a policy needs its title")
     if title == "标题":
         raise InvalidInput("a header row: 标题 holds the name of its own column")
-    publisher, _, column = text_in(row, "文件").partition("-")
-    publisher = publisher.lstrip("0123456789")
-    category = next((word for name in _CATEGORY_COLUMNS if (word := text_in(row, name)) not in ("", "[]")), "")
-    column = column.rpartition("_")[2]
-    abstract, body = text_in(row, "摘要"), text_in(row, "内容")
-    number = next((text for name in _NUMBER_COLUMNS if (text := text_in(row, name))), "")
-    published, day = _published(row, abstract)
-    is_interpretation = "解读" in category + column or bool(_INTERPRETS.search(title))
+    publisher, column = _publisher(row)
+    category = _category(row)
+    abstract, body = value_in(row, "摘要"), value_in(row, "内容")
+    is_interpretation = _is_interpretation(row)
+    published, _ = _published(row)
     return item_from({
-        "item_id": _id(row, number, title, day),
+        "item_id": ids_of(row).takes[0],
         "item_type": "interpretation" if is_interpretation else "policy",
         "title": title,
         # A regulation's 摘要 is the history of its amendments; what it is about, its text says.
         "summary": summary_of(next((text for text in (body, abstract) if text and not _POINTER.match(text)), "")),
-        "url": text_in(row, "访问地址"),
+        "url": value_in(row, "访问地址"),
         "body_text": "\n".join(text for text in (abstract, body) if text),
         "issuer": _issuer(title) or publisher,
-        "document_no": number or ("" if is_interpretation else _number_in(abstract or body)),
-        "index_no": text_in(row, "索引号"),
+        "document_no": _number(row) or ("" if is_interpretation else _number_in(abstract or body)),
+        "index_no": value_in(row, "索引号"),
         "theme": _theme(category, publisher),
         "tags": [word for word in (category or column,) if word and word not in _STATE_THEMES],
         "published_at": published,
-        "validity": text_in(row, "效力状态") or "有效",
+        "validity": value_in(row, "效力状态") or "有效",
         "source": publisher,
     })  # fmt: skip
 
 
-def _id(row: dict[str, Any], number: str, title: str, day: str) -> str:
-    given = number or text_in(row, "索引号")
-    if given:
-        return re.sub(r"[\s,\x00-\x1f]+", "", given)[:128]
-    key = "\n".join((title, day, text_in(row, "访问地址")))
-    return "policy-" + hashlib.sha256(key.encode()).hexdigest()[:16]
+def ids_of(row: dict[str, Any]) -> Ids:
+    """Return the ids the row may have: its numbers, where they name it, and a hash of title, date and page."""
+    _, day = _published(row)
+    key = "\n".join((_title(row), day, value_in(row, "访问地址")))
+    made = _MADE + hashlib.sha256(key.encode()).hexdigest()[:16]
+    number, index = (re.sub(r"[\s,\x00-\x1f]+", "", text)[:128] for text in (_number(row), text_in(row, "索引号")))
+    own = [index] if _is_interpretation(row) else [number, index]
+    had = (number,) if number and _is_interpretation(row) else ()
+    return Ids((*filter(names_a_document, own), made), had, _MADE)
 
 
-def _published(row: dict[str, Any], abstract: str) -> tuple[str | None, str]:
+def _title(row: dict[str, Any]) -> str:
+    return " ".join(text_in(row, "标题").split())
+
+
+def _number(row: dict[str, Any]) -> str:
+    numbers = (text_in(row, name) for name in _NUMBER_COLUMNS)
+    return next((text for text in numbers if names_a_document(text)), "")
+
+
+def _publisher(row: dict[str, Any]) -> tuple[str, str]:
+    """Return the publisher and its site's column."""
+    publisher, _, column = text_in(row, "文件").partition("-")
+    return publisher.lstrip("0123456789"), column.rpartition("_")[2]
+
+
+def _category(row: dict[str, Any]) -> str:
+    return next((word for name in _CATEGORY_COLUMNS if (word := value_in(row, name)) not in ("", "[]")), "")
+
+
+def _is_interpretation(row: dict[str, Any]) -> bool:
+    return "解读" in _category(row) + _publisher(row)[1] or bool(_INTERPRETS.search(_title(row)))
+
+
+def _published(row: dict[str, Any]) -> tuple[str | None, str]:
     """Return the publication time as RFC 3339 and the day as written, or (None, "") for a row without date."""
     for name in _DATE_COLUMNS:
         if text := text_in(row, name):
             return rfc3339(_date(name, text)), text
-    if found := _PROMULGATED.search(abstract):
+    if found := _PROMULGATED.search(value_in(row, "摘要")):
         return rfc3339(_date("摘要", "{}-{:0>2}-{:0>2}".format(*found.groups()))), ""
     return None, ""
 

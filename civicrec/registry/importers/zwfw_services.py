@@ -12,7 +12,7 @@ from typing import Any
 
 from civicrec.errors import InvalidInput
 from civicrec.items import Item, item_from
-from civicrec.registry.importers.fields import summary_of, text_in
+from civicrec.registry.importers.fields import says_nothing, summary_of, text_in
 
 _LIFE_EVENTS = frozenset({"生小孩", "升学", "找工作", "创业", "结婚", "买房子", "迁居", "纳税", "失业", "退休"})
 _GROUPS = frozenset({"高校毕业生", "农民", "残疾人", "老年人", "妇女", "儿童青少年", "外国人", "港澳台侨", "人才"})
@@ -29,7 +29,7 @@ _THEMES = frozenset({
 _SAME_AS = {"社会保障（社会保险、社会救助）": "社会保障", "社会救助": "社会保障", "义务教育": "教育科研"}
 
 #: How the source writes "none"; a text of this kind is no acceptance condition worth showing.
-_NOTHING = frozenset({"", "无", "无。", "无条件", "无条件受理", "无受理条件", "无条件办理", "直接申请"})
+_NOTHING = frozenset({"无条件", "无条件受理", "无受理条件", "无条件办理", "直接申请"})
 _SEPARATORS = re.compile(r"[,，、;；\s]+")
 
 
@@ -102,12 +102,12 @@ def _needed(row: dict[str, Any], key: str) -> str:
 
 def _text(row: dict[str, Any], key: str) -> str:
     text = text_in(row, key)
-    return "" if text in _NOTHING else text
+    return "" if text in _NOTHING or says_nothing(text) else text
 
 
 def _words(row: dict[str, Any], key: str) -> list[str]:
     value = row.get(key)
-    if value is None or (isinstance(value, str) and value.strip() in _NOTHING):
+    if value is None or (isinstance(value, str) and says_nothing(value)):
         return []
     if isinstance(value, str):
         return [value.strip()]

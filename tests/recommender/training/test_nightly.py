@@ -15,12 +15,12 @@ import pytest
 from sqlalchemy import insert
 
 from civicrec.clients import redis_client
-from civicrec.clock import PORTAL_TZ, local_date, to_ms
+from civicrec.clock import PORTAL_TZ, local_date, to_ms, utc_now
 from civicrec.errors import ConfigError, InvalidInput
 from civicrec.events import INTEREST_WEIGHTS
 from civicrec.items import Item
 from civicrec.registry.catalogue import upsert_items
-from civicrec.registry.runs import latest_run, recent_runs
+from civicrec.registry.runs import latest_run, recent_runs, save_run
 from civicrec.registry.tables import open_registry, suppressed_tags
 from civicrec.settings import Settings, TrainingSettings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
@@ -257,6 +257,12 @@ def test_the_newest_earlier_run_that_can_be_used_is_kept(settings: Settings, mon
     assert {path.name for path in settings.models_path.iterdir()} == {runs[0], runs[2]}
 
 
+@pytest.mark.parametrize("day", [date.min, date(1970, 1, 1), date(2025, 1, 1), date.max])
+def test_a_day_at_the_ends_of_the_calendar_is_refused_in_one_line(settings: Settings, day: date) -> None:
+    with pytest.raises(InvalidInput, match=day.isoformat()):
+        run_nightly(settings, day)
+
+
 def test_a_second_job_on_the_same_home_is_refused(settings: Settings) -> None:
     def again(*_: object) -> None:
         with pytest.raises(ConfigError, match="in use as the folder of a nightly job"):
@@ -268,6 +274,30 @@ def test_a_second_job_on_the_same_home_is_refused(settings: Settings) -> None:
 def test_a_step_that_does_not_exist_is_refused(settings: Settings) -> None:
     with pytest.raises(InvalidInput, match="expected one of daily, tags, models"):
         run_nightly(settings, DAY, "tag")
+
+
+@pytest.mark.parametrize("ahead", [1, 30, 13_149])
+def test_a_day_that_has_not_come_is_refused_and_removes_nothing(
+    settings: Settings, rows: Callable[[str], list[dict[str, Any]]], ahead: int
+) -> None:
+    fill_catalogue(settings)
+    store_events(settings, [an_event(1, at())])
+    run_nightly(settings, DAY)
+    before = everything(settings, rows)
+    for only in (None, "daily", "tags", "models"):
+        with pytest.raises(InvalidInput, match="has not come yet"):
+            run_nightly(settings, local_date(utc_now()) + timedelta(days=ahead), only)
+    assert everything(settings, rows) == before
+
+
+def test_a_run_of_a_wrong_clock_is_dropped_by_the_next_night(settings: Settings) -> None:
+    fill_catalogue(settings)
+    store_events(settings, [an_event(1, at())])
+    registry = open_registry(settings.registry_address)
+    save_run(registry, "2999-01-01-typo", date(2999, 1, 1), {}, at())
+    run = run_nightly(settings, DAY)["run"]
+    assert latest_run(registry, date(2999, 1, 2)) == latest_run(registry)
+    assert recent_runs(registry, 9, date(2999, 1, 2)) == [run]
 
 
 def test_the_command_prints_the_manifest_and_fails_in_words(stores: RunningStack, settings: Settings) -> None:

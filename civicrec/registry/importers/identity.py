@@ -1,0 +1,153 @@
+"""Which id a document of a file gets, so that none ever takes the place of another.
+
+In: rows with the ids they may have, and what the catalogue holds under these. Out: one id for each row, or the reason
+why it has none. An interpretation bears its policy's number, departments count from 第1号 each, and a hash of title,
+day and page changes when a title is corrected: so an id is taken up again only by what is the same document.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import SequenceMatcher
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import msgspec
+
+from civicrec.errors import InvalidInput
+from civicrec.items import Item
+
+#: How alike two titles must be to be one title and its correction.
+_ALIKE = 0.75
+#: Signs that tell one of a series from the next: 附件1 and 附件2, （上） and （下）, 2023年 and 2024年.
+_OF_A_SERIES = re.compile("[0-9a-z一二三四五六七八九十百千零〇两上中下甲乙丙丁戊]")
+
+
+@dataclass(frozen=True, slots=True)
+class Ids:
+    """The ids a row may have.
+
+    Attributes
+    ----------
+    takes
+        Those it may take, the best first; the last is made from the row itself.
+    had
+        Those that earlier versions gave to such rows: kept where the catalogue has this document under one.
+    made_prefix
+        How ids that are made from a row begin; empty for a source with ids of its own.
+    """
+
+    takes: tuple[str, ...]
+    had: tuple[str, ...] = ()
+    made_prefix: str = ""
+
+
+class Kept(Protocol):
+    """What the catalogue holds."""
+
+    def named(self, item_ids: Iterable[str]) -> Mapping[str, Item]:
+        """Return those of the ids that are there."""
+
+    def with_prefix(self, prefix: str) -> Iterable[Item]:
+        """Return the items whose id begins so."""
+
+
+class NothingKept:
+    """An empty catalogue."""
+
+    def named(self, item_ids: Iterable[str]) -> Mapping[str, Item]:
+        """Return nothing."""
+        return {}
+
+    def with_prefix(self, prefix: str) -> Iterable[Item]:
+        """Return nothing."""
+        return ()
+
+
+@dataclass(slots=True)
+class Register:
+    """Gives ids to the rows of one file, in order."""
+
+    kept: Mapping[str, Item]
+    pages: Mapping[str, Sequence[Item]]
+    _taken: dict[str, tuple[int, Item]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, rows: Iterable[tuple[Item, Ids]], kept: Kept) -> Register:
+        """Return a register that knows what the catalogue holds under the ids and pages of these rows."""
+        rows = list(rows)
+        choices = [ids for _, ids in rows if len(ids.takes) + len(ids.had) > 1]
+        pages: dict[str, list[Item]] = defaultdict(list)
+        own = {ids.takes[-1] for _, ids in rows if ids.made_prefix}
+        known = dict(kept.named({name for ids in choices for name in (*ids.takes, *ids.had)}))
+        for prefix in sorted({ids.made_prefix for item, ids in rows if ids.made_prefix and _is_page(item.url)}):
+            for item in kept.with_prefix(prefix):
+                if item.item_id in own:  # itself, and no earlier state of another row
+                    known[item.item_id] = item
+                else:
+                    pages[item.url].append(item)
+        return cls(known, pages)
+
+    def settled(self, line: int, item: Item, ids: Ids) -> Item:
+        """Return the item under the id it gets.
+
+        Raises
+        ------
+        InvalidInput
+            If the same document, or for a source with ids of its own the same id, stands in an earlier line.
+        """
+        item_id = ids.takes[0] if not ids.made_prefix else self._chosen(item, ids)
+        if item_id in self._taken:
+            raise InvalidInput(
+                f"item_id {item_id!r} stands in line {self._taken[item_id][0]} already; keep one of the two"
+            )
+        self._taken[item_id] = line, item
+        return item if item.item_id == item_id else msgspec.structs.replace(item, item_id=item_id)
+
+    def _chosen(self, item: Item, ids: Ids) -> str:
+        for item_id in (*ids.takes, *ids.had):
+            holder = self._taken[item_id][1] if item_id in self._taken else self.kept.get(item_id)
+            if holder is not None and (item_id == ids.takes[-1] or _is_same_document(holder, item)):
+                return item_id
+        free = next(item_id for item_id in ids.takes if item_id == ids.takes[-1] or not self._is_held(item_id))
+        return (free == ids.takes[-1] and self._corrected(item)) or free
+
+    def _is_held(self, item_id: str) -> bool:
+        return item_id in self._taken or item_id in self.kept
+
+    def _corrected(self, item: Item) -> str:
+        """Return the id of the document whose title was corrected: one page, one day, one type, a title much alike."""
+        found = [
+            old.item_id
+            for old in self.pages.get(item.url, ())
+            if (old.item_type, old.published_at) == (item.item_type, item.published_at)
+            and _alike(old.title, item.title)
+        ]
+        return found[0] if len(found) == 1 and found[0] not in self._taken else ""
+
+
+def _is_same_document(one: Item, other: Item) -> bool:
+    """Tell whether two items of one number are one document: its page or its title stayed."""
+    if one.item_type != other.item_type:
+        return False
+    return (one.url == other.url and _is_page(one.url)) or _alike(one.title, other.title)
+
+
+def _alike(one: str, other: str) -> bool:
+    one, other = (unicodedata.normalize("NFKC", title).casefold() for title in (one, other))
+    if _OF_A_SERIES.findall(one) != _OF_A_SERIES.findall(other):
+        return False
+    return SequenceMatcher(None, one, other, autojunk=False).ratio() >= _ALIKE
+
+
+def _is_page(url: str) -> bool:
+    """Tell whether an address is a page of its own, not a site's front."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return bool(parts.path.strip("/") or parts.query)
