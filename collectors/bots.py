@@ -16,7 +16,9 @@ _PROGRAMS = {"http-library", "browser-automation"}
 #: Browsers whose names hold a robot's.
 _BROWSERS = re.compile(r"Sogou(?:Mobile|Search|MSE)\w*")
 #: What robots call themselves when the list does not know them: Chinese search engines have more than it names.
-_ROBOT_WORD = re.compile(r"\b\w*(?:spider|crawler|scraper|bot)\b(?=[/;)+]|$)", re.IGNORECASE)
+_ROBOT_WORD = re.compile(r"(?:spider|crawler|scraper|bot)\b(?=[/;)+]|$)", re.IGNORECASE)
+#: The pieces of a pattern: escaped signs, classes, groups, repeats, and signs.
+_TOKENS = re.compile(r"\\.|\[[^\]]*\]|\((?:[^()]|\([^()]*\))*\)|\{[^}]*\}|.", re.DOTALL)
 
 
 def declared_bot(user_agent: str) -> str:
@@ -30,23 +32,46 @@ def declared_bot(user_agent: str) -> str:
     'user_agent:baiduspider'
     """
     agent = _BROWSERS.sub("", user_agent)
-    any_robot, each = known_robots()
-    if any_robot.search(agent):
-        return next(f"user_agent:{name}" for name, pattern in each if pattern.search(agent))
+    for needle, pattern, name in known_robots():
+        if needle in agent and pattern.search(agent):
+            return f"user_agent:{name}"
     return "user_agent:other" if _ROBOT_WORD.search(agent) else ""
 
 
 @cache
-def known_robots() -> tuple[re.Pattern[str], list[tuple[str, re.Pattern[str]]]]:
-    """Return the list as one pattern, and as (name, pattern) of each robot; the first call takes 50 ms.
+def known_robots() -> list[tuple[str, re.Pattern[str], str]]:
+    """Return for each robot of the list a text that its pattern cannot do without, the pattern, and its name.
 
-    The one is for people: a search in it takes 0.5 ms. With a group a robot it would take 200 times that, because then
-    `re` does not look at first letters; so who it was is asked of each in turn.
+    To ask for 1 500 texts takes a tenth of the time that a search for one pattern of all takes, and an agent made to
+    be nearly all of them costs no more. The first call takes 50 ms.
     """
     patterns = [
         entry["pattern"] for entry in CRAWLER_USER_AGENTS_DATA if not _PROGRAMS.intersection(entry["tags"])
     ]  # fmt: skip
-    return re.compile("|".join(patterns)), [(_name(pattern), re.compile(pattern)) for pattern in patterns]
+    return [(needle(pattern), re.compile(pattern), _name(pattern)) for pattern in patterns]
+
+
+def needle(pattern: str) -> str:
+    r"""Return the longest text that must be in whatever matches a pattern; empty if none is sure.
+
+    Examples
+    --------
+    >>> needle("[cC]laude[bB]ot"), needle(r"Ahrefs(Bot|SiteAudit)"), needle("Chirp|gotosocial")
+    ('laude', 'Ahrefs', '')
+    """
+    runs = [""]
+    for token in _TOKENS.findall(pattern):
+        if token == "|":
+            return ""
+        if token[0] in "?*{":
+            runs[-1] = runs[-1][:-1]
+        if len(token) == 1 and token not in "^$.?*+":
+            runs[-1] += token
+        elif token[0] == "\\" and not token[1].isalnum():
+            runs[-1] += token[1]
+        else:
+            runs.append("")
+    return max(runs, key=len)
 
 
 def _name(pattern: str) -> str:

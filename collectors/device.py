@@ -11,8 +11,8 @@ from functools import lru_cache
 from civicrec.events import Device
 from collectors.bots import declared_bot
 
-_TABLET = re.compile(r"ipad|tablet|playbook|kindle|silk(?!.*mobile)|android(?!.*mobile)", re.IGNORECASE)
-_MOBILE = re.compile(r"mobi|iphone|ipod|android|harmonyos.*phone|windows phone|micromessenger", re.IGNORECASE)
+_TABLETS = re.compile(r"ipad|tablet|playbook|kindle")
+_MOBILE = re.compile(r"mobi|iphone|ipod|android|harmonyos[^;)]{0,40}phone|windows phone|micromessenger")
 
 
 #: Real ones are under 400 characters; a longer text only costs time to search.
@@ -37,6 +37,8 @@ def _read(user_agent: str) -> tuple[Device, str]:
     bot = declared_bot(user_agent)
     if bot:
         return "bot", bot
-    if _TABLET.search(user_agent):
+    agent = user_agent.lower()
+    # An Android that does not say mobile behind its name is a tablet.
+    if _TABLETS.search(agent) or max(agent.rfind("android"), agent.rfind("silk")) > agent.rfind("mobile"):
         return "tablet", ""
-    return ("mobile", "") if _MOBILE.search(user_agent) else ("desktop", "")
+    return ("mobile", "") if _MOBILE.search(agent) else ("desktop", "")

@@ -20,24 +20,23 @@ from civicrec.tokens import Keys, claimed_site
 from civicrec.web.asgi import Headers, Receive, Scope, Send, answer, answer_json, answer_problem
 from civicrec.web.bodies import BodyReader
 from civicrec.web.limits import TooMany
+from civicrec.web.origins import host_of, origin_of
 from collectors.arrival import Envelope, read_envelope, unpack
 from collectors.behaviour import Behaviour
 from collectors.bots import known_robots
 from collectors.commit import GroupCommit
 from collectors.device import read_user_agent
 from collectors.limits import Limits
-from collectors.referrer import host_of
 from collectors.room import Room
 from collectors.steps import take
 from collectors.visit import Visit, clock_skew
 
 _log = get_logger(__name__)
 
-_CORS: Headers = [
-    (b"access-control-allow-methods", b"POST, OPTIONS"),
-    (b"access-control-allow-headers", b"content-type, content-encoding, authorization, x-api-key"),
-    (b"access-control-max-age", b"86400"),
-]
+_CORS: Headers = [(b"access-control-allow-methods", b"POST, OPTIONS"), (b"access-control-max-age", b"86400")]
+_HEADERS = b"content-type, content-encoding, authorization, x-api-key"
+#: Names of headers, as a browser lists them.
+_NAMES = re.compile(rb"[a-z0-9!#$%&'*+.^_`|~, -]{1,2000}", re.IGNORECASE)
 #: A full group is through in well under a second; a full disk needs a person.
 _RETRY_AFTER_S = {429: 1, 503: 5}
 _BEARER = re.compile(r"bearer +(\S+)\s*\Z", re.IGNORECASE)
@@ -105,7 +104,7 @@ class Door:
                 await answer_json(send, await self._take(scope, headers, receive), cors)
             elif scope["method"] == "OPTIONS":
                 status = 204
-                await answer(send, status, b"", cors + _CORS if len(cors) > 1 else cors)
+                await answer(send, status, b"", [*cors, *_CORS, _allowed(headers)] if len(cors) > 1 else cors)
             else:
                 status = 405
                 await answer_problem(send, status, "send events with POST", [*cors, (b"allow", b"POST, OPTIONS")])
@@ -180,6 +179,12 @@ class Door:
         return found[1]
 
 
+def _allowed(headers: dict[bytes, bytes]) -> tuple[bytes, bytes]:
+    """Allow what headers a browser asks for: pages measured by others add their own, and none of ours is a secret."""
+    asked = headers.get(b"access-control-request-headers", b"")
+    return b"access-control-allow-headers", asked if _NAMES.fullmatch(asked) else _HEADERS
+
+
 def _is_packed(headers: dict[bytes, bytes]) -> bool:
     encoding = headers.get(b"content-encoding", b"").strip().lower()
     if encoding not in (b"", b"identity", b"gzip", b"x-gzip"):
@@ -212,14 +217,9 @@ def _judged(envelope: Envelope, visit: Visit) -> tuple[list[Event], list[dict[st
 def sites_by_origin(settings: Settings) -> dict[bytes, Container[str] | None]:
     """Return for each origin on a list the sites that list it; ``None``, any site, while none is configured."""
     if not settings.sites:
-        return {_origin(origin): None for origin in settings.collector.origins}
-    origins = {_origin(origin) for site in settings.sites.values() for origin in site.origins}
+        return {origin_of(origin).encode(): None for origin in settings.collector.origins}
+    listed = {name: frozenset(map(origin_of, site.origins)) for name, site in settings.sites.items()}
     return {
-        origin: frozenset(name for name, site in settings.sites.items() if origin in map(_origin, site.origins))
-        for origin in origins
+        origin.encode(): frozenset(name for name, origins in listed.items() if origin in origins)
+        for origin in frozenset[str]().union(*listed.values())
     }
-
-
-def _origin(text: str) -> bytes:
-    """Write an origin as browsers do: lower case, no slash at the end."""
-    return text.strip().lower().rstrip("/").encode()

@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
-from urllib.parse import urlsplit
 
 from civicrec.events import ReferrerType
+from civicrec.web.origins import host_of
 
-#: A host belongs to a group if it ends with one of these names.
+_APP = "android-app://"
+#: A host belongs to a group if it ends with one of these names. Names of other scripts are in punycode: ``.政务`` and
+#: ``.公益``. An Android app is named by its package, which is read as a host is, from its end: com.tencent.mm.
 _GROUPS: tuple[tuple[ReferrerType, tuple[str, ...]], ...] = (
     ("search", (
         "baidu.com", "sogou.com", "so.com", "sm.cn", "bing.com", "google.com", "google.com.hk", "chinaso.com",
-        "toutiao.com", "duckduckgo.com", "yandex.com", "yandex.ru", "yahoo.com",
+        "toutiao.com", "duckduckgo.com", "yandex.com", "yandex.ru", "yandex.com.tr", "yahoo.com", "quark.cn",
     )),
-    ("government", ("gov.cn", "政务")),
+    ("government", ("gov.cn", "gov.hk", "gov.mo", "xn--zfr164b", "xn--55qw42g")),
     ("social", (
-        "weixin.qq.com", "wx.qq.com", "qq.com", "weibo.com", "weibo.cn", "zhihu.com", "douyin.com", "xiaohongshu.com",
+        "weixin.qq.com", "wx.qq.com", "qq.com", "servicewechat.com", "tencent.com", "sina.com", "xingin.com",
+        "aweme.ugc.android.ss.com", "weibo.com", "weibo.cn", "zhihu.com", "douyin.com", "xiaohongshu.com",
         "bilibili.com", "douban.com", "tieba.baidu.com", "facebook.com", "t.co", "x.com", "twitter.com",
     )),
 )  # fmt: skip
-
-
-@lru_cache(maxsize=4096)
-def host_of(address: str) -> str:
-    """Return the host of an address or of a bare host name, lower case, empty if there is none."""
-    try:
-        return urlsplit(address if "//" in address else f"//{address}").hostname or ""
-    except ValueError:
-        return ""
 
 
 def referrer_type(referrer: Any, page_host: str) -> ReferrerType:
@@ -44,6 +37,8 @@ def referrer_type(referrer: Any, page_host: str) -> ReferrerType:
     if not isinstance(referrer, str):
         return ""
     host = host_of(referrer)
+    if referrer[: len(_APP)].lower() == _APP:
+        host = ".".join(reversed(host.split(".")))
     if not host:
         return "" if referrer else "direct"
     if host == page_host:

@@ -41,7 +41,9 @@ def put_site(event: Arrival, visit: Visit) -> None:
 
 
 def drop_unknown_site(event: Arrival, visit: Visit) -> Dropped | None:
-    """End an event of a site that is not configured, once any is."""
+    """End an event of a site that is not configured, once any is, or not the one whose key or token came with it."""
+    if visit.proven_site and event.site != visit.proven_site:
+        return Dropped("unknown_site", f"got site {event.site!r} with a key or token of {visit.proven_site!r}")
     if visit.sites is not None and event.site not in visit.sites:
         return Dropped("unknown_site", f"got site {event.site!r}; expected a configured site id")
     return None

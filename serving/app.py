@@ -21,6 +21,7 @@ from civicrec.settings import Settings
 from civicrec.web.bodies import BodyReader
 from civicrec.web.guard import Guard
 from civicrec.web.limits import Addresses, Buckets
+from civicrec.web.origins import origin_of
 from profiles.redis_reader import RedisOnlineReader
 from profiles.redis_store import RedisOnlineStore
 from profiles.store import OnlineReader, OnlineStore
@@ -84,7 +85,7 @@ def create_app(
         refused=counters.refused,
         clock=monotonic_s,
     )
-    origins = sorted({origin for site in settings.sites.values() for origin in site.origins})
+    origins = sorted({origin_of(origin) for site in settings.sites.values() for origin in site.origins})
     if origins:
         app.add_middleware(
             _ListCORS, allow_origins=origins, allow_methods=["GET", "POST"], allow_headers=["*"],

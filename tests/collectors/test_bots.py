@@ -10,7 +10,7 @@ from crawleruseragents import CRAWLER_USER_AGENTS_DATA
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collectors.bots import declared_bot
+from collectors.bots import declared_bot, known_robots, needle
 from collectors.device import read_user_agent
 
 CHINESE_ROBOTS = [
@@ -77,6 +77,31 @@ def test_every_example_of_the_list_is_recognised() -> None:
     ]
     assert len(examples) > 1_500
     assert [example for example in examples if not declared_bot(example)] == []
+
+
+def test_text_looked_for_first_is_in_every_agent_that_the_pattern_finds() -> None:
+    examples = [example for entry in CRAWLER_USER_AGENTS_DATA for example in entry["instances"]]
+    for wanted, pattern, _ in known_robots():
+        assert all(wanted in example for example in examples if pattern.search(example))
+    assert sum(len(wanted) < 3 for wanted, _, _ in known_robots()) < 20
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [("ab+c", "ab"), ("abc?d", "ab"), ("abcx*", "abc"), (r"a\.b\/c", "a.b/c"), (r"\bab\d+", "ab"), ("ab{0,2}cd", "cd"),
+     ("^abc$", "abc"), ("a(b(c)d)ef", "ef"), ("ab|cd", ""), ("[ab]c", "c")],
+)  # fmt: skip
+def test_text_that_a_pattern_cannot_do_without(pattern: str, text: str) -> None:
+    assert needle(pattern) == text
+
+
+def test_agent_made_of_robots_names_costs_little_either() -> None:
+    declared_bot(PEOPLE[0])
+    began = time.process_time()
+    for n in range(20):
+        declared_bot(("bot" * 169)[:506] + f"{n:06}")
+        declared_bot(("android silk" * 50)[:506] + f"{n:06}")
+    assert (time.process_time() - began) / 40 < 0.005
 
 
 def test_looking_at_a_person_costs_little_even_without_a_cache() -> None:

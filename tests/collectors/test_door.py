@@ -291,6 +291,35 @@ def test_only_listed_origins_may_read_the_answer(collecting: Callable[..., Colle
             assert "access-control-allow-origin" not in collector.request("OPTIONS", headers={"origin": bad}).headers
 
 
+@pytest.mark.parametrize("asked", ["content-type,traceparent", "sw8, baggage", "X-B3-TraceId,x-requested-with"])
+def test_headers_that_a_page_adds_are_allowed_to_listed_origins(collector: Collector, asked: str) -> None:
+    headers = {"access-control-request-method": "POST", "access-control-request-headers": asked}
+    answer = collector.request("OPTIONS", headers={"origin": "http://127.0.0.1:8702", **headers})
+    assert (answer.status_code, answer.headers["access-control-allow-headers"]) == (204, asked)
+    assert "access-control-allow-credentials" not in answer.headers
+    foreign = collector.request("OPTIONS", headers={"origin": "https://evil.example", **headers})
+    assert "access-control-allow-headers" not in foreign.headers
+
+
+def test_origins_are_the_same_in_either_writing(collecting: Callable[..., Collector]) -> None:
+    origins = ("http://云澜市.政务:8080/", "https://WWW.gz.gov.cn:443")
+    collector = collecting(sites={"gz": Site(key=SecretStr("g" * 32), origins=origins)})
+    for n, origin in enumerate(("http://xn--9kq598ahjn.xn--zfr164b:8080", "https://www.gz.gov.cn")):
+        answer = collector.request("POST", json={"events": [raw_event(n=n, site="gz")]}, headers={"origin": origin})
+        assert (answer.json()["accepted"], answer.headers["access-control-allow-origin"]) == (1, origin)
+
+
+def test_key_of_one_site_is_good_for_no_other(collecting: Callable[..., Collector]) -> None:
+    collector = collecting(sites=SITES)
+    key = {"x-api-key": "gz-server-key-of-2026"}
+    for headers in (key, {**key, "origin": "https://evil.example"}):
+        answer = collector.send(raw_event(site="sz"), headers=headers)
+        assert [found["reason"] for found in answer["rejected"]] == ["unknown_site"]
+    bearer = {"authorization": f"Bearer {KEYS.sign('gz', 'user-7', NOON)}"}
+    assert collector.send(raw_event(site="sz"), headers=bearer)["rejected"][0]["reason"] == "unknown_site"
+    assert collector.events() == []
+
+
 def test_books_and_metrics_agree_with_the_log(collector: Collector) -> None:
     collector.send(raw_event(n=1), raw_event(n=1), raw_event(kind="look"), raw_event(n=2, props={"x": 1}))
     metrics = collector.get("/metrics").text

@@ -56,7 +56,14 @@ def test_no_consent_ends_an_event_before_anything_else() -> None:
 
 def test_site_of_a_key_or_token_fills_an_empty_one_only() -> None:
     visit = Visit(NOON, KEYS, proven_site="gz")
-    assert (taken(visit, site=...).site, taken(visit, site="sz").site) == ("gz", "sz")
+    assert (taken(visit, site=...).site, taken(visit, site="gz").site) == ("gz", "gz")
+
+
+@pytest.mark.parametrize("is_server", [True, False])
+@pytest.mark.parametrize("sites", [None, {"gz", "sz"}])
+def test_key_or_token_of_one_site_is_good_for_no_other(is_server: bool, sites: set[str] | None) -> None:
+    visit = Visit(NOON, KEYS, sites, proven_site="gz", is_server=is_server)
+    assert (reason(visit, site="sz"), taken(visit, site="gz").site) == ("unknown_site", "gz")
 
 
 def test_unknown_site_ends_an_event_once_sites_are_configured() -> None:
@@ -196,7 +203,6 @@ def test_session_of_another_make_is_left_as_it_is(session_id: str) -> None:
 def test_region_is_taken_from_the_sites_own_server_only() -> None:
     server = Visit(NOON, KEYS, proven_site="demo", is_server=True)
     assert taken(server, region="440100").region == "440100"
-    assert taken(server, region="440100", site="other").region == ""
     assert taken(Visit(NOON, KEYS, proven_site="demo"), region="440100").region == ""
 
 

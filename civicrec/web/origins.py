@@ -1,0 +1,64 @@
+"""Origins and hosts as browsers write them, however people do.
+
+In: an address, an origin or a host. Out: its host or origin in lower case, names of other scripts in punycode, without
+the port that goes without saying.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]{0,30}://")
+#: Longer is no host; what is kept of addresses has to be small.
+_MAX_ADDRESS = 1024
+
+
+def host_of(address: str) -> str:
+    """Return the host of an address or of a bare host name, empty if there is none.
+
+    Examples
+    --------
+    >>> host_of("http://www.云澜市.政务/a"), host_of("WWW.GZ.gov.cn:8080")
+    ('www.xn--9kq598ahjn.xn--zfr164b', 'www.gz.gov.cn')
+    """
+    return _host_of(address[:_MAX_ADDRESS])
+
+
+@lru_cache(maxsize=4096)
+def _host_of(address: str) -> str:
+    try:
+        host = urlsplit(address if "//" in address else f"//{address}").hostname or ""
+        return host if host.isascii() else host.encode("idna").decode()
+    except ValueError:  # UnicodeError, of a name that is none, is one, too
+        return ""
+
+
+def origin_of(text: str) -> str:
+    """Write an origin as browsers do.
+
+    Examples
+    --------
+    >>> origin_of(" https://WWW.example.gov.cn:443/ ")
+    'https://www.example.gov.cn'
+    >>> origin_of("http://云澜市.政务:8080")
+    'http://xn--9kq598ahjn.xn--zfr164b:8080'
+    >>> origin_of("null")
+    'null'
+    """
+    origin = text.strip().lower().rstrip("/")
+    scheme = _SCHEME.match(origin)
+    if not scheme:
+        return origin
+    name = scheme[0][:-3]
+    place = re.split(r"[/?#]", origin[scheme.end() :], maxsplit=1)[0]
+    place = place.removesuffix(_DEFAULT_PORTS.get(name, "/"))
+    if not place.isascii():
+        host, colon, port = place.partition(":")
+        try:
+            place = host.encode("idna").decode() + colon + port
+        except UnicodeError:
+            return origin
+    return f"{scheme[0]}{place}"
