@@ -15,7 +15,8 @@ MetricName = Literal[
     "civicrec_events_duplicate_total",  # events answered as duplicates
     "civicrec_events_rejected_total",  # events refused at the door, by reason
     "civicrec_events_altered_total",  # events kept with something removed, by what
-    "civicrec_events_stored_total",  # events in the warehouse
+    "civicrec_events_stored_total",  # events written into the warehouse
+    "civicrec_events_missing",  # of these, the events that the warehouse has not
     "civicrec_events_pending",  # events in the log that the stream has not committed yet
     "civicrec_dead_letters_total",  # accepted events that the stream refused, by reason
     "civicrec_events_forwarded_total",  # events acknowledged by Kafka

@@ -23,6 +23,7 @@ _METRICS: Mapping[str, tuple[MetricName, str, str]] = {
 }
 _SECONDS: MetricName = "civicrec_collect_seconds"
 _STORED: MetricName = "civicrec_events_stored_total"
+_MISSING: MetricName = "civicrec_events_missing"
 _PENDING: MetricName = "civicrec_events_pending"
 _DEAD: MetricName = "civicrec_dead_letters_total"
 _FORWARDED: MetricName = "civicrec_events_forwarded_total"
@@ -83,7 +84,10 @@ class Counters:
             books = self._books()
         except Unavailable:
             return
-        yield CounterMetricFamily(_STORED, "Events in the warehouse.", value=books.stored)
+        yield CounterMetricFamily(
+            _STORED, "Events written into the warehouse.", value=books.stored + books.missing
+        )  # a counter may not fall
+        yield GaugeMetricFamily(_MISSING, "Of these, the events that the warehouse has not.", value=books.missing)
         yield GaugeMetricFamily(
             _PENDING, "Events in the log that the stream has not committed yet.", value=books.pending
         )

@@ -137,7 +137,10 @@ class Room:
             return
         # Begun a tenth early, so that nothing is refused for what may go, and a tenth further, so that this is rare.
         while self._lacking(extent) + 2 * tenth > 0:
-            if not await asyncio.to_thread(self._trim, min(done, self._seen.covered)):
+            removed = await asyncio.to_thread(self._trim, min(done, self._seen.covered))
+            if self._min_free_bytes + tenth > self._free_bytes():
+                await asyncio.to_thread(self._log.shrink)
+            if not removed:
                 break
             extent = await asyncio.to_thread(self._log.extent)
         if self._lacking(extent) + tenth > 0 and self._seen.covered < done:
@@ -147,10 +150,8 @@ class Room:
         return self._log.trim(until, before_ms=before_ms, limit=_STEP)
 
     def _lacking(self, extent: Extent) -> int:
-        return max(
-            extent.n_bytes - self._max_bytes,
-            self._min_free_bytes - extent.spare_bytes - self._free_bytes(),
-        )
+        # What is spare in the log is room for the log alone: the warehouse and all others need the disk.
+        return max(extent.n_bytes - self._max_bytes, self._min_free_bytes - self._free_bytes())
 
     def _tell(self, extent: Extent) -> None:
         self._extent = extent

@@ -27,6 +27,7 @@ from civicrec.clock import utc_now
 from civicrec.errors import ConfigError, Unavailable
 from civicrec.eventlog.ledger import Ledger, Plan
 from civicrec.eventlog.ports import EventLog, LogRecord
+from civicrec.eventlog.proofs import Proofs
 from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.garbage import spare_what_lives_long
 from civicrec.heartbeat import Heart
@@ -41,6 +42,7 @@ from profiles.redis_store import RedisOnlineStore
 from streaming.blocks import Block, Facts, Origin
 from streaming.catalogue import CatalogueSnapshot
 from streaming.graph import build
+from streaming.prove import Prover
 from streaming.rebuild import STREAM_LOCK, Done, done_so_far, rebuild_online
 from streaming.sinks import Outcome, Stores, write
 from streaming.sources import blocks_of, next_records
@@ -222,16 +224,23 @@ def run(settings: Settings) -> None:
             log.info("online_store_rebuilt", turns=rebuilt.turns, actors_with_tags=rebuilt.actors_with_tags)
 
         driver = stack.enter_context(closing(Driver(events, ledger, stores, settings.stream, restore)))
+
+        def waits() -> None:
+            heart.beat(2 * settings.warehouse.timeout_s)  # a warehouse that hangs is not this process hanging
+
+        known_s = round(settings.collector.dedup_hours * 3600)
+        prover = Prover(events, Proofs(ledger), warehouse, stores.catalogue, known_s, waits)
         spare_what_lives_long()
         log.info("stream_started", committed=ledger.committed())
 
         def one_batch() -> int:
-            heart.beat(2 * settings.warehouse.timeout_s)  # a warehouse that hangs is not this process hanging
+            waits()
             driver.step()
             return driver.backlog()
 
         while not stop.is_set():
             waiting = _patiently(one_batch, stop)
+            prover.now_and_then()
             heart.beat(settings.stream.poll_s)
             # A short pause lets a few records come together; a batch costs some 40 ms however small it is.
             if waiting is not None and waiting < settings.stream.block_records:

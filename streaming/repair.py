@@ -45,8 +45,10 @@ from streaming.reprocess import (
     from_dead_letters,
     from_log,
     from_topic,
+    lost_letters,
     remove_letters,
 )
+from streaming.sinks import letter_columns
 
 
 @dataclass(slots=True)
@@ -61,6 +63,8 @@ class Repaired:
         Events that are refused now, by reason.
     cured
         Dead letters whose events are in the warehouse now.
+    letters
+        Dead letters that were lost, and are written again.
     days
         The portal's days whose daily tables were rebuilt.
     went_on_after
@@ -72,6 +76,7 @@ class Repaired:
     same: int = 0
     refused: Counter[str] = field(default_factory=Counter)
     cured: int = 0
+    letters: int = 0
     days: list[date] = field(default_factory=list)
     went_on_after: int = 0
 
@@ -108,11 +113,14 @@ def repair(
         n_read = 0
         for part in parts:
             found = diff(warehouse, part.columns)
+            lost = lost_letters(warehouse, part.letters)
             mark.days |= found.days
             mark.turns_changed |= any(row["kind"] in TURNS for row in (*found.new, *found.changed))
             if not dry_run:
                 _keep(path, mark)  # first: else a crash after the write would leave these days as they are
                 write(warehouse, found)
+                if lost:
+                    warehouse.insert("dead_letters", letter_columns(lost))
                 _cure(settings, online, warehouse, part)
                 mark.at, mark.places = part.at, part.places
                 _keep(path, mark)
@@ -121,6 +129,7 @@ def repair(
             )  # fmt: skip
             done.refused += part.refused
             done.cured += len(part.cured)
+            done.letters += len(lost)
             n_read += part.n_read
             report("events", n_read, total)
         done.days = sorted(mark.days)

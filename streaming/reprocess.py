@@ -16,7 +16,7 @@ from civicrec.clock import local_date
 from civicrec.eventlog.ports import EventLog, LogRecord
 from civicrec.events import Event, load, parse
 from civicrec.warehouse.ports import Warehouse
-from streaming.blocks import Block, Columns, Origin, Parsed, joined
+from streaming.blocks import Block, Columns, DeadLetter, Origin, Parsed, joined
 from streaming.enrich import enrich
 from streaming.parse import epoch_ms, parse_block, refusal
 from streaming.rebuild import Done
@@ -36,6 +36,10 @@ SELECT log, log_offset, piece, toString(reason) AS reason, hex(raw) AS raw, n_ev
 WHERE toDate(seen_at, 'Asia/Shanghai') BETWEEN {first:Date} AND {last:Date}
   AND (log_offset, piece, log) > ({offset:UInt64}, {piece:UInt32}, {log:String})
 ORDER BY log_offset, piece, log LIMIT {limit:UInt32}
+"""
+_KNOWN = """
+SELECT log_offset, piece FROM dead_letters FINAL
+WHERE log IN ({log:String}, '') AND log_offset IN {offsets:Array(UInt64)}
 """
 _COUNT_LETTERS = """
 SELECT count() AS n FROM dead_letters FINAL
@@ -85,6 +89,8 @@ class Part:
         Events that are refused now, by reason.
     cured
         Dead letters whose events are in `columns`.
+    letters
+        What is refused of these records of the event log, each with its log.
     """
 
     at: At
@@ -93,6 +99,7 @@ class Part:
     refused: Counter[str] = field(default_factory=Counter)
     cured: list[Cured] = field(default_factory=list)
     places: Places = field(default_factory=dict)
+    letters: list[tuple[str, DeadLetter]] = field(default_factory=list)
 
 
 def from_log(log: EventLog, item_types: Mapping[str, str], chosen: Selection, after: int, until: int) -> Iterator[Part]:
@@ -100,8 +107,10 @@ def from_log(log: EventLog, item_types: Mapping[str, str], chosen: Selection, af
     after = max(after, log.extent().first - 1)
     while after < until and (records := log.read(after, min(after + _AT_ONCE, until))):
         after = records[-1].offset
-        parsed, refused = _chosen(log.name, records, chosen)
-        yield Part((after, 0, ""), len(records), enrich(parsed, item_types).columns, refused)
+        parsed, dead = _chosen(log.name, records, chosen)
+        letters = [(log.name, letter) for letter in dead]
+        columns = enrich(parsed, item_types).columns
+        yield Part((after, 0, ""), len(records), columns, _reasons(dead), letters=letters)
 
 
 def from_topic(
@@ -117,9 +126,9 @@ def from_topic(
         columns: list[Columns] = []
         refused: Counter[str] = Counter()
         for log, mine in by_log.items():
-            parsed, found = _chosen(log, mine, chosen)
+            parsed, dead = _chosen(log, mine, chosen)
             columns.append(enrich(parsed, item_types).columns)
-            refused += found
+            refused += _reasons(dead)
         yield Part((0, 0, ""), len(records), joined(columns), refused, places=places)
 
 
@@ -160,21 +169,37 @@ def remove_letters(warehouse: Warehouse, cured: Sequence[Cured]) -> None:
         )
 
 
+def lost_letters(
+    warehouse: Warehouse, letters: Sequence[tuple[str, DeadLetter]]
+) -> list[tuple[str, DeadLetter]]:  # fmt: skip
+    """Return those of some dead letters that the warehouse has not."""
+    known: set[tuple[str, int, int]] = set()
+    for log in {log for log, _ in letters}:
+        offsets = sorted({letter.log_offset for of, letter in letters if of == log})
+        rows = warehouse.rows(_KNOWN, {"log": log, "offsets": offsets})
+        known |= {(log, row["log_offset"], row["piece"]) for row in rows}
+    return [(log, letter) for log, letter in letters if (log, letter.log_offset, letter.piece) not in known]
+
+
 def count_letters(warehouse: Warehouse, chosen: Selection) -> int:
     """Return how many dead letters the days hold."""
     return int(warehouse.rows(_COUNT_LETTERS, {"first": chosen.first, "last": chosen.last})[0]["n"])
 
 
-def _chosen(log: str, records: Sequence[LogRecord], chosen: Selection) -> tuple[Parsed, Counter[str]]:
+def _chosen(log: str, records: Sequence[LogRecord], chosen: Selection) -> tuple[Parsed, list[DeadLetter]]:
     everything = parse_block(Block(Origin(log), records))
     parsed = _nothing_parsed(log)
     for event, offset in zip(everything.events, everything.offsets, strict=True):
         if chosen.first <= local_date(event.occurred_at) <= chosen.last and chosen.names(event):
             _add(parsed, event, offset)
+    return parsed, everything.dead
+
+
+def _reasons(dead: Sequence[DeadLetter]) -> Counter[str]:
     refused: Counter[str] = Counter()
-    for letter in everything.dead:
+    for letter in dead:
         refused[letter.reason] += letter.n_events
-    return parsed, refused
+    return refused
 
 
 def _nothing_parsed(log: str) -> Parsed:

@@ -87,7 +87,7 @@ def write_dead_letters(stores: Stores, blocks: Sequence[Facts]) -> None:
     for _, letter in dead:
         stores.outcome.rejected[letter.reason] += letter.n_events
     if dead:
-        columns = _letter_columns(dead)
+        columns = letter_columns(dead)
         stores.warehouse.insert("dead_letters", columns, token("dead_letters", blocks))
         if stores.letters is not None:
             stores.letters.put(columns)
@@ -144,7 +144,8 @@ def token(table: str, blocks: Sequence[Facts]) -> str:
     return named.hexdigest()
 
 
-def _letter_columns(found: Sequence[tuple[str, DeadLetter]]) -> Mapping[str, Sequence[object]]:
+def letter_columns(found: Sequence[tuple[str, DeadLetter]]) -> Mapping[str, Sequence[object]]:
+    """Return dead letters, each with its log, as columns of ``dead_letters``."""
     dead = [letter for _, letter in found]
     return {
         "log": [log for log, _ in found],

@@ -30,6 +30,8 @@ class Books:
         Of these, the events in the warehouse, and those the stream refused into dead letters, by reason.
     pending
         Of these, the events after the last committed offset.
+    missing
+        Of these, the events that the stream wrote and that the warehouse has not: neither stored nor pending.
     received, duplicates, rejected_at_door, altered
         Events in readable bodies; those seen before; those refused by the collector, by reason; those kept with
         something taken away, by what.
@@ -45,6 +47,7 @@ class Books:
     stored: int = 0
     rejected: dict[str, int] = field(default_factory=dict)
     pending: int = 0
+    missing: int = 0
     received: int = 0
     duplicates: int = 0
     rejected_at_door: dict[str, int] = field(default_factory=dict)
@@ -106,9 +109,10 @@ def _books(settings: Settings, done: Totals, log: _Log) -> Books:
 
     return Books(
         accepted=sum(of("accepted").values()),
-        stored=done.stored,
+        stored=done.stored - done.missing,
         rejected=dict(sorted(done.rejected.items())),
         pending=seen.events_after,
+        missing=done.missing,
         received=sum(of("received").values()),
         duplicates=sum(of("duplicate").values()),
         rejected_at_door=of("rejected"),

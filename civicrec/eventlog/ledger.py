@@ -29,6 +29,10 @@ CREATE TABLE IF NOT EXISTS totals (outcome TEXT NOT NULL, reason TEXT NOT NULL, 
     PRIMARY KEY (outcome, reason));
 CREATE TABLE IF NOT EXISTS cured (log TEXT, log_offset INTEGER, piece INTEGER,
     PRIMARY KEY (log, log_offset, piece)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS proofs (
+    last INTEGER PRIMARY KEY, first INTEGER NOT NULL, at_ms INTEGER NOT NULL, held BLOB NOT NULL
+);
+CREATE TABLE IF NOT EXISTS holes (first INTEGER NOT NULL, last INTEGER PRIMARY KEY, events INTEGER NOT NULL);
 """
 
 
@@ -47,11 +51,18 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What the stream has done so far: every event up to offset `committed` is stored or rejected."""
+    """What the stream has done so far: every event up to offset `committed` was stored or rejected.
+
+    Attributes
+    ----------
+    missing
+        Of these, the events that were looked for in the warehouse and not found.
+    """
 
     committed: int
     stored: int
     rejected: Mapping[str, int]
+    missing: int = 0
 
 
 class Ledger:
@@ -71,7 +82,7 @@ class Ledger:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
             self._db.executescript(_SCHEMA)
-        with self._transaction():
+        with self.transaction():
             # A log has no name of its own; without one, two logs would share tokens and lose each other's events.
             if self._db.execute("SELECT log FROM identity").fetchone() is None:
                 self._db.execute("INSERT INTO identity VALUES (?)", (uuid.uuid4().hex[:12],))
@@ -99,7 +110,7 @@ class Ledger:
         first = self.committed()
         if self.unfinished() or last <= first:
             raise ValueError(f"cannot plan up to {last}: {first} is committed and {self.unfinished()} is unfinished")
-        with self._transaction():
+        with self.transaction():
             self._db.execute(
                 "INSERT INTO batches (first, last, planned_at_ms) VALUES (?, ?, ?)", (first, last, to_ms(utc_now()))
             )
@@ -113,7 +124,7 @@ class Ledger:
         ValueError
             If this plan is not the unfinished one.
         """
-        with self._transaction():
+        with self.transaction():
             marked = self._db.execute(
                 "UPDATE batches SET done_at_ms = ?, stored = ?, rejected = ?"
                 " WHERE first = ? AND last = ? AND done_at_ms IS NULL",
@@ -126,13 +137,15 @@ class Ledger:
                 "INSERT INTO totals VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n", outcomes
             )
             self._db.execute(
-                "DELETE FROM batches WHERE last < (SELECT last FROM batches ORDER BY last DESC LIMIT 1 OFFSET ?)",
+                # What is not proved yet is counted batch by batch.
+                "DELETE FROM batches WHERE last < (SELECT last FROM batches ORDER BY last DESC LIMIT 1 OFFSET ?)"
+                " AND last <= (SELECT coalesce(max(last), 0) FROM proofs)",
                 (MAX_BATCHES,),
             )
 
     def cure(self, log: str, letter: tuple[int, int], reason: str, n_events: int) -> None:
         """Count the events of one dead letter (offset and piece) as stored; again for the same changes nothing."""
-        with self._transaction():
+        with self.transaction():
             known = self._db.execute("INSERT OR IGNORE INTO cured VALUES (?, ?, ?)", (log, *letter))
             if known.rowcount:
                 self._db.execute(
@@ -145,7 +158,7 @@ class Ledger:
 
     def totals(self) -> Totals:
         """Return what the stream has done so far."""
-        with self._transaction():
+        with self.transaction():
             return read_totals(self._db)
 
     def batches(self) -> list[tuple[Plan, int, int]]:
@@ -168,11 +181,12 @@ class Ledger:
             raise Unavailable(f"the stream's ledger {self._path} failed: {error}; check the disk") from error
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Do the body as one, or not at all."""
         with self._readable():
             self._db.execute("BEGIN IMMEDIATE")
             try:
-                yield
+                yield self._db
                 self._db.execute("COMMIT")
             except BaseException:
                 if self._db.in_transaction:
@@ -189,10 +203,13 @@ def committed_offset(db: sqlite3.Connection) -> int:
 def read_totals(db: sqlite3.Connection) -> Totals:
     """Read the totals of an open ledger; inside one transaction they belong together."""
     rows = db.execute("SELECT outcome, reason, n FROM totals").fetchall()
+    has_holes = db.execute("SELECT 1 FROM sqlite_master WHERE name = 'holes'").fetchone()  # not of an older version
+    missing = db.execute("SELECT coalesce(sum(events), 0) FROM holes").fetchone()[0] if has_holes else 0
     return Totals(
         committed=committed_offset(db),
         stored=sum(n for outcome, _, n in rows if outcome == "stored"),
         rejected={reason: n for outcome, reason, n in rows if outcome == "rejected" and n},
+        missing=missing,
     )
 
 
@@ -204,13 +221,27 @@ def ledger_totals(path: Path) -> Totals:
     civicrec.errors.Unavailable
         If the file is there and cannot be read.
     """
+    with read_only(path) as db:
+        has_tables = db and db.execute("SELECT 1 FROM sqlite_master WHERE name = 'totals'").fetchone()
+        return read_totals(db) if db and has_tables else Totals(0, 0, {})
+
+
+@contextmanager
+def read_only(path: Path) -> Iterator[sqlite3.Connection | None]:
+    """Open a ledger as it is at one moment, from any process; None if there is none.
+
+    Raises
+    ------
+    civicrec.errors.Unavailable
+        If the file is there and cannot be read.
+    """
     if not path.exists():
-        return Totals(0, 0, {})
+        yield None
+        return
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=10)) as db:
             db.isolation_level = None
             db.execute("BEGIN")
-            has_tables = db.execute("SELECT 1 FROM sqlite_master WHERE name = 'totals'").fetchone()
-            return read_totals(db) if has_tables else Totals(0, 0, {})
+            yield db
     except sqlite3.Error as error:
         raise Unavailable(f"the ledger {path} cannot be read: {error}; try again") from error

@@ -72,5 +72,8 @@ class MemoryEventLog:
             self._trimmed += n
             return n
 
+    def shrink(self) -> None:
+        """Do nothing: memory has no spare room."""
+
     def _head(self) -> int:
         return self._trimmed + len(self._records)

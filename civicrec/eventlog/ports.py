@@ -148,3 +148,13 @@ class EventLog(Protocol):
             If the disk does not take it.
         """
         ...
+
+    def shrink(self) -> None:
+        """Give the room that trimming left back to the disk, as far as that goes.
+
+        Raises
+        ------
+        civicrec.errors.Unavailable
+            If the disk does not take it.
+        """
+        ...

@@ -1,4 +1,4 @@
-"""How far the log's readers have come: what all of them are done with may be removed.
+"""How far the log's readers have come for certain: what all of them are done with may be removed.
 
 In: settings. Out: one offset.
 """
@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from civicrec.eventlog.ledger import ledger_totals
 from civicrec.eventlog.position import kept_position
+from civicrec.eventlog.proofs import proved_position
 from civicrec.settings import Settings
 
 
 def stream_offset(settings: Settings) -> int | None:
-    """Return what the embedded stream has committed; `None` if none has ever run here, or Flink reads Kafka instead."""
+    """Return what is proved stored; `None` if no embedded stream has ever run here, or Flink reads Kafka instead."""
     if settings.stream.runner == "flink" or not settings.stream_path.exists():
         return None
-    return ledger_totals(settings.stream_path).committed
+    return proved_position(settings.stream_path)
 
 
 def kafka_offset(settings: Settings) -> int | None:

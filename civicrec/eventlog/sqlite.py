@@ -34,6 +34,10 @@ _FOLD_EVERY_S = 0.1
 _WAL_LIMIT_BYTES = 64 * 1024 * 1024
 _BUSY_TIMEOUT_S = 10.0
 _PAGE_BYTES = 4096
+#: SQLite's number for a file that can give room back to the disk.
+_INCREMENTAL = 2
+#: A file that cannot yet is written anew, if it has no more to hold than this.
+_REWRITTEN_BYTES = 64 * 1024 * 1024
 
 
 class SqliteEventLog:
@@ -159,11 +163,7 @@ class SqliteEventLog:
     def extent(self) -> Extent:
         """Return from where to where the log goes, and the room it takes in its file."""
         with self._lock, self._faults():
-            n_pages, n_spare, page_bytes = (
-                self._db.execute(f"PRAGMA {of}").fetchone()[0] for of in ("page_count", "freelist_count", "page_size")
-            )
-            first, head = _first(self._db), _head(self._db)
-        return Extent(first, head, (n_pages - n_spare) * page_bytes, n_spare * page_bytes)
+            return Extent(_first(self._db), _head(self._db), *_room(self._db))
 
     def trim(self, until: int, *, before_ms: int | None = None, limit: int = 100) -> int:
         """Remove the oldest records for good, never the newest one, and return how many."""
@@ -181,6 +181,16 @@ class SqliteEventLog:
             finally:
                 self._db.execute("PRAGMA synchronous=FULL")
                 self._unfolded.set()
+
+    def shrink(self) -> None:
+        """Give what is spare back to the disk, as far as readers allow."""
+        with self._lock, self._faults():
+            if self._db.execute("PRAGMA auto_vacuum").fetchone()[0] == _INCREMENTAL:
+                self._db.executescript("PRAGMA incremental_vacuum")  # `execute` frees one page and stops
+            elif _room(self._db)[0] <= _REWRITTEN_BYTES:  # a file of before: it is written anew while it holds little
+                self._db.execute(f"PRAGMA auto_vacuum={_INCREMENTAL}")
+                self._db.execute("VACUUM")
+        self._unfolded.set()  # the file becomes shorter when the WAL is folded into it
 
     def close(self) -> None:
         """Let go of the file; the log cannot be used afterwards."""
@@ -219,6 +229,7 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
 
 
 def _prepare(db: sqlite3.Connection) -> None:
+    db.execute(f"PRAGMA auto_vacuum={_INCREMENTAL}")  # of a file that is made now; another stays as it is
     db.execute("PRAGMA journal_mode=WAL")
     db.execute("PRAGMA synchronous=FULL")
     db.execute("PRAGMA wal_autocheckpoint=0")
@@ -234,6 +245,14 @@ def _fold(db: sqlite3.Connection) -> int:
     """Write what the WAL holds into the file as far as readers allow; return how long the WAL was, bytes."""
     _, n_frames, _ = db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
     return int(n_frames) * _PAGE_BYTES
+
+
+def _room(db: sqlite3.Connection) -> tuple[int, int]:
+    """Return the bytes that are in use, and those that are spare."""
+    n_pages, n_spare, page_bytes = (
+        db.execute(f"PRAGMA {of}").fetchone()[0] for of in ("page_count", "freelist_count", "page_size")
+    )
+    return (n_pages - n_spare) * page_bytes, n_spare * page_bytes
 
 
 def _head(db: sqlite3.Connection) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -16,12 +17,15 @@ from civicrec.errors import Unavailable
 from civicrec.eventlog.ledger import Ledger
 from civicrec.eventlog.memory import MemoryEventLog
 from civicrec.eventlog.ports import Record
+from civicrec.eventlog.proofs import Held, Proofs
+from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.settings import CollectorSettings, Settings
 from collectors import room as room_module
 from collectors.room import Room
 from collectors.seen import SeenIds
 from tests.builders import NOON, raw_event
 from tests.collectors.conftest import Collector
+from tests.running import wait_for
 
 MB = 1024 * 1024
 
@@ -132,6 +136,45 @@ def test_nearly_full_disk_closes_the_door_and_opens_it_again(world: World) -> No
     assert world.log.extent().first == 1
 
 
+def test_room_inside_a_large_log_is_none_on_a_full_disk(tmp_path: Path) -> None:
+    free = [10 * MB]
+    log = SqliteEventLog(tmp_path / "events.sqlite")
+    for _ in range(30):
+        log.append([Record("a", 1, b"x" * 100_000)])
+    log.trim(29)
+    assert log.extent().spare_bytes > 2 * MB
+    seen = SeenIds(tmp_path / "ids", 1_000)
+    settings = Settings(home=tmp_path, min_free_disk_mb=5, collector=CollectorSettings(log_max_mb=10))
+    room = Room(settings, log, seen, lambda: 30, lambda: NOON, lambda: free[0])
+    asyncio.run(room.make())
+    assert room.reason == ""
+    free[0] = 4 * MB
+    time.sleep(0.03)
+    assert "4 MB free, 5 MB must stay" in room.refusal()
+    asyncio.run(room.make())
+    assert log.extent().spare_bytes < 100_000
+    wait_for(lambda: (tmp_path / "events.sqlite").stat().st_size < MB, 20, "room given back to the disk")
+    log.close()
+
+
+def test_a_log_of_an_older_version_gives_room_back_too(tmp_path: Path) -> None:
+    path = tmp_path / "events.sqlite"
+    old = sqlite3.connect(path)
+    old.execute("CREATE TABLE before (a)")  # the file is made, without the means to shrink by itself
+    old.commit()
+    old.close()
+    log = SqliteEventLog(path)
+    for _ in range(30):
+        log.append([Record("a", 1, b"x" * 100_000)])
+    log.trim(29)
+    log.shrink()
+    assert log.extent().spare_bytes < 100_000
+    assert (log.head(), len(log.read(0, 30))) == (30, 1)
+    wait_for(lambda: path.stat().st_size < MB, 20, "room given back to the disk")
+    assert log.append([Record("a", 1, b"x")]) == 31
+    log.close()
+
+
 def test_old_acknowledged_records_go_even_if_there_is_room(world: World) -> None:
     world.fill(3)
     world.now += timedelta(days=6)
@@ -178,6 +221,10 @@ def test_full_log_is_503_with_a_time_to_come_back_and_not_ready_and_heals(
     assert log.tally() == before
     ledger = Ledger(collector.settings.stream_path)
     ledger.commit(ledger.plan(1), stored=1, rejected={})
+    for _ in range(10):
+        collector._runner.run(asyncio.sleep(0.01))
+        assert collector.get("/readyz").status_code == 503  # committed, and not yet counted in the warehouse
+    Proofs(ledger).add(1, Held({"202601": 1}))
     ledger.close()
     collector._app._seen.keep([bytes(16)], 2, to_ms(NOON))  # as if these records had come through the door
     assert until(200) == {"status": "ok"}

@@ -17,6 +17,7 @@ from civicrec.eventlog import readers
 from civicrec.eventlog.books import Books, read_books
 from civicrec.eventlog.ledger import Ledger
 from civicrec.eventlog.position import Position, keep_position
+from civicrec.eventlog.proofs import Held, Hole, Proofs
 from civicrec.eventlog.readers import acknowledged
 from civicrec.settings import KafkaSettings, Settings
 
@@ -223,12 +224,29 @@ def test_a_ledger_older_than_what_was_trimmed_is_found_out(tmp_path: Path) -> No
     ledger.close()
 
 
+def test_what_the_warehouse_lacks_is_not_stored_and_the_books_do_not_balance(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    log = LogFile(settings.log_path)
+    log.append([10, 10, 10])
+    ledger = Ledger(settings.stream_path)
+    ledger.commit(ledger.plan(2), stored=19, rejected={"bad_json": 1})
+    Proofs(ledger).tell([Hole(1, 2, 4)])
+    books = read_books(settings)
+    assert (books.accepted, books.stored, books.rejected, books.pending) == (30, 15, {"bad_json": 1}, 10)
+    assert (books.missing, books.balanced) == (4, False)
+    Proofs(ledger).add(2, Held({"202601": 19}, refused=1))
+    assert (read_books(settings).stored, read_books(settings).balanced) == (19, True)
+    ledger.close()
+
+
 def test_only_what_every_reader_has_done_is_acknowledged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = Settings(home=tmp_path)
     assert acknowledged(settings) == 0
     ledger = Ledger(settings.stream_path)
     assert acknowledged(settings) == 0
     ledger.commit(ledger.plan(7), stored=7, rejected={})
+    assert acknowledged(settings) == 0  # not counted in the warehouse yet
+    Proofs(ledger).add(7, Held({"202601": 7}))
     assert acknowledged(settings) == 7
     ledger.plan(9)
     assert acknowledged(settings) == 7

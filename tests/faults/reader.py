@@ -5,6 +5,7 @@ from contextlib import closing
 from datetime import datetime
 
 from civicrec.eventlog.ledger import Ledger
+from civicrec.eventlog.proofs import Held, Proofs
 from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.events import load
 from civicrec.settings import Settings
@@ -44,6 +45,7 @@ class Reader(threading.Thread):
                 assert records[0].offset == done + 1, f"{done + 1} is gone, {records[0].offset} comes next"
                 events = [event for found in records for event in load(found.record.value)[0]]
                 ledger.commit(ledger.plan(records[-1].offset), len(events), {})
+                Proofs(ledger).add(records[-1].offset, Held())
                 self.ids += [str(event.event_id) for event in events]
                 for event in events:
                     assert event.received_at is not None

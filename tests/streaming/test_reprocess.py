@@ -15,28 +15,19 @@ from civicrec.clients import redis_client
 from civicrec.clock import utc_now
 from civicrec.errors import ConfigError, Unavailable
 from civicrec.eventlog.books import read_books
-from civicrec.eventlog.ledger import Ledger
 from civicrec.eventlog.ports import Record
-from civicrec.eventlog.sqlite import SqliteEventLog
-from civicrec.events import Event, dump
-from civicrec.items import Item
+from civicrec.events import dump
 from civicrec.locks import owned
-from civicrec.registry.catalogue import upsert_items
-from civicrec.registry.tables import registry_at
-from civicrec.settings import StreamSettings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.daily import rebuild_daily
 from civicrec.warehouse.migrate import migrate
-from profiles.redis_store import RedisOnlineStore
 from streaming import parse
 from streaming import repair as repair_module
-from streaming.catalogue import CatalogueSnapshot
-from streaming.embedded import Driver
 from streaming.repair import repair
 from streaming.reprocess import Selection
-from streaming.sinks import Stores
 from tests.builders import NOON, an_event
 from tests.running import RunningStack, running_stack
+from tests.streaming.city import City, clicks
 
 pytestmark = pytest.mark.stack
 DAY = date(2026, 1, 31)
@@ -51,54 +42,6 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
         yield stack
 
 
-class City:
-    """A log, a ledger and a registry of their own on shared stores; `stream` does what the stream process does."""
-
-    def __init__(self, stack: RunningStack, home: Path) -> None:
-        self.stack = stack
-        self.settings = stack.settings.model_copy(update={"home": home})
-        self.warehouse = ClickHouseWarehouse(self.settings.warehouse)
-        self.log = SqliteEventLog(self.settings.log_path)
-        with closing(redis_client(self.settings.redis)) as redis:
-            redis.flushall()
-
-    def close(self) -> None:
-        self.log.close()
-        self.warehouse.close()
-
-    def catalogue(self, *names: str) -> None:
-        with registry_at(self.settings.registry_address) as registry:
-            upsert_items(registry, [Item(item_id=name, item_type="policy", title=name) for name in names])
-
-    def send(self, *events: Event) -> None:
-        for event in events:
-            self.log.append([Record(event.actor, 1, dump([event]))])
-
-    def stream(self) -> None:
-        with (
-            registry_at(self.settings.registry_address) as registry,
-            closing(Ledger(self.settings.stream_path)) as ledger,
-            closing(redis_client(self.settings.redis)) as redis,
-        ):
-            online = RedisOnlineStore(redis)
-            driver = Driver(
-                self.log, ledger, Stores(self.warehouse, online, CatalogueSnapshot(registry)), StreamSettings(),
-                lambda _: online.set_whole(True),
-            )  # fmt: skip
-            while driver.step():
-                pass
-            driver.close()
-
-    def rows(self, names: str = "*") -> list[dict[str, Any]]:
-        return self.warehouse.rows(f"SELECT {names} FROM events FINAL ORDER BY log_offset")
-
-    def recent(self, actor: str) -> list[str]:
-        with closing(redis_client(self.settings.redis)) as redis:
-            store = RedisOnlineStore(redis)
-            assert store.is_whole()
-            return [item.item_id for item in store.actor(actor).recent]
-
-
 @pytest.fixture
 def city(stores: RunningStack, tmp_path: Path) -> Iterator[City]:
     city = City(stores, tmp_path)
@@ -106,10 +49,6 @@ def city(stores: RunningStack, tmp_path: Path) -> Iterator[City]:
         city.warehouse.command(f"TRUNCATE TABLE {table}")
     yield city
     city.close()
-
-
-def clicks(n: int, item: str = "i1", **fields: Any) -> list[Event]:
-    return [an_event("click", item, k, NOON + timedelta(seconds=k), consent="personalise", **fields) for k in range(n)]
 
 
 def test_what_came_before_its_item_was_in_the_catalogue_is_mended_once_it_is(city: City) -> None:
