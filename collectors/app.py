@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import asdict
 from functools import partial
-from importlib import resources
 from typing import Any
 
 import uvloop
@@ -35,13 +34,14 @@ from civicrec.locks import owned
 from civicrec.logs import get_logger
 from civicrec.settings import Settings
 from civicrec.tokens import load_keys
-from civicrec.web.asgi import PROBLEM, Receive, Scope, Send, problem
+from civicrec.web.asgi import PROBLEM, Receive, Scope, Send, head_as_get, problem
 from civicrec.web.connections import allow_files, granian_options
 from collectors.commit import GroupCommit
 from collectors.counters import Counters
 from collectors.door import Door
 from collectors.forwarding import Forwarding
 from collectors.room import Room
+from collectors.script import Script
 from collectors.seen import SeenIds, warm
 
 _log = get_logger(__name__)
@@ -73,6 +73,7 @@ class CollectorApp:
         if scope["type"] == "http" and scope["path"] == EVENTS_PATH:
             await self._door(scope, receive, send)
         else:
+            scope, send = head_as_get(scope, send)
             await self._api(scope, receive, send)
 
     @asynccontextmanager
@@ -97,7 +98,7 @@ def _api(settings: Settings, collector: CollectorApp, counters: Counters) -> Fas
     api = FastAPI(
         title="civicrec collector", lifespan=lifespan, docs_url=None, redoc_url=None
     )  # their pages need a CDN
-    tracker = resources.files("collectors").joinpath("static/c.js").read_bytes()
+    tracker = Script()
 
     @api.exception_handler(HTTPException)
     async def explain(_: Request, error: HTTPException) -> JSONResponse:
@@ -106,10 +107,9 @@ def _api(settings: Settings, collector: CollectorApp, counters: Counters) -> Fas
         return JSONResponse(body, error.status_code, error.headers, media_type=PROBLEM)
 
     @api.get("/c.js")
-    def script() -> Response:
+    async def script(request: Request) -> Response:
         """Return the tracker."""
-        headers = {"Cache-Control": "public, max-age=3600", "Cross-Origin-Resource-Policy": "cross-origin"}
-        return Response(tracker, media_type="text/javascript", headers=headers)
+        return tracker.answer(request.headers)
 
     @api.get("/healthz")
     async def healthz() -> dict[str, str]:

@@ -38,3 +38,14 @@ def problem(status: int, detail: str) -> dict[str, Any]:
 async def answer_problem(send: Send, status: int, detail: str, headers: Headers) -> None:
     """Send a problem document."""
     await answer(send, status, _encode(problem(status, detail)), [(b"content-type", PROBLEM.encode()), *headers])
+
+
+def head_as_get(scope: Scope, send: Send) -> tuple[Scope, Send]:
+    """Make a GET of a HEAD whose answer goes out without its body; any other request stays as it is."""
+    if scope.get("method") != "HEAD":
+        return scope, send
+
+    async def head(message: Message) -> None:
+        await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+    return {**scope, "method": "GET"}, head

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from urllib.parse import quote_from_bytes
 
 from civicrec.errors import CivicrecError
-from civicrec.web.asgi import Application, Headers, Message, Receive, Scope, Send, answer_problem
+from civicrec.web.asgi import Application, Headers, Message, Receive, Scope, Send, answer_problem, head_as_get
 from civicrec.web.bodies import BodyCutOff, BodyReader
 from civicrec.web.limits import Addresses, Buckets, TooMany
 
@@ -65,8 +65,7 @@ class Guard:
             if not isinstance(error, BodyCutOff):
                 await answer_problem(send, error.http_status, str(error), _retry_after(error))
             return
-        if scope["method"] == "HEAD":
-            scope, send = {**scope, "method": "GET"}, _without_body(send)
+        scope, send = head_as_get(scope, send)
         if not scope["query_string"].isascii():  # frameworks take an address for the ASCII text it should be
             scope = {**scope, "query_string": quote_from_bytes(scope["query_string"], safe=_WRITTEN).encode()}
         await self._app(scope, receive, send)
@@ -100,10 +99,3 @@ def _given(body: bytes, receive: Receive) -> Receive:
         return first.pop() if first else await receive()
 
     return given
-
-
-def _without_body(send: Send) -> Send:
-    async def head(message: Message) -> None:
-        await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
-
-    return head

@@ -1,0 +1,48 @@
+"""``/c.js``, and what balancers and monitors ask with HEAD."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import collectors
+from tests.collectors.conftest import Collector
+
+SCRIPT = Path(collectors.__path__[0]) / "static/c.js"
+
+
+@pytest.mark.parametrize(
+    ("accepts", "encoding"),
+    [
+        ("gzip, br", "gzip"), ("br;q=1.0, gzip;q=0.5", "gzip"), ("GZIP", "gzip"), ("x-gzip", "gzip"),
+        ("identity", None), ("br", None), ("gzip;q=0", None), ("gzip; q=0.0, br", None), ("", None),
+    ],
+)  # fmt: skip
+def test_script_is_packed_for_who_takes_it(collector: Collector, accepts: str, encoding: str | None) -> None:
+    answer = collector.request("GET", "/c.js", headers={"accept-encoding": accepts})
+    assert (answer.status_code, answer.headers.get("content-encoding")) == (200, encoding)
+    assert answer.content == SCRIPT.read_bytes()
+    assert answer.headers["vary"] == "Accept-Encoding"
+    assert int(answer.headers["content-length"]) < (6_000 if encoding else 20_000)
+
+
+def test_script_may_be_loaded_by_any_page_with_crossorigin_and_integrity(collector: Collector) -> None:
+    answer = collector.request("GET", "/c.js", headers={"origin": "https://anybody.example"})
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers["content-type"].startswith("text/javascript")
+
+
+def test_script_that_is_known_is_not_sent_again(collector: Collector) -> None:
+    tag = collector.get("/c.js").headers["etag"]
+    for known in (tag, tag.removeprefix("W/"), f'"other", {tag}', "*"):
+        answer = collector.request("GET", "/c.js", headers={"if-none-match": known})
+        assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", tag)
+    assert collector.request("GET", "/c.js", headers={"if-none-match": '"other"'}).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/c.js", "/metrics", "/v1/accounting", "/nowhere"])
+def test_head_is_answered_as_get_without_the_body(collector: Collector, path: str) -> None:
+    get, head = collector.get(path), collector.request("HEAD", path)
+    assert (head.status_code, head.content) == (get.status_code, b"")
+    assert head.headers["content-type"] == get.headers["content-type"]
