@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from civicrec.logs import get_logger
 from civicrec.metrics import MetricName
 
+_log = get_logger(__name__)
 _SERVED: MetricName = "civicrec_lists_served_total"
 _DEGRADED: MetricName = "civicrec_lists_degraded_total"
 _FAULTS: MetricName = "civicrec_refresh_faults_total"
@@ -21,15 +24,29 @@ _SECONDS: MetricName = "civicrec_recommend_seconds"
 
 #: Where prometheus_client keeps the counts of several processes; it looks at nothing but this variable.
 _SHARED = "PROMETHEUS_MULTIPROC_DIR"
+#: Memory first: on a disk that is full a process would be killed as it counts.
+_PLACES = ("/dev/shm", tempfile.gettempdir())  # noqa: S108
+_NEEDED_BYTES = 64 << 20
 
 
 @contextmanager
 def metrics_of_all_processes() -> Iterator[None]:
-    """Let the processes started in the body count together; call it before any of them imports this module."""
-    with tempfile.TemporaryDirectory(prefix="civicrec-metrics-") as folder:
-        os.environ[_SHARED] = folder  # noqa: TID251  # for the processes to come, not a setting of ours
+    """Let the processes started in the body count together; call it before any of them imports this module.
+
+    Where there is no room for that each counts for itself, and `/metrics` tells of whichever answers.
+    """
+    with ExitStack() as made:
+        for place in _PLACES:
+            with suppress(OSError):
+                if shutil.disk_usage(place).free < _NEEDED_BYTES:
+                    continue
+                folder = made.enter_context(tempfile.TemporaryDirectory(prefix="civicrec-metrics-", dir=place))
+                os.environ[_SHARED] = folder  # noqa: TID251  # for the processes to come, not a setting of ours
+                made.callback(os.environ.pop, _SHARED, None)  # noqa: TID251
+                break
+        else:
+            _log.warning("metrics_of_one_process", looked_in=_PLACES, needed_mb=_NEEDED_BYTES >> 20)
         yield
-        del os.environ[_SHARED]  # noqa: TID251
 
 
 class ListCounters:

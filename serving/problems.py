@@ -12,7 +12,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from civicrec.errors import CivicrecError
+from civicrec.errors import CivicrecError, ConfigError
 from civicrec.logs import get_logger
 
 _log = get_logger(__name__)
@@ -31,6 +31,12 @@ def add_problem_handlers(app: FastAPI) -> None:
     @app.exception_handler(CivicrecError)
     async def ours(_: Request, error: CivicrecError) -> Response:
         return problem(error.http_status, str(error))
+
+    @app.exception_handler(ConfigError)
+    async def settings(_: Request, error: ConfigError) -> Response:
+        """Tell the operator, not the caller: the message names folders and settings."""
+        _log.error("settings_wrong", error=str(error))
+        return problem(503, "this server is not set up well; its log says how")
 
     @app.exception_handler(HTTPException)
     async def http(_: Request, error: HTTPException) -> Response:

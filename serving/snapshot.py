@@ -15,9 +15,10 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from civicrec.clock import monotonic_s, to_ms
-from civicrec.errors import CivicrecError
+from civicrec.errors import CivicrecError, Unavailable
 from civicrec.logs import get_logger
 from civicrec.registry.catalogue import catalogue_version, items_since
+from civicrec.registry.connection import connect_as_it_stands
 from civicrec.registry.runs import recent_runs
 from civicrec.registry.tables import open_registry
 from civicrec.settings import Settings
@@ -70,6 +71,7 @@ class SnapshotKeeper:
         self._monotonic_s = clock_s
         self._done_at_s = {"registry": clock_s()}
         self._newest_run = ""
+        self._reads_only = False
         self._damaged: dict[str, tuple[tuple[str, int, int], ...]] = {}
         self._hours: dict[int, PlacedHour] = {}
         self._hours_version = -1
@@ -79,22 +81,46 @@ class SnapshotKeeper:
     def refresh_catalogue(self) -> None:
         """Take in what changed in the registry: items, and the newest run's models."""
         with self._tolerant("registry"):
-            if self._registry is None:
-                self._registry = open_registry(self._settings.registry_address)
-            before = snapshot = self.current
-            version = catalogue_version(self._registry)
-            if version != snapshot.catalogue.version:
-                # A version below ours means another registry: begin anew.
-                known = snapshot.catalogue if version > snapshot.catalogue.version else Catalogue()
-                version, changed = items_since(self._registry, known.version)
-                snapshot = self._moved(snapshot, known.refreshed(version, changed))
-                _log.info("catalogue_refreshed", version=version, changed=len(changed), items=len(snapshot.catalogue))
-            models = self._models(snapshot, self._registry)
-            self.current = snapshot if models is snapshot.models else replace(snapshot, models=models)
-            if self.current is not before:
-                # A catalogue is a million objects that live long: looking through them for garbage would stop lists.
-                gc.freeze()
+            with self._opened() as registry:
+                self._take_in(registry)
             self.has_catalogue = True
+
+    def _take_in(self, registry: Engine) -> None:
+        before = snapshot = self.current
+        version = catalogue_version(registry)
+        if version != snapshot.catalogue.version:
+            # A version below ours means another registry: begin anew.
+            known = snapshot.catalogue if version > snapshot.catalogue.version else Catalogue()
+            version, changed = items_since(registry, known.version)
+            snapshot = self._moved(snapshot, known.refreshed(version, changed))
+            _log.info("catalogue_refreshed", version=version, changed=len(changed), items=len(snapshot.catalogue))
+        models = self._models(snapshot, registry)
+        self.current = snapshot if models is snapshot.models else replace(snapshot, models=models)
+        if self.current is not before:
+            # A catalogue is a million objects that live long: looking through them for garbage would stop lists.
+            gc.freeze()
+
+    @contextmanager
+    def _opened(self) -> Iterator[Engine]:
+        """Open the registry; on a full or read-only disk for this look only, so that lists come all the same."""
+        address = self._settings.registry_address
+        if self._registry is None:
+            try:
+                self._registry = open_registry(address)
+            except Unavailable as error:
+                engine = connect_as_it_stands(address)
+                if engine is None:
+                    raise
+                if not self._reads_only:
+                    self._reads_only = True
+                    _log.warning("registry_read_as_it_stands", error=str(error))
+                try:
+                    yield engine
+                finally:
+                    engine.dispose()
+                return
+            self._reads_only = False
+        yield self._registry
 
     def refresh_trends(self, now: datetime) -> None:
         """Read the hour buckets: the last two each time, the older ones each minute."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
-from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Engine, NullPool, create_engine, event, make_url
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DatabaseError, DataError, InterfaceError, OperationalError, SQLAlchemyError
 
@@ -55,6 +56,23 @@ def connect(address: str) -> Engine:
                 f"the registry at {shown(url)} needs the driver psycopg ({str(error).splitlines()[0]}); "
                 "install it with: pip install 'civicrec[postgresql]'"
             ) from None
+    event.listen(engine, "handle_error", _in_our_words(shown(url)))
+    return engine
+
+
+def connect_as_it_stands(address: str) -> Engine | None:
+    """Return an engine that only reads a SQLite file and writes nothing beside it; ``None`` if that would miss changes.
+
+    For a disk that is full or read-only: there SQLite cannot make the file by which readers and writers agree. While a
+    write-ahead log holds changes they need it, so then, and for another database, there is no such engine. Open it for
+    one look: what others write later is not noticed.
+    """
+    url = _parsed(address)
+    path = Path(url.database or "")
+    log = path.with_name(f"{path.name}-wal")
+    if url.drivername != "sqlite" or not path.is_file() or (log.exists() and log.stat().st_size):
+        return None
+    engine = create_engine(f"sqlite:///file:{quote(str(path.resolve()))}?immutable=1&uri=true", poolclass=NullPool)
     event.listen(engine, "handle_error", _in_our_words(shown(url)))
     return engine
 
