@@ -7,6 +7,7 @@ In: the files of `profiles/vocabulary`. Out: a frozen `Vocabulary`. A word that 
 from __future__ import annotations
 
 import tomllib
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -15,7 +16,8 @@ from types import MappingProxyType
 from typing import Any, Literal, cast, get_args
 
 from civicrec.errors import ConfigError, InvalidInput
-from civicrec.tags import DIMENSIONS, Dimension, split_tag, tag_name
+from civicrec.items import Item
+from civicrec.tags import DIMENSIONS, Dimension, item_tags, split_tag, tag_name
 
 Sensitivity = Literal["general", "sensitive"]
 
@@ -105,8 +107,34 @@ class Vocabulary:
         ['group:高校毕业生']
         """
         asked = (dimension,) if dimension else DIMENSIONS
-        names = (self._by_spelling.get((one, word.strip())) for one in asked)
+        names = (self._by_spelling.get((one, _spelling(word))) for one in asked)
         return tuple(self.tags[name] for name in names if name)
+
+
+def learned_tags(item: Item) -> tuple[str, ...]:
+    """Return the tags that turning to an item may teach us of a person, and a reason may name.
+
+    Only governed words that are neither sensitive nor empty of meaning (`Tag.inferable`), an alias as its word, in the
+    order of the item's own (`civicrec.tags.item_tags`), each once.
+
+    Examples
+    --------
+    >>> learned_tags(Item("i", "guide", "指南", person_groups=("大学生 ", "残疾人", "上访人员")))
+    ('group:高校毕业生',)
+    """
+    vocabulary = load_vocabulary()
+    found = (
+        tag.name
+        for dimension, word in map(split_tag, item_tags(item))
+        for tag in vocabulary.find(word, cast("Dimension", dimension))
+        if tag.inferable
+    )
+    return tuple(dict.fromkeys(found))
+
+
+def _spelling(word: str) -> str:
+    """Return what two ways to write a word have in common: no blanks, full-width signs as usual ones, small letters."""
+    return "".join(unicodedata.normalize("NFKC", word).split()).casefold()
 
 
 @cache
@@ -133,9 +161,9 @@ def read_vocabulary(pages: Iterable[tuple[str, str]]) -> Vocabulary:
         for row in page.get("tags", ()):
             tag = _tag(file_name, page, row)
             for spelling in (tag.word, *tag.aliases):
-                if (tag.dimension, spelling) in spellings:
+                if (tag.dimension, _spelling(spelling)) in spellings:
                     raise ConfigError(f"{file_name}: {spelling!r} stands twice in {tag.dimension}; keep one")
-                spellings[tag.dimension, spelling] = tag.name
+                spellings[tag.dimension, _spelling(spelling)] = tag.name
             tags[tag.name] = tag
     for tag in tags.values():
         if tag.parent and tag_name(tag.dimension, tag.parent) not in tags:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from civicrec.clock import rfc3339, to_ms
 from civicrec.items import ITEM_TYPES, Item, Rel
-from civicrec.tags import item_tags, split_tag
+from profiles.tags import learned_tags
 
 #: Stands for "since ever" and "for ever" where an item names no time.
 EVER_MS, NEVER_MS = np.iinfo(np.int64).min, np.iinfo(np.int64).max
@@ -56,9 +56,15 @@ class Catalogue:
     published_ms
         (n,) EVER_MS where unknown.
     newest
-        (n,) rows, newest first, then those without a date.
-    tags, themes
-        Row → tag numbers; the themes among them.
+        (n,) rows, newest first, then those without a date; of one time by id.
+    places
+        (n,) row → its place in `newest`.
+    places_by_id
+        (n,) row → its place among all, by id.
+    tags
+        Row → numbers of its tags, of those a person's interest may rest on (`profiles.tags.learned_tags`).
+    themes
+        Row → numbers of its themes, governed or not, which are scattered over a list.
     tag_numbers
         Tag name → its number.
     tag_rows
@@ -91,6 +97,8 @@ class Catalogue:
     published_ms: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     hashes: NDArray[np.uint32] = field(default_factory=lambda: np.zeros(0, np.uint32))
     newest: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    places: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    places_by_id: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     tags: tuple[tuple[int, ...], ...] = ()
     themes: tuple[tuple[int, ...], ...] = ()
     tag_numbers: Mapping[str, int] = field(default_factory=dict)
@@ -142,23 +150,27 @@ class Catalogue:
         themes: list[tuple[int, ...]] = [*self.themes, *[()] * n_new]
         fragments = [*self.fragments, *[b""] * n_new]
         for row, item in latest.items():
-            own = item_tags(item)
-            tags[row] = tuple(names.setdefault(name, len(names)) for name in own)
-            themes[row] = tuple(names[name] for name in own if split_tag(name)[0] == "theme")
+            tags[row] = tuple(names.setdefault(name, len(names)) for name in learned_tags(item))
+            themes[row] = tuple(zlib.crc32(theme.encode()) for theme in dict.fromkeys(item.theme))
             fragments[row] = _fragment(item)
         facts: dict[str, Any] = {
             name: _placed(getattr(self, name), at, [of(item) for item in latest.values()], len(items))
             for name, of in _FACTS.items()
         }
         published = facts["published_ms"]
-        newest = np.lexsort((np.arange(len(items)), -published.clip(min=EVER_MS + 1)))
-        tag_rows = _inverted(tags, newest, len(names))
+        by_id = self.places_by_id if not n_new else _places_by_id(item_ids)
+        newest = np.lexsort((by_id, -published.clip(min=EVER_MS + 1)))
+        places = np.empty_like(newest)
+        places[newest] = np.arange(len(newest))
+        tag_rows = _inverted(tags, places, len(names))
         return Catalogue(
             version=version,
             items=items,
             item_ids=item_ids,
             rows=rows,
             newest=newest,
+            places=places,
+            places_by_id=by_id,
             tags=tuple(tags),
             themes=tuple(themes),
             tag_numbers=names,
@@ -170,6 +182,13 @@ class Catalogue:
             fragments=tuple(fragments),
             **facts,
         )
+
+
+def _places_by_id(item_ids: Sequence[str]) -> NDArray[np.int64]:
+    """Return row → the place of its id among all: the same in every process, however its rows came about."""
+    places = np.empty(len(item_ids), np.int64)
+    places[sorted(range(len(item_ids)), key=item_ids.__getitem__)] = np.arange(len(item_ids))
+    return places
 
 
 def _ms(at: datetime | None, otherwise: int) -> int:
@@ -199,13 +218,11 @@ def _placed(old: NDArray[Any], at: NDArray[np.int64], values: list[Any], n: int)
     return column
 
 
-def _inverted(tags: Sequence[tuple[int, ...]], newest: NDArray[np.int64], n_tags: int) -> tuple[NDArray[np.int64], ...]:
+def _inverted(tags: Sequence[tuple[int, ...]], places: NDArray[np.int64], n_tags: int) -> tuple[NDArray[np.int64], ...]:
     sizes = np.fromiter(map(len, tags), np.int64, len(tags))
     flat = np.fromiter(chain.from_iterable(tags), np.int64, int(sizes.sum()))
     rows = np.repeat(np.arange(len(tags)), sizes)
-    age = np.empty(len(tags), np.int64)
-    age[newest] = np.arange(len(tags))
-    order = np.lexsort((age[rows], flat))
+    order = np.lexsort((places[rows], flat))
     ends = np.cumsum(np.bincount(flat, minlength=n_tags))
     return tuple(np.split(rows[order], ends[:-1])) if n_tags else ()
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from civicrec.clock import to_ms
-from civicrec.items import ITEM_TYPES, ItemType
+from civicrec.items import ITEM_TYPES, Item, ItemType
 from civicrec.scenes import Scene
 from recommender.catalogue import EVER_MS, NEVER_MS, Catalogue
 
@@ -31,8 +31,20 @@ class _Span:
     until_ms: int
 
 
+def is_public(item: Item, now: datetime) -> bool:
+    """Say whether anybody may learn that there is such an item: online, published, of a source that may be reprinted.
+
+    What is no longer in force is public all the same: its page says so, but no list or reason names it.
+    """
+    return (
+        item.status == "online"
+        and (item.published_at is None or item.published_at <= now)
+        and (item.source_permitted or item.item_type != "news")
+    )
+
+
 def in_force(catalogue: Catalogue, now: datetime) -> NDArray[np.bool_]:
-    """Return which items may be read now: online, valid, published, within their time, from a permitted source."""
+    """Return which items a list or a reason may name now: public, valid, and within their time."""
     return _mask(catalogue, None, to_ms(now))
 
 

@@ -1,6 +1,6 @@
 """The served list is this one function; serving, evaluation and notebooks call the same.
 
-In: a request, the actor's state, the catalogue, what everybody's behaviour says, the time, a seeded rng.
+In: a request, the actor's state, the catalogue, what everybody's behaviour says, the time.
 Out: a `RankedList`. Pure.
 """
 
@@ -18,7 +18,7 @@ from recommender.candidates import GENERATORS
 from recommender.candidates.scored import Question
 from recommender.catalogue import Catalogue
 from recommender.cursor import MAX_SHOWN, Cursor
-from recommender.eligibility import eligible
+from recommender.eligibility import eligible, in_force
 from recommender.fallback import fallback_rows
 from recommender.ranking.blend import Blended, blend, weights_of
 from recommender.reasons import reasons_for
@@ -38,25 +38,23 @@ def recommend(
     catalogue: Catalogue,
     signals: Signals,
     now: datetime,
-    rng: np.random.Generator,
 ) -> RankedList:
     """Return the list for a request.
 
     Holds no excluded, disliked, already shown or ineligible item, has `n` items whenever so many may be shown, and
-    repeats what the actor has seen only when nothing else is left.
+    repeats what the actor has seen only when nothing else is left. A general list is the same whoever asks. What is
+    not in force speaks for nothing and is named by no reason, whoever names it.
 
     Parameters
     ----------
     profile
         Not looked at unless the request is personal.
-    rng
-        Decides between equal scores only.
     """
     scene, weights = request.scene, weights_of(request.scene)
     may_show = _may_show(request, profile, catalogue, now)
     question = question_of(request, profile, catalogue, signals, now, may_show)
     found = {source: GENERATORS[source](question, MAX_CANDIDATES) for source in weights}
-    ranked = blend(question, found, weights, rng)
+    ranked = blend(question, found, weights)
     page = _page(ranked.rows, question, request)
     page += _seen_again(question, may_show, request.n - len(page))
     is_personal = request.is_personal and bool(question.history or question.tags or profile.disliked)
@@ -69,12 +67,17 @@ def recommend(
     )
 
 
-def history_of(request: Request, profile: ActorState) -> list[str]:
-    """Return what the actor turned to, newest first: what the caller says, then what the store knows."""
+def history_of(request: Request, profile: ActorState, catalogue: Catalogue, now: datetime) -> list[int]:
+    """Return the rows the actor turned to, newest first: what the caller says, then what the store knows.
+
+    Only what is in force: an id that somebody merely names must not tell what stands behind it.
+    """
     if not request.is_personal:
         return []
     known = (recent.item_id for recent in profile.recent)
-    return list(dict.fromkeys((*request.recent, *known)))[:MAX_HISTORY]
+    may_speak = in_force(catalogue, now)
+    rows = catalogue.rows_of(dict.fromkeys((*request.recent, *known)))
+    return [row for row in rows if may_speak[row]][:MAX_HISTORY]
 
 
 def question_of(
@@ -82,7 +85,8 @@ def question_of(
     may_show: NDArray[np.bool_],
 ) -> Question:  # fmt: skip
     """Return what the candidate generators are asked: of what may be shown, that which the actor has not seen."""
-    history = catalogue.rows_of(history_of(request, profile))
+    history = history_of(request, profile, catalogue, now)
+    context = catalogue.rows.get(request.item_id, -1)
     open_rows = may_show.copy()
     open_rows[history] = False
     return Question(
@@ -91,7 +95,7 @@ def question_of(
         open_rows=open_rows,
         now_ms=to_ms(now),
         history=tuple(history),
-        context=catalogue.rows.get(request.item_id, -1),
+        context=context if context >= 0 and in_force(catalogue, now)[context] else -1,
         tags=profile.tags if request.is_personal else {},
     )
 

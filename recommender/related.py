@@ -10,15 +10,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import chain, starmap
 
-import numpy as np
-
 from civicrec.clock import to_ms
 from civicrec.items import ITEM_TYPES, ItemType
+from civicrec.scenes import scene_named
 from recommender.candidates import GENERATORS
 from recommender.candidates.related import links_of, mentioned
 from recommender.candidates.scored import Question
 from recommender.catalogue import Catalogue
-from recommender.eligibility import in_force
+from recommender.eligibility import eligible
 from recommender.ranking.blend import WEIGHTS, blend
 from recommender.reasons import reasons_for
 from recommender.request import RankedItem, Source
@@ -41,12 +40,12 @@ def related_to(
     Parameters
     ----------
     item_id
-        An item of the catalogue, of any status.
+        An item of the catalogue that is public (`recommender.eligibility.is_public`).
     signals
         With the co-clicks of this item.
     """
     row = catalogue.rows[item_id]
-    open_rows = in_force(catalogue, now).copy()
+    open_rows = eligible(catalogue, scene_named("item"), now).copy()
     open_rows[row] = False
     question = Question(catalogue, signals, open_rows, to_ms(now), context=row)
     parts: dict[int, dict[Source, float]] = {}
@@ -56,7 +55,7 @@ def related_to(
         parts.setdefault(named, {})["mention"] = _MENTION_WEIGHT - 0.001 * place
     weights = {source: WEIGHTS[source] for source in _SOURCES}
     found = {source: GENERATORS[source](question, _CANDIDATES) for source in _SOURCES}
-    ranked = blend(question, found, weights, np.random.default_rng(0))
+    ranked = blend(question, found, weights)
     for other, learned in ranked.parts_of(question, ranked.rows).items():
         if other in parts or sum(learned.values()) >= _MIN_LEARNED:
             parts[other] = {**parts.get(other, {}), **learned}

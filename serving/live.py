@@ -8,13 +8,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import threading
-import zlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-
-from civicrec.clock import Clock, local_date, monotonic_s, utc_now
+from civicrec.clock import Clock, monotonic_s, utc_now
 from civicrec.scenes import scene_named
 from civicrec.settings import Settings
 from civicrec.tokens import Keys, load_keys
@@ -178,14 +175,15 @@ class Live:
         """
         requests, ask = self._asked(caller, blocks)
         read = await self.budget.read(ask) if ask else _Read()
-        return self._made(caller, requests, read)
+        return self._made(requests, read)
 
     def _asked(
         self, caller: Caller, blocks: Sequence[Block]
     ) -> tuple[list[Request], Callable[[], Awaitable[_Read]] | None]:
         requests = [self._request(caller, block) for block in blocks]
         reads_profile = bool(caller.actor) and any(request.is_personal for request in requests)
-        contexts = [request.item_id for request in requests if request.item_id in self.catalogue.rows]
+        catalogue, now = self.catalogue, self.clock()
+        contexts = [request.item_id for request in requests if request.item_id in catalogue.rows]
         if not (reads_profile or contexts or any(request.is_personal and request.recent for request in requests)):
             return requests, None
 
@@ -193,7 +191,8 @@ class Live:
             profile = await self.reader.actor(caller.actor) if reads_profile else ActorState()
             voters = dict.fromkeys(contexts)
             for request in requests:
-                voters.update(dict.fromkeys(history_of(request, profile)[:MAX_CO_CLICK_VOTERS]))
+                history = history_of(request, profile, catalogue, now)[:MAX_CO_CLICK_VOTERS]
+                voters.update((catalogue.item_ids[row], None) for row in history)
             co_clicks = await self.reader.co_clicks(list(voters), CO_CLICKED) if voters else {}
             return _Read(profile, Signals(co_clicks=co_clicks))
 
@@ -206,22 +205,19 @@ class Live:
             scene, block.n, caller.mode, caller.recent, block.item_id, frozenset(block.exclude), cursor
         )  # fmt: skip
 
-    def _made(self, caller: Caller, requests: Sequence[Request], read: _Read | None) -> Page:
+    def _made(self, requests: Sequence[Request], read: _Read | None) -> Page:
         snapshot, now = self.snapshot, self.clock()
         known = read or _Read()
         signals = replace(known.signals, models=snapshot.models, trends=snapshot.trends)
         lists: list[RankedList] = []
         shown: set[str] = set()
         for request in requests:
-            # The same caller gets the same list all day: only equal scores change places tomorrow.
-            seed = zlib.crc32(f"{caller.actor}|{request.scene.name}|{local_date(now)}".encode())
             made = recommend(
                 replace(request, exclude=request.exclude | shown) if shown else request,
                 known.profile,
                 snapshot.catalogue,
                 signals,
                 now,
-                np.random.default_rng(seed),
             )
             shown |= {ranked.item.item_id for ranked in made.items}
             lists.append(made)

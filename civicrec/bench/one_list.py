@@ -8,7 +8,6 @@ from __future__ import annotations
 import gc
 import time
 
-import numpy as np
 from threadpoolctl import threadpool_limits
 
 from civicrec.clients import redis_client
@@ -53,16 +52,19 @@ def bench_one_list(settings: Settings) -> dict[str, float]:
     asked: list[tuple[ActorState, Signals]] = []
     for actor in range(_ACTORS):
         profile = store.actor(f"bench-{actor}")
-        co_clicks = store.co_clicks(history_of(_HOME, profile)[:MAX_CO_CLICK_VOTERS], CO_CLICKED)
+        co_clicks = store.co_clicks(
+            [
+                snapshot.catalogue.item_ids[row]
+                for row in history_of(_HOME, profile, snapshot.catalogue, now)[:MAX_CO_CLICK_VOTERS]
+            ],
+            CO_CLICKED,
+        )
         asked.append((profile, Signals(snapshot.models, snapshot.trends, co_clicks)))
     recommend_s, json_s = [], []
     with threadpool_limits(limits=1, user_api="blas"):  # as a serving process does
         for _ in range(_ROUNDS):
             began = time.process_time()
-            made = [
-                recommend(_HOME, profile, snapshot.catalogue, signals, now, np.random.default_rng(0))
-                for profile, signals in asked
-            ]
+            made = [recommend(_HOME, profile, snapshot.catalogue, signals, now) for profile, signals in asked]
             between = time.process_time()
             for one in made:
                 list_json(one, snapshot, "request", now, cursor_key=_KEY)

@@ -14,8 +14,10 @@ from civicrec.registry.catalogue import upsert_items
 from civicrec.registry.runs import save_run
 from civicrec.registry.tables import open_registry
 from civicrec.settings import Settings
+from civicrec.tags import tag_name
 from profiles.redis_store import RedisOnlineStore
 from profiles.store import OnlineUpdate, RecentItem
+from profiles.tags import load_vocabulary
 from recommender.artifacts import Models, save_models
 
 N_ACTORS = 2_000
@@ -31,12 +33,13 @@ def fill(settings: Settings, n_items: int, seed: int = 0) -> None:
     rng, now = np.random.default_rng(seed), utc_now()
     registry = open_registry(settings.registry_address)
     ages_h = rng.exponential(24 * 30, n_items)
+    words = _themes()
     themes, types = rng.integers(0, _N_THEMES, (n_items, 2)), rng.integers(0, len(ITEM_TYPES), n_items)
     for start in range(0, n_items, _CHUNK):
         upsert_items(registry, [
             Item(
                 item_id=f"item-{n}", item_type=ITEM_TYPES[types[n]], title=f"关于第{n}项便民举措的通知",
-                url=f"/items/{n}", theme=tuple({f"主题{theme}" for theme in themes[n]}), audiences=("自然人",),
+                url=f"/items/{n}", theme=tuple({words[theme] for theme in themes[n]}), audiences=("自然人",),
                 published_at=now - timedelta(hours=float(ages_h[n])),
             )
             for n in range(start, min(start + _CHUNK, n_items))
@@ -76,7 +79,13 @@ def _fill_store(settings: Settings, n_items: int, rng: np.random.Generator, now_
             for item in turned_to
         },
     )
-    store = RedisOnlineStore(redis_client(settings.redis, timeout_s=60))
+    words, store = _themes(), RedisOnlineStore(redis_client(settings.redis, timeout_s=60))
     store.apply(Mark("bench", 0, 1), update)
-    tags = {actor: {f"theme:主题{theme}": 1.0 for theme in rng.integers(0, _N_THEMES, 6)} for actor in read}
+    tags = {actor: {tag_name("theme", words[theme]): 1.0 for theme in rng.integers(0, _N_THEMES, 6)} for actor in read}
     store.put_tags(_RUN, tags.items())
+
+
+def _themes() -> list[str]:
+    """Return governed words: others never become tags, and a list would have less to do."""
+    tags = load_vocabulary().tags.values()
+    return [tag.word for tag in tags if tag.dimension == "theme" and tag.inferable][:_N_THEMES]

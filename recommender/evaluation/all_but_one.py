@@ -118,11 +118,11 @@ def served(models: Models, now: datetime, k: int = 10) -> Recommender:
     Without tags, dates and live behaviour only the nightly models speak; each list holds `k` items.
     """
     catalogue = Catalogue.of(Item(item_id=item_id, item_type="topic", title=item_id) for item_id in models.item_ids)
-    signals, rng, home = Signals(PlacedModels.of(models, catalogue)), np.random.default_rng(0), scene_named("home")
+    signals, home = Signals(PlacedModels.of(models, catalogue)), scene_named("home")
 
     def ranked(known: Sequence[str]) -> list[str]:
         request = Request(home, k, recent=tuple(reversed(known)))
-        page = recommend(request, ActorState(), catalogue, signals, now, rng)
+        page = recommend(request, ActorState(), catalogue, signals, now)
         return [one.item.item_id for one in page.items]
 
     return ranked

@@ -35,8 +35,8 @@ SCENE_WEIGHTS: dict[str, dict[Source, float]] = {
     "latest": {"fresh": 1.0},
 }
 
-#: Far below any real difference: only equal scores are told apart by the seed.
-_JITTER = 1e-9
+#: Scores that differ by less are equal: sums of the same parts in another order.
+_DECIMALS = 9
 
 
 class Blended(NamedTuple):
@@ -74,10 +74,11 @@ def weights_of(scene: Scene) -> dict[Source, float]:
     return SCENE_WEIGHTS.get(scene.name, WEIGHTS)
 
 
-def blend(
-    question: Question, found: Mapping[Source, Scored], weights: Mapping[Source, float], rng: np.random.Generator
-) -> Blended:
-    """Merge candidates; the best of each generator gets its whole weight, the others their share of it."""
+def blend(question: Question, found: Mapping[Source, Scored], weights: Mapping[Source, float]) -> Blended:
+    """Merge candidates; the best of each generator gets its whole weight, the others their share of it.
+
+    Equal scores go by time, the newest first, then by id: never by who asks.
+    """
     heard = {source: scored for source, scored in found.items() if len(scored.rows)}
     if not heard:
         return Blended([], NOTHING.rows, NOTHING.scores, (), [])
@@ -87,8 +88,9 @@ def blend(
     ])  # fmt: skip
     rows, column_of = distinct(named), question.scratch
     column_of[rows] = np.arange(len(rows), dtype=np.int32)
-    scores = np.bincount(column_of[named], given)
-    order = (-scores - _JITTER * rng.random(len(rows))).argsort()
+    scores = np.bincount(column_of[named], given).round(_DECIMALS)
+    newest_first = question.catalogue.places[rows].argsort()
+    order = newest_first[(-scores[newest_first]).argsort(kind="stable")]
     ends = list(accumulate(len(scored.rows) for scored in heard.values()))
     return Blended(rows[order].tolist(), named, given, tuple(heard), ends)
 

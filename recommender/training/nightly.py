@@ -26,12 +26,12 @@ from civicrec.registry.catalogue import items_since
 from civicrec.registry.runs import drop_future_runs, latest_run, recent_runs, save_run, suppressions
 from civicrec.registry.tables import open_registry
 from civicrec.settings import Settings
-from civicrec.tags import item_tags
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.daily import open_days, rebuild_daily
 from civicrec.warehouse.interests import read_interests
 from profiles.nightly import rebuild_tags
 from profiles.redis_store import RedisOnlineStore
+from profiles.tags import learned_tags
 from recommender.artifacts import FORMAT, load_models, newest_usable, save_models
 from recommender.training.interactions import Interactions, interactions_from
 from recommender.training.train import SEED, train
@@ -137,7 +137,7 @@ class _Night:
         if "tags" in chosen:
             with self._timed("tags"):
                 store = RedisOnlineStore(redis_client(self._settings.redis))
-                tags_of = {item.item_id: item_tags(item) for item in items}
+                tags_of = {item.item_id: learned_tags(item) for item in items}
                 written = rebuild_tags(
                     self._warehouse, store, self._day, interests, tags_of, suppressions(self._registry)
                 )

@@ -15,7 +15,7 @@ from civicrec.events import anonymous_actor
 from civicrec.items import ITEM_TYPES, Item
 from civicrec.scenes import SCENES, scene_named
 from recommender.candidates.related import links_of
-from recommender.eligibility import eligible
+from recommender.eligibility import eligible, is_public
 from recommender.request import RankedItem, RankedList
 from serving import live as served
 from serving.counters import ListCounters
@@ -43,17 +43,25 @@ class Lists:
         return self._blocks([served.Block("item", n, item_id=item.item_id, exclude=tuple(shown))])[0]
 
     def item(self, item_id: str) -> Item | None:
-        """Return an item of the catalogue, whatever its status."""
-        return self._live.catalogue.items.get(item_id)
+        """Return an item that is public, in force or not."""
+        item = self._live.catalogue.items.get(item_id)
+        return item if item is not None and is_public(item, self._now) else None
+
+    def is_withdrawn(self, item_id: str) -> bool:
+        """Say whether an item was public and is withdrawn."""
+        item = self._live.catalogue.items.get(item_id)
+        return (
+            item is not None
+            and item.status == "withdrawn"
+            and (item.published_at is None or item.published_at <= self._now)
+        )
 
     def online(self, item_type: str) -> list[Item]:
         """Return the items of a type that are online and published, in force or not."""
         return [
             item
             for item in self._live.catalogue.items.values()
-            if item.item_type == item_type
-            and item.status == "online"
-            and (item.published_at is None or item.published_at <= self._now)
+            if item.item_type == item_type and is_public(item, self._now)
         ]
 
     def bundle(self, item: Item) -> list[Block]:

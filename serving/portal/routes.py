@@ -13,7 +13,6 @@ import jinja2
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from civicrec.clock import utc_now
 from civicrec.errors import InvalidInput
 from civicrec.scenes import SCENES
 from civicrec.web.query import whole_number
@@ -90,13 +89,13 @@ def home(request: Request) -> HTMLResponse:
 @router.get("/portal/items/{item_id:path}")
 def item_page(request: Request, item_id: str) -> HTMLResponse:
     """Show one item with its facts, what belongs to it, and what to read next."""
-    visitor, now = visitor_of(request.cookies), utc_now()
+    visitor, now = visitor_of(request.cookies), request.app.state.live.clock()
     lists = _lists(request, visitor)
     item = lists.item(item_id)
-    if item is None or item.status == "draft":
-        return _message(request, 404, "没有找到这个页面", "您访问的内容不存在，可能地址有误。")
-    if item.status == "withdrawn":
+    if lists.is_withdrawn(item_id):
         return _message(request, 410, "内容已撤下", "发布机构已撤下这项内容，请以最新发布的内容为准。")
+    if item is None:
+        return _message(request, 404, "没有找到这个页面", "您访问的内容不存在，可能地址有误。")
     bundle = lists.bundle(item)
     tied = [card.item.item_id for block in bundle for card in block.cards]
     return _page(
@@ -128,7 +127,7 @@ def type_list(request: Request, item_type: str, page: str = "1") -> HTMLResponse
     lists = _lists(request, visitor)
     number = whole_number(page, 1, MAX_PAGE) or 1
     size = ELDER_PAGE_ITEMS if visitor.elder else PAGE_ITEMS
-    shown = list_page(lists.online(item_type), number, size, utc_now())
+    shown = list_page(lists.online(item_type), number, size, request.app.state.live.clock())
     name = TYPE_NAMES[item_type]
     block = Block(scene=f"list-{item_type}", title=name, cards=shown.cards)
     return _page(request, "list.html", type_name=name, page=shown, block=block)
@@ -180,7 +179,7 @@ def _static_bytes(name: str) -> bytes:
 
 
 def _lists(request: Request, visitor: Visitor) -> Lists:
-    return Lists(request.app.state.live, request.app.state.counters, visitor, utc_now())
+    return Lists(request.app.state.live, request.app.state.counters, visitor, request.app.state.live.clock())
 
 
 async def _chosen(request: Request, act: Any) -> Response:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 
 from civicrec.errors import InvalidInput, NotFound, Unavailable
 from civicrec.web.query import bearer_of
+from recommender.eligibility import is_public
 from serving.answers import json_answer
 from serving.feedback import dislike_now, record
 from serving.live import Live
@@ -24,7 +25,8 @@ async def post_feedback(request: Request) -> Response:
     body, now = body_of(await request.body(), FeedbackBody), live.clock()
     if body.kind != "dislike":
         raise InvalidInput(f"got kind {body.kind[:50]!r}; expected dislike")
-    if body.item_id not in live.catalogue.items:
+    item = live.catalogue.items.get(body.item_id)
+    if item is None or not is_public(item, now):
         raise NotFound(f"no item {body.item_id!r} in the catalogue")
     site = site_of(body.site, live.settings)
     token = bearer_of(request.headers.get("authorization", "")) or body.subject_token

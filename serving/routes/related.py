@@ -8,6 +8,7 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 
 from civicrec.errors import NotFound
+from recommender.eligibility import is_public
 from recommender.related import related_to
 from recommender.request import RankedItem
 from recommender.signals import Signals
@@ -26,7 +27,7 @@ async def get_related(request: Request, item_id: str) -> Response:
     live: Live = request.app.state.live
     n = number_of(request.query_params.get("n", ""), MAX_RELATED) or DEFAULT_N
     item = live.catalogue.items.get(item_id)
-    if item is None or item.status == "draft":
+    if item is None or not is_public(item, live.clock()):
         raise NotFound(f"no item {item_id[:128]!r} in the catalogue")
     co_clicks = await live.budget.read(lambda: live.reader.co_clicks([item_id]))
     snapshot = live.snapshot

@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from civicrec.errors import ConfigError, InvalidInput
+from civicrec.items import Item
 from civicrec.tags import DIMENSIONS, split_tag
-from profiles.tags import load_vocabulary, read_vocabulary
+from profiles.tags import learned_tags, load_vocabulary, read_vocabulary
 
 PAGE = 'version = "1"\ndimension = "theme"\nowner = "o"\nrule = "r"\ntags = [{rows}]'
 
@@ -72,3 +73,29 @@ def test_an_unknown_tag_is_rejected_in_words() -> None:
 def test_a_broken_vocabulary_is_refused(rows: str, complaint: str) -> None:
     with pytest.raises(ConfigError, match=complaint):
         read_vocabulary([("theme.toml", PAGE.format(rows=rows))])
+
+
+@pytest.mark.parametrize(
+    ("words", "learned"),
+    [
+        (["高校毕业生"], ["group:高校毕业生"]),
+        (["大学生", "高校毕业生"], ["group:高校毕业生"]),  # an alias counts as its word
+        (["  大学生\u3000"], ["group:高校毕业生"]),
+        (["高校 毕业生"], ["group:高校毕业生"]),
+        (["残疾人"], []),  # sensitive
+        (["上访人员", ""], []),  # no word of the vocabulary
+        (["就业创业"], []),  # a word of another dimension
+    ],
+)
+def test_an_item_teaches_only_governed_words_that_are_not_sensitive(words: list[str], learned: list[str]) -> None:
+    item = Item(item_id="i", item_type="guide", title="指南", person_groups=tuple(words))
+    assert list(learned_tags(item)) == learned
+
+
+def test_nothing_sensitive_is_ever_learned() -> None:
+    for tag in load_vocabulary().tags.values():
+        field = {"life_event": "life_events", "audience": "audiences", "group": "person_groups",
+                 "industry": "industries", "scale": "enterprise_scales"}.get(tag.dimension, "theme")  # fmt: skip
+        for spelling in (tag.word, *tag.aliases):
+            item = Item(item_id="i", item_type="guide", title="指南", **{field: (spelling,)})
+            assert learned_tags(item) == ((tag.name,) if tag.inferable else ())

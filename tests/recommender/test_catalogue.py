@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from civicrec.items import Item, Link
 from civicrec.scenes import SCENES
-from civicrec.tags import item_tags
+from profiles.tags import learned_tags
 from recommender.catalogue import Catalogue, mentions
 from recommender.eligibility import eligible, in_force
 from recommender.related import related_to
@@ -40,7 +40,7 @@ def test_tag_rows_hold_exactly_the_items_of_a_tag_newest_first(world: World) -> 
     for tag, number in catalogue.tag_numbers.items():
         rows = catalogue.tag_rows[number].tolist()
         assert {catalogue.item_ids[row] for row in rows} == {
-            name for name, item in catalogue.items.items() if tag in item_tags(item)
+            name for name, item in catalogue.items.items() if tag in learned_tags(item)
         }
         assert [place[row] for row in rows] == sorted(place[row] for row in rows)
 

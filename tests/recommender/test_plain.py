@@ -12,8 +12,8 @@ from hypothesis import given, settings
 
 from civicrec.items import ITEM_TYPES, Link
 from civicrec.scenes import SCENES
-from civicrec.tags import item_tags
 from profiles.store import ActorState, RecentItem
+from profiles.tags import learned_tags, load_vocabulary
 from recommender.candidates.item_item import MAX_CO_CLICK_VOTERS
 from recommender.candidates.tags import MAX_ITEMS_A_TAG, MAX_TAG_VOTERS, MAX_TAGS
 from recommender.catalogue import Catalogue
@@ -21,12 +21,13 @@ from recommender.ranking.blend import weights_of
 from recommender.recommend import MAX_CANDIDATES
 from recommender.request import Request
 from recommender.signals import MAX_ALS_ITEMS
-from tests.recommender.test_recommend import allowed, made
+from tests.recommender.test_recommend import allowed, made, may_be_named
 from tests.recommender.worlds import NOW, World, an_item, signals_of, some_models, worlds
 
 Scores = dict[str, float]
 #: Factors are single precision.
 CLOSE = 1e-5
+WORDS = [tag.word for tag in load_vocabulary().tags.values() if tag.dimension == "theme" and tag.inferable]
 
 
 class Plain:
@@ -39,14 +40,18 @@ class Plain:
         self.model_row = {name: row for row, name in enumerate(self.models.item_ids)} if self.models else {}
         is_personal = request.mode == "personalised" and request.scene.personalised
         history = [*request.recent, *(one.item_id for one in world.profile.recent)] if is_personal else []
-        self.history = [name for name in dict.fromkeys(history) if name in self.catalogue.items]
+        self.history = [name for name in dict.fromkeys(history) if self.speaks(name)]
         self.interests = world.profile.tags if is_personal else {}
-        self.context = request.item_id if request.item_id in self.catalogue.items else ""
+        self.context = request.item_id if self.speaks(request.item_id) else ""
         others = [name for name in self.history if name != self.context]
         self.voters = ({self.context: 3.0} if self.context else {}) | dict.fromkeys(others, 1.0)
         self.open = allowed(world) - set(self.history)
         #: As the catalogue counts: ties go by it.
         self.order = list(self.catalogue.items)
+
+    def speaks(self, name: str) -> bool:
+        item = self.catalogue.items.get(name)
+        return item is not None and may_be_named(item)
 
     def parts(self) -> dict[str, Scores]:
         """Return item → generator → its part of the score."""
@@ -64,8 +69,8 @@ class Plain:
 
     def newest(self) -> list[str]:
         items = self.catalogue.items
-        dated = [name for name in self.order if items[name].published_at]
-        undated = [name for name in self.order if not items[name].published_at]
+        dated = sorted(name for name in self.order if items[name].published_at)
+        undated = sorted(name for name in self.order if not items[name].published_at)
         return sorted(dated, key=lambda name: items[name].published_at, reverse=True) + undated
 
     def related(self) -> Scores:
@@ -115,7 +120,7 @@ class Plain:
         return {name: float(factors[self.model_row[name]] @ actor) for name in scored}
 
     def tags(self) -> Scores:
-        tags_of = {name: item_tags(item) for name, item in self.catalogue.items.items()}
+        tags_of = {name: learned_tags(item) for name, item in self.catalogue.items.items()}
         carried = Counter(tag for tags in tags_of.values() for tag in tags)
         interest: Scores = Counter()
         for tag, weight in self.interests.items():
@@ -194,7 +199,7 @@ def a_large_world(seed: int, n: int = 1_500) -> World:
         an_item(
             name,
             ITEM_TYPES[rng.integers(len(ITEM_TYPES))],
-            theme=tuple(f"主题{theme}" for theme in set(rng.integers(0, 9, 2).tolist())),
+            theme=tuple(WORDS[theme] for theme in set(rng.integers(0, 9, 2).tolist())),
             published_at=NOW - timedelta(days=float(rng.exponential(20))) if rng.random() < 0.9 else None,
             status="online" if rng.random() < 0.9 else "withdrawn",
             links=tuple(Link("serves", other) for other in some(3)),
@@ -211,7 +216,7 @@ def a_large_world(seed: int, n: int = 1_500) -> World:
     scene = SCENES[("item", "hot", "home", "item")[seed % 4]]
     profile = ActorState(
         recent=tuple(RecentItem(name, 0) for name in some(40)),
-        tags={f"theme:主题{theme}": float(rng.random()) for theme in range(4)},
+        tags={f"theme:{WORDS[theme]}": float(rng.random()) for theme in range(4)},
         disliked=frozenset(some(5)),
     )
     return World(catalogue, signals, Request(scene, 60, recent=some(5), item_id=names[seed]), profile, seed)

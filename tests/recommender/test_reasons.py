@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import numpy as np
 from hypothesis import given, settings
 
-from civicrec.tags import item_tags
+from profiles.tags import learned_tags
 from recommender.request import RankedItem, Reason
 from tests.recommender.test_recommend import made
 from tests.recommender.worlds import NOW, World, worlds
@@ -20,6 +20,16 @@ def test_every_reason_is_true(world: World) -> None:
         assert ranked.reasons
         for reason in ranked.reasons:
             assert holds(world, ranked, reason), (ranked.item, reason)
+
+
+UNSAID = ("信访", "残疾人", "维稳对象", "上访人员", "大学生")
+
+
+@given(worlds())
+@settings(max_examples=300, deadline=None)
+def test_a_reason_says_no_sensitive_and_no_ungoverned_word(world: World) -> None:
+    for ranked in made(world).items:
+        assert not any(word in reason.text for word in UNSAID for reason in ranked.reasons)
 
 
 def holds(world: World, ranked: RankedItem, reason: Reason) -> bool:
@@ -86,10 +96,10 @@ def is_tagged(world: World, ranked: RankedItem, reason: Reason) -> bool:
     word = tag.split(":")[1]
     if "item_id" in reason.evidence:
         other = reason.evidence["item_id"]
-        shared = tag in item_tags(world.catalogue.items[other]) and other in history(world)
-        return shared and tag in item_tags(ranked.item) and reason.text.endswith(word)
+        shared = tag in learned_tags(world.catalogue.items[other]) and other in history(world)
+        return shared and tag in learned_tags(ranked.item) and reason.text.endswith(word)
     is_interest = world.request.mode == "personalised" and world.profile.tags.get(tag, 0) > 0
-    return is_interest and tag in item_tags(ranked.item) and reason.text == f"因您关注：{word}"
+    return is_interest and tag in learned_tags(ranked.item) and reason.text == f"因您关注：{word}"
 
 
 def is_trending(world: World, ranked: RankedItem, reason: Reason) -> bool:

@@ -69,7 +69,9 @@ class World:
 
 
 _DAYS = st.none() | st.integers(-40, 40)
-_THEMES = st.lists(st.sampled_from(["就业创业", "社会保障", "住房保障"]), max_size=2, unique=True)
+#: The last two must never be said: one is sensitive, one no word of the vocabulary.
+_THEMES = st.lists(st.sampled_from(["就业创业", "社会保障", "住房保障", "信访", "维稳对象"]), max_size=2, unique=True)
+_GROUPS = st.lists(st.sampled_from(["高校毕业生", "大学生 ", "残疾人", "上访人员"]), max_size=2, unique=True)
 
 
 @st.composite
@@ -83,6 +85,7 @@ def items(draw: st.DrawFn, item_id: str, ids: list[str]) -> Item:
         item_id,
         draw(st.sampled_from(ITEM_TYPES)),
         theme=tuple(draw(_THEMES)),
+        person_groups=tuple(draw(_GROUPS)),
         audiences=tuple(draw(st.lists(st.sampled_from(["自然人", "企业法人"]), max_size=1))),
         published_at=at(draw(_DAYS)),
         valid_from=valid_from,
@@ -123,7 +126,15 @@ def worlds(draw: st.DrawFn) -> World:
     profile = ActorState(
         recent=tuple(RecentItem(name, 0) for name in draw(some_ids)),
         tags=dict.fromkeys(
-            draw(st.lists(st.sampled_from(["theme:就业创业", "audience:自然人", "theme:没有的"]), unique=True)), 2.0
+            draw(
+                st.lists(
+                    st.sampled_from(
+                        ["theme:就业创业", "audience:自然人", "theme:没有的", "theme:信访", "group:残疾人"]
+                    ),
+                    unique=True,
+                )
+            ),
+            2.0,
         ),
         disliked=frozenset(draw(some_ids)),
     )
