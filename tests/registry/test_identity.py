@@ -146,6 +146,7 @@ _documents = st.lists(
         "发布日期": st.sampled_from(["2024-02-01", "2024-02-02"]),
     }),
     max_size=8,
+    unique_by=lambda row: tuple(row.values()),
 )  # fmt: skip
 
 

@@ -103,7 +103,7 @@ def read_rows(lines: Iterable[bytes], form: str, kept: Kept | None = None) -> Ro
             bad.append(BadRow(number, str(error)))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             bad.append(BadRow(number, f"expected one JSON object: {error}"))
-    register = Register.of([(item, ids) for _, item, ids in read], kept or NothingKept())
+    register = Register(read, kept or NothingKept())
     items: list[Item] = []
     line_of: dict[str, int] = {}
     for number, item, ids in read:

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -68,29 +68,24 @@ class NothingKept:
         return ()
 
 
-@dataclass(slots=True)
 class Register:
-    """Gives ids to the rows of one file, in order."""
+    """Gives ids to the rows of one file: first to those that the catalogue holds as they are, then to the others."""
 
-    kept: Mapping[str, Item]
-    pages: Mapping[str, Sequence[Item]]
-    _taken: dict[str, tuple[int, Item]] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, rows: Iterable[tuple[Item, Ids]], kept: Kept) -> Register:
-        """Return a register that knows what the catalogue holds under the ids and pages of these rows."""
-        rows = list(rows)
-        choices = [ids for _, ids in rows if len(ids.takes) + len(ids.had) > 1]
-        pages: dict[str, list[Item]] = defaultdict(list)
-        own = {ids.takes[-1] for _, ids in rows if ids.made_prefix}
-        known = dict(kept.named({name for ids in choices for name in (*ids.takes, *ids.had)}))
-        for prefix in sorted({ids.made_prefix for item, ids in rows if ids.made_prefix and _is_page(item.url)}):
+    def __init__(self, rows: Sequence[tuple[int, Item, Ids]], kept: Kept) -> None:
+        choices = [ids for _, _, ids in rows if len(ids.takes) + len(ids.had) > 1]
+        own = {ids.takes[-1] for _, _, ids in rows if ids.made_prefix}
+        self._kept = dict(kept.named({name for ids in choices for name in (*ids.takes, *ids.had)}))
+        self._pages: dict[str, list[Item]] = defaultdict(list)
+        self._taken: dict[str, tuple[int, Item]] = {}
+        for prefix in sorted({ids.made_prefix for _, item, ids in rows if ids.made_prefix and _is_page(item.url)}):
             for item in kept.with_prefix(prefix):
                 if item.item_id in own:  # itself, and no earlier state of another row
-                    known[item.item_id] = item
+                    self._kept[item.item_id] = item
                 else:
-                    pages[item.url].append(item)
-        return cls(known, pages)
+                    self._pages[item.url].append(item)
+        for line, item, ids in rows:
+            if ids.made_prefix and (item_id := self._as_it_is(item, ids)):
+                self._taken.setdefault(item_id, (line, item))
 
     def settled(self, line: int, item: Item, ids: Ids) -> Item:
         """Return the item under the id it gets.
@@ -98,36 +93,47 @@ class Register:
         Raises
         ------
         InvalidInput
-            If the same document, or for a source with ids of its own the same id, stands in an earlier line.
+            If the same document, or for a source with ids of its own the same id, stands in another line.
         """
         item_id = ids.takes[0] if not ids.made_prefix else self._chosen(item, ids)
-        if item_id in self._taken:
-            raise InvalidInput(
-                f"item_id {item_id!r} stands in line {self._taken[item_id][0]} already; keep one of the two"
-            )
-        self._taken[item_id] = line, item
+        other, _ = self._taken.setdefault(item_id, (line, item))
+        if other != line:
+            when = "already" if other < line else "too"
+            raise InvalidInput(f"item_id {item_id!r} stands in line {other} {when}; keep one of the two")
         return item if item.item_id == item_id else msgspec.structs.replace(item, item_id=item_id)
 
+    def _as_it_is(self, item: Item, ids: Ids) -> str:
+        """Return the id under which the last import of this very row left it."""
+        every = (item_id for item_id in (*ids.takes, *ids.had) if item_id in self._kept)
+        return next((item_id for item_id in every if _face(self._kept[item_id]) == _face(item)), "")
+
     def _chosen(self, item: Item, ids: Ids) -> str:
+        made = ids.takes[-1]
+        if item_id := self._as_it_is(item, ids):
+            return item_id
         for item_id in (*ids.takes, *ids.had):
-            holder = self._taken[item_id][1] if item_id in self._taken else self.kept.get(item_id)
-            if holder is not None and (item_id == ids.takes[-1] or _is_same_document(holder, item)):
+            holder = self._taken[item_id][1] if item_id in self._taken else self._kept.get(item_id)
+            if holder is not None and (item_id == made or _is_same_document(holder, item)):
                 return item_id
-        free = next(item_id for item_id in ids.takes if item_id == ids.takes[-1] or not self._is_held(item_id))
-        return (free == ids.takes[-1] and self._corrected(item)) or free
+        free = next(item_id for item_id in ids.takes if item_id == made or not self._is_held(item_id))
+        return (free == made and self._corrected(item)) or free
 
     def _is_held(self, item_id: str) -> bool:
-        return item_id in self._taken or item_id in self.kept
+        return item_id in self._taken or item_id in self._kept
 
     def _corrected(self, item: Item) -> str:
         """Return the id of the document whose title was corrected: one page, one day, one type, a title much alike."""
         found = [
             old.item_id
-            for old in self.pages.get(item.url, ())
+            for old in self._pages.get(item.url, ())
             if (old.item_type, old.published_at) == (item.item_type, item.published_at)
             and _alike(old.title, item.title)
         ]
         return found[0] if len(found) == 1 and found[0] not in self._taken else ""
+
+
+def _face(item: Item) -> tuple[object, ...]:
+    return item.item_type, item.title, item.url, item.published_at, item.document_no, item.index_no
 
 
 def _is_same_document(one: Item, other: Item) -> bool:
