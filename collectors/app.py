@@ -9,7 +9,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -25,6 +25,7 @@ from civicrec.clock import Clock, to_ms, utc_now
 from civicrec.errors import ConfigError, Unavailable
 from civicrec.eventlog.books import read_books
 from civicrec.eventlog.ports import EventLog
+from civicrec.eventlog.proofs import missing_events
 from civicrec.eventlog.readers import acknowledged
 from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.garbage import spare_what_lives_long
@@ -120,13 +121,18 @@ def _api(settings: Settings, collector: CollectorApp, counters: Counters) -> Fas
     async def readyz(response: Response) -> dict[str, str]:
         """Say whether events can be kept.
 
-        503 while there is no room or the last try failed; degraded while Kafka is not keeping up.
+        503 while there is no room or the last try failed; degraded while Kafka is not keeping up, and while events that
+        were written are missing in the warehouse.
         """
         if fault := collector.room.refusal() or collector.commit.fault:
             response.status_code = 503
             return {"status": "unavailable", "detail": fault}
         if collector.forwarding and collector.forwarding.acknowledged.degraded:
             return {"status": "degraded", "detail": collector.forwarding.acknowledged.degraded}
+        with suppress(Unavailable):  # the ledger is the stream's: `status` tells of it
+            if missing := await asyncio.to_thread(missing_events, settings.stream_path):
+                detail = f"{missing} events are missing in the warehouse, their log is kept: `civicrec doctor --books`"
+                return {"status": "degraded", "detail": detail}
         return {"status": "ok"}
 
     @api.get("/metrics")

@@ -58,16 +58,26 @@ def register(app: typer.Typer) -> None:
         migrate: Annotated[
             bool, typer.Option("--migrate", help="Only bring the tables of registry and warehouse up to date.")
         ] = False,
+        books: Annotated[
+            bool, typer.Option("--books", help="Only count again in the warehouse what the stream has stored.")
+        ] = False,
     ) -> None:
         """Say what this machine has and lacks for civicrec; exit 1 if something needed is missing.
 
         With --migrate: say which migrations ran; exit 1 if a store could not be migrated. Again changes nothing.
+        With --books: name the records of the log whose events are missing, and what fills them in; exit 1 if there are.
         """
+        from functools import partial
+
+        from civicrec.clock import utc_now
         from civicrec.settings import load_settings
         from civicrec.stack.doctor import examine
+        from civicrec.stack.holes import examine_books
         from civicrec.stack.tables import migrate_tables
 
-        findings = (migrate_tables if migrate else examine)(load_settings(home))
+        settings = load_settings(home)
+        look = partial(examine_books, now=utc_now()) if books else migrate_tables if migrate else examine
+        findings = look(settings)
         for finding in findings:
             print(f"{finding.state:9}{finding.name:20}{finding.detail}")
         raise typer.Exit(1 if any(finding.state == "missing" for finding in findings) else 0)

@@ -175,6 +175,18 @@ def proved_position(path: Path) -> int:
         return proved_offset(db) if db and _is_there(db) else 0
 
 
+def missing_events(path: Path) -> int:
+    """Return how many events were written and not found when they were counted, from any process.
+
+    Raises
+    ------
+    civicrec.errors.Unavailable
+        If the file is there and cannot be read.
+    """
+    with read_only(path) as db:
+        return db.execute("SELECT coalesce(sum(events), 0) FROM holes").fetchone()[0] if db and _is_there(db) else 0
+
+
 def _is_there(db: sqlite3.Connection) -> bool:
     return db.execute("SELECT 1 FROM sqlite_master WHERE name = 'holes'").fetchone() is not None
 

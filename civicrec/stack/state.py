@@ -20,6 +20,7 @@ from civicrec.eventlog.books import Books, read_books
 from civicrec.settings import Settings
 from civicrec.stack.doors import addresses, is_ready
 from civicrec.stack.flink_state import FlinkState, look_at_flink
+from civicrec.stack.holes import alarms
 from civicrec.stack.probes import http_json
 from civicrec.stack.supervisor import state_path
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
@@ -99,13 +100,13 @@ def look(settings: Settings, now: datetime) -> StackState:
         books = read_books(settings)
     except CivicrecError as error:
         problems.append(f"the books cannot be read: {error}")
-    if books is not None and not books.balanced:
+    if books is not None and not books.balanced and not books.missing:
         problems.append("the books do not balance: accepted differs from stored + rejected + pending")
     answers = {name: is_ready(name, address) for name, address in addresses(settings).items()}
     problems += [f"{name} does not answer" for name, does in answers.items() if not does]
     if settings.kafka.bootstrap and answers["collect"]:
         ready = http_json(*addresses(settings)["collect"], "/readyz")
-        if ready.get("status") == "degraded":
+        if ready.get("status") == "degraded" and not (books and books.missing):
             problems.append(f"Kafka does not keep up with the event log: {ready['detail']}")
     if answers["serve"]:
         problems += [
@@ -116,6 +117,10 @@ def look(settings: Settings, now: datetime) -> StackState:
             freshness_s = _freshness_s(settings, now)
         except CivicrecError as error:
             problems.append(f"the warehouse cannot tell the newest event: {error}")
+        try:
+            problems += alarms(settings, now)
+        except CivicrecError as error:
+            problems.append(f"it cannot be told whether the warehouse has everything: {error}")
     flink = None
     if settings.stream.runner == "flink":
         try:

@@ -1,0 +1,156 @@
+"""Whether the warehouse still holds what was proved to be there: quickly for `status`, range by range for `doctor`.
+
+In: the proofs beside the log, the warehouse as it is. Out: sentences, and `Finding`s that name what is missing and say
+what fills it. Months that retention may have thinned are left out.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from datetime import datetime, timedelta
+from functools import reduce
+from operator import add
+
+from civicrec.clock import local_date
+from civicrec.errors import CivicrecError
+from civicrec.eventlog.proofs import Held, Hole, Proof, read_proved
+from civicrec.eventlog.sqlite import SqliteEventLog
+from civicrec.events import load
+from civicrec.settings import Settings
+from civicrec.stack.findings import Finding
+from civicrec.warehouse.clickhouse import ClickHouseWarehouse
+from civicrec.warehouse.held import held
+from civicrec.warehouse.ports import Warehouse
+
+_NAME = "books"
+#: Events counted by one question; it holds their ids in memory.
+_AT_ONCE = 1_000_000
+#: Raw events are kept that long.
+_KEPT = timedelta(days=400)
+#: Parts set aside for a reason that leaves nothing out of the table.
+_HARMLESS = ("ignored", "covered-by-broken", "clone", "attaching", "deleting", "merge-not-byte-identical")
+
+_DETACHED = """
+SELECT table, count() AS n FROM system.detached_parts
+WHERE database = currentDatabase() AND ifNull(reason, '') NOT IN {harmless:Array(String)} GROUP BY table ORDER BY table
+"""
+_ROWS = """
+SELECT partition AS month, sum(rows) AS n FROM system.parts
+WHERE database = currentDatabase() AND table = 'events' AND active GROUP BY month
+"""
+
+
+def alarms(settings: Settings, now: datetime) -> list[str]:
+    """Say what is missing, from what the stream has counted and what the warehouse's own lists of parts tell.
+
+    Raises
+    ------
+    CivicrecError
+        If the ledger or the warehouse cannot be read.
+    """
+    proved = read_proved(settings.stream_path)
+    said = []
+    if proved.holes:
+        n_missing = sum(hole.events for hole in proved.holes)
+        said.append(
+            f"{n_missing} events that were written are not in the warehouse, records {proved.holes[0].first + 1} to "
+            f"{proved.holes[-1].last} of the log, which is kept; `civicrec doctor --books` says how to fill them in"
+        )
+    with closing(ClickHouseWarehouse(settings.warehouse)) as warehouse:
+        for row in warehouse.rows(_DETACHED, {"harmless": list(_HARMLESS)}):
+            said.append(
+                f"{row['n']} parts of table {row['table']} are detached, their rows are missing; "
+                "see system.detached_parts, and ALTER TABLE ... ATTACH PART"
+            )
+        rows = {row["month"]: int(row["n"]) for row in warehouse.rows(_ROWS)}
+    wanted = reduce(add, (proof.held for proof in proved.proofs), Held())
+    for month, n_events in sorted(wanted.events.items()):
+        missing = n_events - wanted.late.get(month, 0) - rows.get(month, 0)
+        if missing > 0 and _is_kept(month, now):
+            said.append(
+                f"the warehouse has at least {missing} events of {month} fewer than were stored there; "
+                "`civicrec doctor --books` names them"
+            )
+    return said
+
+
+def examine_books(settings: Settings, now: datetime) -> list[Finding]:
+    """Count everything again; say what is missing and whether the log still has it."""
+    if settings.stream.runner == "flink":
+        return [Finding(_NAME, "absent", "on Flink nothing is counted again: Kafka and its fences keep the books")]
+    try:
+        with (
+            closing(SqliteEventLog(settings.log_path, readonly=True)) as log,
+            closing(ClickHouseWarehouse(settings.warehouse)) as warehouse,
+        ):
+            proved = read_proved(settings.stream_path)
+            known_s = round(settings.collector.dedup_hours * 3600)
+            short = [
+                *_short(warehouse, log.name, proved.proofs, known_s, now),
+                *(Hole(one.first, one.last, one.events) for one in proved.holes),
+            ]
+            found = [Finding(_NAME, "missing", _sentence(log, hole)) for hole in short]
+    except CivicrecError as error:
+        return [Finding(_NAME, "absent", f"not counted: {error}")]
+    n_events = sum(proof.held.total for proof in proved.proofs)
+    whole = f"{n_events} events up to record {proved.position} of the log are counted again"
+    return [*found, Finding(_NAME, "ok", whole if not found else f"{whole}, but for these")]
+
+
+def _short(
+    warehouse: Warehouse, log: str, proofs: Sequence[Proof], known_s: int, now: datetime
+) -> Iterator[Hole]:  # fmt: skip
+    """Yield the proofs of which fewer events are found than there were."""
+    late: Counter[str] = Counter()  # of everything younger: events that may have come before, and been kept once
+    for some in reversed(list(_chunks(proofs))):
+        if _missing(warehouse, log, some, known_s, late, now):
+            for proof in reversed(some):
+                if missing := _missing(warehouse, log, [proof], known_s, late, now):
+                    yield Hole(proof.first, proof.last, missing)
+                late.update(proof.held.late)
+        else:
+            for proof in some:
+                late.update(proof.held.late)
+
+
+def _missing(
+    warehouse: Warehouse, log: str, proofs: Sequence[Proof], known_s: int, late: Counter[str], now: datetime
+) -> int:  # fmt: skip
+    then = reduce(add, (proof.held for proof in proofs), Held())
+    found = held(warehouse, log, proofs[0].first, proofs[-1].last, known_s)
+    # A dead letter that was cured is an event now, so both are compared as one.
+    months = [month for month in then.events if _is_kept(month, now)]
+    wanted = sum(then.events[month] for month in months) + then.refused
+    there = sum(found.events.get(month, 0) for month in months) + found.refused
+    return max(0, wanted - there - sum(late[month] for month in months))
+
+
+def _chunks(proofs: Sequence[Proof]) -> Iterator[list[Proof]]:
+    some: list[Proof] = []
+    for proof in proofs:
+        if some and (sum(one.held.total for one in some) + proof.held.total > _AT_ONCE or proof.first != some[-1].last):
+            yield some
+            some = []
+        some.append(proof)
+    if some:
+        yield some
+
+
+def _is_kept(month: str, now: datetime) -> bool:
+    """Tell whether retention has left a month whole."""
+    return month > f"{local_date(now - _KEPT):%Y%m}"
+
+
+def _sentence(log: SqliteEventLog, hole: Hole) -> str:
+    what = f"{hole.events} events of the log's records {hole.first + 1} to {hole.last} are missing"
+    if log.extent().first > hole.first + 1:
+        return f"{what}; their log is gone: attach the part (system.detached_parts) or restore a backup"
+    days = {
+        local_date(event.occurred_at)
+        for record in log.read(hole.first, hole.last)
+        for event in load(record.record.value)[0]
+    }
+    between = f" --from {min(days)} --until {max(days)}" if days else ""
+    return f"{what}; `civicrec events reprocess{between}` fills them in"

@@ -1,0 +1,124 @@
+"""What was proved stored and is there no longer: `status` says so at once, `doctor --books` names the records."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from civicrec.eventlog import proofs as proofs_module
+from civicrec.stack.holes import alarms, examine_books
+from civicrec.warehouse.clickhouse import ClickHouseWarehouse
+from civicrec.warehouse.migrate import migrate
+from streaming.repair import repair
+from tests.builders import NOON, an_event
+from tests.running import RunningStack, running_stack
+from tests.streaming.city import City, clicks
+from tests.streaming.test_reprocess import ALL
+
+pytestmark = pytest.mark.stack
+
+TOMORROW = NOON + timedelta(days=1)
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    with running_stack(tmp_path_factory.mktemp("stores"), only=("warehouse", "valkey")) as stack:
+        with closing(ClickHouseWarehouse(stack.settings.warehouse)) as warehouse:
+            migrate(warehouse)
+        yield stack
+
+
+@pytest.fixture
+def city(stores: RunningStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[City]:
+    monkeypatch.setattr(proofs_module, "RECORDS", 10)  # a proof of its own for each ten records
+    city = City(stores, tmp_path)
+    for table in ("events", "dead_letters"):
+        city.warehouse.command(f"TRUNCATE TABLE {table}")
+    city.catalogue("i1")
+    for first in range(0, 40, 10):
+        city.send(*clicks(first + 10)[first:])
+        city.stream()
+        assert city.count() == []
+    assert look(city) == ([], ["ok"])
+    yield city
+    city.close()
+
+
+def look(city: City, now: datetime = TOMORROW) -> tuple[list[str], list[str]]:
+    return alarms(city.settings, now), [found.state for found in examine_books(city.settings, now)]
+
+
+def delete(city: City, where: str) -> None:
+    city.warehouse.command(f"ALTER TABLE events DELETE WHERE {where} SETTINGS mutations_sync = 1")
+
+
+def test_rows_deleted_by_hand_are_named_and_filled_in(city: City) -> None:
+    delete(city, "log_offset IN (13, 14, 38)")
+    said, states = look(city)
+    assert ["3 events of 202601 fewer" in sentence for sentence in said] == [True]
+    assert states == ["missing", "missing", "ok"]
+    details = [found.detail for found in examine_books(city.settings, TOMORROW)]
+    assert any("1 events of the log's records 31 to 40 are missing" in detail for detail in details)
+    assert any(
+        "2 events of the log's records 11 to 20" in detail
+        and "`civicrec events reprocess --from 2026-01-31 --until 2026-01-31`" in detail
+        for detail in details
+    )
+    done = city.stack.civicrec("doctor", "--books", "--home", str(city.settings.home), check=False)
+    assert done.returncode == 1, done.stdout
+    assert repair(city.settings, ALL).new == 3
+    assert look(city) == ([], ["ok"])
+
+
+def test_a_detached_part_is_an_alarm_and_its_records_are_named(city: City) -> None:
+    part = city.warehouse.rows(
+        "SELECT name FROM system.parts WHERE active AND table = 'events' AND database = currentDatabase() LIMIT 1"
+    )[0]["name"]
+    city.warehouse.command(f"ALTER TABLE events DETACH PART '{part}'")
+    said, states = look(city)
+    assert "1 parts of table events are detached" in said[0]
+    assert states[0] == "missing"
+    city.warehouse.command(f"ALTER TABLE events ATTACH PART '{part}'")
+    assert look(city) == ([], ["ok"])
+
+
+def test_where_the_log_is_gone_a_backup_is_named_and_not_a_command_that_would_find_nothing(city: City) -> None:
+    city.log.trim(30)
+    delete(city, "log_offset = 13")
+    found = examine_books(city.settings, TOMORROW)
+    assert [one.state for one in found] == ["missing", "ok"]
+    assert "records 11 to 20" in found[0].detail
+    assert "restore a backup" in found[0].detail
+
+
+def test_what_came_again_later_and_is_kept_once_is_no_hole(city: City) -> None:
+    late = [msgspec.structs.replace(event, received_at=NOON + timedelta(days=5)) for event in clicks(5)]
+    city.send(*late)
+    city.stream()
+    city.warehouse.command("OPTIMIZE TABLE events FINAL")
+    assert city.count() == []
+    assert look(city) == ([], ["ok"])
+    delete(city, "log_offset > 30 AND log_offset <= 40")  # more than came again
+    assert look(city)[1][0] == "missing"
+
+
+def test_retention_is_no_hole(city: City) -> None:
+    delete(city, "1")
+    much_later = NOON + timedelta(days=440)
+    assert look(city, much_later) == ([], ["ok"])
+    assert look(city)[1][0] == "missing"
+
+
+def test_lost_dead_letters_are_named(city: City) -> None:
+    city.break_off(b"not json", n_events=2)
+    city.send(an_event("page_view", "", 300, NOON))
+    city.stream()
+    assert city.count() == []
+    assert look(city) == ([], ["ok"])
+    city.warehouse.command("TRUNCATE TABLE dead_letters")
+    assert examine_books(city.settings, TOMORROW)[0].detail.startswith("2 events of the log's records 41 to 42")
+    repair(city.settings, ALL)
+    assert look(city) == ([], ["ok"])
