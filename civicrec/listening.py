@@ -7,6 +7,21 @@ from collections.abc import Mapping
 
 from civicrec.errors import ConfigError
 
+#: Every address of the machine, as a server is told; who calls it takes the nearest.
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # compared, not bound
+
+
+def address_of(host: str, port: int) -> str:
+    """Return ``host:port`` to call a server at that listens there.
+
+    Examples
+    --------
+    >>> address_of("::1", 8701), address_of("0.0.0.0", 8701)
+    ('[::1]:8701', '127.0.0.1:8701')
+    """
+    host = _EVERYWHERE.get(host, host)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
 
 def check_ports(wanted: Mapping[str, tuple[str, int]]) -> None:
     """Bind each address once.

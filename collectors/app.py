@@ -30,7 +30,7 @@ from civicrec.eventlog.readers import acknowledged
 from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.garbage import spare_what_lives_long
 from civicrec.heartbeat import beating
-from civicrec.listening import check_ports
+from civicrec.listening import address_of, check_ports
 from civicrec.locks import owned
 from civicrec.logs import get_logger
 from civicrec.settings import Settings
@@ -187,7 +187,7 @@ async def _serve(settings: Settings, log: EventLog) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.stop)
-    _log.info("collector_started", address=f"http://{settings.collector.host}:{settings.collector.port}")
+    _log.info("collector_started", address=f"http://{address_of(settings.collector.host, settings.collector.port)}")
     async with beating():
         await server.serve()
     _log.info("collector_stopped")

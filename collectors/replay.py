@@ -15,8 +15,9 @@ import httpx
 
 from civicrec.clock import monotonic_s
 from civicrec.errors import InvalidInput, Unavailable
-from civicrec.events import MAX_BATCH_BYTES, Dropped
+from civicrec.events import MAX_BATCH_BYTES, MAX_EVENT_BYTES, Dropped
 from collectors.arrival import Arrival, read_event
+from collectors.lines import Lines
 from collectors.resume import Progress
 from collectors.steps import take
 from collectors.visit import Visit
@@ -83,7 +84,7 @@ def _changed(sent: dict[str, Any], taken: Arrival) -> dict[str, Any]:
 
 
 def replay(
-    lines: Iterable[bytes],
+    lines: Lines,
     client: httpx.Client,
     progress: Progress,
     *,
@@ -118,7 +119,7 @@ def replay(
         If it refuses a batch as a whole.
     """
     began, before = monotonic_s(), progress.lines
-    for batch, line, offset in _batches(lines, progress.line, progress.offset):
+    for batch, line, offset in _batches(lines, progress.line):
         answer: dict[str, Any] = {"accepted": 0, "duplicates": 0, "rejected": []}
         if batch:
             answer = _post(client, batch)
@@ -134,16 +135,18 @@ def replay(
             time.sleep(max(0.0, began + (progress.lines - before) / rate - monotonic_s()))
 
 
-def _batches(lines: Iterable[bytes], line: int, offset: int) -> Iterator[tuple[list[tuple[int, bytes]], int, int]]:
-    """Yield batches of (line number, line), each with the number of its last line and the byte after that."""
+def _batches(lines: Lines, line: int) -> Iterator[tuple[list[tuple[int, bytes]], int, int]]:
+    """Yield batches of (line number, line), each with the number of its last line and the byte after that.
+
+    A line that is too long for any batch comes alone.
+    """
     batch: list[tuple[int, bytes]] = []
-    size = 0
+    size, offset = 0, lines.offset
     for number, text in enumerate(lines, line + 1):
         if len(batch) >= _BATCH_LINES or (batch and size + len(text) + 1 > MAX_BATCH_BYTES):
-            yield batch, number - 1, offset
+            yield batch, line, offset
             batch, size = [], 0
-        offset += len(text)
-        line = number
+        line, offset = number, lines.offset
         if text.strip():
             batch.append((number, text.rstrip(b"\r\n")))
             size += len(text) + 1
@@ -151,6 +154,10 @@ def _batches(lines: Iterable[bytes], line: int, offset: int) -> Iterator[tuple[l
 
 
 def _post(client: httpx.Client, batch: list[tuple[int, bytes]]) -> dict[str, Any]:
+    if len(batch[0][1]) > MAX_BATCH_BYTES:
+        return _refused(
+            batch, "too_large", f"longer than {MAX_BATCH_BYTES} bytes, at most {MAX_EVENT_BYTES} fit one event"
+        )
     trouble, first = "", batch[0][0]
     body = b"\n".join(line for _, line in batch)
     for attempt in range(_TRIES):
@@ -160,20 +167,47 @@ def _post(client: httpx.Client, batch: list[tuple[int, bytes]]) -> dict[str, Any
         except httpx.TransportError as error:
             trouble = str(error) or type(error).__name__
         else:
-            if answer.status_code == 200:
-                return answer.json()  # type: ignore[no-any-return]
+            said = _said(answer)
+            if answer.status_code == 200 and "accepted" in said:
+                return said
             trouble = f"{answer.status_code} {answer.text[:200]}"
-            if answer.status_code == 400:  # not one line is JSON
-                detail = "not a JSON object"
-                return {"accepted": 0, "duplicates": 0, "rejected": [
-                    {"index": index, "reason": "bad_json", "detail": detail} for index in range(len(batch))
-                ]}  # fmt: skip
+            if answer.status_code == 400 and said:  # not one line is JSON
+                return _refused(batch, "bad_json", "not a JSON object")
+            if answer.status_code == 413 and len(batch) > 1:  # something between us takes less
+                return _joined([_post(client, part) for part in (batch[: len(batch) // 2], batch[len(batch) // 2 :])],
+                               len(batch) // 2)  # fmt: skip
+            if answer.status_code == 413:
+                return _refused(batch, "too_large", trouble)
             if (wait := answer.headers.get("retry-after", "")).isdecimal():
                 pause_s = float(wait)
-            if answer.status_code not in (408, 429, 502, 503, 504):
+            if said and answer.status_code not in (408, 429, 502, 503, 504):
                 raise InvalidInput(f"the collector refuses lines {first} to {batch[-1][0]}: {trouble}")
         time.sleep(pause_s)
     raise Unavailable(
         f"the collector at {client.base_url} did not answer in {_TRIES} tries: {trouble}; "
         f"the same command goes on, or --from-line {first}"
     )
+
+
+def _said(answer: httpx.Response) -> dict[str, Any]:
+    """Return the JSON object of an answer; empty if something else answered, a firewall or a log-in page."""
+    try:
+        said = answer.json()
+    except ValueError:
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _refused(batch: list[tuple[int, bytes]], reason: str, detail: str) -> dict[str, Any]:
+    rejected = [{"index": index, "reason": reason, "detail": detail} for index in range(len(batch))]
+    return {"accepted": 0, "duplicates": 0, "rejected": rejected}
+
+
+def _joined(answers: list[dict[str, Any]], n_first: int) -> dict[str, Any]:
+    first, second = answers
+    later = [{**no, "index": no["index"] + n_first} for no in second["rejected"]]
+    return {
+        "accepted": first["accepted"] + second["accepted"],
+        "duplicates": first["duplicates"] + second["duplicates"],
+        "rejected": [*first["rejected"], *later],
+    }

@@ -6,18 +6,14 @@ In: a file and the address it goes to. Out: `Progress` in ``<file>.replay``, gon
 from __future__ import annotations
 
 import hashlib
-import os
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
 
 import msgspec
 
 from civicrec.errors import InvalidInput
 from civicrec.whole_files import replace_file
-
-#: Enough of a file to tell it from another: it holds an event id.
-_HEAD_BYTES = 4_096
+from collectors.lines import Lines
 
 
 class Progress(msgspec.Struct):
@@ -55,17 +51,18 @@ class Bookmark:
         self._url = url
         self._path = file.with_name(f"{file.name}.replay")
 
-    def open(self, lines: IO[bytes], *, anew: bool = False) -> Progress:
+    def open(self, lines: Lines, *, anew: bool = False) -> Progress:
         """Return how far this file has gone to this address, and set `lines` to the byte after that.
 
         It is the beginning if there is no bookmark, it is of another file or address, or `anew` is said.
         """
-        head = hashlib.sha256(lines.read(_HEAD_BYTES)).hexdigest()
+        head = hashlib.sha256(lines.head()).hexdigest()
         found = Progress()
         if not anew:
             with suppress(OSError, msgspec.DecodeError):
                 found = _decode(self._path.read_bytes())
-        if (found.url, found.head) != (self._url, head) or found.offset > os.fstat(lines.fileno()).st_size:
+        is_shorter = lines.size is not None and found.offset > lines.size
+        if (found.url, found.head) != (self._url, head) or is_shorter:
             found = Progress(self._url, head)
         lines.seek(found.offset)
         return found

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from datetime import datetime
 from json import dumps
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
+    from collectors.lines import Lines
     from collectors.replay import Verdict
 
 Home = Annotated[Path | None, typer.Option(help="Folder that holds all state; default CIVICREC_HOME or .civicrec.")]
-File = Annotated[str, typer.Argument(help="File of JSON lines, one event each; - for standard input.")]
+File = Annotated[
+    str,
+    typer.Argument(
+        help="File of JSON lines, one event each, plain or packed by gzip, bzip2 or xz; - for standard input."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
 
 
@@ -47,6 +53,7 @@ def validate(
     from collectors.behaviour import Behaviour
     from collectors.device import read_user_agent
     from collectors.door import sites_by_origin
+    from collectors.lines import open_lines
     from collectors.replay import judged
     from collectors.visit import Visit
 
@@ -58,7 +65,7 @@ def validate(
         device=device, bot_reason=bot_reason, behaviour=Behaviour(),
     )  # fmt: skip
     n_good = n_bad = 0
-    with _opened(file) as lines:
+    with open_lines(file) as lines:
         for verdict in judged(lines, visit):
             n_bad, n_good = n_bad + bool(verdict.reason), n_good + (not verdict.reason)
             if json:
@@ -100,21 +107,29 @@ def replay(
     import httpx
 
     from civicrec.clock import monotonic_s
+    from civicrec.listening import address_of
     from civicrec.settings import load_settings
+    from collectors.lines import open_lines
     from collectors.replay import replay as send
     from collectors.resume import Bookmark, Progress
 
     collector = load_settings(home).collector
-    address = url or f"http://{collector.host}:{collector.port}"
+    address = url or f"http://{address_of(collector.host, collector.port)}"
     bookmark = None if file == "-" else Bookmark(Path(file), address)
     with (
-        _opened(file) as lines,
-        httpx.Client(base_url=address, timeout=30, headers={"x-api-key": api_key} if api_key else {}) as client,
+        open_lines(file) as lines,
+        # A transport of its own: visitors' events never go through a proxy that the environment names.
+        httpx.Client(
+            base_url=address,
+            timeout=30,
+            headers={"x-api-key": api_key} if api_key else {},
+            transport=httpx.HTTPTransport(),
+        ) as client,
         _bar(lines) as show,
     ):
         progress = bookmark.open(lines, anew=from_line > 0) if bookmark else Progress()
-        for skipped in islice(lines, max(0, from_line - 1)):
-            progress.line, progress.offset = progress.line + 1, progress.offset + len(skipped)
+        for _ in islice(lines, max(0, from_line - 1)):
+            progress.line, progress.offset = progress.line + 1, lines.offset
         if progress.line and not from_line:
             print(f"going on after line {progress.line}; --from-line 1 begins anew", file=sys.stderr)
         began, before = monotonic_s(), progress.lines
@@ -201,34 +216,14 @@ def reprocess(
 
 
 @contextmanager
-def _bar(lines: IO[bytes]) -> Iterator[Callable[[int, str], None]]:
+def _bar(lines: Lines) -> Iterator[Callable[[int, str], None]]:
     """Give a function that shows how many bytes are sent, on a terminal; of a file it is known of how many."""
-    import os
-    import stat
     import sys
 
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    facts = os.fstat(lines.fileno())
     columns = (BarColumn(), TaskProgressColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task("sending", total=facts.st_size if stat.S_ISREG(facts.st_mode) else None)
+        task = bar.add_task("sending", total=lines.size)
         yield lambda n_bytes, text: bar.update(task, completed=n_bytes, description=text)
-
-
-@contextmanager
-def _opened(file: str) -> Iterator[IO[bytes]]:
-    import sys
-
-    from civicrec.errors import InvalidInput
-
-    if file == "-":
-        yield sys.stdin.buffer
-        return
-    with ExitStack() as stack:
-        try:
-            lines = stack.enter_context(Path(file).open("rb"))
-        except OSError as error:
-            raise InvalidInput(f"cannot read {file}: {error.strerror}") from None
-        yield lines

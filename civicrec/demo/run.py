@@ -27,6 +27,7 @@ from civicrec.demo.simulator import Parameters, simulate
 from civicrec.errors import ConfigError, Unavailable
 from civicrec.eventlog.books import read_books
 from civicrec.items import Item
+from civicrec.listening import address_of
 from civicrec.locks import owned
 from civicrec.progress import Report, progress_bars
 from civicrec.settings import Settings
@@ -179,11 +180,11 @@ def _print(title: str, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def _collector(settings: Settings) -> str:
-    return f"http://{settings.collector.host}:{settings.collector.port}"
+    return f"http://{address_of(settings.collector.host, settings.collector.port)}"
 
 
 def _serving(settings: Settings) -> str:
-    return f"http://{settings.serving.host}:{settings.serving.port}"
+    return f"http://{address_of(settings.serving.host, settings.serving.port)}"
 
 
 def _wait(done: Callable[[], bool], timeout_s: float, what: str) -> None:

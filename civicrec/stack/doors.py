@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from civicrec.listening import address_of
 from civicrec.settings import Settings
 from civicrec.stack.probes import http_ok, redis_ok
 
@@ -25,7 +26,7 @@ def is_ready(name: str, address: tuple[str, int]) -> bool:
 
 def urls(settings: Settings) -> dict[str, str]:
     """Return what a person opens or points a program at, by what it is for."""
-    where = {name: f"{host}:{port}" for name, (host, port) in addresses(settings).items()}
+    where = {name: address_of(*address) for name, address in addresses(settings).items()}
     return {
         "portal": f"http://{where['serve']}/portal/",
         "console": f"http://{where['serve']}/console/",

@@ -14,6 +14,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from civicrec.errors import InvalidInput
+from civicrec.listening import address_of
 from civicrec.scenes import SCENES
 from civicrec.web.query import whole_number
 from serving.portal.forms import form_of, safe_next
@@ -257,7 +258,7 @@ def _collector(request: Request) -> str:
     host = settings.host
     if host in ("0.0.0.0", "::"):  # noqa: S104  # compared, not bound
         host = request.url.hostname or "127.0.0.1"
-    return f"http://{host}:{settings.port}"
+    return f"http://{address_of(host, settings.port)}"
 
 
 def _headers(collector: str) -> dict[str, str]:

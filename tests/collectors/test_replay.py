@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from civicrec.clock import utc_now
+from collectors.lines import open_lines
 from collectors.resume import Bookmark
 from tests.builders import raw_event, uuid7
 from tests.running import environment, running_collector, settings_on_free_ports, wait_for
@@ -132,10 +133,10 @@ def test_bookmark_of_another_file_or_address_counts_for_nothing(tmp_path: Path) 
     file.write_bytes(b"first\nsecond\n")
 
     def opened(url: str, anew: bool = False) -> tuple[int, bytes]:
-        with file.open("rb") as lines:
-            return Bookmark(file, url).open(lines, anew=anew).line, lines.readline()
+        with open_lines(str(file)) as lines:
+            return Bookmark(file, url).open(lines, anew=anew).line, next(iter(lines))
 
-    with file.open("rb") as lines:
+    with open_lines(str(file)) as lines:
         bookmark = Bookmark(file, "http://a")
         progress = bookmark.open(lines)
         progress.line, progress.offset = 1, 6
