@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def connect(home: Path | str | None = None) -> ClickHouseWarehouse:
-    """Return the warehouse the settings name; the first line of a notebook.
+    """Return the warehouse the settings name, for reading; the first line of a notebook.
 
     Parameters
     ----------
@@ -20,12 +20,15 @@ def connect(home: Path | str | None = None) -> ClickHouseWarehouse:
 
     Notes
     -----
+    The embedded warehouse is read as its user ``reader``, whose statements have limits; another account than the
+    stack's needs its password in ``CIVICREC_WAREHOUSE__PASSWORD``, with ``CIVICREC_WAREHOUSE__USER=reader``.
     Nothing is connected until the first query; it raises `civicrec.errors.Unavailable` when `civicrec up` is not
     running.
     """
     from pathlib import Path
 
+    from civicrec.passwords import as_reader
     from civicrec.settings import load_settings
     from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 
-    return ClickHouseWarehouse(load_settings(Path(home) if home is not None else None).warehouse)
+    return ClickHouseWarehouse(as_reader(load_settings(Path(home) if home is not None else None)).warehouse)

@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from civicrec.errors import ConfigError
+from civicrec.passwords import with_passwords
 from civicrec.secrets import MIN_CHARACTERS
 
 if TYPE_CHECKING:
@@ -242,9 +243,9 @@ class WarehouseSettings(_Group):
     port: Port = 8703
     """Port of the HTTP interface."""
     user: str = "default"
-    """User name; the embedded gateway ignores it."""
+    """User name."""
     password: SecretStr = SecretStr("")
-    """Password; the embedded gateway ignores it."""
+    """Password; empty: the one the embedded warehouse made in ``<home>/warehouse.key``, if it did."""
     database: str = "civicrec"
     """Database that holds all tables."""
     timeout_s: float = Field(default=30, gt=0, le=3_600)
@@ -261,7 +262,7 @@ class RedisSettings(_Group):
     db: int = Field(default=0, ge=0, le=15)
     """Database number."""
     password: SecretStr = SecretStr("")
-    """Password, none by default (loopback only)."""
+    """Password; empty: the one the embedded Valkey was given in ``<home>/valkey.key``, if it was started there."""
     max_memory_mb: int = Field(default=512, ge=16, le=1_000_000)
     """Memory the embedded Valkey may use, MB; when it is full, writes are refused and retried, nothing is evicted."""
 
@@ -363,15 +364,16 @@ class Settings(BaseSettings):
 
 
 def load_settings(home: Path | None = None) -> Settings:
-    """Read the environment; an explicit `home` wins over ``CIVICREC_HOME``.
+    """Read the environment, and the passwords the home holds; an explicit `home` wins over ``CIVICREC_HOME``.
 
     Raises
     ------
     ConfigError
-        If a variable is unknown, not JSON or out of bounds; the message names it, and tells a value that is no secret.
+        If a secret of the home is not good, or a variable is unknown, not JSON or out of bounds; the message names it,
+        and tells a value that is no secret.
     """
     try:
-        return Settings(home=home) if home is not None else Settings()
+        settings = Settings(home=home) if home is not None else Settings()
     except ValidationError as error:
         first = error.errors()[0]
         name = "CIVICREC_" + "__".join(str(part).upper() for part in first["loc"])
@@ -382,6 +384,7 @@ def load_settings(home: Path | None = None) -> Settings:
         why = f" ({cause.msg}, column {cause.colno})" if isinstance(cause, json.JSONDecodeError) else ""
         name = "CIVICREC_" + (field[1].upper() if field else "…")
         raise ConfigError(f"{name}: not JSON{why}; expected an object or a list, see docs/settings.md") from None
+    return with_passwords(settings)
 
 
 def _got(error: ErrorDetails) -> str:

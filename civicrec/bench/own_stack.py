@@ -20,6 +20,7 @@ from pydantic import BaseModel, SecretStr
 
 from civicrec.bench.waiting import wait_for
 from civicrec.errors import Unavailable
+from civicrec.passwords import with_passwords
 from civicrec.settings import CollectorSettings, RedisSettings, ServingSettings, Settings, WarehouseSettings
 from civicrec.stack.supervisor import PROCESSES, state_path
 
@@ -117,7 +118,7 @@ def own_stack(
         )  # fmt: skip
         stack.callback(_end, child)
         _wait_ready(child, log_path)
-        yield OwnStack(settings, variables, child, log_path)
+        yield OwnStack(with_passwords(settings), variables, child, log_path)
 
 
 def settings_on_free_ports(home: Path) -> Settings:

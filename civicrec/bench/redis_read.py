@@ -1,6 +1,6 @@
 """The baseline of the list benchmark: FastAPI with one pipelined Redis read of three commands, on the same server.
 
-Run as ``python -m civicrec.bench.redis_read PORT REDIS_PORT``; ends on SIGTERM.
+Run as ``python -m civicrec.bench.redis_read PORT``; ends on SIGTERM.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from granian.constants import Interfaces
 from granian.server.embed import Server
 from redis.asyncio import Redis
 
+from civicrec.settings import RedisSettings, load_settings
 from profiles.redis_keys import disliked_key, recent_key, tags_key
 
 
-async def serve(port: int, redis_port: int) -> None:
+async def serve(port: int, redis: RedisSettings) -> None:
     """Serve ``GET /read?anonymous_id=`` until SIGTERM."""
     app = FastAPI()
-    client: Redis = Redis(port=redis_port)
+    client: Redis = Redis(port=redis.port, password=redis.password.get_secret_value())
 
     @app.get("/read")
     async def read(request: Request) -> Response:
@@ -41,4 +42,4 @@ async def serve(port: int, redis_port: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1]), int(sys.argv[2])))
+    asyncio.run(serve(int(sys.argv[1]), load_settings().redis))

@@ -61,13 +61,13 @@ def bench_serve(n_items: int = 100_000, seconds: float = 4.0) -> dict[str, Any]:
 
 def _beside_reads(stack: OwnStack, cores: Sequence[int], seconds: float) -> dict[str, Any]:
     ours, (theirs,) = stack.settings.serving.port, free_ports(1)
-    bare = ["-m", "civicrec.bench.redis_read", str(theirs), str(stack.settings.redis.port)]
+    bare = ["-m", "civicrec.bench.redis_read", str(theirs)]
     alone = {**stack.env, "CIVICREC_SERVING__WORKERS": "1"}
     found: dict[str, Any] = {}
     with (
         held_to(cores[-1]),
         server_on(["-m", "civicrec", "serve"], ours, alone, cores[0]) as serving,
-        server_on(bare, theirs, {}, cores[0]) as reading,
+        server_on(bare, theirs, stack.env, cores[0]) as reading,
     ):
         _check(f"http://127.0.0.1:{ours}")
         for n in CONNECTIONS:

@@ -19,18 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from civicrec.errors import ConfigError
+from civicrec.stack.rights import BOUNDS, engine_address
 
 TOO_MANY_SIMULTANEOUS_QUERIES = 202
 MEMORY_LIMIT_EXCEEDED = 241
 #: Longest SQL text, as opposed to rows. ClickHouse's own limit of 256 KiB is soon passed by a list of ids.
-MAX_SQL_BYTES = 4 << 20
-#: In force on every connection unless a request says otherwise: one wild query must not take the whole machine.
-DEFAULTS = {
-    "max_memory_usage": str(4 << 30),
-    "max_result_bytes": str(1 << 30),
-    "max_query_size": str(MAX_SQL_BYTES + 1),
-    "max_execution_time": "3600",
-}
+MAX_SQL_BYTES = BOUNDS["max_query_size"][1] - 1
+#: In force on every connection unless a request asks for less.
+DEFAULTS = {name: str(high) for name, (_, high) in BOUNDS.items()}
 
 #: What stays with a connection, wherever in a text of several statements it stands.
 _LASTING = re.compile(r"\b(?:SET|USE|TEMPORARY)\b", re.IGNORECASE)
@@ -81,6 +77,8 @@ class Statement:
         Engine settings for this statement only.
     database
         Current database.
+    readonly
+        Whether the caller asks for nothing but reading.
     """
 
     sql: str
@@ -89,6 +87,7 @@ class Statement:
     parameters: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
     database: str = "default"
+    readonly: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,17 +112,18 @@ class _Connection:
         Whether what it has is no longer known here, so that nothing more may run on it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, address: str, *, is_reader: bool) -> None:
         import chdb
 
-        self._chdb = chdb.connect(str(path))
+        self._chdb = chdb.connect(address)
+        self._is_reader = is_reader
         self._settings: dict[str, str] = {}
         self._database = "default"
         self._is_used = False
         self.is_spent = False
 
     def _arrange(self, statement: Statement) -> None:
-        wanted = {**DEFAULTS, **statement.settings}
+        wanted = {} if self._is_reader else {**DEFAULTS, **statement.settings}
         changes = {name: "DEFAULT" for name in self._settings.keys() - wanted.keys()}
         changes |= {name: quoted(value) for name, value in wanted.items() if self._settings.get(name) != value}
         for name in changes:
@@ -197,19 +197,24 @@ def _identifier(name: str) -> str:
 class Engine:
     """A pool of connections to the engine of one data folder; safe to use from any thread."""
 
-    def __init__(self, path: Path, connections: int) -> None:
+    def __init__(self, path: Path, connections: int, kept: Mapping[str, str] | None = None) -> None:
         """Open the folder.
+
+        Parameters
+        ----------
+        kept
+            For an engine that only reads: settings that hold for every statement, whatever it asks for.
 
         Raises
         ------
         ConfigError
             If the engine refuses the folder, for example because another program holds it.
         """
-        self._path = path
+        self._is_reader = kept is not None
         self._idle: queue.LifoQueue[_Connection] = queue.LifoQueue()
         try:
-            path.mkdir(parents=True, exist_ok=True)
-            self._all = [_Connection(path) for _ in range(connections)]
+            self._address = engine_address(path, kept)
+            self._all = [self._open() for _ in range(connections)]
         except (OSError, RuntimeError) as error:
             raise ConfigError(
                 f"the warehouse engine cannot open {path}: {error}; "
@@ -245,10 +250,13 @@ class Engine:
                 connection = self._instead_of(connection)
             self._idle.put(connection)
 
+    def _open(self) -> _Connection:
+        return _Connection(self._address, is_reader=self._is_reader)
+
     def _instead_of(self, connection: _Connection) -> _Connection:
         """Open another connection; the old one stays where none can be opened."""
         try:
-            another = _Connection(self._path)
+            another = self._open()
         except RuntimeError as error:
             raise engine_error(error) from error
         self._all[self._all.index(connection)] = another

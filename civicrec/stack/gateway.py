@@ -1,9 +1,10 @@
 """The one process that owns the chDB data folder and answers ClickHouse's HTTP interface on loopback.
 
 One thread per connection blocks in the engine, which releases the interpreter; clients keep their connections, so
-threads are few and live long. An insert is acknowledged after its part is written and synced, so a process that is
-killed loses nothing it acknowledged. Not here, unlike a server: users, sessions with temporary tables, external data,
-compressed or streamed answers (an answer is held in memory, at most `engine.DEFAULTS` ``max_result_bytes``).
+threads are few and live long. Who may ask for what: `callers`, `statements` and `rights`. An insert is acknowledged
+after its part is written and synced, so a process that is killed loses nothing it acknowledged. Not here, unlike a
+server: sessions with temporary tables, external data, compressed or streamed answers (an answer is held in memory, at
+most `rights.BOUNDS` ``max_result_bytes``).
 """
 
 from __future__ import annotations
@@ -15,23 +16,37 @@ import sys
 import threading
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from civicrec.clock import monotonic_s
 from civicrec.errors import ConfigError
 from civicrec.heartbeat import Heart
 from civicrec.locks import owned
 from civicrec.logs import get_logger
+from civicrec.passwords import READER, made_warehouse_passwords
 from civicrec.settings import Settings
-from civicrec.stack.clickhouse_http import BadRequest, answer_format, is_read, parse, status_of
+from civicrec.stack.callers import Caller, Guard, credentials, is_own_account
+from civicrec.stack.clickhouse_http import MAX_BODY_BYTES, BadRequest, answer_format, parse, status_of
 from civicrec.stack.engine import MAX_SQL_BYTES, Engine, EngineError, EngineWarehouse, Result, Statement
+from civicrec.stack.statements import RefusedError, UnknownError, check_reader, reads_only
 from civicrec.warehouse.migrate import migrate
 
 log = get_logger("gateway")
 
 #: Statements that run at once; more wait. Two cores gain nothing beyond a few, and each connection costs about 1 MB.
 CONNECTIONS = 8
-MAX_BODY_BYTES = 1 << 30
+#: Of them for those who only read, besides.
+READER_CONNECTIONS = 2
+#: What holds for a reader, whatever is asked: seconds, memory and rows of one statement; and text as Arrow's text.
+READER_SETTINGS = {
+    "max_execution_time": "60", "max_memory_usage": str(1 << 30), "max_result_rows": "5000000",
+    "output_format_arrow_string_as_string": "1",
+}  # fmt: skip
+AUTHENTICATION_FAILED, READONLY = 516, 164
+#: Table functions by name; those that are ordinary functions too are kept from everybody, or harm nobody.
+_TABLE_FUNCTIONS = (
+    "SELECT lower(name) AS name FROM system.table_functions WHERE name NOT IN (SELECT name FROM system.functions)"
+)
 #: How long a stop waits for statements that are running.
 DRAIN_S = 20.0
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -43,8 +58,10 @@ class GatewayServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, host: str, port: int, engine: Engine) -> None:
-        self.engine = engine
+    def __init__(self, host: str, port: int, engines: Mapping[Caller, Engine], guard: Guard) -> None:
+        self.guard = guard
+        self.table_functions: frozenset[str] = frozenset()
+        self._engines = engines
         self._is_closing = False
         self.is_ready = False
         self.allowed_hosts = _LOOPBACK | {host}
@@ -77,7 +94,7 @@ class GatewayServer(ThreadingHTTPServer):
         if not isinstance(sys.exc_info()[1], ConnectionError):
             log.exception("request_failed")
 
-    def run(self, statement: Statement) -> Result:
+    def run(self, statement: Statement, caller: Caller) -> Result:
         """Run a statement, counted so that a stop can wait for it."""
         with self._changed:
             if self._is_closing:
@@ -86,7 +103,7 @@ class GatewayServer(ThreadingHTTPServer):
                 )
             self._busy += 1
         try:
-            return self.engine.run(statement)
+            return self._engines[caller].run(statement)
         finally:
             with self._changed:
                 self._busy -= 1
@@ -105,6 +122,8 @@ class _Handler(BaseHTTPRequestHandler):
     # Head and body leave in one packet; without this the small answers wait 40 ms for an acknowledgement.
     disable_nagle_algorithm = True
     wbufsize = -1
+    #: Whether the other end is this account's; the kernel is asked once a connection, when no password comes.
+    _is_own: bool | None = None
 
     def do_GET(self) -> None:
         """Answer a probe, or a statement that only reads."""
@@ -113,34 +132,33 @@ class _Handler(BaseHTTPRequestHandler):
             ready = self.server.is_ready
             self._answer(200 if ready else 503, b"Ok.\n" if ready else b"The warehouse is starting.\n")
         else:
-            self._statement(address.query, b"", may_write=False)
+            self._statement(address.query, may_write=False)
 
     def do_POST(self) -> None:
         """Answer any statement."""
-        try:
-            body = self._body()
-        except BadRequest as error:
-            self.close_connection = True
-            self._fail(error.status, 0, error.message)
-            return
-        self._statement(urlsplit(self.path).query, body, may_write=True)
+        self._statement(urlsplit(self.path).query, may_write=True)
 
     def log_message(self, format: str, *args: object) -> None:
         """Keep the standard library's remarks on malformed requests out of the log of a normal run."""
         log.debug("http_remark", remark=format % args)
 
-    def _statement(self, query_string: str, body: bytes, *, may_write: bool) -> None:
+    def _statement(self, query_string: str, *, may_write: bool) -> None:
         began = monotonic_s()
         try:
-            self._refuse_browsers()
+            caller = self._caller(query_string)
+            body = self._body() if may_write else b""
+        except BadRequest as error:  # the body was not read to its end
+            self.close_connection = True
+            self._fail(error.status, error.code, error.message)
+            return
+        try:
             statement = parse(query_string, dict(self.headers.items()), body)
             if len(statement.sql) > MAX_SQL_BYTES:
                 raise BadRequest(413, f"the SQL has {len(statement.sql)} characters; at most {MAX_SQL_BYTES} are taken")
-            if not may_write and not is_read(statement.sql):
-                raise BadRequest(400, "a GET may only read; send this statement as a POST")
-            result = self.server.run(statement)
+            reads = self._is_allowed(statement, caller, may_write=may_write)
+            result = self.server.run(statement, caller)
         except BadRequest as error:
-            self._fail(error.status, 0, error.message)
+            self._fail(error.status, error.code, error.message)
         except UnicodeDecodeError as error:
             self._fail(400, 0, f"the SQL is not UTF-8: {error}")
         except EngineError as error:
@@ -152,12 +170,46 @@ class _Handler(BaseHTTPRequestHandler):
                     "elapsed_ns": str(int((monotonic_s() - began) * 1e9)),
                 }
             )}  # fmt: skip
-            if statement.body is None and (result.data or is_read(statement.sql)):
+            if statement.body is None and (result.data or reads):
                 headers["X-ClickHouse-Format"] = answer_format(statement)
             self._answer(200, result.data, headers)
 
+    def _caller(self, query_string: str) -> Caller:
+        self._refuse_browsers()
+        user, password = credentials(
+            {name.title(): value for name, value in self.headers.items()}, dict(parse_qsl(query_string))
+        )
+        if not password and self._is_own is None:
+            self._is_own = is_own_account(self.client_address, self.connection.getsockname())
+        caller = self.server.guard.who(user, password, is_same_account=bool(self._is_own))
+        if caller is None:
+            raise BadRequest(
+                403 if password else 401,
+                f"Code: {AUTHENTICATION_FAILED}. DB::Exception: {user}: Authentication failed: password is incorrect, "
+                "or there is no user with such name; see docs/operations.md, Secrets. (AUTHENTICATION_FAILED)",
+                AUTHENTICATION_FAILED,
+            )
+        return caller
+
+    def _is_allowed(self, statement: Statement, caller: Caller, *, may_write: bool) -> bool:
+        """Refuse what this caller may not do; tell whether the statement only reads."""
+        try:
+            reads = reads_only(statement.sql, statement.parameters)
+            if caller is Caller.READER:
+                check_reader(statement.sql, self.server.table_functions)
+        except RefusedError as error:
+            status = 400 if isinstance(error, UnknownError) else 403
+            raise BadRequest(
+                status, f"Code: {error.code}. DB::Exception: {error}. ({error.fault})", error.code
+            ) from None
+        if not reads and (caller is Caller.READER or statement.readonly):
+            raise BadRequest(403, f"Code: {READONLY}. DB::Exception: this caller may only read. (READONLY)", READONLY)
+        if not reads and not may_write:
+            raise BadRequest(400, "a GET may only read; send this statement as a POST")
+        return reads
+
     def _refuse_browsers(self) -> None:
-        """Keep web pages out: there is no password, so a page in a local browser must not reach the data.
+        """Keep web pages out: a browser of our own account needs no password, and its pages must not reach the data.
 
         A page's request carries Origin or Sec-Fetch-Site; one through a rebound DNS name carries that name as Host.
         """
@@ -201,6 +253,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _fail(self, status: int, code: int, message: str) -> None:
         headers = {"X-ClickHouse-Exception-Code": str(code)} if code else {}
+        if status == 401:
+            headers["WWW-Authenticate"] = 'Basic realm="civicrec warehouse"'
         self._answer(status, f"{message}\n".encode(), headers)
 
     def _answer(self, status: int, data: bytes, headers: Mapping[str, str] | None = None) -> None:
@@ -227,13 +281,19 @@ def run(settings: Settings) -> None:
         signal.signal(number, lambda *_: stop.set())
     where = settings.warehouse
     with owned(settings.warehouse_path / "civicrec.lock", "the warehouse"):
-        engine = Engine(settings.warehouse_path / "data", CONNECTIONS)
+        guard = _guard(settings)
+        data = settings.warehouse_path / "data"
+        engine = Engine(data, CONNECTIONS)
         try:
-            with GatewayServer(where.host, where.port, engine) as server:
+            reading = Engine(data, READER_CONNECTIONS, READER_SETTINGS)
+            engines = {Caller.FULL: engine, Caller.READER: reading}
+            with GatewayServer(where.host, where.port, engines, guard) as server:
                 thread = threading.Thread(target=server.serve_forever, name="accept", kwargs={"poll_interval": 0.25})
                 thread.start()
                 try:
-                    migrate(EngineWarehouse(engine, where.database))
+                    own = EngineWarehouse(engine, where.database)
+                    migrate(own)
+                    server.table_functions = frozenset(row["name"] for row in own.rows(_TABLE_FUNCTIONS))
                     server.is_ready = True
                     log.info("warehouse_started", address=f"http://{where.host}:{where.port}")
                     stop.wait()
@@ -245,3 +305,12 @@ def run(settings: Settings) -> None:
         finally:
             engine.close()
     log.info("warehouse_stopped", drained=drained)
+
+
+def _guard(settings: Settings) -> Guard:
+    if settings.warehouse.user == READER:
+        raise ConfigError(
+            f"CIVICREC_WAREHOUSE__USER is {READER!r}, who may only read; it is for analysts' programs, not for the "
+            "warehouse itself: leave it out of the stack's settings"
+        )
+    return Guard(settings.warehouse.user, *made_warehouse_passwords(settings))

@@ -22,6 +22,7 @@ from civicrec.heartbeat import Heart, Listener
 from civicrec.listening import check_ports
 from civicrec.locks import owned
 from civicrec.logs import get_logger
+from civicrec.passwords import with_valkey_password
 from civicrec.settings import Settings
 from civicrec.stack.checks import check_disk, check_home, free_disk_mb
 from civicrec.stack.children import Child, ChildSpec
@@ -82,7 +83,7 @@ class Stack:
     """The children of one home. All methods run in one thread, the one the children's lives hang on."""
 
     def __init__(self, settings: Settings, names: Collection[str]) -> None:
-        chosen = specs(settings)
+        chosen = specs(with_valkey_password(settings) if "valkey" in names else settings)
         self._settings = settings
         listener = Listener()
         self._children = [

@@ -54,14 +54,19 @@ def valkey_config(settings: RedisSettings, folder: Path) -> str:
     """
     lines = [
         f"bind {settings.host}", f"port {settings.port}", "protected-mode yes", "tcp-keepalive 60",
-        f'dir "{folder.resolve()}"', "daemonize no", 'logfile ""', "loglevel notice",
+        f"dir {_quoted(str(folder.resolve()))}", "daemonize no", 'logfile ""', "loglevel notice",
         "appendonly yes", "appendfsync always", 'save ""',
         f"maxmemory {settings.max_memory_mb}mb", "maxmemory-policy noeviction",
     ]  # fmt: skip
     password = settings.password.get_secret_value()
     if password:
-        lines.append(f'requirepass "{password}"')
+        lines.append(f"requirepass {_quoted(password)}")
     return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    """Write a word of Redis's configuration, whatever is in it."""
+    return '"' + re.sub(r'[\x00-\x1f"\\]', lambda found: f"\\x{ord(found[0]):02x}", text) + '"'
 
 
 def valkey_folder(settings: Settings) -> Path:

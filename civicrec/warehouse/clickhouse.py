@@ -17,7 +17,8 @@ from uuid import uuid4
 
 import numpy as np
 
-from civicrec.errors import InvalidInput, Unavailable
+from civicrec.errors import ConfigError, InvalidInput, Unavailable
+from civicrec.passwords import READER
 from civicrec.settings import WarehouseSettings
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
 _UNKNOWN_DATABASE = 81
+_AUTHENTICATION_FAILED = 516
 #: ClickHouse codes that pass by themselves: time-outs, overload, memory, too many parts, network, keeper, stopping.
 _PASSING = frozenset({159, 202, 209, 210, 236, 241, 243, 252, 285, 319, 373, 394, 425, 439, 999})
 
@@ -157,7 +159,8 @@ class ClickHouseWarehouse:
             # On this machine compressing costs more than it saves.
             compress=not _is_loopback(settings.host),
             tz_mode="aware",
-            settings={"max_execution_time": max(1, int(settings.timeout_s))},
+            # A reader of the embedded warehouse may set nothing; it has limits of its own.
+            settings={} if settings.user == READER else {"max_execution_time": max(1, int(settings.timeout_s))},
             dedicated_pool=True,
         )
 
@@ -189,6 +192,11 @@ class ClickHouseWarehouse:
         except exceptions.DatabaseError as error:
             if error.code in _PASSING or "HTTP status 50" in str(error):
                 raise Unavailable(f"the warehouse at {where} cannot do this now: {_reason(error)}") from error
+            if error.code == _AUTHENTICATION_FAILED:
+                raise ConfigError(
+                    f"the warehouse at {where} does not take the password of user {self._settings.user!r}; "
+                    "set CIVICREC_WAREHOUSE__USER and CIVICREC_WAREHOUSE__PASSWORD (docs/operations.md, Secrets)"
+                ) from error
             if error.code == _UNKNOWN_DATABASE:
                 raise Unavailable(
                     f"the warehouse at {where} has no database {self._settings.database!r} yet; start `civicrec stream`"

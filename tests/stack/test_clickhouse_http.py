@@ -7,7 +7,8 @@ from backports import zstd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from civicrec.stack.clickhouse_http import BadRequest, answer_format, decoded, is_read, parse, status_of
+from civicrec.stack import clickhouse_http
+from civicrec.stack.clickhouse_http import BadRequest, answer_format, decoded, parse, status_of
 from civicrec.stack.engine import EngineError, engine_error, quoted
 
 
@@ -81,20 +82,32 @@ def test_broken_or_unknown_encoding_is_answered(encoding: str, status: int) -> N
     assert caught.value.status == status
 
 
+@pytest.mark.parametrize(
+    ("encoding", "encode"),
+    [("gzip", gzip.compress), ("deflate", zlib.compress), ("lz4", lz4.frame.compress), ("zstd", zstd.compress)],
+)
+def test_a_body_is_unpacked_whole_and_within_bounds_or_not_at_all(
+    encoding: str, encode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clickhouse_http, "MAX_BODY_BYTES", 1_000)
+    assert len(decoded(encode(bytes(1_000)), encoding)) == 1_000
+    packed = encode(bytes(300))
+    for body, status in ((encode(bytes(1_001)), 413), (encode(bytes(50_000_000)), 413), (packed[:-3], 400),
+                         (packed + packed, 400), (packed + b"x", 400)):  # fmt: skip
+        with pytest.raises(BadRequest) as caught:
+            decoded(body, encoding)
+        assert caught.value.status == status
+
+
+def test_readonly_is_a_promise_and_no_setting() -> None:
+    for word, promised in (("1", True), ("2", True), ("0", False), ("", False)):
+        statement = parse(f"readonly={word}&max_threads=1", {}, b"SELECT 1")
+        assert (statement.readonly, statement.settings) == (promised, {"max_threads": "1"})
+
+
 def test_nothing_to_run_is_answered() -> None:
     with pytest.raises(BadRequest, match="no SQL"):
         parse("database=civicrec", {}, b" \n")
-
-
-@pytest.mark.parametrize(
-    ("sql", "reads"),
-    [
-        ("SELECT 1", True), ("-- why\n with a AS (SELECT 1) SELECT * FROM a", True), ("/* x */ SHOW TABLES", True),
-        ("DROP TABLE t", False), ("INSERT INTO t SELECT 1", False), ("selection", False),
-    ],
-)  # fmt: skip
-def test_reading_is_told_by_the_first_word(sql: str, reads: bool) -> None:
-    assert is_read(sql) is reads
 
 
 def test_format_named_in_the_sql_wins() -> None:
