@@ -48,9 +48,9 @@ class Heart:
     def beat(self, within_s: float = 0.0) -> None:
         """Say that the loop turns, and that it will say so again within `within_s` if what comes now takes long."""
         now = monotonic_s()
-        if not self._address or (now < self._next_s and within_s == self._promised_s):
-            return
-        self._next_s, self._promised_s = now + BEAT_S / 2, within_s
+        if not self._address or (now < self._next_s and within_s <= self._promised_s):
+            return  # a promise that is shorter than the last can wait, and the listener's queue is short
+        self._next_s, self._promised_s = now + 0.8 * BEAT_S, within_s
         words = f"WATCHDOG=1\nX_WITHIN_S={within_s:g}\n"
         if self._usual_us:  # systemd takes the longest silence that is allowed from the last message
             words += f"WATCHDOG_USEC={self._usual_us + int(within_s * 1e6)}\n"

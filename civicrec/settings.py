@@ -165,6 +165,8 @@ class StreamSettings(_Group):
     """Log records in one Beam element: larger is faster, smaller spreads the work."""
     poll_s: float = Field(default=0.2, gt=0, le=60)
     """Pause before looking at an idle log again, seconds."""
+    online_patience_s: float = Field(default=10, ge=0, le=3_600)
+    """How long a full or broken online store may hold the stream up before it is left out, to be rebuilt, seconds."""
 
 
 def _is_address(address: str) -> str:
@@ -264,7 +266,9 @@ class RedisSettings(_Group):
     password: SecretStr = SecretStr("")
     """Password; empty: the one the embedded Valkey was given in ``<home>/valkey.key``, if it was started there."""
     max_memory_mb: int = Field(default=512, ge=16, le=1_000_000)
-    """Memory the embedded Valkey may use, MB; when it is full, writes are refused and retried, nothing is evicted."""
+    """Memory of the online store, MB: the embedded Valkey may use so much; of your own server, its ``maxmemory``."""
+    max_actors: int = Field(default=0, ge=0, le=1_000_000_000)
+    """Visitors whose profile is held, most active and newest first; 0: as many as take two fifths of the memory."""
 
 
 class TrainingSettings(_Group):

@@ -3,9 +3,11 @@
 -- ARGV[1] MessagePack of {field, first, moved, added, division, beside, log, only_whole}: the lane's field, the offset
 --   it may have reached at most, a list [field, value, ...] to set and one to add, how the fields of its division begin,
 --   what the fences of all others must be, the log, and whether only a whole store takes this; ARGV[2] MessagePack of
---   {newest, refused, added, counted}: of the first three each a list of {key, ttl_s, bound, [score, member, ...]},
---   of the last a list of {trend, ttl_s, bound, counted, ttl_s, bound, [pair, member, score, ...]}: a pair of actor
---   and item counts in the trend with the highest score it ever had, so only what is above the last one is added.
+--   {newest, refused, added, counted, actors, bounds}: of the first three each a list of {key, ttl_s, bound,
+--   [score, member, ...]}, of the fourth a list of {trend, ttl_s, bound, counted, ttl_s, bound, [pair, member, score,
+--   ...], hour}: a pair of actor and item counts in the trend with the highest score it ever had, so only what is above
+--   the last one is added; then [actor, epoch s of its newest turn or 0, ...], and {actors, items with neighbours, hours,
+--   share of `counted` for all but the newest hours, epoch s}.
 -- Returns 1, or 0 if a fence has moved, or -1 if the store is not whole.
 local claim = cmsgpack.unpack(ARGV[1])
 if claim[8] and redis.call('EXISTS', KEYS[3]) == 0 then
@@ -44,6 +46,30 @@ local function put(entry, ...)
   bounded(entry)
 end
 
+-- Notes what is held in an index, and sheds what is beyond its bound, least worth keeping first: whole entries, with
+-- every key that begins with one of the prefixes.
+local function hold(kind, bound, prefixes, pairs_)
+  local index = 'held:' .. kind
+  for from = 1, #pairs_, slice do
+    redis.call('ZADD', index, 'GT', unpack(pairs_, from, math.min(from + slice - 1, #pairs_)))
+  end
+  local over, shed = redis.call('ZCARD', index) - bound, 0
+  while over > 0 do
+    local popped = redis.call('ZPOPMIN', index, math.min(over, slice))
+    for place = 1, #popped, 2 do
+      local keys = {}
+      for n, prefix in ipairs(prefixes) do
+        keys[n] = prefix .. popped[place]
+      end
+      shed = shed + math.min(1, redis.call('UNLINK', unpack(keys)))  -- what has expired is not shed
+    end
+    over = over - slice
+  end
+  if shed > 0 then
+    redis.call('HINCRBY', 'shed:', kind, shed)
+  end
+end
+
 for _, entry in ipairs(groups[1]) do
   put(entry, 'GT')
 end
@@ -57,9 +83,20 @@ for _, entry in ipairs(groups[3]) do
   end
   bounded(entry)
 end
+local bounds = groups[6]
+local hours = {}
+for _, entry in ipairs(groups[4]) do
+  hours[#hours + 1] = entry[8]
+  hours[#hours + 1] = entry[8]
+end
+hold('hours', bounds[3], {'trend:', 'counted:'}, hours)
 for _, entry in ipairs(groups[4]) do
   local trend, counted, pairs_ = entry[1], entry[4], entry[7]
-  local room = entry[6] - redis.call('HLEN', counted)
+  local place = redis.call('ZREVRANK', 'held:hours', entry[8])
+  if not place then
+    pairs_ = {}  -- an hour so long past that its trend is not kept
+  end
+  local room = (place and place < 4 and entry[6] or math.ceil(entry[6] / bounds[4])) - redis.call('HLEN', counted)
   for index = 1, #pairs_, 3 do
     local pair, member, score = pairs_[index], pairs_[index + 1], pairs_[index + 2]
     local known = redis.call('HGET', counted, pair)
@@ -75,6 +112,22 @@ for _, entry in ipairs(groups[4]) do
   redis.call('EXPIRE', counted, entry[5])
   bounded(entry)
 end
+local items = {}
+for _, entry in ipairs(groups[3]) do
+  items[#items + 1] = bounds[5]
+  items[#items + 1] = string.sub(entry[1], 4)
+end
+hold('co', bounds[2], {'co:'}, items)
+-- Worth keeping is who came lately, and before any who clicked once whoever turned to several items within the month.
+local actors, worth = groups[5], {}
+for place = 1, #actors, 2 do
+  local actor = actors[place]
+  local n = redis.call('ZCARD', 'recent:' .. actor) + redis.call('ZCARD', 'disliked:' .. actor)
+  local at = actors[place + 1] > 0 and actors[place + 1] or bounds[5]
+  worth[#worth + 1] = string.format('%.0f', at + 2592000 * (2 - 2 / math.max(1, n)))
+  worth[#worth + 1] = actor
+end
+hold('actors', bounds[1], {'recent:', 'disliked:', 'tags:'}, worth)
 redis.call('SADD', KEYS[2], claim[7])
 for index = 1, #claim[3], 2 do
   redis.call('HSET', KEYS[1], claim[3][index], string.format('%.0f', claim[3][index + 1]))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-#: First words of the keys that `RedisOnlineStore.clear` removes. Besides there is ``cured``. The fences' is built in
-#: `civicrec.eventlog.fences`.
-CLEARED = ("recent", "disliked", "trend", "counted", "co", "tags", "fence", "logs", "whole")
+#: First words of the keys that `RedisOnlineStore.clear` removes. Besides there are ``cured`` and ``shed``. The fences'
+#: is built in `civicrec.eventlog.fences`.
+CLEARED = ("recent", "disliked", "trend", "counted", "co", "tags", "held", "fence", "logs", "whole")
 
 #: There while the store holds all it should: a wipe takes it away with the rest. The number is that of the form of what
 #: is kept: a store of another form is not whole, so the stream rebuilds it.
-WHOLE_KEY = "whole:2"
+WHOLE_KEY = "whole:3"
 
 
 def recent_key(actor: str) -> str:
@@ -44,3 +44,9 @@ def cured_key(log: str) -> str:
 def tags_key(actor: str) -> str:
     """Name the JSON text with the run that made the tags, and tag → weight."""
     return f"tags:{actor}"
+
+
+#: Sorted sets of all that is held of a kind, least worth keeping first: actors, items with neighbours, hours.
+HELD_ACTORS, HELD_CO, HELD_HOURS = "held:actors", "held:co", "held:hours"
+#: Hash: kind → how many were shed since the server had no such key.
+SHED_KEY = "shed:"

@@ -5,8 +5,9 @@ In: `OnlineUpdate`s and tags. Out: as `profiles.store.OnlineStore` says. Lists a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from hashlib import blake2b
 from itertools import chain, islice
 from pathlib import Path
@@ -14,9 +15,9 @@ from typing import Any
 
 import msgspec
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import OutOfMemoryError, RedisError
 
-from civicrec.errors import Unavailable
+from civicrec.clock import to_ms, utc_now
 from civicrec.eventlog.fences import (
     LOGS_KEY,
     Fences,
@@ -28,8 +29,10 @@ from civicrec.eventlog.fences import (
     lane_field,
     read_all_fences,
 )
+from profiles.bounds import LATE_SHARE, MAX_HOURS, Bounds
 from profiles.redis_keys import (
     CLEARED,
+    HELD_ACTORS,
     WHOLE_KEY,
     co_key,
     counted_key,
@@ -55,21 +58,22 @@ from profiles.store import (
     CURED_TTL_DAYS,
     DISLIKED_TTL_DAYS,
     MAX_CO_CLICKED,
-    MAX_COUNTED,
     MAX_DISLIKED,
     MAX_RECENT,
-    MAX_TREND_ITEMS,
     RECENT_TTL_DAYS,
     TAGS_TTL_DAYS,
     TREND_TTL_HOURS,
     ActorState,
     NotWhole,
+    OnlineFault,
     OnlineUpdate,
     RecentItem,
 )
 
 _DAY_S = 86_400
-_APPLY = (Path(__file__).parent / "apply.lua").read_text()
+_APPLY, _PUT_TAGS, _SHED = (
+    (Path(__file__).parent / f"{name}.lua").read_text() for name in ("apply", "put_tags", "shed")
+)
 #: Moves the events of a dead letter from rejected to stored unless its name is in the set of those that were.
 _CURE = """
 if redis.call('SADD', KEYS[2], ARGV[1]) == 1 then
@@ -86,11 +90,20 @@ _encode_tags = msgspec.json.Encoder().encode
 
 
 class RedisOnlineStore:
-    """An `OnlineStore` on a Redis client (bytes in, bytes out), as `civicrec.clients.redis_client` makes it: RESP3."""
+    """An `OnlineStore` on a Redis client (bytes in, bytes out), as `civicrec.clients.redis_client` makes it: RESP3.
 
-    def __init__(self, client: Redis) -> None:
+    Parameters
+    ----------
+    bounds
+        How much it may hold; who writes gives those of the settings.
+    """
+
+    def __init__(self, client: Redis, bounds: Bounds = Bounds()) -> None:  # noqa: B008  # it is frozen
         self._client = client
+        self._bounds = bounds
         self._apply = client.register_script(_APPLY)
+        self._put_tags = client.register_script(_PUT_TAGS)
+        self._shed = client.register_script(_SHED)
         self._cure = client.register_script(_CURE)
 
     def apply(self, mark: Mark, update: OnlineUpdate, *, only_whole: bool = False) -> bool:
@@ -103,7 +116,8 @@ class RedisOnlineStore:
         )  # fmt: skip
         keys = [fence_key(mark.log), LOGS_KEY, WHOLE_KEY]
         with _reachable("apply an update"):
-            answer = int(self._apply(keys=keys, args=[_pack(claim), _commands(update, mark.last)]))
+            args = [_pack(claim), _commands(update, mark.last, self._bounds)]
+            answer = int(self._with_room(lambda: self._apply(keys=keys, args=args)))
         if answer < 0:
             raise NotWhole
         return answer == 1
@@ -152,19 +166,18 @@ class RedisOnlineStore:
         """Replace the tags of each actor given; return how many."""
         n, rest = 0, iter(tags)
         with _reachable("write tags"):
+            worth = to_ms(utc_now()) // 1000 - RECENT_TTL_DAYS * _DAY_S  # who has nothing else was not here for a month
             while slice_ := list(islice(rest, _TAGS_SLICE)):
-                pipeline = self._client.pipeline(transaction=False)
+                args: list[Any] = [self._bounds.actors, TAGS_TTL_DAYS * _DAY_S, worth]
                 for actor, weights in slice_:
-                    pipeline.set(
-                        tags_key(actor), _encode_tags(StoredTags(run, dict(weights))), ex=TAGS_TTL_DAYS * _DAY_S
-                    )
-                pipeline.execute()
-                n += len(slice_)
+                    args += (actor, _encode_tags(StoredTags(run, dict(weights))))
+                n += int(self._with_room(partial(self._put_tags, args=args)))
         return n
 
     def forget(self, actor: str) -> int:
         """Remove every key of this actor; return how many there were."""
         with _reachable("forget an actor"):
+            self._client.zrem(HELD_ACTORS, actor)
             return int(self._client.delete(recent_key(actor), disliked_key(actor), tags_key(actor)))
 
     def is_whole(self) -> bool:
@@ -176,7 +189,7 @@ class RedisOnlineStore:
         """Say whether all is here that should be."""
         with _reachable("note whether it is whole"):
             if whole:
-                self._client.set(WHOLE_KEY, 1)
+                self._with_room(partial(self._client.set, WHOLE_KEY, 1))
             else:
                 self._client.delete(WHOLE_KEY)
 
@@ -187,6 +200,15 @@ class RedisOnlineStore:
                 names = iter(self._client.scan_iter(match=f"{family}:*", count=1_000))
                 while slice_ := list(islice(names, _TAGS_SLICE)):
                     self._client.unlink(*slice_)
+
+    def _with_room(self, write: Callable[[], Any]) -> Any:
+        """Write; into a full store after the least active of what it holds was shed."""
+        while True:
+            try:
+                return write()
+            except OutOfMemoryError:
+                if not int(self._shed()):
+                    raise
 
     def _answers(self, commands: Sequence[Command]) -> list[Any]:
         """Ask everything in one round trip; pairs come with numbers, as RESP3 has them.
@@ -207,7 +229,7 @@ class RedisOnlineStore:
             pool.release(connection)
 
 
-def _commands(update: OnlineUpdate, last: int) -> bytes:
+def _commands(update: OnlineUpdate, last: int, bounds: Bounds) -> bytes:
     """Write an update as the MessagePack that apply.lua reads."""
     newest = [
         (recent_key(actor), RECENT_TTL_DAYS * _DAY_S, MAX_RECENT, _flat(_newest(items)))
@@ -225,14 +247,20 @@ def _commands(update: OnlineUpdate, last: int) -> bytes:
     ]
     counted = [
         (
-            trend_key(hour), TREND_TTL_HOURS * 3_600, MAX_TREND_ITEMS,
-            counted_key(hour), COUNTED_TTL_HOURS * 3_600, MAX_COUNTED,
+            trend_key(hour), TREND_TTL_HOURS * 3_600, bounds.trend_items,
+            counted_key(hour), COUNTED_TTL_HOURS * 3_600, bounds.counted,
             [part for item_id, weights in by_item.items() for actor, weight in weights.items()
              for part in (_pair(actor, item_id), item_id, weight)],
+            str(hour),
         )
         for hour, by_item in update.interests.items()
     ]  # fmt: skip
-    return _pack((newest, refused, added, counted))
+    seen: dict[str, int] = {actor: 0 for actor, names in update.disliked.items() if names}
+    for actor, items in update.recent.items():
+        if items:
+            seen[actor] = max(item.at_ms for item in items) // 1000
+    limits = (bounds.actors, bounds.co_items, MAX_HOURS, LATE_SHARE, to_ms(utc_now()) // 1000)
+    return _pack((newest, refused, added, counted, list(chain(*seen.items())), limits))
 
 
 def _pair(actor: str, item_id: str) -> str:
@@ -255,5 +283,10 @@ def _flat(scores: Mapping[str, float]) -> list[Any]:
 def _reachable(what: str) -> Iterator[None]:
     try:
         yield
+    except OutOfMemoryError as error:
+        raise OnlineFault(
+            f"the online store is full and cannot {what}: {str(error).split(' script:')[0]} Nothing is left to shed: "
+            "raise CIVICREC_REDIS__MAX_MEMORY_MB, or the maxmemory of your own server"
+        ) from error
     except RedisError as error:
-        raise Unavailable(f"the online store could not {what}: {error}; is Redis or Valkey up?") from error
+        raise OnlineFault(f"the online store cannot {what}: {error}; is Redis or Valkey up?") from error

@@ -41,7 +41,11 @@ CO_CLICK_HALF_LIFE_DAYS = 7.0
 TREND_HALF_LIFE_HOURS = 6.0
 
 
-class NotWhole(Unavailable):
+class OnlineFault(Unavailable):
+    """The online store does not answer, or does not take what it is given."""
+
+
+class NotWhole(OnlineFault):
     """The online store lacks what it should hold; it takes nothing from the stream until it is rebuilt."""
 
     def __init__(self) -> None:
@@ -118,7 +122,7 @@ class OnlineReader(Protocol):
 
 
 class OnlineStore(Protocol):
-    """The online store. Every method raises `civicrec.errors.Unavailable` when it cannot be reached in time."""
+    """The online store. Every method raises `OnlineFault` when it cannot be reached in time."""
 
     def apply(self, mark: Mark, update: OnlineUpdate, *, only_whole: bool = False) -> bool:
         """Apply the update, move the fence of the mark's lane and count its events, all at once or nothing.

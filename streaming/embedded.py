@@ -25,6 +25,7 @@ from sqlalchemy import Engine
 from civicrec.clients import redis_client
 from civicrec.clock import utc_now
 from civicrec.errors import ConfigError, Unavailable
+from civicrec.eventlog.fences import Lane
 from civicrec.eventlog.ledger import Ledger, Plan
 from civicrec.eventlog.ports import EventLog, LogRecord
 from civicrec.eventlog.proofs import Proofs
@@ -38,10 +39,13 @@ from civicrec.registry.tables import registry_at
 from civicrec.settings import Settings, StreamSettings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.migrate import migrate
+from profiles.bounds import bounds_of
 from profiles.redis_store import RedisOnlineStore
+from profiles.store import OnlineFault
 from streaming.blocks import Block, Facts, Origin
 from streaming.catalogue import CatalogueSnapshot
 from streaming.graph import build
+from streaming.online_gap import OnlineGap
 from streaming.prove import Prover
 from streaming.rebuild import STREAM_LOCK, Done, done_so_far, rebuild_online
 from streaming.sinks import Outcome, Stores, write
@@ -65,6 +69,7 @@ class _UnderWay:
     """What a driver's graph works on: pickled once, the graph holds only the driver's number and looks here."""
 
     stores: Stores
+    gap: OnlineGap
     blocks: list[Block] = field(default_factory=list)
 
 
@@ -84,7 +89,8 @@ class _InProcess:
 
     def write(self, blocks: Sequence[Facts]) -> None:
         """Write the batch; the driver sees to what fails."""
-        write(self.open(), blocks)
+        under_way = _under_way[self.driver]
+        write(under_way.stores, blocks, online=not under_way.gap.is_open)
 
 
 class _ReadBatch(beam.DoFn):
@@ -105,6 +111,11 @@ class Driver:
     ----------
     restore
         Makes an online store that is not whole so again, given what is done of the log.
+
+    Attributes
+    ----------
+    gap
+        Says whether the online store is left out for now.
     """
 
     def __init__(
@@ -120,7 +131,8 @@ class Driver:
         self._settings = settings
         self._restore = restore
         self._number = next(_numbers)
-        self._batch = _under_way[self._number] = _UnderWay(stores)
+        self.gap = OnlineGap(settings.online_patience_s)
+        self._batch = _under_way[self._number] = _UnderWay(stores, self.gap)
         self._graph = self._built()
 
     def step(self) -> int:
@@ -133,8 +145,7 @@ class Driver:
         ConfigError
             If the log is not the one this ledger belongs to.
         """
-        if not self._batch.stores.online.is_whole():
-            self._restore(done_so_far(self._events, self._ledger.totals()))
+        self._see_to_online()
         plan = self._ledger.unfinished()
         if plan is not None:
             records = self._events.read(plan.first, plan.last)
@@ -150,6 +161,23 @@ class Driver:
                 return 0
             plan = self._ledger.plan(records[-1].offset)
         return self._run(plan, records)
+
+    def _see_to_online(self) -> None:
+        """Rebuild an online store that lacks something; one that has failed for too long is left out for a while."""
+        if not self.gap.may_try:
+            return
+        try:
+            if self.gap.is_open or not self._is_whole():
+                self._restore(done_so_far(self._events, self._ledger.totals()))
+                self.gap.worked()
+        except OnlineFault as fault:
+            if not self.gap.failed(str(fault)):
+                raise
+
+    def _is_whole(self) -> bool:
+        """Tell whether the store says so and has all that is done: one may lose the end of its file, or all of it."""
+        online = self._batch.stores.online
+        return online.is_whole() and online.fences(self._events.name).at(Lane()) >= self._ledger.committed()
 
     def backlog(self) -> int:
         """Return how many records wait in the log."""
@@ -168,6 +196,11 @@ class Driver:
         try:
             # The runner rewrites the graph it is given; building anew would cost more than the copy.
             FnApiRunner().run_via_runner_api(deepcopy(self._graph), _RUN_OPTIONS).wait_until_finish()
+            if not self.gap.is_open:
+                self.gap.worked()
+        except OnlineFault as fault:
+            self.gap.failed(str(fault))
+            raise
         finally:
             self._batch.blocks = []
         outcome, n_events = stores.outcome, sum(item.record.n_events for item in records)
@@ -212,7 +245,7 @@ def run(settings: Settings) -> None:
         if peers is None:
             return
         registry, events = peers
-        stores = Stores(warehouse, RedisOnlineStore(redis), CatalogueSnapshot(registry))
+        stores = Stores(warehouse, RedisOnlineStore(redis, bounds_of(settings.redis)), CatalogueSnapshot(registry))
 
         def restore(done: Done) -> None:
             log.warning(
@@ -238,10 +271,15 @@ def run(settings: Settings) -> None:
             driver.step()
             return driver.backlog()
 
+        told = ""
         while not stop.is_set():
             waiting = _patiently(one_batch, stop)
             prover.now_and_then()
             heart.beat(settings.stream.poll_s)
+            if (said := _in_words(driver.gap)) != told:
+                heart.say(said, 0)
+                log.warning("online_store", state=said or "whole again")
+                told = said
             # A short pause lets a few records come together; a batch costs some 40 ms however small it is.
             if waiting is not None and waiting < settings.stream.block_records:
                 stop.wait(settings.stream.poll_s)
@@ -267,6 +305,10 @@ def _patiently(attempt: Callable[[], T], stop: threading.Event) -> T | None:
         stop.wait(pause_s)
         pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
     return None
+
+
+def _in_words(gap: OnlineGap) -> str:
+    return f"the online store is left out and incomplete, lists are plainer: {gap.reason}" if gap.is_open else ""
 
 
 def _another_log(expected: int, found: int) -> ConfigError:

@@ -34,6 +34,7 @@ from civicrec.registry.tables import open_registry
 from civicrec.settings import FlinkSettings, KafkaSettings, Settings, load_settings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.migrate import migrate
+from profiles.bounds import bounds_of
 from profiles.redis_store import RedisOnlineStore
 from streaming.blocks import Facts
 from streaming.catalogue import CatalogueSnapshot
@@ -66,7 +67,7 @@ def _worker_stores(kafka: KafkaSettings) -> Stores:
     settings = load_settings()
     stores = Stores(
         ClickHouseWarehouse(settings.warehouse),
-        RedisOnlineStore(redis_client(settings.redis)),
+        RedisOnlineStore(redis_client(settings.redis), bounds_of(settings.redis)),
         CatalogueSnapshot(open_registry(settings.registry_address)),
         KafkaLetters(kafka),
     )
@@ -113,7 +114,7 @@ def run(settings: Settings, from_start: bool = False) -> None:
     jobs = FlinkJobs(settings.flink.rest)
     folder = checkpoint_folder(settings)
     with owned(settings.home / STREAM_LOCK, "the stream"), closing(redis_client(settings.redis)) as redis:
-        watch = OnlineWatch(settings, RedisOnlineStore(redis))
+        watch = OnlineWatch(settings, RedisOnlineStore(redis, bounds_of(settings.redis)))
         started = jobs.find(settings.flink.job_name) or start(settings, from_start)
         log.info("stream_started", runner="flink", job=started.job_id, state=started.state)
         restarts = started.restarts

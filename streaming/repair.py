@@ -29,6 +29,7 @@ from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.daily import rebuild_daily
 from civicrec.warehouse.ports import Warehouse
 from civicrec.whole_files import replace_file
+from profiles.bounds import bounds_of
 from profiles.redis_store import RedisOnlineStore
 from profiles.store import NotWhole, OnlineStore
 from streaming.catalogue import CatalogueSnapshot
@@ -105,7 +106,7 @@ def repair(
     with ExitStack() as stack:
         stack.enter_context(owned(settings.home / "reprocess.lock", "the folder of a reprocessing"))
         warehouse = stack.enter_context(closing(ClickHouseWarehouse(settings.warehouse)))
-        online = RedisOnlineStore(stack.enter_context(closing(redis_client(settings.redis))))
+        online = RedisOnlineStore(stack.enter_context(closing(redis_client(settings.redis))), bounds_of(settings.redis))
         path = _bookmark_path(settings, chosen, dead_letters)
         mark = _Bookmark() if dry_run else _kept(path)
         total, parts = stack.enter_context(_source(settings, chosen, dead_letters, mark, warehouse, online))

@@ -66,11 +66,15 @@ class Stores:
         self.outcome = Outcome()
 
 
-def write(stores: Stores, blocks: Sequence[Facts]) -> None:
-    """Write the facts of a bundle: rows, dead letters, and last the online store, whose fences count what is done."""
+def write(stores: Stores, blocks: Sequence[Facts], *, online: bool = True) -> None:
+    """Write the facts of a bundle: rows, dead letters, and last the online store, whose fences count what is done.
+
+    An online store that is left out does not hold them, and its fences stand before them: it must be rebuilt.
+    """
     write_events(stores, blocks)
     write_dead_letters(stores, blocks)
-    write_online(stores, blocks)
+    if online:
+        write_online(stores, blocks)
 
 
 def write_events(stores: Stores, blocks: Sequence[Facts]) -> None:

@@ -60,6 +60,9 @@ def test_systemd_is_told_of_the_start_once_and_of_longer_work(monkeypatch: pytes
     heart.beat()
     heart.beat(within_s=30)
     heart.beat(within_s=30)  # said a moment ago
+    heart.beat()  # soon enough
+    listener.hear()
+    time.sleep(BEAT_S)
     heart.beat()
     listener.hear()
     listener.close()

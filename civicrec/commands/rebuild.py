@@ -29,12 +29,13 @@ def rebuild_online(home: Home = None) -> None:
     from civicrec.clients import redis_client
     from civicrec.progress import progress_bars
     from civicrec.settings import load_settings
+    from profiles.bounds import bounds_of
     from profiles.redis_store import RedisOnlineStore
     from streaming.renew import renew
 
     settings = load_settings(home)
     with closing(redis_client(settings.redis)) as redis:
-        online = RedisOnlineStore(redis)
+        online = RedisOnlineStore(redis, bounds_of(settings.redis))
         with progress_bars() as report:
             rebuilt = renew(settings, online, report)
         if rebuilt is not None:

@@ -60,6 +60,7 @@ class Watch:
 
     def look(self) -> bool:
         """Kill what has been silent too long; tell whether what is to be said of any child has changed."""
+        self.listener.hear()
         now = monotonic_s()
         if now < self._next_s:
             return False

@@ -29,6 +29,7 @@ from civicrec.settings import Settings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.daily import open_days, rebuild_daily
 from civicrec.warehouse.interests import read_interests
+from profiles.bounds import bounds_of
 from profiles.nightly import rebuild_tags
 from profiles.redis_store import RedisOnlineStore
 from profiles.tags import learned_tags
@@ -136,7 +137,7 @@ class _Night:
             _, items = items_since(self._registry)
         if "tags" in chosen:
             with self._timed("tags"):
-                store = RedisOnlineStore(redis_client(self._settings.redis))
+                store = RedisOnlineStore(redis_client(self._settings.redis), bounds_of(self._settings.redis))
                 tags_of = {item.item_id: learned_tags(item) for item in items}
                 written = rebuild_tags(
                     self._warehouse, store, self._day, interests, tags_of, suppressions(self._registry)

@@ -13,6 +13,7 @@ from civicrec.clients import redis_client
 from civicrec.errors import Unavailable
 from civicrec.eventlog.fences import Fences, Lane, Mark, fences_of, fields_of_fences, marks_of
 from civicrec.settings import RedisSettings
+from profiles.bounds import Bounds
 from profiles.memory_store import MemoryOnlineStore
 from profiles.redis_keys import co_key, counted_key
 from profiles.redis_store import RedisOnlineStore
@@ -207,10 +208,9 @@ def test_a_thousand_clicks_of_one_actor_weigh_as_one(store: OnlineStore) -> None
 def test_who_counted_is_known_within_bounds_and_in_no_readable_form(
     client: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("redis_store", "memory_store"):
-        monkeypatch.setattr(f"profiles.{module}.MAX_COUNTED", 10)
+    monkeypatch.setattr("profiles.memory_store.MAX_COUNTED", 10)
     client.flushdb()
-    redis, memory = RedisOnlineStore(client), MemoryOnlineStore()
+    redis, memory = RedisOnlineStore(client, Bounds(counted=10)), MemoryOnlineStore()
     for number in range(2):
         update = OnlineUpdate(interests={HOUR: {"i1": {f"visitor-{n}": 1.0 for n in range(15)}}})
         for each in (redis, memory):
@@ -310,7 +310,7 @@ def test_redis_answers_exactly_as_memory_does(client: Redis, updates: list[tuple
     assert redis.co_clicks(names) == memory.co_clicks(names)
 
 
-def test_every_key_in_redis_expires_except_the_fences(client: Redis) -> None:
+def test_every_key_in_redis_expires_except_the_fences_and_the_indexes_of_what_is_held(client: Redis) -> None:
     client.flushdb()
     store = RedisOnlineStore(client)
     store.apply(Mark("log", 0, 1), an_update())
@@ -323,12 +323,13 @@ def test_every_key_in_redis_expires_except_the_fences(client: Redis) -> None:
         b"counted": 1,
         b"co": 2,
         b"tags": 1,
+        b"held": 3,
         b"fence": 1,
         b"logs": 1,
     }
     store.cure("log", (1, 0), "bad_json", 2)
     lasting = sorted(key for key in client.scan_iter() if client.ttl(key) < 0)
-    assert lasting == [b"fence:log", b"logs:"]
+    assert lasting == [b"fence:log", b"held:actors", b"held:co", b"held:hours", b"logs:"]
 
 
 def test_a_store_that_is_down_is_unavailable() -> None:

@@ -1,0 +1,157 @@
+"""What a store holds has bounds, whatever is sent: in entries and, when it is full all the same, in memory."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from redis import Redis
+
+from civicrec.clock import to_ms, utc_now
+from civicrec.errors import Unavailable
+from civicrec.eventlog.fences import Fences, Lane, Mark
+from civicrec.settings import RedisSettings
+from profiles.bounds import LATE_SHARE, MAX_HOURS, Bounds, bounds_of
+from profiles.redis_keys import HELD_ACTORS, SHED_KEY, counted_key, recent_key, trend_key
+from profiles.redis_store import RedisOnlineStore
+from profiles.store import MAX_COUNTED, MAX_TREND_ITEMS, OnlineUpdate, RecentItem
+from tests.contracts.conftest import OnlineServer
+
+NOW_MS = to_ms(utc_now())
+DAY_MS = 86_400_000
+_marks = iter(range(1, 10_000_000))
+
+
+@pytest.fixture
+def client(server: OnlineServer) -> Redis:
+    server[1].flushdb()
+    return server[1]
+
+
+def add(store: RedisOnlineStore, update: OnlineUpdate) -> None:
+    n = next(_marks)
+    assert store.apply(Mark("log", n - 1, n), update)
+
+
+def clicks(store: RedisOnlineStore, actor: str, n: int, at_ms: int = NOW_MS) -> None:
+    add(store, OnlineUpdate(recent={actor: [RecentItem(f"i{number}", at_ms) for number in range(n)]}))
+
+
+def shed(client: Redis, kind: str = "actors") -> int:
+    return int(client.hget(SHED_KEY, kind) or 0)
+
+
+def test_a_flood_of_one_click_ids_pushes_out_nobody_who_comes_again(client: Redis) -> None:
+    store = RedisOnlineStore(client, Bounds(actors=50))
+    visitors = {f"visitor-{n}": RecentItem(f"i{n}", NOW_MS - 29 * DAY_MS) for n in range(20)}
+    for actor, item in visitors.items():
+        add(store, OnlineUpdate(recent={actor: [item, RecentItem("another", item.at_ms)]}, disliked={actor: ["no"]}))
+    for n in range(300):
+        clicks(store, f"flood-{n}", 1, NOW_MS + 1_000 * n)
+    assert client.zcard(HELD_ACTORS) == 50
+    assert all(len(store.actor(actor).recent) == 2 and store.actor(actor).disliked for actor in visitors)
+    assert len(store.recent_of([f"flood-{n}" for n in range(270, 300)])) == 30  # the newest of the others
+    assert shed(client) == 20 + 300 - 50
+    assert sum(1 for _ in client.scan_iter(match="recent:*")) == 50
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(turns=st.lists(st.tuples(st.integers(0, 30), st.integers(1, 5), st.integers(0, 29)), max_size=60))
+def test_whoever_turned_to_several_items_is_held_before_whoever_turned_to_one(
+    client: Redis, turns: list[tuple[int, int, int]]
+) -> None:
+    client.flushdb()
+    store = RedisOnlineStore(client, Bounds(actors=8))
+    for who, n_items, days_ago in turns:
+        clicks(store, f"a{who}", n_items, NOW_MS - days_ago * DAY_MS)
+        held = {actor.decode() for actor in client.zrange(HELD_ACTORS, 0, -1)}
+        assert held == {key.decode().removeprefix("recent:") for key in client.scan_iter(match="recent:*")}
+        assert len(held) <= 8
+    n_shed = shed(client)
+    assert len({who for who, _, _ in turns}) <= len(store.recent_of([f"a{who}" for who in range(31)])) + n_shed
+    held_now = store.recent_of([f"a{who}" for who in range(31)])
+    if len(held_now) == 8 and any(len(items) == 1 for items in held_now.values()):
+        add(store, OnlineUpdate(recent={"regular": [RecentItem("x", NOW_MS - 29 * DAY_MS), RecentItem("y", NOW_MS)]}))
+        assert store.recent_of(["regular"])
+
+
+def test_whoever_is_shed_leaves_nothing(client: Redis) -> None:
+    store = RedisOnlineStore(client, Bounds(actors=1))
+    add(store, OnlineUpdate(recent={"old": [RecentItem("i", NOW_MS - DAY_MS)]}))
+    store.put_tags("run", [("old", {"tag": 1.0})])
+    clicks(store, "new", 2)
+    assert sorted(key for key in client.scan_iter() if b"old" in key) == []
+    assert store.forget("new") == 1
+    assert client.zcard(HELD_ACTORS) == 0
+
+
+def test_tags_go_to_whoever_is_held_and_to_others_while_there_is_room(client: Redis) -> None:
+    store = RedisOnlineStore(client, Bounds(actors=5))
+    for n in range(3):
+        clicks(store, f"here-{n}", 1)
+    tags = {"tag": 1.0}
+    assert store.put_tags("run", [(f"away-{n}", tags) for n in range(9)] + [(f"here-{n}", tags) for n in range(3)]) == 5
+    assert [bool(store.actor(f"here-{n}").tags) for n in range(3)] == [True] * 3
+    assert sum(bool(store.actor(f"away-{n}").tags) for n in range(9)) == 2
+    assert shed(client, "tags") == 7
+    clicks(store, "now-here", 1)  # before whoever has tags only
+    assert sum(bool(store.actor(f"away-{n}").tags) for n in range(9)) == 1
+
+
+def test_items_with_neighbours_and_hours_have_bounds(client: Redis) -> None:
+    store = RedisOnlineStore(client, Bounds(co_items=10, counted=40))
+    for n in range(30):
+        add(store, OnlineUpdate(co_clicks={f"i{n}": {"other": 1.0}}))
+    assert sum(1 for _ in client.scan_iter(match="co:*")) == 10
+    assert shed(client, "co") == 20
+    newest = NOW_MS // 3_600_000
+    for ago in range(700):
+        pairs = {f"v{n}": 1.0 for n in range(60)}
+        add(store, OnlineUpdate(interests={newest - ago: {"item": pairs}}))
+    hours = {int(key.split(b":")[1]) for key in client.scan_iter(match="trend:*")}
+    assert hours == {newest - ago for ago in range(MAX_HOURS)}
+    sizes = {hour: client.hlen(counted_key(hour)) for hour in hours}
+    assert [sizes[newest - ago] for ago in range(4)] == [40] * 4
+    assert max(sizes[newest - ago] for ago in range(4, MAX_HOURS)) <= 40 // LATE_SHARE
+    assert store.trends([newest - 50]) == {newest - 50: {"item": 60.0}}
+    assert not client.exists(trend_key(newest - 500))
+
+
+@pytest.fixture
+def brim(client: Redis) -> Iterator[Redis]:
+    """Give a server that has two megabytes left."""
+    client.config_set("maxmemory", client.info("memory")["used_memory"] + 2 * 2**20)
+    yield client
+    client.config_set("maxmemory", 64 * 2**20)
+
+
+def test_a_full_store_sheds_and_goes_on(brim: Redis) -> None:
+    store = RedisOnlineStore(brim)
+    clicks(store, "regular", 9, NOW_MS - 20 * DAY_MS)
+    for _ in range(60):
+        add(store, OnlineUpdate(recent={os.urandom(12).hex(): [RecentItem("i", NOW_MS)] for _ in range(300)}))
+    assert shed(brim) > 0
+    assert len(store.recent_of(["regular"])["regular"]) == 9
+    assert store.put_tags("run", [(f"reader-{n}", {"tag": 1.0}) for n in range(20_000)]) == 20_000
+    store.set_whole(True)
+    assert store.is_whole()
+
+
+def test_a_full_store_with_nothing_to_shed_says_so_and_has_taken_nothing(brim: Redis) -> None:
+    brim.config_set("maxmemory", 1)
+    store = RedisOnlineStore(brim)
+    with pytest.raises(Unavailable, match="maxmemory"):
+        store.apply(Mark("brim", 0, 1, Lane(), 3), OnlineUpdate(recent={"a": [RecentItem("i", NOW_MS)]}))
+    assert (store.fences("brim"), brim.exists(recent_key("a"))) == (Fences(), 0)
+
+
+@pytest.mark.parametrize("memory_mb", [16, 64, 512, 4_096])
+def test_bounds_follow_the_memory(memory_mb: int) -> None:
+    bounds = bounds_of(RedisSettings(max_memory_mb=memory_mb))
+    # What an entry takes was measured: `profiles.bounds`.
+    hours = MAX_HOURS * bounds.trend_items * 100 + (4 + MAX_HOURS / LATE_SHARE) * bounds.counted * 90
+    assert bounds.actors * 512 + bounds.co_items * 4_096 + hours <= 0.9 * memory_mb * 2**20
+    assert min(bounds.actors, bounds.co_items, bounds.trend_items, bounds.counted) > 200
+    assert (bounds.trend_items, bounds.counted) <= (MAX_TREND_ITEMS, MAX_COUNTED)
+    assert bounds_of(RedisSettings(max_memory_mb=memory_mb, max_actors=7)).actors == 7
