@@ -237,8 +237,15 @@ class ServingSettings(ConnectionSettings):
     limits: ListLimitSettings = ListLimitSettings()
 
 
-class WarehouseSettings(_Group):
-    """ClickHouse, or the embedded gateway that speaks its HTTP interface."""
+class WarehouseSettings(ConnectionSettings):
+    """ClickHouse, or the embedded gateway that speaks its HTTP interface; the first three are the gateway's."""
+
+    header_timeout_s: float = Field(default=60, ge=0.1, le=600)
+    """How long a connection may take to send the head of a request, or rest between two, seconds."""
+    body_timeout_s: float = Field(default=60, ge=0.1, le=600)
+    """How long a body may take to arrive, or a part of an answer to be taken, seconds."""
+    max_connections: int = Field(default=256, ge=16, le=10_000)
+    """Connections open at once, a thread each; one more takes the place of the one that has rested longest."""
 
     host: str = "127.0.0.1"
     """Host of the HTTP interface."""

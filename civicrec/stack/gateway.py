@@ -15,7 +15,6 @@ import socket
 import sys
 import threading
 from collections.abc import Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
 from civicrec.clock import monotonic_s
@@ -24,12 +23,14 @@ from civicrec.heartbeat import Heart
 from civicrec.locks import owned
 from civicrec.logs import get_logger
 from civicrec.passwords import READER, made_warehouse_passwords
-from civicrec.settings import Settings
+from civicrec.settings import Settings, WarehouseSettings
 from civicrec.stack.callers import Caller, Guard, credentials, is_own_account
 from civicrec.stack.clickhouse_http import MAX_BODY_BYTES, BadRequest, answer_format, parse, status_of
 from civicrec.stack.engine import MAX_SQL_BYTES, Engine, EngineError, EngineWarehouse, Result, Statement
 from civicrec.stack.statements import RefusedError, UnknownError, check_reader, reads_only
 from civicrec.warehouse.migrate import migrate
+from civicrec.web.query import whole_number
+from civicrec.web.threads import BoundedHandler, BoundedServer
 
 log = get_logger("gateway")
 
@@ -42,6 +43,8 @@ READER_SETTINGS = {
     "max_execution_time": "60", "max_memory_usage": str(1 << 30), "max_result_rows": "5000000",
     "output_format_arrow_string_as_string": "1",
 }  # fmt: skip
+#: What a reader asks is SQL and its parameters.
+READER_BODY_BYTES = 4 << 20
 AUTHENTICATION_FAILED, READONLY = 516, 164
 #: Table functions by name; those that are ordinary functions too are kept from everybody, or harm nobody.
 _TABLE_FUNCTIONS = (
@@ -52,13 +55,12 @@ DRAIN_S = 20.0
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
-class GatewayServer(ThreadingHTTPServer):
+class GatewayServer(BoundedServer):
     """The listening socket, the engine behind it, and the count of requests under way."""
 
-    daemon_threads = True
-    request_queue_size = 128
-
-    def __init__(self, host: str, port: int, engines: Mapping[Caller, Engine], guard: Guard) -> None:
+    def __init__(self, where: WarehouseSettings, engines: Mapping[Caller, Engine], guard: Guard) -> None:
+        host, port = where.host, where.port
+        self.bounds = where
         self.guard = guard
         self.table_functions: frozenset[str] = frozenset()
         self._engines = engines
@@ -116,7 +118,7 @@ class GatewayServer(ThreadingHTTPServer):
             return self._changed.wait_for(lambda: self._busy == 0, timeout_s)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(BoundedHandler):
     protocol_version = "HTTP/1.1"
     server: GatewayServer
     # Head and body leave in one packet; without this the small answers wait 40 ms for an acknowledgement.
@@ -146,7 +148,11 @@ class _Handler(BaseHTTPRequestHandler):
         began = monotonic_s()
         try:
             caller = self._caller(query_string)
-            body = self._body() if may_write else b""
+            body = self._body(MAX_BODY_BYTES if caller is Caller.FULL else READER_BODY_BYTES) if may_write else b""
+        except TimeoutError as error:
+            self.close_connection = True
+            self._fail(408, 0, str(error))
+            return
         except BadRequest as error:  # the body was not read to its end
             self.close_connection = True
             self._fail(error.status, error.code, error.message)
@@ -217,39 +223,37 @@ class _Handler(BaseHTTPRequestHandler):
         if "Origin" in self.headers or "Sec-Fetch-Site" in self.headers or host not in self.server.allowed_hosts:
             raise BadRequest(403, f"requests from web pages, or to host {host!r}, are refused")
 
-    def _body(self) -> bytes:
-        if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
-            return self._chunks()
-        try:
-            length = int(self.headers.get("Content-Length", "0"))
-        except ValueError:
-            raise BadRequest(400, "Content-Length is not a number") from None
-        if not 0 <= length <= MAX_BODY_BYTES:
-            raise BadRequest(413, f"the body has {length} bytes; at most {MAX_BODY_BYTES} are taken in one request")
+    def _body(self, most: int) -> bytes:
+        coding = self.headers.get("Transfer-Encoding", "").lower()
+        if coding == "chunked":
+            return self._chunks(most)
+        if coding:
+            raise BadRequest(400, f"got Transfer-Encoding {coding[:50]!r}; expected chunked or none")
+        written = self.headers.get("Content-Length", "0").strip()
+        length = whole_number(written, 0, most)
+        if length is None:
+            raise BadRequest(
+                413 if written.isdigit() else 400,
+                f"the body has {written[:50]} bytes; at most {most} are taken in one request",
+            )
         body = self.rfile.read(length)
         if len(body) != length:
             raise BadRequest(400, f"the body ended after {len(body)} of {length} bytes")
         return body
 
-    def _chunks(self) -> bytes:
-        parts: list[bytes] = []
-        total = 0
+    def _chunks(self, most: int) -> bytes:
+        body = bytearray()
         while True:
-            line = self.rfile.readline(100)
-            try:
-                size = int(line.split(b";")[0], 16)
-            except ValueError:
-                raise BadRequest(400, "the chunked body is broken") from None
-            total += size
-            if not 0 <= total <= MAX_BODY_BYTES:
-                raise BadRequest(413, f"the body has more than {MAX_BODY_BYTES} bytes; send it in several inserts")
+            size = _size_of_chunk(self.rfile.readline(100))
+            if len(body) + size > most:
+                raise BadRequest(413, f"the body has more than {most} bytes; send it in several inserts")
             chunk = self.rfile.read(size)
             if len(chunk) != size or self.rfile.readline(100) not in (b"\r\n", b"\n"):
                 # Never insert a part of what was sent: the client died in the middle.
                 raise BadRequest(400, "the chunked body ended early")
             if size == 0:
-                return b"".join(parts)
-            parts.append(chunk)
+                return bytes(body)
+            body += chunk
 
     def _fail(self, status: int, code: int, message: str) -> None:
         headers = {"X-ClickHouse-Exception-Code": str(code)} if code else {}
@@ -266,6 +270,13 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(data)
+
+
+def _size_of_chunk(line: bytes) -> int:
+    digits = line.split(b";")[0].strip()
+    if not digits or len(digits) > 16 or digits.strip(b"0123456789abcdefABCDEF"):
+        raise BadRequest(400, "the chunked body is broken")
+    return int(digits, 16)
 
 
 def run(settings: Settings) -> None:
@@ -287,7 +298,7 @@ def run(settings: Settings) -> None:
         try:
             reading = Engine(data, READER_CONNECTIONS, READER_SETTINGS)
             engines = {Caller.FULL: engine, Caller.READER: reading}
-            with GatewayServer(where.host, where.port, engines, guard) as server:
+            with GatewayServer(where, engines, guard) as server:
                 thread = threading.Thread(target=server.serve_forever, name="accept", kwargs={"poll_interval": 0.25})
                 thread.start()
                 try:

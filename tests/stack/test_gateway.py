@@ -279,9 +279,10 @@ def test_sigterm_finishes_the_statement_under_way(tmp_path: Path) -> None:
     answers: list[object] = []
     try:
         wait_for(warehouse.ping, 60, "the gateway")
-        slow = threading.Thread(target=lambda: answers.append(warehouse.rows("SELECT sleep(1.5) AS s")))
+        warehouse.rows("SELECT 1")  # the client's own first questions are over then
+        slow = threading.Thread(target=lambda: answers.append(warehouse.rows("SELECT sleep(2.5) AS s")))
         slow.start()
-        time.sleep(0.3)
+        time.sleep(1)
         os.kill(process.pid, signal.SIGTERM)
         slow.join()
         assert answers == [[{"s": 0}]]
