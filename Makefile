@@ -27,7 +27,7 @@ check: setup  ## formatting, lint, types, import rules
 	$(RUN)ruff check .
 	$(RUN)mypy
 	$(RUN)lint-imports
-	@size=$$(gzip -9 < collectors/static/c.js | wc -c); echo "c.js: $$size of at most 5000 bytes, packed"; test $$size -le 5000
+	@size=$$(gzip -9 < collectors/static/c.js | wc -c); echo "c.js: $$size of at most 6000 bytes, packed"; test $$size -le 6000
 
 format: setup  ## rewrite the code in the project's format
 	$(RUN)ruff format .

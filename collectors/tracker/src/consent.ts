@@ -6,7 +6,7 @@ export type Standing = Level | "wait";
 
 const ORDER = ["wait", "none", "measure", "personalise"];
 export const rank = (standing: string): number => ORDER.indexOf(standing);
-export const isLevel = (value: unknown): value is Level => rank(String(value)) > 0;
+export const isLevel = (value: unknown): value is Level => rank(value as string) > 0;
 
 interface Signals {
   globalPrivacyControl?: boolean;
@@ -30,14 +30,14 @@ export interface Consent {
  * The page's level and the visitor's stored answer both bind: the lower of the two holds. Where the page leaves it
  * to the visitor (`wait`, or nothing) the answer alone holds; before it, `wait` waits and nothing means `measure`.
  */
-export function consent(stated: string, answers: Shelf): Consent {
+export function consent(stated: string | undefined, answers: Shelf): Consent {
   return {
     standing() {
       if (refuses() || (stated && rank(stated) < 0)) return "none";
       const stored = answers.get("consent");
       const answer = isLevel(stored) ? stored : undefined;
       if (isLevel(stated)) return answer && rank(answer) < rank(stated) ? answer : stated;
-      return answer ?? (stated === "wait" ? "wait" : "measure");
+      return answer || (stated as "wait") || "measure";
     },
     answer: (level) => answers.set("consent", level),
   };

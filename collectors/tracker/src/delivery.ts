@@ -1,6 +1,7 @@
 import type { Queue } from "./queue";
-import { listen, safely } from "./safely";
+import { clock, listen, safely, say } from "./safely";
 import type { Shelf } from "./shelf";
+import { now } from "./text";
 import { madeAt } from "./uuid";
 
 const BATCH = 10;
@@ -19,124 +20,143 @@ export interface Delivery {
   added(id: string, urgent: boolean): void;
   /** Send now what this page made; for when the page may be going. */
   leave(): void;
-  setToken(token: string): void;
+  setToken(token?: string): void;
+}
+
+interface Data {
+  accepted?: number;
+  rejected?: { index: number; detail: string }[];
+  status?: number;
+  detail?: string;
 }
 
 /**
  * Sends the queue, and takes an event out of it only once the collector has answered for it: whatever becomes of a
  * page, the next one repeats what was left, under the same ids, which the collector counts once.
+ *
+ * Between us and the collector stand gateways, firewalls and pages of the portal, which answer as they please: an answer
+ * is the collector's if it is its JSON, and a refusal is final if its problem document says so.
  */
 export function delivery(endpoint: string, queue: Queue, shelf: () => Shelf, allowed: () => boolean): Delivery {
-  const mine = new Set<string>();
-  const flying = new Set<string>();
-  let token = "";
+  const mine: Record<string, boolean> = {};
+  const flying: Record<string, string> = {};
+  let token: string | undefined;
   let timer = 0;
   let timerAt = 0;
   let failures = 0;
+  let halvings = 0;
   let isAsked = false;
+
+  const waiting = (): string[] => queue.ids().filter((id) => !flying[id]);
 
   /** Pause before the next request, kept on the shelf so that the next page and the other tabs keep it too. */
   const pause = (): number => {
-    const ms = Number(shelf().get("wait")) - Date.now();
+    const ms = +shelf().get("wait")! - clock();
     return ms > 0 && ms <= LONGEST_ASKED_MS ? ms : 0; // longer: the clock has been set since
   };
 
   function later(ms: number): void {
     const wait = Math.max(ms, pause());
-    const at = performance.now() + wait;
+    const at = clock() + wait;
     if (timer && timerAt <= at) return;
     clearTimeout(timer);
     timerAt = at;
     timer = setTimeout(safely(() => { timer = 0; send(false); }), wait);
   }
 
-  /** Ids and text of the next batch: within the limits, and under a token only what was made under it. */
-  function next(leaving: boolean): [string[], string] {
-    const now = Date.now();
-    const all = queue.ids();
-    for (const id of mine) if (!all.includes(id)) mine.delete(id); // delivered by another tab, or dropped
-    const due = all.filter((id) => !flying.has(id));
-    const own = due.filter((id) => mine.has(id));
-    const withToken = !!token && own.length > 0;
-    const left = due.filter((id) => !mine.has(id) && Math.abs(now - madeAt(id)) > LEFT_BEHIND_MS);
-    const chosen = leaving || withToken ? own : [...own, ...left]; // a page's own must not wait behind old ones
-    const ids: string[] = [];
-    const events: string[] = [];
-    let bytes = 0;
-    for (const id of chosen.slice(0, MAX_BATCH)) {
-      const event = queue.get(id) ?? ""; // gone: another tab has delivered it
-      bytes += 3 * event.length; // no character of a text takes more
-      if (ids.length && bytes > MAX_BYTES) break;
-      ids.push(id);
-      if (event) events.push(event);
-    }
-    const head = { sent_at: new Date(now).toISOString(), ...(withToken ? { subject_token: token } : {}) };
-    return [ids, events.length ? `${JSON.stringify(head).slice(0, -1)},"events":[${events}]}` : ""];
+  /** The next batch, by id: within the limits, and under a token only what was made under it. */
+  function next(leaving: boolean): [Record<string, string>, string] {
+    const all = waiting();
+    const own = all.filter((id) => mine[id]);
+    const withToken = token && own.length;
+    const left = all.filter((id) => !mine[id] && Math.abs(clock() - madeAt(id)) > LEFT_BEHIND_MS);
+    const chosen = leaving || withToken ? own : own.concat(left); // a page's own must not wait behind old ones
+    // A firewall may dislike one event: smaller batches, from anywhere, bring the others past it.
+    const from = halvings && Math.random() * chosen.length;
+    const batch: Record<string, string> = {};
+    let text = "";
+    chosen.slice(from).slice(0, MAX_BATCH >> halvings || 1).forEach((id) => {
+      const event = queue.get(id); // none: another tab has delivered it
+      // No character of a text takes more than three bytes.
+      if (!event || (text && 3 * (text.length + event.length) > MAX_BYTES)) return;
+      batch[id] = event;
+      text += `,${event}`;
+    });
+    const head = `{"sent_at":"${now()}",${withToken ? `"subject_token":${JSON.stringify(token)},` : ""}"events":[`;
+    return [batch, text && `${head + text.slice(1)}]}`];
   }
 
   function send(leaving: boolean): void {
-    if (!allowed() || (flying.size && !leaving)) return;
+    if (!allowed() || (!leaving && Object.keys(flying).length)) return;
     if (pause()) return later(0);
-    const [ids, body] = next(leaving);
+    const [batch, body] = next(leaving);
     if (!body) return;
-    ids.forEach((id) => flying.add(id));
-    const settle = (isDone: boolean): void => ids.forEach((id) => {
-      flying.delete(id);
-      if (!isDone) return;
-      mine.delete(id);
-      queue.drop(id);
-    });
-    let answer: Promise<Response>;
-    try {
-      if (leaving && !("keepalive" in Request.prototype)) {
-        navigator.sendBeacon(endpoint, body);
-        setTimeout(settle, EVERY_MS, false); // whether it arrived nobody will hear, so it stays in the queue
-        return;
-      }
-      // text/plain needs no preflight; keepalive lets it outlive the page.
-      answer = fetch(endpoint, {
-        method: "POST", body, keepalive: true, credentials: "omit", headers: { "Content-Type": "text/plain" },
+    const ids = Object.keys(batch);
+    Object.assign(flying, batch);
+    const heard = safely((response?: Response, data?: Data): void => {
+      const status = response && response.status;
+      const isTaken = data && status === 200 && typeof data.accepted === "number";
+      const isRefused = data && (status === 400 || status === 413) && status === data.status &&
+        /problem/.test(response!.headers.get("Content-Type")!);
+      const isFinal = isTaken || isRefused;
+      ids.forEach((id) => {
+        delete flying[id];
+        if (!isFinal) return;
+        delete mine[id];
+        queue.drop(id);
       });
+      if (!isFinal) {
+        if (status && !(data && data.detail)) {
+          halvings++;
+          say("events wait", `not the collector's answer (${status})`);
+        }
+        return again(response && response.headers.get("Retry-After"));
+      }
+      const rejected = data.rejected || [];
+      const lost = isRefused ? ids : rejected.map(({ index }) => ids[index]!);
+      if (lost[0]) queue.lose(lost.map((id) => batch[id]), data.detail || rejected[0]!.detail);
+      failures = 0;
+      halvings >>= 1;
+      isAsked = false;
+      shelf().set("wait");
+      later(ids.length >= BATCH ? 0 : EVERY_MS); // a full batch: there may be more
+    });
+    try {
+      if (leaving && !("keepalive" in Request.prototype)) throw 0;
+      // text/plain needs no preflight; keepalive lets it outlive the page.
+      fetch(endpoint, {
+        method: "POST", body, keepalive: true, credentials: "omit", headers: { "Content-Type": "text/plain" },
+      }).then((response) => {
+        const tell = (data?: unknown) => heard(response, data as Data);
+        return response.json().then(tell, () => tell());
+      }).then(undefined, () => heard());
     } catch {
-      return settle(!!safely(() => navigator.sendBeacon(endpoint, body))()); // the page has broken fetch
+      safely(() => navigator.sendBeacon(endpoint, body))();
+      heard(); // whether it arrived nobody will hear, so it stays in the queue
     }
-    answer.then(
-      safely((response) => {
-        const isBusy = response.status === 408 || response.status === 429 || response.status >= 500;
-        settle(!isBusy);
-        if (isBusy) return again(response.headers.get("Retry-After"));
-        if (!response.ok) queue.lose(ids.length); // refused for good
-        failures = 0;
-        isAsked = false;
-        shelf().drop("wait");
-        later(ids.length >= BATCH ? 0 : EVERY_MS); // a full batch: there may be more
-      }),
-      safely(() => { settle(false); again(null); }),
-    );
   }
 
   /** Double the pause with each failure, spread by chance so that a whole city does not come back in one second. */
-  function again(retryAfter: string | null): void {
-    const seconds = Number(retryAfter ?? NaN);
-    const asked = (isNaN(seconds) ? Date.parse(retryAfter ?? "") - Date.now() : seconds * 1000) || 0;
+  function again(retryAfter?: string | null): void {
+    const asked = +retryAfter! * 1000 || 0; // a date is no number: proxies write it, and seldom mean it
     isAsked = asked > 0;
-    const own = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** failures++) * (0.5 + Math.random() / 2);
+    const own = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * Math.pow(2, failures++)) * (0.5 + Math.random() / 2);
     const wait = isAsked ? Math.min(asked + own / 2, LONGEST_ASKED_MS) : own;
-    shelf().set("wait", String(Date.now() + Math.round(wait)));
+    shelf().set("wait", clock() + Math.round(wait));
     later(0);
   }
 
-  listen(window, "online", () => {
+  listen("online", () => {
     if (isAsked) return;
-    shelf().drop("wait");
+    shelf().set("wait");
     later(Math.random() * FIRST_WAIT_MS);
   });
   later(FIRST_WAIT_MS); // what earlier pages left behind
 
   return {
     added(id, urgent) {
-      mine.add(id);
-      later(urgent || mine.size - flying.size >= BATCH ? 0 : EVERY_MS);
+      mine[id] = true;
+      later(urgent || waiting().filter((one) => mine[one]).length >= BATCH ? 0 : EVERY_MS);
     },
     leave: () => send(true),
     setToken: (value) => { token = value; },

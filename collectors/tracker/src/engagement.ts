@@ -1,3 +1,4 @@
+import { isHidden } from "./page";
 import { listen, safely } from "./safely";
 
 /** Without a sign of life for this long nobody is taken to be reading. */
@@ -9,7 +10,6 @@ const LEAST_MS = 500;
 const NOTICE_MS = 500;
 /** Asking for the height of a page makes the browser lay it out. */
 const LOOK_MS = 200;
-const DAY_MS = 86_400_000;
 
 export interface Read {
   active_ms: number;
@@ -20,55 +20,63 @@ export interface Read {
  * Measure the time a page is visible, focused and in use, and how far down it was seen.
  *
  * @param tell Hears of it in pieces that add up.
- * @returns `tellNow`, and `restart` for another page in the same document.
+ * @returns Tell now; `isOver`: another page comes in the same document.
  */
-export function engagement(tell: (read: Read) => void): { tellNow(): void; restart(): void } {
+export function engagement(tell: (read: Read) => void): (isOver?: boolean) => void {
   let since = 0;
   let lastSign = performance.now();
   let active = 0;
   let deepest = 0;
   let looking = 0;
-
-  const isEngaged = (): boolean => document.visibilityState === "visible" && document.hasFocus();
+  let scroller: Element | null = null;
 
   function settle(): void {
     const now = performance.now();
     if (since) active += Math.max(0, Math.min(now, lastSign + IDLE_MS) - since);
-    since = isEngaged() ? now : 0;
+    since = !isHidden() && document.hasFocus() ? now : 0;
   }
 
   function look(): void {
-    const height = document.documentElement.scrollHeight;
-    if (height) deepest = Math.max(deepest, Math.min(100, Math.round(((scrollY + innerHeight) / height) * 100)));
+    let height = document.documentElement.scrollHeight;
+    let end = scrollY + innerHeight;
+    // Where the page itself has less to scroll than a large box in the middle of the screen, the box holds the content.
+    let box = document.elementFromPoint(innerWidth / 2, innerHeight / 2);
+    for (; box; box = box.parentElement) {
+      const { clientHeight, scrollHeight } = box;
+      const isScroller = scrollHeight - clientHeight > height - innerHeight && clientHeight > innerHeight / 2;
+      if (isScroller && /auto|scroll/.test(getComputedStyle(box).overflowY)) scroller = box;
+    }
+    if (scroller && scroller.clientHeight) {
+      height = scroller.scrollHeight;
+      end = scroller.scrollTop + scroller.clientHeight;
+    }
+    if (height) deepest = Math.max(deepest, Math.min(100, (end / height) * 100));
   }
 
-  function tellNow(): void {
+  function tellNow(isOver?: boolean): void {
     settle();
     look();
-    if (active < LEAST_MS) return;
-    tell({ active_ms: Math.min(DAY_MS, Math.round(active)), scroll_pct: deepest });
-    active = 0;
+    if (active >= LEAST_MS) {
+      tell({ active_ms: active, scroll_pct: deepest });
+      active = 0;
+    }
+    if (!isOver) return;
+    lastSign = performance.now();
+    active = deepest = 0;
+    scroller = null;
   }
 
-  listen(window, "scroll", () => {
-    looking ||= setTimeout(safely(() => { looking = 0; look(); }), LOOK_MS);
-  }, true);
-  listen(window, "scroll pointerdown pointermove keydown wheel touchmove", () => {
+  listen("scroll", () => {
+    looking = looking || setTimeout(safely(() => { looking = 0; look(); }), LOOK_MS);
+  });
+  listen("scroll pointerdown pointermove keydown wheel touchmove", () => {
     const now = performance.now();
     if (now - lastSign < NOTICE_MS) return;
     settle();
     lastSign = now;
-  }, true);
-  listen(window, "focus blur pageshow", settle);
-  listen(document, "visibilitychange", settle);
+  });
+  listen("focus blur pageshow visibilitychange", settle);
   setInterval(safely(tellNow), PING_MS);
   settle();
-
-  return {
-    tellNow,
-    restart() {
-      lastSign = performance.now();
-      active = deepest = 0;
-    },
-  };
+  return tellNow;
 }

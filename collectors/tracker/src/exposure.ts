@@ -1,60 +1,37 @@
-import { fieldsOf, ITEM, type Fields } from "./marks";
-import { listen, safely } from "./safely";
+import { fieldsOf, ITEM, mark, type Fields } from "./marks";
+import { isHidden } from "./page";
+import { clock, listen, safely } from "./safely";
+import { isSeen } from "./sight";
 
-const SHARE = 0.5;
 const IN_VIEW_MS = 1_000;
+const LOOK_MS = 200;
 
-/** Tell each marked element once, when at least half of it has been in view for a second. */
+/** Tell each marked element once, when it was seen for a second: half of it, or as much as fills half of the screen. */
 export function exposure(put: (kind: "impression", fields: Fields) => void): void {
-  const told = new WeakMap<HTMLElement, string>();
-  const inView = new Map<HTMLElement, number>();
+  const told = new WeakMap<Element, string>();
+  let since = new WeakMap<Element, number>();
   // An element that is given another item, or another list, is another impression.
-  const about = (element: HTMLElement): string => `${element.dataset.civicrecItem} ${element.dataset.civicrecRequest}`;
+  const about = (element: Element): string => `${mark(element, "item")} ${mark(element, "request")}`;
 
-  const wait = (element: HTMLElement): void => {
-    clearTimeout(inView.get(element));
-    const timer = setTimeout(safely(() => {
-      if (document.visibilityState !== "visible" || told.get(element) === about(element)) return;
-      told.set(element, about(element));
-      put("impression", fieldsOf(element));
-    }), IN_VIEW_MS);
-    inView.set(element, timer);
-  };
-
-  const observer = new IntersectionObserver(safely((entries: IntersectionObserverEntry[]) => {
-    for (const entry of entries) {
-      const element = entry.target as HTMLElement;
-      if (entry.intersectionRatio >= SHARE) {
-        wait(element);
-      } else {
-        clearTimeout(inView.get(element));
-        inView.delete(element);
-      }
+  const observer = new IntersectionObserver(safely((entries: IntersectionObserverEntry[]) => entries.forEach((entry) => {
+    const { target, intersectionRect: shown, boundingClientRect: whole } = entry;
+    observer.unobserve(target);
+    const least = (Math.min(whole.width, innerWidth) * Math.min(whole.height, innerHeight)) / 2;
+    const now = clock();
+    if (isHidden() || !entry.intersectionRatio || shown.width * shown.height < least || !isSeen(target, shown)) {
+      since.delete(target);
+    } else if (!since.has(target)) {
+      since.set(target, now);
+    } else if (now - since.get(target)! >= IN_VIEW_MS && told.get(target) !== about(target)) {
+      told.set(target, about(target));
+      since.delete(target);
+      put("impression", fieldsOf(target));
     }
-  }), { threshold: SHARE });
-
-  // Observing anew makes the observer say where the element stands, also if it only changed its item.
-  const watch = (element: HTMLElement): void => {
-    observer.unobserve(element);
-    if (element.matches(ITEM)) observer.observe(element);
-  };
-  const scan = (node: Node): void => {
-    if (!(node instanceof HTMLElement)) return;
-    watch(node);
-    node.querySelectorAll<HTMLElement>(ITEM).forEach(watch);
-  };
-  new MutationObserver(safely((changes: MutationRecord[]) => {
-    for (const change of changes) {
-      if (change.type === "attributes") watch(change.target as HTMLElement);
-      else change.addedNodes.forEach(scan);
-    }
-  })).observe(document.documentElement, {
-    childList: true, subtree: true, attributeFilter: ["data-civicrec-item", "data-civicrec-request"],
-  });
-  scan(document.documentElement);
-
+  })));
+  // The observer says of what it begins to observe where that stands, without laying out the page for it.
+  setInterval(safely(() => [].forEach.call(document.querySelectorAll(ITEM), (element: Element) => {
+    if (told.get(element) !== about(element)) observer.observe(element);
+  })), LOOK_MS);
   // A second in view is a second of a visible page.
-  listen(document, "visibilitychange", () => {
-    if (document.visibilityState === "visible") inView.forEach((_, element) => wait(element));
-  });
+  listen("visibilitychange", () => { since = new WeakMap(); });
 }

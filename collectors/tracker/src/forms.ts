@@ -1,24 +1,24 @@
-import { itemAround, type Fields } from "./marks";
+import { itemAround, mark, type Fields } from "./marks";
 import { listen } from "./safely";
 
 /**
  * Tell that a form marked `data-civicrec-form` was begun and sent: never what stands in its fields.
  * The attribute's text, if any, names the step of a longer procedure.
+ *
+ * @returns Tell it that a form was sent.
  */
-export function forms(put: (kind: "service_start" | "service_submit", fields: Fields) => void): void {
+export function forms(put: (kind: "service_start" | "service_submit", fields: Fields) => void): (form: Element) => void {
   const begun = new WeakSet<Element>();
-  const facts = (form: HTMLElement): Fields => ({
-    ...itemAround(form),
-    props: { form_step: form.dataset.civicrecForm || undefined },
-  });
 
-  listen(window, "input change submit", (event) => {
-    const form = (event.target as Element).closest<HTMLElement>("[data-civicrec-form]");
+  function tell(element: Element, isSent: boolean): void {
+    const form = element.closest("[data-civicrec-form]");
     if (!form) return;
-    if (!begun.has(form)) {
-      begun.add(form);
-      put("service_start", facts(form));
-    }
-    if (event.type === "submit") put("service_submit", facts(form));
-  }, true);
+    const facts = Object.assign({ props: { form_step: mark(form, "form") } }, itemAround(form));
+    if (!begun.has(form)) put("service_start", facts);
+    begun.add(form);
+    if (isSent) put("service_submit", facts);
+  }
+
+  listen("input change", (event) => tell(event.target as Element, false));
+  return (form) => tell(form, true);
 }

@@ -1,32 +1,53 @@
 import { listen, safely } from "./safely";
+import { readable } from "./text";
 
-/** A router first changes the address, then the title and the content. */
-const SETTLES_MS = 100;
+/** A router first changes the address, then the title and the content, which may have to come over a network. */
+const LOOK_MS = 100;
+const MOST_LOOKS = 50;
+/** So many more, once it is another: title and content need not come at once. */
+const LAST_LOOKS = 2;
 
 /** The address of the page without query and fragment; the route of a hash router (`#/…`, `#!/…`) is part of it. */
 export function pathNow(): string {
-  const route = /^#!?(\/[^?]*)/.exec(location.hash)?.[1] ?? "";
-  return (location.pathname + route).slice(0, 512);
+  const route = /^#!?(\/[^?]*)/.exec(location.hash);
+  return readable(location.pathname + (route ? route[1] : ""), 512);
 }
 
 /**
- * Notice that another page is shown: in this document (History API, hash router) or again (back/forward cache).
+ * Notice that a page is shown: the first, another in this document (History and Navigation API, hash router), or one
+ * again (back/forward cache).
  *
- * @param left The page is gone; the document still shows its content.
- * @param arrived The page of this path stands. `isBack`: it had only been put aside.
- * @returns `settle`: tell at once of an arrival still under way.
+ * @param look Says what tells the page that stands from the next: the item it is about, if any, a space, and its title.
+ * @param left The document goes to the page of this path and still shows the one before.
+ * @param arrived The page stands. `isBack`: it had only been put aside.
+ * @returns Tell at once of an arrival still under way.
  */
-export function navigation(left: () => void, arrived: (path: string, isBack: boolean) => void): { settle(): void } {
+export function navigation(look: () => string, left: (path: string) => void, arrived: (isBack?: boolean) => void): () => void {
   const address = (): string => pathNow() + location.search;
   let path = pathNow();
   let last = address();
+  let known = " ";
   let timer = 0;
+  let isExpected = true;
 
   function settle(): void {
-    if (!timer) return;
-    clearTimeout(timer);
-    timer = 0;
-    arrived(path, false);
+    if (!isExpected) return;
+    isExpected = false;
+    clearInterval(timer);
+    known = look();
+    arrived();
+  }
+
+  /** Wait until the page is another than the last was. */
+  function expect(): void {
+    isExpected = true;
+    let looks = MOST_LOOKS;
+    timer = setInterval(safely(() => {
+      const found = look();
+      // Where the last was about an item the next will be, too: until then it is only empty.
+      if (found !== known && (found[0] !== " " || known[0] === " ")) looks = Math.min(looks, LAST_LOOKS);
+      if (!looks--) settle();
+    }), LOOK_MS);
   }
 
   function moved(isReplaced: boolean): void {
@@ -35,21 +56,25 @@ export function navigation(left: () => void, arrived: (path: string, isBack: boo
     last = address();
     if (isSame) return;
     settle();
-    left();
-    path = pathNow();
-    timer = setTimeout(safely(settle), SETTLES_MS);
+    left(path = pathNow());
+    expect();
   }
 
-  for (const name of ["pushState", "replaceState"] as const) {
+  if (look() !== known) settle();
+  else expect();
+  (["pushState", "replaceState"] as const).forEach((name) => {
     const original = history[name];
     history[name] = function (...args) {
       original.apply(this, args); // what it throws is the page's
       safely(moved)(name === "replaceState");
     };
-  }
-  listen(window, "popstate hashchange", () => moved(false));
-  listen(window, "pageshow", (event) => {
-    if ((event as PageTransitionEvent).persisted) arrived(path, true);
   });
-  return { settle };
+  listen("popstate hashchange", () => moved(false));
+  listen("pageshow", (event) => {
+    if ((event as PageTransitionEvent).persisted) arrived(true);
+  });
+  safely(() => listen("currententrychange", (event) => {
+    moved((event as NavigationCurrentEntryChangeEvent).navigationType === "replace");
+  }, window.navigation))();
+  return settle;
 }

@@ -1,6 +1,8 @@
+import { say } from "./safely";
 import type { Shelf } from "./shelf";
 
 export const MAX_EVENTS = 500;
+export const FULL = `more than ${MAX_EVENTS}`;
 const PREFIX = "q.";
 
 /** Events that no collector has answered for yet, each under a key of its own: tabs can never overwrite each other's. */
@@ -10,8 +12,8 @@ export interface Queue {
   ids(): string[];
   get(id: string): string | undefined;
   drop(id: string): void;
-  /** Count events that will never arrive. */
-  lose(n: number): void;
+  /** Give events up: count them and, where one was to tell of others that were lost, those too. */
+  lose(events: (string | undefined)[], why?: string): void;
   /** How many were lost since this was last asked. */
   takeLost(): number;
 }
@@ -21,34 +23,36 @@ export interface Queue {
  * @param current The one of them to write to.
  */
 export function queue(shelves: Shelf[], current: () => Shelf): Queue {
-  const idsOn = (places: Shelf[]): string[] =>
-    places
-      .flatMap((shelf) => shelf.keys())
-      .filter((key) => key.startsWith(PREFIX))
-      .map((key) => key.slice(PREFIX.length))
-      .sort();
+  const lost = (): number => +(current().get("dropped") || 0);
+  const ids = (places: Shelf[]): string[] =>
+    ([] as string[]).concat(...places.map((place) => place.keys()))
+      .filter((key) => !key.indexOf(PREFIX)).map((key) => key.slice(PREFIX.length)).sort();
+  const get = (id: string): string | undefined => shelves.map((shelf) => shelf.get(PREFIX + id)).filter(Boolean)[0];
+  const drop = (id: string): void => shelves.forEach((shelf) => shelf.set(PREFIX + id));
 
-  const self: Queue = {
+  function lose(events: (string | undefined)[], why?: string): void {
+    let n = lost() + events.length;
+    events.forEach((event) => { n += +((/"dropped":(\d+)/.exec(event!) || [])[1] || 0); });
+    current().set("dropped", n);
+    if (events.length) say("events are lost", why);
+  }
+
+  return {
     put(id, event) {
       current().set(PREFIX + id, event);
-      for (const oldest of idsOn([current()]).slice(0, -MAX_EVENTS)) {
-        // It may itself have been the one to report earlier losses.
-        const told = JSON.parse(self.get(oldest) ?? "{}").props?.dropped;
-        self.drop(oldest);
-        self.lose(1 + (told || 0));
-      }
+      ids([current()]).slice(0, -MAX_EVENTS).forEach((oldest) => {
+        lose([get(oldest)], FULL);
+        drop(oldest);
+      });
     },
-    ids: () => idsOn(shelves),
-    get: (id) => shelves.map((shelf) => shelf.get(PREFIX + id)).find((event) => event),
-    drop: (id) => shelves.forEach((shelf) => shelf.drop(PREFIX + id)),
-    lose(n) {
-      current().set("dropped", String(n + Number(current().get("dropped") ?? 0)));
-    },
+    ids: () => ids(shelves),
+    get,
+    drop,
+    lose,
     takeLost() {
-      const n = Number(current().get("dropped") ?? 0);
-      if (n) current().drop("dropped");
+      const n = lost();
+      if (n) current().set("dropped");
       return n;
     },
   };
-  return self;
 }

@@ -9,7 +9,22 @@ export function safely<A extends unknown[], R>(work: (...args: A) => R): (...arg
   };
 }
 
-/** Listen without ever delaying the page: passive, and safe. */
-export function listen(target: EventTarget, names: string, work: (event: Event) => void, capture = false): void {
-  for (const name of names.split(" ")) target.addEventListener(name, safely(work), { capture, passive: true });
+/** Listen without ever delaying the page: passive, and safe; at the window and before others, so that no page stops it. */
+export function listen(names: string, work: (event: Event) => void, target: EventTarget = window): void {
+  names.split(" ").forEach((name) => target.addEventListener(name, safely(work), { capture: true, passive: true }));
 }
+
+/** The time in ms since 1970. Pages have a `Date.now` of their own, to play another time, or one that is none. */
+export function clock(): number {
+  const real = +new Date();
+  const played = +safely(Date.now)()!;
+  return Math.abs(played - real) < 86_400_000 ? played : real;
+}
+
+const said: string[] = [];
+
+/** Say something in the console, for whoever looks after the page: each matter once. */
+export const say = safely((matter: string, detail: unknown): void => {
+  if (said.indexOf(matter) < 0) console.warn(`civicrec: ${matter}:`, detail);
+  said.push(matter);
+});

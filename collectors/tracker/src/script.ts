@@ -1,5 +1,6 @@
 /** The tracker as a script tag: options from its `data-…` attributes, commands through `window.civicrec`. */
-import { safely } from "./safely";
+import { find, own } from "./page";
+import { safely, say } from "./safely";
 import { start } from "./start";
 
 type Call = unknown[];
@@ -11,14 +12,22 @@ declare global {
   }
 }
 
+/** The tag: unknown to a module and to a text that a tag manager puts in, and perhaps another's who puts us in. */
+function tag(): HTMLScriptElement {
+  const current = own("currentScript") as HTMLScriptElement | null;
+  return (current && current.dataset.site ? current : find("script[data-site]") || current) as HTMLScriptElement;
+}
+
 safely(() => {
-  const script = document.currentScript as HTMLScriptElement;
-  const early = window.civicrec?.q ?? [];
-  if (window.civicrec?.runs) return; // the tag stands on the page twice
-  const { endpoint, ...options } = script.dataset;
-  const civicrec = start({ ...options, endpoint: endpoint ?? new URL("/v1/events", script.src).href }) as Untyped;
-  window.civicrec = Object.assign(civicrec, { runs: true });
-  early.forEach((call) => civicrec(...call));
+  const script = tag();
+  const civicrec = window.civicrec;
+  if (civicrec && civicrec.runs) return; // the tag stands on the page twice
+  const endpoint = script && (script.dataset.endpoint || (script.src && script.src.replace(/[^/]*([?#].*)?$/, "v1/events")));
+  if (!endpoint) return say("nothing is told", "no script tag with data-site and src");
+  const run = start(Object.assign({}, script.dataset, { endpoint })) as NonNullable<Window["civicrec"]>;
+  window.civicrec = run;
+  run.runs = true;
+  ((civicrec && civicrec.q) || []).forEach((call) => run(...call));
 })();
 // Whatever failed: a page that gives commands must not.
 if (typeof window.civicrec !== "function") window.civicrec = () => undefined;

@@ -1,5 +1,6 @@
-import type { Fields } from "./marks";
-import { listen } from "./safely";
+import { mark, type Fields } from "./marks";
+import { find } from "./page";
+import { words } from "./text";
 
 type PutSearch = (kind: "search", fields: Fields) => void;
 
@@ -7,29 +8,28 @@ type PutSearch = (kind: "search", fields: Fields) => void;
  * Tell what was searched on the site itself.
  *
  * @param parameters Names of the query parameters of a results page, separated by commas.
- * @returns `arrived`: look at the address of the page that is shown now.
+ * @returns `found`: look at the address of the page that is shown now; `sent`: a form was sent.
  */
-export function search(parameters: string, put: PutSearch): { arrived(): void } {
-  const names = parameters.split(",").filter(Boolean);
+export function search(parameters: string, put: PutSearch): { found(): void; sent(form: HTMLFormElement): void } {
+  const names = parameters.split(",");
 
-  const tell = (words: string | null | undefined): void => {
-    const query = words?.trim().slice(0, 200);
-    const results = document.querySelector<HTMLElement>("[data-civicrec-results]")?.dataset.civicrecResults;
-    if (query) put("search", { query, props: { result_count: results ? Number(results) : undefined } });
+  const tell = (query: string): void => {
+    const results = mark(find("[data-civicrec-results]"), "results");
+    if (query) put("search", { query, props: { result_count: results && Number(results) } });
   };
 
-  // The attribute names the one field of the form that holds the words.
-  listen(window, "submit", (event) => {
-    const form = event.target as HTMLFormElement;
-    const field = form.dataset.civicrecSearch;
-    // Words that will stand in the address are told by the page of results.
-    if (field && !names.includes(field)) tell(new FormData(form).get(field) as string);
-  }, true);
-
   return {
-    arrived() {
-      const asked = new URLSearchParams(location.search);
-      names.forEach((name) => tell(asked.get(name)));
+    found() {
+      location.search.slice(1).split("&").forEach((pair) => {
+        const at = pair.indexOf("=");
+        if (at > 0 && names.indexOf(words(pair.slice(0, at))) >= 0) tell(words(pair.slice(at + 1)).trim());
+      });
+    },
+    sent(form) {
+      // `data-civicrec-search` names the one field of the form that holds the words.
+      const field = mark(form, "search");
+      // Words that will stand in the address are told by the page of results.
+      if (field && names.indexOf(field) < 0) tell(`${new FormData(form).get(field) || ""}`);
     },
   };
 }

@@ -3,8 +3,8 @@ import { safely } from "./safely";
 /** A place for short texts: one of the browser's storages, and memory for what that refuses to keep. */
 export interface Shelf {
   get(key: string): string | undefined;
-  set(key: string, value: string): void;
-  drop(key: string): void;
+  /** Without a value nothing is kept. */
+  set(key: string, value?: string | number): void;
   keys(): string[];
 }
 
@@ -14,24 +14,20 @@ const PREFIX = "civicrec.";
  * @param storage `() => localStorage` or `() => sessionStorage`; only asking for it may already throw.
  */
 export function shelf(storage: () => Storage): Shelf {
-  const memory = new Map<string, string>();
+  const memory: Record<string, string> = {};
   return {
-    get: (key) => memory.get(key) ?? safely(() => storage().getItem(PREFIX + key))() ?? undefined,
-    set(key, value) {
+    get: (key) => memory[PREFIX + key] || safely(() => storage().getItem(PREFIX + key))() || undefined,
+    set(name, value) {
+      const key = PREFIX + name;
+      delete memory[key];
       try {
-        storage().setItem(PREFIX + key, value);
-        memory.delete(key);
+        if (value) storage().setItem(key, value as string);
+        else storage().removeItem(key);
       } catch {
-        memory.set(key, value);
+        if (value) memory[key] = value as string;
       }
     },
-    drop(key) {
-      memory.delete(key);
-      safely(() => storage().removeItem(PREFIX + key))();
-    },
-    keys() {
-      const stored = safely(() => Object.keys(storage()))() ?? [];
-      return [...memory.keys(), ...stored.filter((key) => key.startsWith(PREFIX)).map((key) => key.slice(PREFIX.length))];
-    },
+    keys: () => Object.keys(memory).concat(safely(() => Object.keys(storage()))() || [])
+      .filter((key) => !key.indexOf(PREFIX)).map((key) => key.slice(PREFIX.length)),
   };
 }

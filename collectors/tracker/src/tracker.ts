@@ -2,15 +2,19 @@ import { consent, isLevel, rank, type Level, type Standing } from "./consent";
 import { delivery } from "./delivery";
 import { engagement } from "./engagement";
 import { exposure } from "./exposure";
+import { fitting } from "./fields";
 import { forms } from "./forms";
 import { anonymousId, sessionId } from "./identity";
 import { links } from "./links";
 import { pageItem, type Fields } from "./marks";
 import { navigation, pathNow } from "./navigation";
-import { MAX_EVENTS, queue } from "./queue";
+import { isHidden, linkTo, own } from "./page";
+import { FULL, MAX_EVENTS, queue } from "./queue";
 import { listen, safely } from "./safely";
 import { search } from "./search";
-import { shelf } from "./shelf";
+import { shelf, type Shelf } from "./shelf";
+import { submits } from "./submits";
+import { now } from "./text";
 import { uuid7 } from "./uuid";
 
 export interface Options {
@@ -43,46 +47,37 @@ const URGENT = /^(click|dislike|favourite|service_)/;
 export function track(options: Options): Commands {
   const lasting = shelf(() => localStorage);
   const passing = shelf(() => sessionStorage);
-  const agreed = consent(options.consent ?? "", lasting);
+  const agreed = consent(options.consent, lasting);
   // Without consent to a profile nothing that tells visitors apart outlives the tab.
-  const current = () => (agreed.standing() === "personalise" ? lasting : passing);
+  const current = (): Shelf => (agreed.standing() === "personalise" ? lasting : passing);
   const events = queue([lasting, passing], current);
   const sender = delivery(options.endpoint, events, current, () => rank(agreed.standing()) > rank("none"));
+  const actor = (): string => options.anonymousId || anonymousId(current());
   let held: Fields[] = [];
   let lostHeld = 0;
   let path = pathNow();
 
   /** Remove what lies on the device beyond what a standing allows; the visitor's answer itself stays. */
   function forget(standing: Standing): void {
-    for (const place of standing === "personalise" ? [] : standing === "measure" ? [lasting] : [lasting, passing]) {
-      for (const key of place.keys()) if (key !== "consent") place.drop(key);
-    }
+    [lasting, passing].slice(0, 3 - rank(standing)).forEach((place) => {
+      place.keys().forEach((key) => { if (key !== "consent") place.set(key); });
+    });
   }
 
   function keep(event: Fields, level: Level): void {
-    const lost = events.takeLost();
-    const props: Fields = { ...(event.props as Fields | undefined), ...(lost ? { dropped: lost } : {}) };
-    const whole: Fields = {
-      ...event,
-      anonymous_id: options.anonymousId || anonymousId(current()),
-      session_id: sessionId(current()),
-      consent: level,
-      props: Object.values(props).some((value) => value !== undefined) ? props : undefined,
-    };
-    // An empty referrer says that the visitor came directly; any other empty text says nothing.
-    const text = JSON.stringify(whole, (key, value: unknown) => (value === "" && key !== "referrer" ? undefined : value));
-    events.put(String(event.event_id), text);
-    sender.added(String(event.event_id), URGENT.test(String(event.kind)));
+    const dropped = events.takeLost();
+    if (dropped) event.props = Object.assign({}, event.props, { dropped });
+    Object.assign(event, { anonymous_id: actor(), session_id: sessionId(current()), consent: level });
+    events.put(event.event_id as string, JSON.stringify(fitting(event)));
+    sender.added(event.event_id as string, URGENT.test(event.kind as string));
   }
 
   function put(kind: string, fields?: Fields): string | undefined {
     const standing = agreed.standing();
     if (standing === "none") return;
     const event_id = uuid7();
-    const event = {
-      site: options.site, channel: options.channel || "web", url_path: path,
-      ...fields, event_id, kind, occurred_at: new Date().toISOString(),
-    };
+    const page = { site: options.site, channel: options.channel || "web", url_path: path };
+    const event: Fields = Object.assign(page, fields, { event_id, kind, occurred_at: now() });
     if (standing !== "wait") keep(event, standing);
     else if (held.push(event) > MAX_EVENTS) lostHeld += held.splice(0, 1).length;
     return event_id;
@@ -97,59 +92,69 @@ export function track(options: Options): Commands {
     const waiting = held;
     held = [];
     if (standing === "none" || standing === "wait") return;
-    if (lostHeld) events.lose(lostHeld);
+    events.lose(Array(lostHeld) as undefined[], FULL);
     lostHeld = 0;
     waiting.forEach((event) => keep(event, standing));
     if (rank(standing) > rank(before)) put("consent_given", { props: { purpose: standing } });
   }
 
-  const arrived = (referrer?: string): void => {
-    put("page_view", { title: document.title.slice(0, 256), referrer, ...pageItem() });
-  };
-
   if (agreed.standing() !== "wait") forget(agreed.standing());
-  sender.setToken(options.token ?? "");
-  safely(() => arrived(document.referrer && new URL(document.referrer).hostname))();
+  sender.setToken(options.token);
+
+  const title = safely(() => own("title"));
+  const searched = search(options.searchParam || "", put);
+  let referrer: string | undefined = safely(() => own("referrer") && linkTo(own("referrer")).hostname)();
+  /** A page is viewed when it is shown: one that is opened behind others, or made ready ahead, may never be. */
+  let unseen: (() => void) | undefined;
+  function arrived(isBack?: boolean): void {
+    unseen = () => {
+      unseen = undefined;
+      put("page_view", Object.assign(pageItem(), { title: title(), referrer: isBack ? undefined : referrer }));
+      referrer = location.hostname;
+      if (!isBack) searched.found();
+    };
+    if (!isHidden()) unseen();
+  }
 
   // Each part on its own: where the browser lacks one the others still work.
-  let tellRead: () => void = () => undefined;
+  let reading: (isOver?: boolean) => void = () => undefined;
   let settle: () => void = () => undefined;
+  safely(() => { reading = engagement((read) => put("read", Object.assign(read, pageItem()))); })();
+  safely(() => {
+    settle = navigation(() => `${pageItem().item_id || ""} ${title()}`, (newPath) => {
+      reading(true);
+      path = newPath;
+    }, arrived);
+  })();
   safely(() => exposure(put))();
   safely(() => links(put))();
-  safely(() => forms(put))();
   safely(() => {
-    const found = search(options.searchParam ?? "", put);
-    const reading = engagement((read) => put("read", { ...read, ...pageItem() }));
-    tellRead = reading.tellNow;
-    found.arrived();
-    const moves = navigation(
-      () => reading.tellNow(),
-      (newPath, isBack) => {
-        path = newPath;
-        reading.restart();
-        arrived(isBack ? undefined : location.hostname);
-        if (!isBack) found.arrived();
-      },
-    );
-    settle = moves.settle;
+    const sentService = forms(put);
+    submits((form) => {
+      sentService(form);
+      searched.sent(form);
+    });
   })();
 
   const leave = (): void => {
     safely(settle)();
-    safely(tellRead)();
+    safely(reading)();
     sender.leave();
   };
-  listen(window, "pagehide", leave);
-  listen(document, "visibilitychange", () => { if (document.visibilityState === "hidden") leave(); });
+  listen("pagehide", leave);
+  listen("visibilitychange", () => {
+    if (isHidden()) leave();
+    else if (unseen) unseen();
+  });
 
   return {
-    event: (kind, fields) => put(String(kind), fields),
+    event: put,
     flush: leave,
     consent: answer,
-    token: (value) => sender.setToken(value || ""),
+    token: sender.setToken,
     id: () => {
       const standing = agreed.standing();
-      return standing === "none" || standing === "wait" ? "" : options.anonymousId || anonymousId(current());
+      return standing === "none" || standing === "wait" ? "" : actor();
     },
   };
 }

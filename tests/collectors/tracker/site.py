@@ -69,6 +69,8 @@ class Site:
         What the door answers instead of the collector; 0 cuts the connection, 200 lets everything through.
     statuses
         The same for the next requests, one each.
+    stranger
+        Headers and text of what answers instead of the collector, also with 200.
     """
 
     name: str
@@ -81,6 +83,7 @@ class Site:
     status: int = 200
     statuses: list[int] = field(default_factory=list)
     retry_after: str = ""
+    stranger: tuple[dict[str, str], str] | None = None
 
     @property
     def url(self) -> str:
@@ -111,6 +114,11 @@ class Site:
         text = f"<!doctype html><html><head><title>{path}</title>{first}{tag}</head><body>{body}</body></html>"
         self.pages[path] = (text, headers or {})
         return self.url + path
+
+    def refuse(self, status: int) -> None:
+        """Let the door refuse every batch for good, as the collector does."""
+        document = {"type": "about:blank", "title": "refused", "status": status, "detail": "the door is shut"}
+        self.status, self.stranger = status, ({"Content-Type": "application/problem+json"}, json.dumps(document))
 
     def events(self, kind: str = "") -> list[Event]:
         """Return what the log holds of this site, in the order it was made."""
@@ -160,7 +168,10 @@ class Site:
             return
         headers = {"Access-Control-Allow-Origin": self.url, "Access-Control-Expose-Headers": "Retry-After"}
         content = b""
-        if status == 200:
+        if self.stranger:
+            headers |= self.stranger[0]
+            content = self.stranger[1].encode()
+        elif status == 200:
             kept = ("origin", "content-type", "user-agent", "dnt", "sec-gpc")
             passed = {name: request.headers[name] for name in kept if request.headers[name]}
             answer = httpx.post(f"{self.stack.collector_url}/v1/events", content=body, headers=passed)

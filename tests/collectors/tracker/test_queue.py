@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from selenium import webdriver
 
-from tests.collectors.tracker.conftest import CHROMIUM, DRIVER, NO_CHROMIUM, open_chromium
+from tests.collectors.tracker.conftest import CHROMIUM, DRIVER, NO_CHROMIUM, open_chromium, said
 from tests.collectors.tracker.site import Site, arrive_once
 from tests.running import wait_for
 
@@ -85,14 +85,21 @@ def test_coming_back_online_ends_the_pause(browser: webdriver.Chrome, site: Site
 
 
 def test_a_batch_refused_for_good_is_not_repeated_but_counted(browser: webdriver.Chrome, site: Site) -> None:
-    site.status = 413
+    browser.get_log("browser")
+    site.refuse(413)
     browser.get(behind_the_door(site))
-    browser.execute_script(MANY.format(n=9, name="x"))
-    wait_for(lambda: browser.execute_script(QUEUED) == 0, 5, "an empty queue")
-    site.status = 200
+    for _ in range(2):  # the second batch tells of the first, and is refused as well
+        browser.execute_script(MANY.format(n=9, name="x"))
+        wait_for(lambda: browser.execute_script(QUEUED) == 0, 10, "an empty queue")
+    site.status, site.stranger = 200, None
     browser.execute_script("civicrec('event', 'click', {item_id: 'after'})")
-    assert site.wait_events(1, "click")[0].props == {"dropped": 10}
+    assert site.wait_events(1, "click")[0].props == {
+        "dropped": sum(len(body["events"]) for _, _, body in site.batches[:-1])
+    }
     assert len(site.events()) == 1
+    (words,) = said(browser)
+    assert "events are lost" in words
+    assert "the door is shut" in words
 
 
 def test_a_full_queue_drops_the_oldest_and_says_how_many(browser: webdriver.Chrome, site: Site) -> None:
