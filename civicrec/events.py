@@ -199,7 +199,7 @@ def bad_time(event: Event, received_at: datetime) -> Dropped | None:
     if event.occurred_at > received_at + MAX_AHEAD:
         return Dropped("bad_time", f"occurred_at is more than {MAX_AHEAD} ahead of arrival; check the clock")
     if event.occurred_at < received_at - MAX_AGE:
-        return Dropped("bad_time", f"occurred_at is more than {MAX_AGE.days} days old; use `events reprocess`")
+        return Dropped("bad_time", f"occurred_at is more than {MAX_AGE.days} days old; use `events load --history`")
     return None
 
 

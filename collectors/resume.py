@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import suppress
+from datetime import date
 from pathlib import Path
 
 import msgspec
@@ -27,6 +28,8 @@ class Progress(msgspec.Struct):
         Sums up to there; blank lines are none.
     url, head
         Where it went, and which file it was.
+    days
+        The portal's days whose daily tables have to be rebuilt, of a history.
     """
 
     url: str = ""
@@ -37,6 +40,7 @@ class Progress(msgspec.Struct):
     accepted: int = 0
     duplicates: int = 0
     rejected: dict[str, int] = {}
+    days: set[date] = set()
 
 
 _encode = msgspec.json.Encoder().encode

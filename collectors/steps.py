@@ -159,7 +159,7 @@ def put_bot_reason(event: Arrival, visit: Visit) -> None:
 def put_region(event: Arrival, visit: Visit) -> None:
     """Keep a region only from a portal's server, which knows it; a browser would be guessing or tracking."""
     known = visit.is_server and event.site == visit.proven_site and isinstance(event.region, str)
-    event.region = event.region[:64] if known else ""
+    event.region = masked_code(printable(event.region))[:64] if known else ""
 
 
 def put_query(event: Arrival, visit: Visit) -> None:
@@ -228,9 +228,9 @@ STEPS: tuple[Step, ...] = (
 )
 
 
-def take(event: Arrival, visit: Visit) -> Arrival | Dropped:
+def take(event: Arrival, visit: Visit, steps: tuple[Step, ...] = STEPS) -> Arrival | Dropped:
     """Run the steps; the first drop ends them."""
-    for step in STEPS:
+    for step in steps:
         dropped = step(event, visit)
         if dropped is not None:
             return dropped

@@ -10,6 +10,9 @@ from civicrec.eventlog.fences import Lane
 from civicrec.eventlog.ports import LogRecord
 from civicrec.events import DropReason, Event
 
+#: The log of events that are loaded as history: there is no such log, so no count of a log's records meets them.
+HISTORY = "history"
+
 #: Column name → values of equal length, ready for the warehouse.
 Columns = dict[str, list[Any]]
 

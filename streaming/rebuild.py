@@ -31,7 +31,7 @@ from profiles.store import (
     OnlineStore,
     OnlineUpdate,
 )
-from streaming.blocks import Turn
+from streaming.blocks import HISTORY, Turn
 from streaming.enrich import DISLIKE, TURNS
 from streaming.fold import SLICE_TURNS, fold, personal_actors
 
@@ -41,17 +41,18 @@ REBUILD_LOG = "rebuild"
 STREAM_LOCK = "stream.lock"
 _HOUR_MS = 3_600_000
 
-_DAYS = """
+_DAYS = f"""
 SELECT local_date AS day, count() AS n FROM events FINAL
-WHERE local_date >= {first:Date} AND item_known AND bot_reason = ''
-  AND has(if(local_date >= {busy_first:Date}, {kinds:Array(String)}, [{dislike:String}]), toString(kind))
+WHERE local_date >= {{first:Date}} AND item_known AND bot_reason = '' AND log != '{HISTORY}'
+  AND has(if(local_date >= {{busy_first:Date}}, {{kinds:Array(String)}}, [{{dislike:String}}]), toString(kind))
 GROUP BY day ORDER BY day
 """
 _TURNS = f"""
 SELECT {ACTOR} AS who, item_id, toString(kind) AS kind, toUnixTimestamp64Milli(occurred_at) AS at_ms,
        consent = 'personalise' AS is_personal, toString(log) AS log, log_offset
 FROM events FINAL
-WHERE local_date = {{day:Date}} AND item_known AND bot_reason = '' AND has({{kinds:Array(String)}}, toString(kind))
+WHERE local_date = {{day:Date}} AND item_known AND bot_reason = '' AND log != '{HISTORY}'
+  AND has({{kinds:Array(String)}}, toString(kind))
 ORDER BY log_offset, occurred_at, item_id, event_id
 """
 _TAGS = """

@@ -51,6 +51,8 @@ from streaming.reprocess import (
 )
 from streaming.sinks import letter_columns
 
+_DAY, _MONTH = timedelta(days=1), timedelta(days=31)
+
 
 @dataclass(slots=True)
 class Repaired:
@@ -135,7 +137,7 @@ def repair(
             report("events", n_read, total)
         done.days = sorted(mark.days)
         if not dry_run:
-            _rebuild_days(settings, warehouse, done.days, report)
+            rebuild_days(settings, warehouse, done.days, report)
             if mark.turns_changed:
                 renew(settings, online, report)
             path.unlink(missing_ok=True)
@@ -148,7 +150,7 @@ def _source(
     online: OnlineStore,
 ) -> Iterator[tuple[int, Iterator[Part]]]:  # fmt: skip
     """Open what is to be read; give how many records or letters that is at most, and the parts."""
-    item_types = _item_types(settings)
+    item_types = item_types_of(settings)
     if dead_letters:
         yield count_letters(warehouse, chosen), from_dead_letters(warehouse, item_types, chosen, mark.at)
     elif settings.stream.runner == "flink":
@@ -167,7 +169,8 @@ def _source(
             yield until - mark.at[0], from_log(log, item_types, chosen, mark.at[0], until)
 
 
-def _item_types(settings: Settings) -> dict[str, str]:
+def item_types_of(settings: Settings) -> dict[str, str]:
+    """Return item id → type of every item in the catalogue."""
     with registry_at(settings.registry_address) as registry:
         return dict(CatalogueSnapshot(registry).item_types())
 
@@ -191,7 +194,8 @@ def _cure(settings: Settings, online: OnlineStore, warehouse: Warehouse, part: P
     remove_letters(warehouse, part.cured)
 
 
-def _rebuild_days(settings: Settings, warehouse: Warehouse, days: Collection[date], report: Report) -> None:
+def rebuild_days(settings: Settings, warehouse: Warehouse, days: Collection[date], report: Report) -> None:
+    """Rebuild the daily tables of some days, which come in order."""
     with owned(settings.home / "nightly.lock", "the folder of a nightly job"):
         for n, (first, last) in enumerate(spans := list(_spans(days)), 1):
             rebuild_daily(warehouse, first, last)
@@ -199,15 +203,15 @@ def _rebuild_days(settings: Settings, warehouse: Warehouse, days: Collection[dat
 
 
 def _spans(days: Iterable[date]) -> Iterator[tuple[date, date]]:
-    """Join days that follow one another; they come in order."""
+    """Join days that follow one another, a month at most: each day is a part of its table, and one insert makes few."""
     first = last = None
     for day in days:
-        if last is not None and day - last > timedelta(days=1):
-            yield first or last, last
+        if first is not None and last is not None and (day - last > _DAY or day - first >= _MONTH):
+            yield first, last
             first = None
         first, last = first or day, day
-    if last is not None:
-        yield first or last, last
+    if first is not None and last is not None:
+        yield first, last
 
 
 def _bookmark_path(settings: Settings, chosen: Selection, dead_letters: bool) -> Path:

@@ -27,9 +27,12 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a line
 
 def register(app: typer.Typer) -> None:
     """Add the group `events` to the root command."""
+    from civicrec.commands.history import load
+
     group = typer.Typer(no_args_is_help=True, help="Try events, send them again, or put them through the steps anew.")
     group.command()(validate)
     group.command()(replay)
+    group.command()(load)
     group.command()(reprocess)
     app.add_typer(group, name="events")
 
@@ -125,7 +128,7 @@ def replay(
             headers={"x-api-key": api_key} if api_key else {},
             transport=httpx.HTTPTransport(),
         ) as client,
-        _bar(lines) as show,
+        byte_bar(lines) as show,
     ):
         progress = bookmark.open(lines, anew=from_line > 0) if bookmark else Progress()
         for _ in islice(lines, max(0, from_line - 1)):
@@ -216,7 +219,7 @@ def reprocess(
 
 
 @contextmanager
-def _bar(lines: Lines) -> Iterator[Callable[[int, str], None]]:
+def byte_bar(lines: Lines) -> Iterator[Callable[[int, str], None]]:
     """Give a function that shows how many bytes are sent, on a terminal; of a file it is known of how many."""
     import sys
 

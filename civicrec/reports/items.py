@@ -22,7 +22,7 @@ DEFINITION = (
     "展示（shown）：条目在一次列表中被一名访客实际看到（至少一半面积、至少 1 秒）计一次，"
     "未带列表编号的按会话计；点击（clicked）：其中随后在同一列表被点击的次数；"
     "点击率 = 点击 ÷ 展示，括号内为 95% 置信区间（Wilson）；全部点击（clicks）含搜索、直接链接等来源；"
-    "阅读（reads）：产生有效停留的不同访问（访客 × 会话）数；停留时长：有操作的阅读时间之和；"
+    "阅读（reads）：产生有效停留的不同访问（会话，未带会话编号的按访客计）数；停留时长：有操作的阅读时间之和；"
     "访客（actors）：以任何方式接触过该条目的不同访客数。"
 )
 
@@ -33,7 +33,7 @@ SELECT item_id,
        uniqExactIf((actor, list_id), bot_reason = '' AND kind = 'click') AS clicked_lists,
        uniqExactIf((actor, list_id), bot_reason = '' AND kind IN ('impression', 'click')) AS either,
        countIf(bot_reason = '' AND kind = 'click') AS clicks,
-       uniqExactIf((actor, session_id), bot_reason = '' AND kind = 'read') AS reads,
+       uniqExactIf((site, if(session_id = '', actor, session_id)), bot_reason = '' AND kind = 'read') AS reads,
        toInt64(sumIf(ifNull(active_ms, 0), bot_reason = '' AND kind = 'read')) AS active_ms,
        uniqExactIf(actor, bot_reason = '') AS actors,
        countIf(bot_reason != '') AS bots

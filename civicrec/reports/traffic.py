@@ -51,7 +51,7 @@ def traffic(warehouse: Warehouse, window: Window, now: datetime, *, by: Period =
         SELECT {_PERIOD[by]} AS period,
                countIf(bot_reason = '') AS events,
                uniqExactIf(actor, bot_reason = '') AS actors,
-               uniqExactIf((actor, session_id), bot_reason = '' AND session_id != '') AS sessions,
+               uniqExactIf((site, session_id), bot_reason = '' AND session_id != '') AS sessions,
                countIf(bot_reason != '') AS bots
         FROM events FINAL
         WHERE local_date BETWEEN {{first:Date}} AND {{last:Date}}

@@ -21,7 +21,7 @@ _ITEM_DAILY = """
 SELECT local_date AS day, item_id,
        countIf(kind = 'impression' AND bot_reason = '') AS impressions,
        countIf(kind = 'click' AND bot_reason = '') AS clicks,
-       uniqExactIf((actor, session_id), kind = 'read' AND bot_reason = '') AS reads,
+       uniqExactIf((site, if(session_id = '', actor, session_id)), kind = 'read' AND bot_reason = '') AS reads,
        sumIf(ifNull(active_ms, 0), kind = 'read' AND bot_reason = '') AS active_ms,
        uniqExactIf(actor, bot_reason = '') AS actors,
        countIf(bot_reason != '') AS bot_events
@@ -34,14 +34,15 @@ _TRAFFIC_DAILY = """
 SELECT local_date AS day, site, channel, kind,
        count() AS events,
        uniqExact(actor) AS actors,
-       uniqExactIf((actor, session_id), session_id != '') AS sessions
+       uniqExactIf((site, session_id), session_id != '') AS sessions
 FROM events FINAL
 WHERE local_date BETWEEN {first:Date} AND {last:Date} AND bot_reason = ''
 GROUP BY day, site, channel, kind
 """
 
-#: Daily table → the SELECT that is its definition. `reads` are (actor, session) pairs with at least one
-#: engagement ping, because pings of one reading add up.
+#: Daily table → the SELECT that is its definition. `reads` are sessions with at least one engagement ping,
+#: because pings of one reading add up; where no session was told, actors. A session belongs to a site and not to an
+#: actor: who logs in during a visit is another actor and still in the same session.
 DAILY_TABLES: dict[str, str] = {"item_daily": _ITEM_DAILY, "traffic_daily": _TRAFFIC_DAILY}
 
 _ROWS_PER_INSERT = 200_000

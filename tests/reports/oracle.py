@@ -52,7 +52,8 @@ def events(seed: int, n: int = 4_000, actors: int = 60) -> list[Row]:
                 kind=kind,
                 occurred_at=at,
                 actor=actor,
-                session_id=rng.choice(["", "s1", "s2", "s3"]),
+                # Two actors of one session are one visitor, before and after logging in.
+                session_id=rng.choice(["", *(f"{actor[-1]}-s{n}" for n in (1, 2, 3))]),
                 # A click on a link to another site, and reading a page of lists, are of no item.
                 item_id="" if kind == "search" or rng.random() < 0.2 else f"item-{int(rng.paretovariate(0.7)) % 25}",
                 request_id=rng.choice(["", "r1", "r2"]),
@@ -91,7 +92,7 @@ def recount_traffic(rows: list[Row], period: str, window: Window = DAYS) -> dict
         name: (
             len(group),
             len({row.actor for row in group}),
-            len({(row.actor, row.session_id) for row in group if row.session_id}),
+            len({(row.site, row.session_id) for row in group if row.session_id}),
         )
         for name, group in groups.items()
     }
@@ -117,7 +118,7 @@ def _recount_item(group: list[Row]) -> dict[str, Any]:
         "clicked": len(clicked),
         "ctr": len(clicked) / len(shown) if shown else None,
         "clicks": sum(1 for row in group if row.kind == "click"),
-        "reads": len({(row.actor, row.session_id) for row in reads}),
+        "reads": len({(row.site, row.session_id or row.actor) for row in reads}),
         "active_s": sum(row.active_ms or 0 for row in reads) / 1000,
         "actors": len({row.actor for row in group}),
     }
@@ -154,7 +155,7 @@ def _recount_item_day(group: list[Row]) -> dict[str, int]:
     return {
         "impressions": sum(row.kind == "impression" for row in human),
         "clicks": sum(row.kind == "click" for row in human),
-        "reads": len({(row.actor, row.session_id) for row in reads}),
+        "reads": len({(row.site, row.session_id or row.actor) for row in reads}),
         "active_ms": sum(row.active_ms or 0 for row in reads),
         "actors": len({row.actor for row in human}),
         "bot_events": len(group) - len(human),
@@ -170,7 +171,7 @@ def recount_traffic_daily(rows: list[Row]) -> dict[tuple[date, str, str, str], d
         key: {
             "events": len(group),
             "actors": len({row.actor for row in group}),
-            "sessions": len({(row.actor, row.session_id) for row in group if row.session_id}),
+            "sessions": len({(row.site, row.session_id) for row in group if row.session_id}),
         }
         for key, group in groups.items()
     }
