@@ -32,6 +32,9 @@ _KEPT = timedelta(days=400)
 #: Parts set aside for a reason that leaves nothing out of the table.
 _HARMLESS = ("ignored", "covered-by-broken", "clone", "attaching", "deleting", "merge-not-byte-identical")
 
+#: Faults that the engine meets when bytes on the disk are not those it wrote.
+_DAMAGES = ("CHECKSUM_DOESNT_MATCH", "CORRUPTED_DATA", "BAD_SIZE_OF_FILE_IN_DATA_PART", "POTENTIALLY_BROKEN_DATA_PART")
+
 _DETACHED = """
 SELECT table, count() AS n FROM system.detached_parts
 WHERE database = currentDatabase() AND ifNull(reason, '') NOT IN {harmless:Array(String)} GROUP BY table ORDER BY table
@@ -39,6 +42,10 @@ WHERE database = currentDatabase() AND ifNull(reason, '') NOT IN {harmless:Array
 _ROWS = """
 SELECT partition AS month, sum(rows) AS n FROM system.parts
 WHERE database = currentDatabase() AND table = 'events' AND active GROUP BY month
+"""
+
+_DAMAGED = """
+SELECT name, toUInt64(value) AS n FROM system.errors WHERE name IN {damages:Array(String)} AND value > 0 ORDER BY name
 """
 
 
@@ -63,6 +70,11 @@ def alarms(settings: Settings, now: datetime) -> list[str]:
             said.append(
                 f"{row['n']} parts of table {row['table']} are detached, their rows are missing; "
                 "see system.detached_parts, and ALTER TABLE ... ATTACH PART"
+            )
+        for row in warehouse.rows(_DAMAGED, {"damages": list(_DAMAGES)}):
+            said.append(
+                f"files of the warehouse are damaged ({row['name']}, {row['n']} times since it started); see its disk, "
+                "`civicrec doctor --books` says what is missing"
             )
         rows = {row["month"]: int(row["n"]) for row in warehouse.rows(_ROWS)}
     wanted = reduce(add, (proof.held for proof in proved.proofs), Held())

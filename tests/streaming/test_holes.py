@@ -1,5 +1,6 @@
 """What was proved stored and is there no longer: `status` says so at once, `doctor --books` names the records."""
 
+import os
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime, timedelta
@@ -14,7 +15,7 @@ from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.migrate import migrate
 from streaming.repair import repair
 from tests.builders import NOON, an_event
-from tests.running import RunningStack, running_stack
+from tests.running import RunningStack, running_stack, wait_for
 from tests.streaming.city import City, clicks
 from tests.streaming.test_reprocess import ALL
 
@@ -122,3 +123,29 @@ def test_lost_dead_letters_are_named(city: City) -> None:
     assert examine_books(city.settings, TOMORROW)[0].detail.startswith("2 events of the log's records 41 to 42")
     repair(city.settings, ALL)
     assert look(city) == ([], ["ok"])
+
+
+def test_a_part_that_a_start_finds_broken_is_an_alarm(tmp_path: Path) -> None:
+    with (
+        running_stack(tmp_path, only=("warehouse", "valkey")) as stack,
+        closing(ClickHouseWarehouse(stack.settings.warehouse)) as warehouse,
+    ):
+        migrate(warehouse)
+        city = City(stack, tmp_path / "city")
+        city.catalogue("i1")
+        city.send(*clicks(50))
+        city.stream()
+        assert city.count() == []
+        (part,) = warehouse.rows("SELECT path FROM system.parts WHERE active AND table = 'events' AND rows = 50")
+        file = Path(part["path"]) / "data.bin"
+        os.truncate(file, file.stat().st_size // 2)
+        stack.wait_restarted("warehouse", stack.kill("warehouse"))
+        wait_for(warehouse.ping, 60, "the warehouse")
+        said = alarms(city.settings, TOMORROW)
+        assert [word in " ".join(said) for word in ("are detached", "damaged", "50 events of 202601 fewer")] == [
+            True
+        ] * 3
+        assert examine_books(city.settings, TOMORROW)[0].state == "missing"
+        assert repair(city.settings, ALL).new == 50
+        assert examine_books(city.settings, TOMORROW)[0].state == "ok"
+        city.close()
