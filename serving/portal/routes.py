@@ -16,6 +16,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from civicrec.errors import InvalidInput
 from civicrec.listening import address_of
 from civicrec.scenes import SCENES
+from civicrec.web.guard import charge
 from civicrec.web.query import whole_number
 from serving.portal.forms import form_of, safe_next
 from serving.portal.lists import Lists
@@ -55,6 +56,9 @@ STATIC = {
     "widget.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
+
+#: What a page is charged for, besides the request itself.
+_LISTS_OF_A_PAGE = 4
 
 router = APIRouter(include_in_schema=False)
 
@@ -180,6 +184,7 @@ def _static_bytes(name: str) -> bytes:
 
 
 def _lists(request: Request, visitor: Visitor) -> Lists:
+    charge(request.scope, _LISTS_OF_A_PAGE)
     return Lists(request.app.state.live, request.app.state.counters, visitor, request.app.state.live.clock())
 
 
