@@ -5,6 +5,9 @@ Data goes to stdout, words to stderr; exit 0 is success, 1 a failure, 2 usage or
 
 from __future__ import annotations
 
+import codecs
+import io
+import json
 import sys
 from importlib import import_module
 
@@ -31,8 +34,19 @@ for _name in _COMMANDS:
     import_module(f"civicrec.commands.{_name}").register(app)
 
 
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    r"""Write what an encoding lacks as JSON does, ``\u4e2d``, so that JSON stays JSON."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
+
+
 def main() -> None:
     """Run the command line; a `CivicrecError` becomes one line on stderr and its exit code."""
+    # A terminal of GBK cannot show every title: a character it lacks must not turn a deed that is done into a failure.
+    codecs.register_error("json_escapes", _escaped)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="json_escapes")
     try:
         app()
     except CivicrecError as error:

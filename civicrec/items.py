@@ -6,24 +6,32 @@ The field list is docs/contracts.md §2.
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
 from civicrec.errors import InvalidInput
+from civicrec.markup import lost_characters, plain
+from civicrec.text import unprintable
 
 ItemType = Literal["policy", "interpretation", "service", "news", "guide", "faq", "topic"]
 Validity = Literal["有效", "失效", "废止", "修改"]
 Status = Literal["draft", "online", "withdrawn"]
 Rel = Literal["interprets", "implements", "serves", "answers", "part_of"]
 
+#: Fields that hold one of a few words, as a message tells them.
+_CHOICES = {"item_type": ItemType, "validity": Validity, "status": Status}
+_LINES = ("title", "summary", "issuer", "document_no", "index_no", "region_code", "source")
+_WORD_LISTS = ("theme", "life_events", "audiences", "person_groups", "industries", "enterprise_scales", "tags")
 _TIMES = ("published_at", "valid_from", "valid_until", "apply_from", "apply_until", "updated_at")
 
 ITEM_TYPES: tuple[ItemType, ...] = get_args(ItemType)
 
 #: Printable, without our own separator (`,` in ``recent=``). `\Z`, because `$` lets one line end pass.
 ItemId = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=r"^[^\s,\x00-\x1f\x7f]+\Z")]
+_SCHEME = re.compile(r"([a-z][a-z0-9+.\-]*):", re.IGNORECASE)
 Text64 = Annotated[str, msgspec.Meta(max_length=64)]
 
 
@@ -80,18 +88,71 @@ def item_from(row: dict[str, Any]) -> Item:
     InvalidInput
         If a field is missing, of the wrong type or out of range; the message names it.
     """
+    for name, words in _CHOICES.items():
+        if name in row and row[name] not in get_args(words):
+            raise InvalidInput(f"{name}: got {row[name]!r:.80}, expected one of {', '.join(get_args(words))}")
     try:
-        item = msgspec.convert(row, Item)
+        item = msgspec.convert(_cleaned(row), Item)
     except msgspec.ValidationError as error:
         raise InvalidInput(str(error)) from None
-    if not item.title.strip():
+    if not item.title:
         raise InvalidInput("title is blank; expected the words a list shows")
+    if lost := lost_characters(item.title):
+        raise InvalidInput(
+            f"title: got {item.title!r:.80}, in which a conversion lost characters ({lost}); export it again as UTF-8"
+        )
+    _check_id(item.item_id)
     item = msgspec.structs.replace(item, **_utc_times(item))
     if item.valid_from and item.valid_until and item.valid_until < item.valid_from:
         raise InvalidInput(f"valid_until {item.valid_until} is before valid_from {item.valid_from}")
     if item.apply_from and item.apply_until and item.apply_until < item.apply_from:
         raise InvalidInput(f"apply_until {item.apply_until} is before apply_from {item.apply_from}")
     return item
+
+
+def _cleaned(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the row with its texts as a reader would see them."""
+    clean = dict(row)
+    for name in _LINES:
+        if isinstance(text := row.get(name), str):
+            clean[name] = plain(text)
+    if isinstance(text := row.get("body_text"), str):
+        clean["body_text"] = plain(text, keep_lines=True)
+    if isinstance(text := row.get("url"), str):
+        clean["url"] = address(text)
+    for name in _WORD_LISTS:
+        if isinstance(words := row.get(name), (list, tuple)):
+            seen = (plain(word) if isinstance(word, str) else word for word in words)
+            clean[name] = [word for word in seen if word != ""]
+    return clean
+
+
+def address(text: str) -> str:
+    """Return an address a page may link to: of http or https, or relative to the portal.
+
+    Raises
+    ------
+    InvalidInput
+        If it is of another scheme, such as ``javascript:``.
+
+    Examples
+    --------
+    >>> address(" https://www.example.gov.cn/a?b=1&amp;c=2 ")
+    'https://www.example.gov.cn/a?b=1&c=2'
+    """
+    link = plain(text)
+    scheme = _SCHEME.match("".join(link.split()))  # browsers take out line ends and tabs before they look
+    if "\\" in link or (scheme and scheme[1].lower() not in ("http", "https")):
+        raise InvalidInput(f"url: got {text!r:.80}, expected an address of http or https, or a path of the portal")
+    return link
+
+
+def _check_id(item_id: str) -> None:
+    """Refuse an id that no page can be found under, or no terminal can show."""
+    if unprintable(item_id) or plain(item_id) != item_id:
+        raise InvalidInput(f"item_id: got {item_id!r:.140}, expected no characters that cannot be seen and no markup")
+    if any(part in (".", "..") for part in item_id.split("/")):
+        raise InvalidInput(f"item_id: got {item_id!r:.140}, which browsers and proxies take for a folder")
 
 
 def _utc_times(item: Item) -> dict[str, datetime]:

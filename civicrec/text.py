@@ -5,6 +5,7 @@ In: text from outside. Out: the same text without what cannot be shown, or the f
 
 from __future__ import annotations
 
+import json
 import re
 
 #: What XML 1.0 forbids (C0 controls but tab and line ends, halves of surrogate pairs, U+FFFE and U+FFFF), what steers a
@@ -29,6 +30,10 @@ def printable_pattern(without: str = "") -> str:
     """
     beyond = "\U00010000-\U0010ffff"
     return rf"^(?:[^{_UNPRINTABLE_BASIC}{without}{beyond}]++|[{beyond}](?<![{_UNPRINTABLE_BEYOND}]))*+\Z"
+
+
+#: Letters by their class that show nothing: fillers of Hangul, the empty pattern of Braille.
+_UNSEEN_LETTERS = "\u115f\u1160\u3164\uffa0\u2800"
 
 
 def unprintable(text: str) -> str | None:
@@ -56,6 +61,17 @@ def printable(text: str, instead: str = "") -> str:
     return text if text.isprintable() else _UNPRINTABLE.sub(instead, text)
 
 
+def escaped(json_text: str) -> str:
+    r"""Return a JSON text with what cannot be shown written as JSON escapes: the same value, fit for a terminal.
+
+    Examples
+    --------
+    >>> escaped('"31m"')
+    '"\\u009b31m"'
+    """
+    return _UNPRINTABLE.sub(lambda found: json.dumps(found[0])[1:-1], json_text)
+
+
 def is_blank(text: str) -> bool:
     """Tell whether a reader would see nothing: spaces of any kind, and characters without width.
 
@@ -64,4 +80,4 @@ def is_blank(text: str) -> bool:
     >>> is_blank("\u200b\u3000") and not is_blank("公积金")
     True
     """
-    return not any(sign.isprintable() and not sign.isspace() for sign in text)
+    return not any(sign.isprintable() and not sign.isspace() and sign not in _UNSEEN_LETTERS for sign in text)

@@ -6,6 +6,8 @@ from typing import Any, get_args
 from hypothesis import strategies as st
 
 from civicrec.items import ITEM_TYPES, Item, Rel, Status, Validity, item_from
+from civicrec.markup import lost_characters, plain
+from civicrec.registry.importers.fields import says_nothing
 
 PUBLISHED = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 
@@ -16,11 +18,19 @@ def an_item(item_id: str = "policy-1", **fields: Any) -> Item:
     })  # fmt: skip
 
 
+_urls = st.sampled_from(["", "/a", "a?b=c:d", "http://x.gov.cn/公告", "https://x.gov.cn:8443/a#b"])
 # hypothesis takes the limits without an offset and adds one of `_offsets`
 _EARLIEST, _LATEST = datetime.fromisoformat("1900-01-01"), datetime.fromisoformat("2200-01-01")
 
+
+def _is_id(text: str) -> bool:
+    return plain(text) == text and not {".", ".."} & set(text.split("/")) and not says_nothing(text)
+
+
 _words = st.lists(st.text(min_size=1, max_size=64), max_size=3)
-_ids = st.text(st.characters(exclude_categories=("C", "Z"), exclude_characters=","), min_size=1, max_size=128)
+_ids = st.text(st.characters(exclude_categories=("C", "Z"), exclude_characters=","), min_size=1, max_size=128).filter(
+    _is_id
+)
 _offsets = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 _times = st.none() | st.datetimes(_EARLIEST, _LATEST, timezones=_offsets)
 
@@ -29,10 +39,12 @@ item_rows = st.fixed_dictionaries(
     {
         "item_id": _ids,
         "item_type": st.sampled_from(ITEM_TYPES),
-        "title": st.text(min_size=1, max_size=500).filter(lambda title: title.strip()),
+        "title": st.text(min_size=1, max_size=500).filter(
+            lambda title: plain(title) and not lost_characters(title)
+        ),
     },
     optional={
-        "summary": st.text(max_size=2000), "url": st.text(max_size=2000), "body_text": st.text(),
+        "summary": st.text(max_size=2000), "url": _urls, "body_text": st.text(),
         "issuer": st.text(max_size=200), "document_no": st.text(max_size=200), "index_no": st.text(max_size=200),
         "theme": _words, "life_events": _words, "audiences": _words, "person_groups": _words, "industries": _words,
         "enterprise_scales": _words, "tags": _words, "region_code": st.text(max_size=64), "published_at": _times,

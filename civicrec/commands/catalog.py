@@ -14,7 +14,7 @@ import typer
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from civicrec.items import Status
+    from civicrec.items import Item, Status
 
 Home = Annotated[Path | None, typer.Option(help="Folder that holds all state; default CIVICREC_HOME or .civicrec.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
@@ -35,29 +35,35 @@ def register(app: typer.Typer) -> None:
 
 
 def import_(
-    file: Annotated[str, typer.Argument(help="File of JSON lines; - for standard input.")],
+    file: Annotated[str, typer.Argument(help="File of JSON objects; - for standard input.")],
     form: Annotated[str, typer.Option("--format", help="civicrec, zwfw-services or gov-policies.")] = "civicrec",
     json: Json = False,
     home: Home = None,
 ) -> None:
-    """Put the good rows of a file into the catalogue and name every bad one; exit 1 if there was any."""
+    """Put the good rows of a file into the catalogue and name every bad one; exit 1 if there was any.
+
+    JSON lines or one JSON array, in UTF-8, UTF-16 or GB18030, also packed by gzip.
+    """
     import sys
     from dataclasses import asdict
 
     from civicrec.errors import InvalidInput
+    from civicrec.json_files import objects_in
     from civicrec.registry.catalogue import Kept, upsert_items
-    from civicrec.registry.importers import BadRow, read_rows
+    from civicrec.registry.importers import BadRow, rows_of
+    from civicrec.text import printable
 
     with _registry(home) as registry:
         try:
-            with sys.stdin.buffer if file == "-" else Path(file).open("rb") as lines:
-                rows = read_rows(lines, form, Kept(registry))
+            with sys.stdin.buffer if file == "-" else Path(file).open("rb") as content:
+                rows = rows_of(objects_in(content), form, Kept(registry))
         except OSError as error:
             raise InvalidInput(f"cannot read {file}: {error.strerror}") from None
         done = asdict(upsert_items(registry, rows.items))
     bad = [*rows.bad, *(BadRow(rows.line_of[item_id], why) for item_id, why in done.pop("refused").items())]
-    for row in sorted(bad, key=lambda row: row.line):
-        print(f"line {row.line}: {row.reason}", file=sys.stderr)
+    told = [(row.line, row.reason) for row in bad] + [(row.line, f"note: {row.reason}") for row in rows.notes]
+    for line, what in sorted(told):
+        print(f"line {line}: {printable(what)}", file=sys.stderr)
     summary = {"rows": len(rows.items) + len(rows.bad), **done, "bad": len(bad)}
     print(dumps(summary) if json else ", ".join(f"{n} {name}" for name, n in summary.items()))
     raise typer.Exit(1 if bad else 0)
@@ -70,6 +76,7 @@ def check(json: Json = False, home: Home = None) -> None:
     from civicrec.clock import utc_now
     from civicrec.registry.catalogue import items_since
     from civicrec.registry.quality import ThemeWords, check_catalogue
+    from civicrec.text import printable
     from profiles.tags import load_vocabulary
 
     tags = [tag for tag in load_vocabulary().tags.values() if tag.dimension == "theme"]
@@ -93,7 +100,7 @@ def check(json: Json = False, home: Home = None) -> None:
                 print(f"  {n:>6}  {field}")
             continue
         for item_id, detail in found[:_SHOWN_FINDINGS]:
-            print(f"  {item_id}  {detail}")
+            print(printable(f"  {item_id}  {detail}"))
         if len(found) > _SHOWN_FINDINGS:
             print(f"  … {len(found) - _SHOWN_FINDINGS} more")
 
@@ -110,6 +117,7 @@ def list_(
     from civicrec.errors import InvalidInput
     from civicrec.items import ITEM_TYPES, Status, item_json
     from civicrec.registry.catalogue import items_since
+    from civicrec.text import escaped
 
     for got, allowed, option in ((type, ITEM_TYPES, "--type"), (status, get_args(Status), "--status")):
         if got and got not in allowed:
@@ -119,7 +127,7 @@ def list_(
     for item in items:
         if (type and item.item_type != type) or (status and item.status != status):
             continue
-        print(item_json(item).decode() if json else f"{item.item_id}\t{item.item_type}\t{item.status}\t{item.title}")
+        print(escaped(item_json(item).decode()) if json else _line(item, item.item_type))
 
 
 def withdraw(
@@ -157,7 +165,14 @@ def _set(home: Path | None, ids: list[str], status: Status, *, who: str, why: st
     with _registry(home) as registry:
         items = set_status(registry, ids, status, who=who, why=why, now=utc_now())
     for item in items:
-        print(f"{item.item_id}\t{item.status}\t{item.title}")
+        print(_line(item))
+
+
+def _line(item: Item, *more: str) -> str:
+    """Return an item as one line of a terminal."""
+    from civicrec.text import printable
+
+    return printable("\t".join((item.item_id, *more, item.status, " ".join(item.title.split()))))
 
 
 @contextmanager

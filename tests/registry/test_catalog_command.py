@@ -1,13 +1,20 @@
 """``civicrec catalog`` as an operator meets it: what it prints, where, and how it exits."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 from typer.testing import CliRunner, Result
 
 from civicrec.cli import app
 from civicrec.errors import InvalidInput, NotFound
+from civicrec.registry.catalogue import upsert_items
+from civicrec.registry.tables import registry_at
+from civicrec.text import unprintable
+from tests.item_builders import an_item
 
 GOOD = '{"item_id": "a", "item_type": "news", "title": "甲"}\n{"item_id": "b", "item_type": "faq", "title": "乙"}\n'
 
@@ -99,3 +106,47 @@ def test_restoring_gives_a_draft_back_as_a_draft(tmp_path: Path) -> None:
     assert isinstance(catalog(tmp_path, "restore", "d").exception, InvalidInput)
     catalog(tmp_path, "withdraw", "d", "--why", "wrong")
     assert catalog(tmp_path, "restore", "d").stdout == "d\tdraft\t草稿\n"
+
+
+TITLES = ["甲\U0001f600乙", "𠮷野家", "ü ö", "甲"]
+
+
+@pytest.mark.parametrize("encoding", ["gbk", "ascii"])
+def test_a_terminal_that_lacks_a_character_changes_no_exit_code(tmp_path: Path, encoding: str) -> None:
+    rows = [{"item_id": f"i{n}", "item_type": "news", "title": title} for n, title in enumerate(TITLES)]
+
+    def civicrec(*words: str) -> tuple[int, str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "civicrec", "catalog", *words, "--home", str(tmp_path)],
+            env={"PYTHONIOENCODING": encoding}, capture_output=True, check=False,
+        )  # fmt: skip
+        return done.returncode, done.stdout.decode(encoding)
+
+    catalog(tmp_path, "import", "-", stdin="\n".join(json.dumps(row) for row in rows))
+    assert civicrec("withdraw", *(row["item_id"] for row in rows), "--why", "wrong")[0] == 0
+    assert civicrec("list")[0] == civicrec("check")[0] == 0
+    code, listed = civicrec("list", "--json")
+    assert (code, [json.loads(line)["title"] for line in listed.splitlines()]) == (0, TITLES)
+
+
+def test_what_steers_a_terminal_is_not_printed(tmp_path: Path) -> None:
+    with registry_at(f"sqlite:///{tmp_path}/registry.sqlite") as registry:
+        upsert_items(registry, [msgspec.structs.replace(an_item("a"), title="甲\x1b]0;x\x07\x9b31m\r\n乙\t丙")])
+    assert catalog(tmp_path, "list").stdout == "a\tpolicy\tonline\t甲]0;x31m 乙 丙\n"
+    listed = catalog(tmp_path, "list", "--json").stdout
+    assert unprintable(listed) is None
+    assert json.loads(listed)["title"] == "甲\x1b]0;x\x07\x9b31m\r\n乙\t丙"
+
+
+def test_a_file_that_is_no_json_is_refused_once_and_changes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "book.xlsx").write_bytes(b"PK\x03\x04" + bytes(100))
+    refused = catalog(tmp_path, "import", str(tmp_path / "book.xlsx")).exception
+    assert isinstance(refused, InvalidInput)
+    assert "office workbook" in str(refused)
+
+
+def test_what_could_not_be_kept_of_a_good_row_is_told(tmp_path: Path) -> None:
+    row = json.dumps({"标题": "办法", "访问地址": "javascript:void(0)"}, ensure_ascii=False)
+    done = catalog(tmp_path, "import", "-", "--format", "gov-policies", stdin=row)
+    assert done.exit_code == 0
+    assert done.stderr.startswith("line 1: note: 访问地址: ")

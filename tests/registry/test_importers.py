@@ -1,6 +1,7 @@
 """Importers: every row lands or is reported, with its line and the reason."""
 
 import json
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from civicrec.clock import local_date
 from civicrec.errors import InvalidInput
 from civicrec.items import Item
 from civicrec.registry.importers import FORMATS, BadRow, read_rows
@@ -182,6 +184,114 @@ def test_a_summary_is_never_longer_than_asked_and_begins_like_the_text(text: str
     summary = summary_of(text, limit)
     assert len(summary) <= limit
     assert " ".join(text.split()).startswith(summary.removesuffix("…"))
+
+
+ONE_DAY = [
+    "2023/9/30", "2023.09.30", "20230930", "2023-09-30 08:00", "2023-09-30T08:00:00", "2023-09-30 08:00:00.0",
+    "2023年9月30日 08:00", "２０２３年９月３０日", "2023-09-30（星期六）", "2023年09月30日 星期六 08时05分",
+    "20230930080000",
+    "2023-09-30T00:00:00.000Z", "2023-09-30T08:00:00+0800", "1696032000000", "二〇二三年九月三十日", "2023－9－30",
+    "发布时间：2023-09-30", "2023 年 9 月 30 日",
+]  # fmt: skip
+NO_DAY = [
+    "2023年9月底",
+    "2023年9月",
+    "2023-02-30",
+    "0001-01-01 00:00:00",
+    "9999-99-99",
+    "45199",
+    "2023-09-30 至 2024-01-01",
+    "9" * 5000,
+]
+
+
+@pytest.mark.parametrize("written", [*ONE_DAY, 20230930, 1696032000000])
+def test_a_day_as_people_and_programs_write_it(written: Any) -> None:
+    at = only_item({**POLICY, "时间": written}, "gov-policies").published_at
+    assert at is not None
+    assert local_date(at) == date(2023, 9, 30)
+
+
+@pytest.mark.parametrize("written", NO_DAY)
+def test_what_names_no_day_is_told_and_another_column_taken_instead(written: str) -> None:
+    assert "时间: got" in only_reason(lines({**POLICY, "时间": written})[0], "gov-policies")
+    read = read_rows(
+        lines({**POLICY, "时间": written, "发布日期": "很久以前", "成文日期": "2023-09-30"}), "gov-policies"
+    )
+    assert read.items[0].published_at == datetime(2023, 9, 29, 16, tzinfo=UTC)
+    assert [note.reason for note in read.notes if "成文日期 is taken instead" in note.reason]
+
+
+@pytest.mark.parametrize(
+    ("word", "validity", "status"),
+    [
+        ("有效", "有效", "online"), ("现行有效", "有效", "online"), ("全文有效", "有效", "online"),
+        (" 有 效 ", "有效", "online"),
+        ("已修改", "失效", "online"), ("部分有效", "修改", "online"), ("部分失效", "修改", "online"),
+        ("条款废止", "修改", "online"),
+        ("已废止", "废止", "online"), ("全文废止", "废止", "online"), ("已失效", "失效", "online"),
+        ("（全文失效）", "失效", "online"),
+        ("尚未生效", "有效", "draft"), ("—", "有效", "online"), ("", "有效", "online"),
+    ],
+)  # fmt: skip
+def test_the_words_of_validity_land_with_their_meaning(word: str, validity: str, status: str) -> None:
+    for column in ("效力状态", "时效性"):
+        item = only_item({**POLICY, column: word}, "gov-policies")
+        assert (item.validity, item.status) == (validity, status)
+
+
+def test_a_document_that_is_not_in_force_yet_waits_for_its_day() -> None:
+    item = only_item({**POLICY, "效力状态": "尚未生效", "施行日期": "2027年1月1日"}, "gov-policies")
+    assert (item.validity, item.status, item.valid_from) == ("有效", "online", datetime(2026, 12, 31, 16, tzinfo=UTC))
+
+
+def test_an_unknown_word_of_validity_is_told_with_its_column_and_the_words_that_are_taken() -> None:
+    reason = only_reason(lines({**POLICY, "效力状态": "随缘"})[0], "gov-policies")
+    assert all(word in reason for word in ("效力状态", "随缘", "现行有效", "尚未生效"))
+    reason = only_reason(lines({"item_id": "a", "item_type": "news", "title": "t", "validity": "随缘"})[0], "civicrec")
+    assert all(word in reason for word in ("validity", "随缘", "有效", "废止"))
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["自然人,企业法人", "自然人、企业法人", "自然人；企业法人", "自然人 企业法人", "自然人|企业法人",
+     "自然人／企业法人", '["自然人","企业法人"]',
+     ["自然人、企业法人"], ["自然人", None, "企业法人", "无"], [" 自然人 ", "企业法人", "自然人"]],
+)  # fmt: skip
+def test_words_in_one_text_are_parted(written: Any) -> None:
+    assert only_item({**SERVICE, "service_object_name": written}, "zwfw-services").audiences == ("自然人", "企业法人")
+
+
+def test_governed_words_with_signs_in_them_stay_whole() -> None:
+    themes = "财政、金融、审计,科技、教育;卫生、体育"
+    assert only_item({**POLICY, "一级类别": themes}, "gov-policies").theme == (
+        "财政、金融、审计",
+        "科技、教育",
+        "卫生、体育",
+    )
+    row = {
+        "item_id": "a",
+        "item_type": "policy",
+        "title": "t",
+        "theme": themes,
+        "audiences": "自然人,企业法人",
+        "region_code": 440000,
+    }
+    item = only_item({**row, "summary": None, "tags": [None, 7]}, "civicrec")
+    assert item.theme == ("财政、金融、审计", "科技、教育", "卫生、体育")
+    assert (item.audiences, item.region_code, item.tags, item.summary) == (("自然人", "企业法人"), "440000", ("7",), "")
+
+
+def test_a_word_too_long_to_be_one_is_left_out_and_told() -> None:
+    read = read_rows(lines({**SERVICE, "theme_category": ["就业创业", "长" * 65]}), "zwfw-services")
+    assert read.items[0].theme == ("就业创业",)
+    assert "65 characters" in read.notes[0].reason
+
+
+def test_an_address_no_page_may_link_to_is_left_out_and_told() -> None:
+    read = read_rows(lines({**SERVICE, "URL": "javascript:void(0)"}), "zwfw-services")
+    assert read.items[0].url == ""
+    assert "javascript:void(0)" in read.notes[0].reason
 
 
 @pytest.mark.data

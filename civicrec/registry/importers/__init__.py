@@ -16,6 +16,7 @@ import msgspec
 from civicrec.errors import InvalidInput
 from civicrec.items import Item
 from civicrec.registry.importers import civicrec_jsonl, gov_policies, zwfw_services
+from civicrec.registry.importers.fields import Note
 from civicrec.registry.importers.identity import Ids, Kept, NothingKept, Register
 from civicrec.registry.importers.quoting import linked_by_title
 
@@ -29,14 +30,14 @@ class Format:
     Attributes
     ----------
     item
-        Turns one row into an item, or raises `InvalidInput`.
+        Turns one row into an item, or raises `InvalidInput`; tells what of a good row could not be kept.
     ids
         Tells which ids the row may have, where the source has none that is surely its own.
     together
         Adds what only all rows together tell.
     """
 
-    item: Callable[[Row], Item]
+    item: Callable[[Row, Note], Item]
     ids: Callable[[Row], Ids] | None = None
     together: Callable[[Sequence[Item]], list[Item]] = list
 
@@ -62,20 +63,36 @@ class BadRow:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """A file, read: the items of its good rows in order, the others, and the line of each item id."""
+    """A file, read: the items of its good rows in order, and the others.
+
+    Attributes
+    ----------
+    items
+    bad
+    notes
+        What of good rows was left out, by line.
+    line_of
+        Item id → line.
+    """
 
     items: list[Item]
     bad: list[BadRow]
+    notes: list[BadRow] = field(default_factory=list, compare=False)
     line_of: Mapping[str, int] = field(default_factory=dict, compare=False)
 
 
 def read_rows(lines: Iterable[bytes], form: str, kept: Kept | None = None) -> Rows:
-    """Read a file line by line; blank lines are passed over.
+    """Read lines of UTF-8, one JSON object each; blank lines are passed over. See `rows_of`."""
+    return rows_of(enumerate(lines, 1), form, kept)
+
+
+def rows_of(texts: Iterable[tuple[int, bytes]], form: str, kept: Kept | None = None) -> Rows:
+    """Read objects of a file.
 
     Parameters
     ----------
-    lines
-        UTF-8, one JSON object a line.
+    texts
+        Line, and the JSON object that begins there, in UTF-8 (`civicrec.json_files.objects_in`).
     form
         One of `FORMATS`.
     kept
@@ -91,18 +108,22 @@ def read_rows(lines: Iterable[bytes], form: str, kept: Kept | None = None) -> Ro
     reader = FORMATS[form]
     read: list[tuple[int, Item, Ids]] = []
     bad: list[BadRow] = []
-    for number, line in enumerate(lines, 1):
-        line = line.removeprefix(_BYTE_ORDER_MARK).strip() if number == 1 else line.strip()
-        if not line:
+    notes: list[BadRow] = []
+    for number, text in texts:
+        text = text.removeprefix(_BYTE_ORDER_MARK).strip() if number == 1 else text.strip()
+        if not text:
             continue
+        told: list[str] = []
         try:
-            row = _decode(line)
-            item = reader.item(row)
+            row = _decode(text)
+            item = reader.item(row, told.append)
             read.append((number, item, reader.ids(row) if reader.ids else Ids((item.item_id,))))
         except InvalidInput as error:
             bad.append(BadRow(number, str(error)))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             bad.append(BadRow(number, f"expected one JSON object: {error}"))
+        else:
+            notes.extend(BadRow(number, what) for what in dict.fromkeys(told))
     register = Register(read, kept or NothingKept())
     items: list[Item] = []
     line_of: dict[str, int] = {}
@@ -114,4 +135,4 @@ def read_rows(lines: Iterable[bytes], form: str, kept: Kept | None = None) -> Ro
             bad.append(BadRow(number, str(error)))
         else:
             line_of[item.item_id] = number
-    return Rows(reader.together(items), sorted(bad, key=lambda row: row.line), line_of)
+    return Rows(reader.together(items), sorted(bad, key=lambda row: row.line), notes, line_of)

@@ -7,20 +7,28 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
+import msgspec
+
 from civicrec.errors import InvalidInput
+from civicrec.items import address
+
+#: Told what of a row could not be kept, in words.
+Note = Callable[[str], None]
 
 #: About three lines on a phone; enough for one or two sentences.
 SUMMARY_CHARACTERS = 120
 
+_LONGEST_WORD = 64
 _SENTENCE_ENDS = "。！？；"
 
 #: What people write where a column has nothing to say, without its signs and spaces: 无, 暂无文号, N/A, null.
 _NOTHING = re.compile(
     r"(?:本件|此件|本文)?(?:暂|尚|均|皆|暂时)?(?:无|没有|未编|未定|未填|未知|不详|空|空白|空值|待定|待补|待补充|略|缺|缺失)"
     r"(?:正式|相关|此项|该项)?(?:发文|文件)?(?:文号|字号|号|编号|文件号|索引号|索引|信息|内容|数据|资料|描述|说明|简介|摘要|链接|网址|地址)?"
-    r"|n?a|nan|null|none|nil|undefined|unknown|empty|blank|tbd|0+|不适用"
+    r"|na|nan|null|none|nil|undefined|unknown|empty|blank|tbd|0+|不适用"
 )
 _NUMERAL = re.compile(r"[1-9]|[一二三四五六七八九十百].*[号字令]|第[一二三四五六七八九十百]")
 
@@ -49,6 +57,86 @@ def value_in(row: dict[str, Any], column: str) -> str:
     """Return the column's text; empty also where it only says that there is nothing."""
     text = text_in(row, column)
     return "" if says_nothing(text) else text
+
+
+def words_in(row: dict[str, Any], column: str, note: Note, whole: Collection[str] = (), slash: str = "") -> list[str]:
+    """Return the column's words, each once: from a list, or from one text that names them one after another.
+
+    Parameters
+    ----------
+    note
+        Told of a word that is too long to be one.
+    whole
+        Words that are never taken apart, though there are signs in them.
+    slash
+        Signs that part words of this column, besides commas, semicolons, enumeration commas and spaces.
+
+    Raises
+    ------
+    InvalidInput
+        If the column holds something else than words.
+
+    Examples
+    --------
+    >>> words_in({"a": "自然人、企业法人，社会保障（社会保险、社会救助）"}, "a", print)
+    ['自然人', '企业法人', '社会保障（社会保险、社会救助）']
+    """
+    words: dict[str, None] = {}
+    for text in texts_in(row, column):
+        for word in _parted(text, whole, slash):
+            if len(word) > _LONGEST_WORD:
+                note(f"{column}: {word[:20]}… has {len(word)} characters and is no word; it is left out")
+            else:
+                words[word] = None
+    return list(words)
+
+
+def texts_in(row: dict[str, Any], column: str) -> list[str]:
+    """Return the column's texts, of one or of a list, as they are; those that say nothing are left out.
+
+    Raises
+    ------
+    InvalidInput
+        If the column holds something else than texts.
+    """
+    value = row.get(column)
+    if isinstance(value, str) and value.strip().startswith("["):
+        try:
+            value = msgspec.json.decode(value)  # a list that an export wrote into one text
+        except msgspec.DecodeError:
+            value = row[column]
+    several = value if isinstance(value, list) else [value]
+    texts = (text_in({column: one}, column) for one in several)
+    return [text for text in texts if not says_nothing(text)]
+
+
+def _parted(text: str, whole: Collection[str], slash: str) -> Iterator[str]:
+    for part in _outside_brackets(text, ",，;；|｜\n\t"):
+        if part in whole:
+            yield part
+        else:
+            yield from (word for word in _outside_brackets(part, f"、 \u3000{slash}") if not says_nothing(word))
+
+
+def _outside_brackets(text: str, separators: str) -> Iterator[str]:
+    depth, word = 0, ""
+    for sign in text:
+        depth = max(0, depth + (sign in "（(《【") - (sign in "）)》】"))
+        if sign in separators and not depth:
+            yield word.strip()
+            word = ""
+        else:
+            word += sign
+    yield word.strip()
+
+
+def link_in(row: dict[str, Any], column: str, note: Note) -> str:
+    """Return the column's address; empty, with a note, where it holds one that no page may link to."""
+    try:
+        return address(value_in(row, column))
+    except InvalidInput as error:
+        note(f"{column}: {error}; the item is kept without it")
+        return ""
 
 
 def says_nothing(text: str) -> bool:

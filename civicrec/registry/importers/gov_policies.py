@@ -14,19 +14,24 @@ import re
 from datetime import datetime
 from typing import Any
 
-from civicrec.clock import PORTAL_TZ, rfc3339
+from civicrec.clock import rfc3339
 from civicrec.errors import InvalidInput
-from civicrec.items import Item, item_from
-from civicrec.registry.importers.fields import names_a_document, summary_of, text_in, value_in
+from civicrec.items import Item, Status, Validity, item_from
+from civicrec.markup import plain
+from civicrec.registry.importers.dates import time_in
+from civicrec.registry.importers.fields import Note, link_in, names_a_document, summary_of, text_in, value_in, words_in
 from civicrec.registry.importers.identity import Ids
+from civicrec.registry.importers.validity import meaning_of
 
 _DATE_COLUMNS = ("发布日期", "发文日期", "成文日期", "日期", "时间")
 _CATEGORY_COLUMNS = ("主题", "主题分类", "一级类别", "所属一级类别")
+_VALIDITY_COLUMNS = ("效力状态", "时效性", "时效状态", "有效性", "效力")
+_FROM_COLUMNS = ("施行日期", "生效日期", "实施日期")
 _NUMBER_COLUMNS = ("文号", "发文字号")
 _MADE = "policy-"
 
 #: 国务院主题分类: level 1, and the words of level 2 that sources use in its place.
-_STATE_THEMES = frozenset({
+STATE_THEMES = frozenset({
     "国务院组织机构", "综合政务", "国民经济管理、国有资产监管", "财政、金融、审计", "国土资源、能源",
     "农业、林业、水利", "工业、交通", "商贸、海关、旅游", "市场监管、安全生产监管", "城乡建设、环境保护",
     "科技、教育", "文化、广电、新闻出版", "卫生、体育", "人口与计划生育、妇女儿童工作", "劳动、人事、监察",
@@ -55,7 +60,11 @@ _PROMULGATED = re.compile(r"(\d{4})年(\d{1,2})月(\d{1,2})日")
 _POINTER = re.compile(r"^(?:更多信息请关注.{0,30}|[^。]{0,80}\.(?:pdf|docx?|xlsx?))$", re.IGNORECASE)
 
 
-def item(row: dict[str, Any]) -> Item:
+def _unheard(_: str) -> None:
+    """Let a note go that `item` tells."""
+
+
+def item(row: dict[str, Any], note: Note) -> Item:
     """Turn one policy or interpretation into an `Item`; its id is the best of `ids_of`.
 
     Raises
@@ -69,25 +78,28 @@ def item(row: dict[str, Any]) -> Item:
     if title == "标题":
         raise InvalidInput("a header row: 标题 holds the name of its own column")
     publisher, column = _publisher(row)
-    category = _category(row)
+    categories = _categories(row, note)
     abstract, body = value_in(row, "摘要"), value_in(row, "内容")
     is_interpretation = _is_interpretation(row)
-    published, _ = _published(row)
+    published, _ = _published(row, note)
+    validity, status, valid_from = _in_force(row, note)
     return item_from({
         "item_id": ids_of(row).takes[0],
         "item_type": "interpretation" if is_interpretation else "policy",
         "title": title,
         # A regulation's 摘要 is the history of its amendments; what it is about, its text says.
         "summary": summary_of(next((text for text in (body, abstract) if text and not _POINTER.match(text)), "")),
-        "url": value_in(row, "访问地址"),
+        "url": link_in(row, "访问地址", note),
         "body_text": "\n".join(text for text in (abstract, body) if text),
         "issuer": _issuer(title) or publisher,
         "document_no": _number(row) or ("" if is_interpretation else _number_in(abstract or body)),
         "index_no": value_in(row, "索引号"),
-        "theme": _theme(category, publisher),
-        "tags": [word for word in (category or column,) if word and word not in _STATE_THEMES],
+        "theme": _theme(categories, publisher),
+        "tags": [word for word in categories or [column] if word and word not in STATE_THEMES],
         "published_at": published,
-        "validity": value_in(row, "效力状态") or "有效",
+        "valid_from": valid_from,
+        "validity": validity,
+        "status": status,
         "source": publisher,
     })  # fmt: skip
 
@@ -97,7 +109,9 @@ def ids_of(row: dict[str, Any]) -> Ids:
     _, day = _published(row)
     key = "\n".join((_title(row), day, value_in(row, "访问地址")))
     made = _MADE + hashlib.sha256(key.encode()).hexdigest()[:16]
-    number, index = (re.sub(r"[\s,\x00-\x1f]+", "", text)[:128] for text in (_number(row), text_in(row, "索引号")))
+    number, index = (
+        re.sub(r"[\s,\x00-\x1f]+", "", text)[:128] for text in (_number(row), plain(text_in(row, "索引号")))
+    )
     own = [index] if _is_interpretation(row) else [number, index]
     had = (number,) if number and _is_interpretation(row) else ()
     return Ids((*filter(names_a_document, own), made), had, _MADE)
@@ -108,7 +122,7 @@ def _title(row: dict[str, Any]) -> str:
 
 
 def _number(row: dict[str, Any]) -> str:
-    numbers = (text_in(row, name) for name in _NUMBER_COLUMNS)
+    numbers = (plain(text_in(row, name)) for name in _NUMBER_COLUMNS)
     return next((text for text in numbers if names_a_document(text)), "")
 
 
@@ -118,38 +132,80 @@ def _publisher(row: dict[str, Any]) -> tuple[str, str]:
     return publisher.lstrip("0123456789"), column.rpartition("_")[2]
 
 
-def _category(row: dict[str, Any]) -> str:
-    return next((word for name in _CATEGORY_COLUMNS if (word := value_in(row, name)) not in ("", "[]")), "")
+def _categories(row: dict[str, Any], note: Note = _unheard) -> list[str]:
+    found = (words_in(row, name, note, STATE_THEMES | _COLUMN_THEMES.keys()) for name in _CATEGORY_COLUMNS)
+    return next(filter(None, found), [])
 
 
 def _is_interpretation(row: dict[str, Any]) -> bool:
-    return "解读" in _category(row) + _publisher(row)[1] or bool(_INTERPRETS.search(_title(row)))
+    return "解读" in "".join((*_categories(row), _publisher(row)[1])) or bool(_INTERPRETS.search(_title(row)))
 
 
-def _published(row: dict[str, Any]) -> tuple[str | None, str]:
-    """Return the publication time as RFC 3339 and the day as written, or (None, "") for a row without date."""
+def _published(row: dict[str, Any], note: Note = _unheard) -> tuple[str | None, str]:
+    """Return the publication time as RFC 3339 and the day as ids have it, or (None, "") for a row without date.
+
+    The first column that can be read counts; those before it are told to `note`.
+
+    Raises
+    ------
+    InvalidInput
+        If there are dates and none can be read.
+    """
+    unread: list[str] = []
     for name in _DATE_COLUMNS:
-        if text := text_in(row, name):
-            return rfc3339(_date(name, text)), text
+        if text := value_in(row, name):
+            try:
+                at = time_in(name, text)
+            except InvalidInput as error:
+                unread.append(str(error))
+            else:
+                _tell(note, unread, name)
+                return rfc3339(at), text if _in_old_notation(text) else at.date().isoformat()
     if found := _PROMULGATED.search(value_in(row, "摘要")):
-        return rfc3339(_date("摘要", "{}-{:0>2}-{:0>2}".format(*found.groups()))), ""
+        _tell(note, unread, "摘要")
+        return rfc3339(time_in("摘要", found[0])), ""
+    if unread:
+        raise InvalidInput(unread[0])
     return None, ""
 
 
-def _date(name: str, text: str) -> datetime:
+def _tell(note: Note, unread: list[str], instead: str) -> None:
+    for reason in unread:
+        note(f"{reason}; {instead} is taken instead")
+
+
+def _in_old_notation(text: str) -> bool:
+    """Tell whether the text is of a notation that ids have always taken as it is written."""
     for form in ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y年%m月%d日"):
         try:
-            return datetime.strptime(text, form).replace(tzinfo=PORTAL_TZ)
+            datetime.strptime(text, form)  # noqa: DTZ007  # only whether it can be read
         except ValueError:
             continue
-    raise InvalidInput(f"{name}: got {text!r:.80}, expected 2026-01-31, 2026-01-31 08:00:00 or 2026年01月31日")
+        return True
+    return False
 
 
-def _theme(category: str, publisher: str) -> list[str]:
-    if category in _STATE_THEMES:
-        return [category]
-    if category in _COLUMN_THEMES:
-        return [_COLUMN_THEMES[category]]
+def _in_force(row: dict[str, Any], note: Note) -> tuple[Validity, Status, str | None]:
+    """Return validity, status and the day from which the document is in force, where a column tells it."""
+    column, text = next(((name, text) for name in _VALIDITY_COLUMNS if (text := value_in(row, name))), ("", ""))
+    validity, is_later = meaning_of(column, text) if text else ("有效", False)
+    valid_from = None
+    for name in _FROM_COLUMNS:
+        if text := value_in(row, name):
+            try:
+                valid_from = rfc3339(time_in(name, text))
+            except InvalidInput as error:
+                note(f"{error}; the item is kept without it")
+    if is_later and not valid_from:
+        note(f"{column}: not in force yet, and no {' or '.join(_FROM_COLUMNS)} says from when; kept as a draft")
+        return validity, "draft", None
+    return validity, "online", valid_from
+
+
+def _theme(categories: list[str], publisher: str) -> list[str]:
+    named = [word if word in STATE_THEMES else _COLUMN_THEMES.get(word, "") for word in categories]
+    if found := list(dict.fromkeys(word for word in named if word)):
+        return found
     return [theme for part, theme in _PUBLISHER_THEMES.items() if part in publisher][:1]
 
 

@@ -7,12 +7,11 @@ so words are mapped by name, never by number.
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from civicrec.errors import InvalidInput
 from civicrec.items import Item, item_from
-from civicrec.registry.importers.fields import says_nothing, summary_of, text_in
+from civicrec.registry.importers.fields import Note, link_in, says_nothing, summary_of, text_in, texts_in, words_in
 
 _LIFE_EVENTS = frozenset({"生小孩", "升学", "找工作", "创业", "结婚", "买房子", "迁居", "纳税", "失业", "退休"})
 _GROUPS = frozenset({"高校毕业生", "农民", "残疾人", "老年人", "妇女", "儿童青少年", "外国人", "港澳台侨", "人才"})
@@ -30,10 +29,9 @@ _SAME_AS = {"社会保障（社会保险、社会救助）": "社会保障", "�
 
 #: How the source writes "none"; a text of this kind is no acceptance condition worth showing.
 _NOTHING = frozenset({"无条件", "无条件受理", "无受理条件", "无条件办理", "直接申请"})
-_SEPARATORS = re.compile(r"[,，、;；\s]+")
 
 
-def item(row: dict[str, Any]) -> Item:
+def item(row: dict[str, Any], note: Note) -> Item:
     """Turn one service item into an `Item`.
 
     Raises
@@ -42,19 +40,19 @@ def item(row: dict[str, Any]) -> Item:
         If it has no ``TASK_CODE`` or ``TASK_NAME``, or a field is of the wrong type.
     """
     conditions = _text(row, "accept_standard")
-    theme, life_events, groups, unknown = _sorted(_words(row, "theme_category"))
-    colloquial = [word for key in ("matter_short", "matter_daily") for word in _SEPARATORS.split(_text(row, key))]
+    theme, life_events, groups, unknown = _sorted(words_in(row, "theme_category", note, _SAME_AS, slash="/／"))
+    colloquial = [word for key in ("matter_short", "matter_daily") for word in words_in(row, key, note)]
     return item_from({
         "item_id": _needed(row, "TASK_CODE"),
         "item_type": "service",
         "title": _needed(row, "TASK_NAME"),
         "summary": summary_of(conditions),
-        "url": _text(row, "URL"),
+        "url": link_in(row, "URL", note),
         "body_text": _body(row, conditions),
         "issuer": _text(row, "DEPT_NAME"),
         "theme": theme,
         "life_events": life_events,
-        "audiences": _words(row, "service_object_name"),
+        "audiences": words_in(row, "service_object_name", note, slash="/／"),
         "person_groups": groups,
         "region_code": _text(row, "AREACODE"),
         "tags": _once([_text(row, "TASK_TYPE_TEXT"), *unknown, *colloquial]),
@@ -65,7 +63,7 @@ def item(row: dict[str, Any]) -> Item:
 def _body(row: dict[str, Any], conditions: str) -> str:
     parts = (
         ("受理条件", conditions),
-        ("申请材料", "；".join(_words(row, "material_intro"))),
+        ("申请材料", "；".join(_once(texts_in(row, "material_intro")))),
         ("法定办结时限", _text(row, "handle_time")),
         ("承诺办结时限", _text(row, "handle_time_limit")),
     )
@@ -103,17 +101,6 @@ def _needed(row: dict[str, Any], key: str) -> str:
 def _text(row: dict[str, Any], key: str) -> str:
     text = text_in(row, key)
     return "" if text in _NOTHING or says_nothing(text) else text
-
-
-def _words(row: dict[str, Any], key: str) -> list[str]:
-    value = row.get(key)
-    if value is None or (isinstance(value, str) and says_nothing(value)):
-        return []
-    if isinstance(value, str):
-        return [value.strip()]
-    if isinstance(value, list) and all(isinstance(word, str) for word in value):
-        return _once([word.strip() for word in value])
-    raise InvalidInput(f"{key}: expected a list of words, got {value!r:.80}")
 
 
 def _once(words: list[str]) -> list[str]:

@@ -1,0 +1,169 @@
+"""Files of JSON objects as systems export them: lines or one array, UTF-8 or what Chinese office software writes.
+
+In: the bytes of a file. Out: (line on which an object begins, the object's JSON in UTF-8), or one `InvalidInput` that
+names what the file is. Lines that are no JSON come out as they are: who reads the objects tells their faults.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import zlib
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_LE, getincrementaldecoder
+from collections.abc import Iterable, Iterator
+from io import BytesIO
+from itertools import chain
+from typing import BinaryIO
+
+import msgspec
+
+from civicrec.errors import InvalidInput
+
+_GZIP = b"\x1f\x8b"
+#: Beginnings of files that are something else, and what to do about it.
+_NOT_JSON = {
+    b"PK\x03\x04": "a ZIP archive or an office workbook: unpack it, or save the sheet as JSON lines",
+    b"\xd0\xcf\x11\xe0": "an old office workbook: save the sheet as JSON lines",
+    b"%PDF": "a PDF document",
+    b"SQLite format 3": "a SQLite database",
+}
+_HEAD = 1 << 16
+_BEGINS = (b"{", b"[", b" ", b"\t", b"\r", b"\n")
+_SPACE = re.compile(r"[\s,]*")
+_raw_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
+
+
+def objects_in(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Read a file's objects, line by line where it is made of lines.
+
+    Parameters
+    ----------
+    file
+        Open for reading bytes: JSON lines, or one JSON array; UTF-8, UTF-16 or GB18030; also packed by gzip.
+
+    Raises
+    ------
+    InvalidInput
+        If the file is none of these, or is cut off in its packing; the message names what it is.
+    """
+    head = file.read(_HEAD)
+    if head.startswith(_GZIP):
+        yield from _unpacked(chain([head], iter(lambda: file.read(_HEAD), b"")))
+        return
+    for begin, what in _NOT_JSON.items():
+        if head.startswith(begin):
+            raise InvalidInput(f"the file is {what}; expected JSON lines")
+    lines = _lines(chain([head], iter(lambda: file.read(_HEAD), b"")))
+    encoding = _encoding(head)
+    if encoding == "utf-8":
+        first = head.removeprefix(BOM_UTF8).lstrip()
+        if first.startswith(b"[") and not _is_line(first):
+            yield from _elements(b"".join(lines))
+        elif first.partition(b"\n")[0].strip() == b"{":
+            yield from _spread(b"".join(lines))
+        else:
+            for number, line in enumerate(lines, 1):
+                # A mark stands also where two files were put together.
+                yield number, line.replace(BOM_UTF8, b"") if BOM_UTF8 in line[:64] else line
+    else:
+        yield from objects_in(BytesIO(_decoded(b"".join(lines), encoding).encode()))
+
+
+def _unpacked(chunks: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    try:
+        content = gzip.decompress(b"".join(chunks))
+    except (OSError, EOFError, zlib.error) as error:
+        raise InvalidInput(f"the file is packed by gzip and damaged: {error}; copy it again") from None
+    yield from objects_in(BytesIO(content))
+
+
+def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    rest = b""
+    for chunk in chunks:
+        *whole, rest = (rest + chunk).split(b"\n")
+        yield from (line + b"\n" for line in whole)
+    if rest:
+        yield rest
+
+
+def _encoding(head: bytes) -> str:
+    if head.startswith(BOM_UTF32_LE):
+        raise InvalidInput("the file is in UTF-32; expected UTF-8: save it again in that encoding")
+    if head.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        return "utf-16"
+    if head[:1] in _BEGINS and head[1:2] == b"\0":
+        return "utf-16-le"
+    if head[:1] == b"\0" and head[1:2] in _BEGINS:
+        return "utf-16-be"
+    *lines, last = head.split(b"\n")
+    if last and len(head) < _HEAD:
+        lines.append(last)
+    whole = [line for line in lines or [last] if not line.isascii()]
+    if any(b"\0" in line for line in lines) and sum(b"\0" in line for line in lines) * 2 > len(lines):
+        raise InvalidInput(
+            "the file holds NUL bytes in most of its lines, so it is no text; expected JSON lines in UTF-8"
+        )
+    # Most lines, not one: a single damaged line in UTF-8 is a bad row and no other encoding.
+    broken = sum(not _decodes(line, "utf-8") for line in whole)
+    return "gb18030" if broken * 2 > len(whole) and all(_decodes(line, "gb18030") for line in whole) else "utf-8"
+
+
+def _decodes(content: bytes, encoding: str) -> bool:
+    """Tell whether a text, which may be cut off in its last character, is in an encoding."""
+    try:
+        getincrementaldecoder(encoding)().decode(content)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _decoded(content: bytes, encoding: str) -> str:
+    try:
+        return content.decode(encoding).removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        raise InvalidInput(
+            f"the file is in {encoding.upper()} and broken at byte {error.start}; save it again as UTF-8"
+        ) from None
+
+
+def _is_line(text: bytes) -> bool:
+    """Tell whether a text that begins with ``[`` has a first line that is whole and no list of objects."""
+    line = text.partition(b"\n")[0].strip()
+    try:
+        found = msgspec.json.decode(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+    return not all(isinstance(one, dict) for one in found)
+
+
+def _elements(content: bytes) -> Iterator[tuple[int, bytes]]:
+    try:
+        elements = _raw_list(content.removeprefix(BOM_UTF8).strip())
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidInput(f"the file begins as one JSON array and does not end as one: {error}") from None
+    at, line = 0, 1
+    for element in elements:
+        text = bytes(element)
+        start = content.index(text, at)
+        line += content.count(b"\n", at, start)
+        yield line, text
+        at = start + len(text)
+        line += text.count(b"\n")
+
+
+def _spread(content: bytes) -> Iterator[tuple[int, bytes]]:
+    """Read objects that are each spread over several lines, one after another."""
+    try:
+        text = content.decode("utf-8-sig")
+        at, line, decoder = 0, 1, json.JSONDecoder()
+        while at < len(text):
+            start = _SPACE.match(text, at).end()  # type: ignore[union-attr]  # it matches nothing too
+            if start == len(text):
+                return
+            line += text.count("\n", at, start)
+            _, at = decoder.raw_decode(text, start)
+            yield line, text[start:at].encode()
+            line += text.count("\n", start, at)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"the file's objects are spread over lines and one is no JSON: {error}") from None
