@@ -18,6 +18,14 @@ MetricName = Literal[
     "civicrec_events_stored_total",  # events written into the warehouse
     "civicrec_events_missing",  # of these, the events that the warehouse has not
     "civicrec_events_pending",  # events in the log that the stream has not committed yet
+    "civicrec_events_waiting_seconds",  # age of the oldest event in the log that the stream has not committed yet
+    "civicrec_nightly_failed",  # 1 while the last nightly job failed or was cut off
+    "civicrec_free_disk_bytes",  # free disk of the home folder
+    "civicrec_online_whole",  # 1 while the online store holds all it should
+    "civicrec_online_actors",  # actors of whom the online store knows anything
+    "civicrec_online_shed_total",  # entries of the online store removed beyond a bound or for want of memory, by kind
+    "civicrec_online_fullness",  # share of its memory that the online store uses
+    "civicrec_models_age_days",  # days since the day the models in force were learned up to
     "civicrec_dead_letters_total",  # accepted events that the stream refused, by reason
     "civicrec_events_forwarded_total",  # events acknowledged by Kafka
     "civicrec_events_unforwarded",  # events in the log that Kafka has not acknowledged yet

@@ -291,6 +291,15 @@ class TrainingSettings(_Group):
     """Neighbours kept for an item by the item-item model."""
 
 
+class AlarmSettings(_Group):
+    """When ``civicrec status`` and ``/readyz`` call something a problem."""
+
+    waiting_s: float = Field(default=60, ge=1, le=86_400)
+    """Seconds that accepted events may wait for the stream."""
+    models_days: int = Field(default=2, ge=1, le=365)
+    """Days since the day that the models in force were learned up to."""
+
+
 class Settings(BaseSettings):
     """All settings of one civicrec installation."""
 
@@ -322,6 +331,7 @@ class Settings(BaseSettings):
     warehouse: WarehouseSettings = WarehouseSettings()
     redis: RedisSettings = RedisSettings()
     training: TrainingSettings = TrainingSettings()
+    alarms: AlarmSettings = AlarmSettings()
 
     @property
     def log_path(self) -> Path:

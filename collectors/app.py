@@ -65,7 +65,7 @@ class CollectorApp:
         kafka = forwarding.acknowledged if forwarding else None
         self.commit = GroupCommit(log, self._seen, collector.group_commit_ms / 1000, clock, kafka)
         self.room = Room(settings, log, self._seen, partial(acknowledged, settings), clock)
-        counters = Counters(self.commit.totals, partial(read_books, settings), kafka)
+        counters = Counters(self.commit.totals, partial(read_books, settings), kafka, settings.home)
         self._door = Door(settings, load_keys(settings), self.commit, self.room, counters.observe, clock)
         self._api = _api(settings, self, counters)
 
@@ -121,8 +121,8 @@ def _api(settings: Settings, collector: CollectorApp, counters: Counters) -> Fas
     async def readyz(response: Response) -> dict[str, str]:
         """Say whether events can be kept.
 
-        503 while there is no room or the last try failed; degraded while Kafka is not keeping up, and while events that
-        were written are missing in the warehouse.
+        503 while there is no room or the last try failed; degraded while Kafka is not keeping up, while events that
+        were written are missing in the warehouse, and while events wait too long for the stream.
         """
         if fault := collector.room.refusal() or collector.commit.fault:
             response.status_code = 503
@@ -132,6 +132,9 @@ def _api(settings: Settings, collector: CollectorApp, counters: Counters) -> Fas
         with suppress(Unavailable):  # the ledger is the stream's: `status` tells of it
             if missing := await asyncio.to_thread(missing_events, settings.stream_path):
                 detail = f"{missing} events are missing in the warehouse, their log is kept: `civicrec doctor --books`"
+                return {"status": "degraded", "detail": detail}
+            books = await asyncio.to_thread(read_books, settings)
+            if detail := books.waiting(utc_now(), settings.alarms.waiting_s):
                 return {"status": "degraded", "detail": detail}
         return {"status": "ok"}
 

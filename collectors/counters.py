@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from civicrec.clock import to_ms, utc_now
 from civicrec.errors import Unavailable
 from civicrec.eventlog.books import Books
 from civicrec.metrics import MetricName
+from civicrec.nights import failed_night
 from collectors.acknowledged import Acknowledged
 
 #: Counter of the log → (metric, label); the names are those of `civicrec.eventlog.ports.Counts`.
@@ -25,6 +29,9 @@ _SECONDS: MetricName = "civicrec_collect_seconds"
 _STORED: MetricName = "civicrec_events_stored_total"
 _MISSING: MetricName = "civicrec_events_missing"
 _PENDING: MetricName = "civicrec_events_pending"
+_WAITING: MetricName = "civicrec_events_waiting_seconds"
+_NIGHTLY: MetricName = "civicrec_nightly_failed"
+_DISK: MetricName = "civicrec_free_disk_bytes"
 _DEAD: MetricName = "civicrec_dead_letters_total"
 _FORWARDED: MetricName = "civicrec_events_forwarded_total"
 _UNFORWARDED: MetricName = "civicrec_events_unforwarded"
@@ -36,12 +43,17 @@ class Counters:
     """What Prometheus reads: the writer's totals and the books, read when asked, and the time each answer took."""
 
     def __init__(
-        self, totals: Counter[tuple[str, str]], books: Callable[[], Books], kafka: Acknowledged | None = None
+        self,
+        totals: Counter[tuple[str, str]],
+        books: Callable[[], Books],
+        kafka: Acknowledged | None = None,
+        home: Path | None = None,
     ) -> None:
         self.registry = CollectorRegistry()
         self._totals = totals
         self._books = books
         self._kafka = kafka
+        self._home = home
         self._seconds = Histogram(
             _SECONDS, "Time to answer one POST /v1/events.", ["status"], registry=self.registry,
             buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5),
@@ -65,6 +77,11 @@ class Counters:
                     family.add_metric([reason] if label else [], n)
             yield family
         yield from self._stream()
+        if self._home:
+            failed = bool(failed_night(self._home, utc_now()))
+            yield GaugeMetricFamily(_NIGHTLY, "1 while the last nightly job failed or was cut off.", value=failed)
+            free = shutil.disk_usage(self._home).free
+            yield GaugeMetricFamily(_DISK, "Free disk of the home folder.", value=free)
         if self._kafka:
             yield CounterMetricFamily(_FORWARDED, "Events acknowledged by Kafka.", value=self._kafka.forwarded)
             yield GaugeMetricFamily(
@@ -91,6 +108,8 @@ class Counters:
         yield GaugeMetricFamily(
             _PENDING, "Events in the log that the stream has not committed yet.", value=books.pending
         )
+        waited_s = max(0.0, to_ms(utc_now()) - books.waiting_since_ms) / 1000 if books.waiting_since_ms else 0.0
+        yield GaugeMetricFamily(_WAITING, "Age of the oldest event that the stream has not committed.", value=waited_s)
         dead = CounterMetricFamily(_DEAD, "Accepted events that the stream refused, by reason.", labels=["reason"])
         for reason, n in books.rejected.items():
             dead.add_metric([reason], n)

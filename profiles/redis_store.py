@@ -30,9 +30,11 @@ from civicrec.eventlog.fences import (
     read_all_fences,
 )
 from profiles.bounds import LATE_SHARE, MAX_HOURS, Bounds
+from profiles.online_state import OnlineState
 from profiles.redis_keys import (
     CLEARED,
     HELD_ACTORS,
+    SHED_KEY,
     WHOLE_KEY,
     co_key,
     counted_key,
@@ -71,6 +73,7 @@ from profiles.store import (
 )
 
 _DAY_S = 86_400
+_MB = 1 << 20
 _APPLY, _PUT_TAGS, _SHED = (
     (Path(__file__).parent / f"{name}.lua").read_text() for name in ("apply", "put_tags", "shed")
 )
@@ -192,6 +195,18 @@ class RedisOnlineStore:
                 self._with_room(partial(self._client.set, WHOLE_KEY, 1))
             else:
                 self._client.delete(WHOLE_KEY)
+
+    def state(self) -> OnlineState:
+        """Return what the store says of itself."""
+        with _reachable("tell its state"):
+            pipeline = self._client.pipeline(transaction=False)
+            pipeline.exists(WHOLE_KEY)
+            pipeline.zcard(HELD_ACTORS)
+            pipeline.hgetall(SHED_KEY)
+            pipeline.info("memory")
+            whole, actors, shed, memory = pipeline.execute()
+        used_mb, max_mb = (memory.get(name, 0) / _MB for name in ("used_memory", "maxmemory"))
+        return OnlineState(bool(whole), actors, {kind.decode(): int(n) for kind, n in shed.items()}, used_mb, max_mb)
 
     def clear(self) -> None:
         """Remove everything, fences included, but which letters were cured; other keys of the server are left alone."""

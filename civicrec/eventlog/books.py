@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
+from civicrec.clock import from_ms, rfc3339, to_ms
 from civicrec.eventlog.fences import read_fences
 from civicrec.eventlog.ledger import Totals, ledger_totals
 from civicrec.eventlog.ports import Tally
@@ -30,6 +32,8 @@ class Books:
         Of these, the events in the warehouse, and those the stream refused into dead letters, by reason.
     pending
         Of these, the events after the last committed offset.
+    waiting_since_ms
+        When the oldest of the pending events was accepted, epoch milliseconds; 0 if none is pending.
     missing
         Of these, the events that the stream wrote and that the warehouse has not: neither stored nor pending.
     received, duplicates, rejected_at_door, altered
@@ -47,6 +51,7 @@ class Books:
     stored: int = 0
     rejected: dict[str, int] = field(default_factory=dict)
     pending: int = 0
+    waiting_since_ms: int = field(default=0, compare=False)
     missing: int = 0
     received: int = 0
     duplicates: int = 0
@@ -59,6 +64,16 @@ class Books:
     def __post_init__(self) -> None:
         parts = self.stored + sum(self.rejected.values()) + self.pending
         object.__setattr__(self, "balanced", self.accepted == parts)
+
+    def waiting(self, now: datetime, at_most_s: float) -> str:
+        """Say that events wait for the stream for longer than they may; empty if they do not."""
+        waited_s = (to_ms(now) - self.waiting_since_ms) / 1000
+        if not self.waiting_since_ms or waited_s < at_most_s:
+            return ""
+        return (
+            f"{self.pending} events wait for the stream, the oldest since {rfc3339(from_ms(self.waiting_since_ms))} "
+            f"({waited_s:.0f} s): it stands still or is behind, nothing is lost; its log says what it waits for"
+        )
 
 
 def read_books(settings: Settings) -> Books:
@@ -112,6 +127,7 @@ def _books(settings: Settings, done: Totals, log: _Log) -> Books:
         stored=done.stored - done.missing,
         rejected=dict(sorted(done.rejected.items())),
         pending=seen.events_after,
+        waiting_since_ms=seen.oldest_after_ms,
         missing=done.missing,
         received=sum(of("received").values()),
         duplicates=sum(of("duplicate").values()),

@@ -7,7 +7,7 @@ stands in a log is forwarded there (`kafka_writer.py`), and its topics have an o
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 #: (name, reason) → how many. Names: `received` `accepted` `duplicate` (reason "") and `rejected` `altered` (by reason).
@@ -55,12 +55,15 @@ class Tally:
         Every counter; ``counts[("accepted", "")]`` is the events ever kept, also those of records trimmed since.
     first
         Oldest offset still there, 1 for an empty log.
+    oldest_after_ms
+        When the oldest of the events behind the offset was kept, epoch milliseconds; 0 if there are none.
     """
 
     head: int
     events_after: int
     counts: Counts
     first: int = 1
+    oldest_after_ms: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

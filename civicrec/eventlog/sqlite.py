@@ -146,9 +146,16 @@ class SqliteEventLog:
                 first = _first(self._db)
                 head = _head(self._db)
                 counts = {(name, reason): n for name, reason, n in self._db.execute("SELECT * FROM counters")}
+                oldest = self._db.execute(
+                    "SELECT at_ms FROM records WHERE offset > ? ORDER BY offset LIMIT 1", (after,)
+                ).fetchone()
+                oldest_ms = oldest[0] if oldest else 0
                 if is_done is not None:
-                    rows = self._db.execute("SELECT key, offset, n_events FROM records WHERE offset > ?", (after,))
-                    events_after = sum(n for key, offset, n in rows if not is_done(key, offset))
+                    rows = self._db.execute(
+                        "SELECT key, offset, n_events, at_ms FROM records WHERE offset > ?", (after,)
+                    )
+                    left = [(n, at_ms) for key, offset, n, at_ms in rows if not is_done(key, offset)]
+                    events_after, oldest_ms = sum(n for n, _ in left), left[0][1] if left else 0
                 elif after <= 0:
                     events_after = counts.get(("accepted", ""), 0)
                 else:
@@ -158,7 +165,7 @@ class SqliteEventLog:
             finally:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
-        return Tally(head, events_after, counts, first)
+        return Tally(head, events_after, counts, first, oldest_ms)
 
     def extent(self) -> Extent:
         """Return from where to where the log goes, and the room it takes in its file."""

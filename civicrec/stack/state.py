@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +23,8 @@ from civicrec.stack.flink_state import FlinkState, look_at_flink
 from civicrec.stack.holes import alarms
 from civicrec.stack.probes import http_json
 from civicrec.stack.supervisor import state_path
+from civicrec.stack.troubles import online_troubles, troubles
+from civicrec.stack.valkey import set_aside, valkey_folder
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 
 
@@ -75,6 +77,10 @@ class StackState:
         What is wrong, one sentence each; empty means all is well.
     flink
         The job, where the stream runs on a cluster; None where it does not, or nothing can be said.
+    online
+        What the online store says of itself: whether it is whole, its actors, what it shed, its memory.
+    set_aside
+        Folders of an online store whose files were damaged; the store began empty and was made anew.
     """
 
     books: Books | None
@@ -83,6 +89,8 @@ class StackState:
     processes: dict[str, ProcessState]
     problems: tuple[str, ...]
     flink: FlinkState | None = None
+    online: dict[str, object] | None = None
+    set_aside: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         """Return the keys of contracts.md, section 4, and the rest."""
@@ -106,12 +114,11 @@ def look(settings: Settings, now: datetime) -> StackState:
     problems += [f"{name} does not answer" for name, does in answers.items() if not does]
     if settings.kafka.bootstrap and answers["collect"]:
         ready = http_json(*addresses(settings)["collect"], "/readyz")
-        if ready.get("status") == "degraded" and not (books and books.missing):
+        told = books and (books.missing or books.waiting(now, settings.alarms.waiting_s))
+        if ready.get("status") == "degraded" and not told:
             problems.append(f"Kafka does not keep up with the event log: {ready['detail']}")
     if answers["serve"]:
-        problems += [
-            f"serve: {said}" for said in http_json(*addresses(settings)["serve"], "/readyz").get("problems", [])
-        ]
+        problems += [said for said in http_json(*addresses(settings)["serve"], "/readyz").get("problems", [])]
     if answers["warehouse"]:
         try:
             freshness_s = _freshness_s(settings, now)
@@ -121,6 +128,14 @@ def look(settings: Settings, now: datetime) -> StackState:
             problems += alarms(settings, now)
         except CivicrecError as error:
             problems.append(f"it cannot be told whether the warehouse has everything: {error}")
+    online = None
+    if answers["valkey"]:
+        try:
+            online, wrong = online_troubles(settings)
+            problems += wrong
+        except CivicrecError as error:
+            problems.append(f"the online store cannot tell its state: {error}")
+    problems += troubles(settings, books, now)
     flink = None
     if settings.stream.runner == "flink":
         try:
@@ -140,7 +155,8 @@ def look(settings: Settings, now: datetime) -> StackState:
         if one.silent_s
     ]
     problems += [f"process {name}: {one.says}" for name, one in processes.items() if one.says]
-    return StackState(books, freshness_s, answers, processes, tuple(problems), flink)
+    aside = [folder.name for folder in set_aside(valkey_folder(settings))]
+    return StackState(books, freshness_s, answers, processes, tuple(dict.fromkeys(problems)), flink, online, aside)
 
 
 def _freshness_s(settings: Settings, now: datetime) -> float | None:

@@ -21,6 +21,7 @@ from civicrec.clock import PORTAL_TZ, local_date, monotonic_s, to_ms, utc_now
 from civicrec.errors import ArtifactError, InvalidInput
 from civicrec.locks import owned
 from civicrec.logs import get_logger
+from civicrec.nights import NIGHTLY_LOCK, noted_night
 from civicrec.progress import Report
 from civicrec.registry.catalogue import items_since
 from civicrec.registry.runs import drop_future_runs, latest_run, recent_runs, save_run, suppressions
@@ -85,7 +86,7 @@ def run_nightly(
     chosen: set[str] = {only} if only else set(STEPS)
     today = local_date(utc_now())
     day = _day_that_can_be(day or today, today)
-    with owned(settings.home / "nightly.lock", "the folder of a nightly job"):
+    with owned(settings.home / NIGHTLY_LOCK, "the folder of a nightly job"), noted_night(settings.home):
         return _Night(settings, day, report).run(chosen)
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from civicrec.clock import rfc3339
 from serving.live import Live
+from serving.state_metrics import model_problems, online_problems, state_metrics
 
 router = APIRouter(tags=["health"])
 
@@ -21,7 +24,7 @@ async def healthz() -> dict[str, str]:
 async def readyz(request: Request, response: Response) -> dict[str, object]:
     """Say whether the catalogue was read, and what is served from; degraded while some of that is out of date."""
     live: Live = request.app.state.live
-    problems = live.problems()
+    problems = live.problems() + model_problems(live) + await asyncio.to_thread(online_problems, live.store)
     if not live.is_ready:
         response.status_code = 503
     return {
@@ -37,4 +40,5 @@ async def readyz(request: Request, response: Response) -> dict[str, object]:
 @router.get("/metrics")
 def metrics(request: Request) -> Response:
     """Return the metrics for Prometheus."""
-    return Response(request.app.state.counters.text(), media_type=CONTENT_TYPE_LATEST)
+    live: Live = request.app.state.live
+    return Response(request.app.state.counters.text() + state_metrics(live), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,78 @@
+"""What lists are made from, as Prometheus and ``/readyz`` are told: the online store's state, the age of the models.
+
+In: the state of a serving process. Out: gauges and sentences. Read when asked, so no process counts for another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from civicrec.clock import local_date
+from civicrec.errors import Unavailable
+from civicrec.metrics import MetricName
+from profiles.redis_store import RedisOnlineStore
+from profiles.store import OnlineStore
+from serving.live import Live
+
+_WHOLE: MetricName = "civicrec_online_whole"
+_ACTORS: MetricName = "civicrec_online_actors"
+_SHED: MetricName = "civicrec_online_shed_total"
+_FULLNESS: MetricName = "civicrec_online_fullness"
+_AGE: MetricName = "civicrec_models_age_days"
+
+
+def online_problems(store: OnlineStore) -> list[str]:
+    """Say what is wrong with the online store, one sentence each."""
+    if not isinstance(store, RedisOnlineStore):
+        return []
+    try:
+        return store.state().problems()
+    except Unavailable as fault:
+        return [f"lists come without profiles: {fault}"]
+
+
+def model_problems(live: Live) -> list[str]:
+    """Say that the models in force are old."""
+    age, most = _age_days(live), live.settings.alarms.models_days
+    return [f"the models in force are {age} days old: the nightly job does not run or fails"] if age > most else []
+
+
+def state_metrics(live: Live) -> bytes:
+    """Return the gauges as Prometheus reads them."""
+    registry = CollectorRegistry()
+    registry.register(_State(live))
+    return generate_latest(registry)
+
+
+class _State:
+    def __init__(self, live: Live) -> None:
+        self._live = live
+
+    def collect(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily(
+            _AGE, "Days since the day the models in force were learned up to.", value=_age_days(self._live)
+        )
+        if not isinstance(store := self._live.store, RedisOnlineStore):
+            return
+        try:
+            state = store.state()
+        except Unavailable:
+            return
+        yield GaugeMetricFamily(_WHOLE, "1 while the online store holds all it should.", value=state.is_whole)
+        yield GaugeMetricFamily(_ACTORS, "Actors of whom the online store knows anything.", value=state.actors)
+        yield GaugeMetricFamily(_FULLNESS, "Share of its memory that the online store uses.", value=state.fullness)
+        shed = CounterMetricFamily(_SHED, "Entries removed beyond a bound or for want of memory.", labels=["kind"])
+        for kind in sorted({"actors", "co", "hours", "tags"} | set(state.shed)):
+            shed.add_metric([kind], state.shed.get(kind, 0))
+        yield shed
+
+
+def _age_days(live: Live) -> int:
+    """Return the age of the models in force, 0 before the first."""
+    if live.models is None:
+        return 0
+    return max(0, (local_date(live.clock()) - date.fromisoformat(live.models.run[:10])).days)
