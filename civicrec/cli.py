@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import io
 import json
+import os
 import sys
 from importlib import import_module
 
@@ -47,6 +48,7 @@ def main() -> None:
     codecs.register_error("json_escapes", _escaped)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="json_escapes")
+    os.umask(0o077)  # what any command writes, in the home or beside it, is this account's alone
     try:
         app()
     except CivicrecError as error:

@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 from civicrec.errors import ConfigError
 from civicrec.passwords import with_passwords
 from civicrec.secrets import MIN_CHARACTERS
+from civicrec.text import unprintable
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -121,6 +122,19 @@ class CollectorSettings(ConnectionSettings):
     """When events are answered: `disk` after the fsync, `kafka` after the fsync and Kafka's acknowledgement."""
 
 
+class TlsSettings(_Group):
+    """How to reach a store of one's own that speaks TLS."""
+
+    tls: bool = False
+    """Whether to speak TLS; the server's certificate and name are always checked."""
+    ca_file: Path | None = None
+    """Certificate authority of the server, PEM; none means the system's."""
+    cert_file: Path | None = None
+    """Certificate to show to the server, PEM, where it asks for one."""
+    key_file: Path | None = None
+    """Key of that certificate, PEM, without a password; none means it stands in the same file."""
+
+
 class KafkaSettings(_Group):
     """Kafka behind the collector; see docs/kafka.md."""
 
@@ -144,6 +158,10 @@ class KafkaSettings(_Group):
     """How to talk to the brokers."""
     ca_file: Path | None = None
     """Certificate authority of the brokers, PEM; none means the system's."""
+    cert_file: Path | None = None
+    """Certificate to show to the brokers, PEM, where they ask for one."""
+    key_file: Path | None = None
+    """Key of that certificate, PEM, without a password; none means it stands in the same file."""
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
     """How to log in with a SASL protocol."""
     user: str = ""
@@ -237,7 +255,7 @@ class ServingSettings(ConnectionSettings):
     limits: ListLimitSettings = ListLimitSettings()
 
 
-class WarehouseSettings(ConnectionSettings):
+class WarehouseSettings(ConnectionSettings, TlsSettings):
     """ClickHouse, or the embedded gateway that speaks its HTTP interface; the first three are the gateway's."""
 
     header_timeout_s: float = Field(default=60, ge=0.1, le=600)
@@ -261,7 +279,7 @@ class WarehouseSettings(ConnectionSettings):
     """Longest wait for one query, seconds."""
 
 
-class RedisSettings(_Group):
+class RedisSettings(TlsSettings):
     """The online store: Redis or Valkey."""
 
     host: str = "127.0.0.1"
@@ -300,6 +318,12 @@ class AlarmSettings(_Group):
     """Days since the day that the models in force were learned up to."""
 
 
+def _can_be_named(home: Path) -> Path:
+    if "?" in str(home) or unprintable(str(home)) or not str(home).isprintable():
+        raise ValueError("expected a folder whose name has no question mark and nothing that cannot be shown")
+    return home
+
+
 class Settings(BaseSettings):
     """All settings of one civicrec installation."""
 
@@ -307,7 +331,7 @@ class Settings(BaseSettings):
         env_prefix="CIVICREC_", env_nested_delimiter="__", frozen=True, extra="forbid", use_attribute_docstrings=True
     )
 
-    home: Path = Path(".civicrec")
+    home: Annotated[Path, AfterValidator(_can_be_named)] = Path(".civicrec")
     """Folder that holds all state of the embedded stack: log, warehouse, registry, models, secrets."""
     min_free_disk_mb: int = Field(default=512, ge=0, le=1_000_000)
     """With less free disk than this, MB, `civicrec up` does not start and the collector refuses events."""

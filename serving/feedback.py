@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import httpx
 
+from civicrec.clients import async_http_client
 from civicrec.clock import rfc3339
 from civicrec.eventlog.fences import Lane, Mark
 from civicrec.settings import Settings
@@ -47,7 +48,7 @@ async def record(settings: Settings, event: dict[str, str], token: str, now: dat
         "events": [{"event_id": str(uuid4()), "occurred_at": rfc3339(now), "consent": "personalise", **event}],
     } | ({"subject_token": token} if token else {})
     try:
-        async with httpx.AsyncClient(timeout=_COLLECTOR_TIMEOUT_S) as client:
+        async with async_http_client(timeout=_COLLECTOR_TIMEOUT_S, verify=False) as client:
             answer = await client.post(f"http://{host}:{settings.collector.port}/v1/events", json=body)
         return bool(answer.status_code == 200 and answer.json()["accepted"] == 1)
     except (httpx.HTTPError, ValueError, KeyError):

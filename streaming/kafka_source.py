@@ -12,6 +12,7 @@ import apache_beam as beam
 from apache_beam.io.kafka import ReadFromKafka
 from apache_beam.transforms.window import GlobalWindows
 
+from civicrec.errors import ConfigError
 from civicrec.eventlog.fences import Lane
 from civicrec.eventlog.kafka_reader import TopicRecord, topic_record
 from civicrec.settings import FlinkSettings, KafkaSettings
@@ -47,6 +48,13 @@ def consumer_config(kafka: KafkaSettings, group: str) -> dict[str, str]:
     }
     if kafka.ca_file is not None:
         config |= {"ssl.truststore.type": "PEM", "ssl.truststore.location": str(kafka.ca_file)}
+    if kafka.cert_file is not None:
+        if kafka.key_file is not None:
+            raise ConfigError(
+                "CIVICREC_KAFKA__KEY_FILE: Flink's client of Kafka wants certificate and key in one PEM file; "
+                "put the key into CIVICREC_KAFKA__CERT_FILE"
+            )
+        config |= {"ssl.keystore.type": "PEM", "ssl.keystore.location": str(kafka.cert_file)}
     if kafka.security_protocol.startswith("SASL"):
         module = "plain.PlainLoginModule" if kafka.sasl_mechanism == "PLAIN" else "scram.ScramLoginModule"
         password = kafka.password.get_secret_value()

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import psutil
 
 from civicrec.bench.batches import EVENTS_PER_REQUEST, batch_request
 from civicrec.bench.load import collector_on, held_to, measure, server_on
 from civicrec.bench.own_stack import free_ports
+from civicrec.clients import http_client
 
 CONNECTIONS = (1, 16, 64)
 
@@ -74,7 +74,8 @@ def _ratio(mine: Mapping[str, float], baseline: Mapping[str, float]) -> float:
 
 
 def _backlog(port: int) -> int:
-    return int(httpx.get(f"http://127.0.0.1:{port}/v1/accounting").json()["unforwarded"])
+    with http_client() as client:
+        return int(client.get(f"http://127.0.0.1:{port}/v1/accounting").json()["unforwarded"])
 
 
 @contextmanager

@@ -19,6 +19,7 @@ import psutil
 
 from civicrec.bench.own_stack import free_ports
 from civicrec.bench.waiting import wait_for
+from civicrec.clients import http_client
 from civicrec.clock import monotonic_s
 from civicrec.errors import Unavailable
 from civicrec.metrics import quantile
@@ -87,7 +88,7 @@ def server_on(
     if core is not None:
         os.sched_setaffinity(child.pid, {core})
     try:
-        with httpx.Client() as client:
+        with http_client() as client:
 
             def answers() -> bool:
                 if child.poll() is not None:

@@ -20,6 +20,7 @@ import httpx
 
 from civicrec.bench.own_stack import OwnStack, own_stack
 from civicrec.bench.waiting import wait_for
+from civicrec.clients import http_client
 from civicrec.clock import monotonic_s, rfc3339, to_ms, utc_now
 from civicrec.errors import Unavailable
 from civicrec.items import Item, item_json
@@ -109,13 +110,13 @@ def _learn(stack: OwnStack, train: Visits, watch: _Watch) -> dict[str, Any]:
         path.write_bytes(b"\n".join(item_json(item) for item in area_items(train)) + b"\n")
         stack.run("catalog", "import", str(path), "--format", "civicrec")
     batches = list(visit_batches(train, utc_now() - timedelta(minutes=5)))
-    with watch.step("collect", len(batches)) as done, httpx.Client(base_url=stack.collector_url, timeout=60) as client:
+    with watch.step("collect", len(batches)) as done, http_client(base_url=stack.collector_url, timeout=60) as client:
         for place, batch in enumerate(batches):
             answer = client.post("/v1/events", json={"sent_at": rfc3339(utc_now()), "events": batch}).raise_for_status()
             if answer.json()["accepted"] != len(batch):
                 raise Unavailable(f"the collector took {answer.text[:300]} of {len(batch)} events; expected all")
             done(place + 1)
-    with watch.step("stream"), httpx.Client(base_url=stack.collector_url, timeout=60) as client:
+    with watch.step("stream"), http_client(base_url=stack.collector_url, timeout=60) as client:
         wait_for(
             lambda: client.get("/v1/accounting").json()["stored"] == train.n_visits, _WAIT_S, "every visit to be stored"
         )
@@ -158,7 +159,7 @@ def _uuid7(at: datetime, rng: random.Random) -> UUID:
 
 def _ask(stack: OwnStack, questions: Sequence[Question], k: int, done: Callable[[int], None]) -> list[Answer]:
     # One kept connection a thread: what is measured is the list, not the handshake.
-    with httpx.Client(base_url=stack.serving_url, timeout=30) as client, ThreadPoolExecutor(_CONNECTIONS) as pool:
+    with http_client(base_url=stack.serving_url, timeout=30) as client, ThreadPoolExecutor(_CONNECTIONS) as pool:
         answers = []
         for answer in pool.map(lambda question: _list_for(client, question, k), questions):
             answers.append(answer)
@@ -167,7 +168,7 @@ def _ask(stack: OwnStack, questions: Sequence[Question], k: int, done: Callable[
 
 
 def _ask_one(stack: OwnStack, question: Question, k: int) -> Answer:
-    with httpx.Client(base_url=stack.serving_url, timeout=30) as client:
+    with http_client(base_url=stack.serving_url, timeout=30) as client:
         return _list_for(client, question, k)
 
 

@@ -20,6 +20,7 @@ import psutil
 from civicrec.bench.load import cpu_s, family
 from civicrec.bench.own_stack import free_ports
 from civicrec.bench.waiting import wait_for
+from civicrec.clients import http_client
 from civicrec.errors import Unavailable
 from civicrec.settings import FlinkSettings
 
@@ -221,7 +222,8 @@ class OwnFlink:
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
             if port == self._rest:
-                found = httpx.get(f"http://127.0.0.1:{self._rest}/overview", timeout=2).json()
+                with http_client(timeout=2) as client:
+                    found = client.get(f"http://127.0.0.1:{self._rest}/overview").json()
                 begun = sum(child.startswith("taskmanager") for child in self._children)
                 return name == "jobmanager" or found["taskmanagers"] >= begun
         except (OSError, httpx.HTTPError, KeyError, ValueError):

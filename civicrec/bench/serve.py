@@ -13,13 +13,12 @@ from itertools import cycle
 from typing import Any
 from uuid import uuid4
 
-import httpx
-
 from civicrec.bench.load import held_to, measure, rss_mb, server_on
 from civicrec.bench.one_list import bench_one_list
 from civicrec.bench.own_stack import OwnStack, free_ports, own_stack
 from civicrec.bench.shelf import N_ACTORS, fill
 from civicrec.bench.waiting import wait_for
+from civicrec.clients import http_client
 from civicrec.clock import monotonic_s, rfc3339, utc_now
 from civicrec.errors import Unavailable
 from civicrec.metrics import quantile
@@ -95,7 +94,7 @@ def bench_click_to_list(settings: Settings, clicks: int = 20) -> dict[str, float
     lists_url = f"http://127.0.0.1:{settings.serving.port}/v1/recommendations"
     events_url = f"http://127.0.0.1:{settings.collector.port}/v1/events"
     seconds: list[float] = []
-    with httpx.Client(timeout=30) as client:
+    with http_client(timeout=30) as client:
         for _ in range(clicks):
             actor = f"bench-{uuid4().hex}"
 
@@ -130,7 +129,7 @@ def _request(path: str) -> Callable[[], bytes]:
 
 def _check(url: str) -> None:
     """Wait until lists are personal and made with the models: a bench of the fallback would flatter."""
-    with httpx.Client(base_url=url, timeout=_WAIT_S) as client:
+    with http_client(base_url=url, timeout=_WAIT_S) as client:
 
         def told() -> dict[str, Any]:
             answer = client.get("/v1/recommendations", params={"n": 10, "anonymous_id": "bench-1"})

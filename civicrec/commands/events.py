@@ -107,8 +107,7 @@ def replay(
     import sys
     from itertools import islice
 
-    import httpx
-
+    from civicrec.clients import http_client
     from civicrec.clock import monotonic_s
     from civicrec.listening import address_of
     from civicrec.settings import load_settings
@@ -121,13 +120,7 @@ def replay(
     bookmark = None if file == "-" else Bookmark(Path(file), address)
     with (
         open_lines(file) as lines,
-        # A transport of its own: visitors' events never go through a proxy that the environment names.
-        httpx.Client(
-            base_url=address,
-            timeout=30,
-            headers={"x-api-key": api_key} if api_key else {},
-            transport=httpx.HTTPTransport(),
-        ) as client,
+        http_client(base_url=address, timeout=30, headers={"x-api-key": api_key} if api_key else {}) as client,
         byte_bar(lines) as show,
     ):
         progress = bookmark.open(lines, anew=from_line > 0) if bookmark else Progress()

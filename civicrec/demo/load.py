@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import msgspec
 
+from civicrec.clients import http_client
 from civicrec.clock import rfc3339, utc_now
 from civicrec.demo.catalogue import demo_items
 from civicrec.errors import InvalidInput, Unavailable
@@ -74,7 +75,7 @@ def post_events(
     """
     total = Posted()
     waiting: dict[Future[Posted], int] = {}
-    with httpx.Client(base_url=collector_url, timeout=30) as client, ThreadPoolExecutor(_CONNECTIONS) as pool:
+    with http_client(base_url=collector_url, timeout=30) as client, ThreadPoolExecutor(_CONNECTIONS) as pool:
         try:
             for batch in _batches(events):
                 waiting[pool.submit(_post, client, batch)] = len(batch)

@@ -19,6 +19,7 @@ from uuid import uuid4
 import httpx
 from rich.console import Console
 
+from civicrec.clients import http_client
 from civicrec.clock import monotonic_s, rfc3339, utc_now
 from civicrec.demo.catalogue import demo_items
 from civicrec.demo.load import import_demo, post_events
@@ -69,7 +70,7 @@ def run_demo(settings: Settings, *, visitors: int, leave: bool) -> None:
         with progress_bars() as report:
             _fill(settings, visitors, now, report)
             _night(settings, report)
-        with httpx.Client(base_url=_serving(settings), timeout=10) as api:
+        with http_client(base_url=_serving(settings), timeout=10) as api:
             _three_clicks(settings, api, now)
         words.print(f"\nPortal  {urls(settings)['portal']}", highlight=False)
         words.print(f"Console {urls(settings)['console']}", highlight=False)
@@ -116,7 +117,7 @@ def _night(settings: Settings, report: Report) -> None:
     from recommender.training.nightly import run_nightly  # loads scikit-learn and implicit: 3 s not paid before
 
     run = run_nightly(settings, report=report)["run"]
-    with httpx.Client(base_url=_serving(settings), timeout=10) as api:
+    with http_client(base_url=_serving(settings), timeout=10) as api:
         _wait(lambda: _list(api, "nobody-yet")["model"] == run, _CHANGE_S, "serving to take up the new model")
 
 

@@ -16,6 +16,7 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from civicrec.errors import ConfigError, Unavailable
 from civicrec.settings import KafkaSettings
+from civicrec.tls import context_of
 
 #: A record of the log holds a request of up to 1 MiB plus what the collector added to each event.
 MAX_RECORD_BYTES = 2 * 1024 * 1024
@@ -48,8 +49,8 @@ def connection(settings: KafkaSettings) -> dict[str, Any]:
         "bootstrap_timeout_ms": _CONTACT_MS,
         "reconnect_backoff_max_ms": 1_000,  # a broker that is back is noticed within a second
     }
-    if settings.ca_file is not None:
-        options["ssl_cafile"] = str(settings.ca_file)
+    if settings.security_protocol.endswith("SSL"):
+        options["ssl_context"] = context_of(settings)
     if settings.security_protocol.startswith("SASL"):
         options["sasl_mechanism"] = settings.sasl_mechanism
         options["sasl_plain_username"] = settings.user

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from pathlib import Path
 
 from civicrec.errors import ConfigError
+from civicrec.secrets import private_folder
 
 
 def check_home(home: Path) -> None:
-    """Make the folder and write a file in it."""
+    """Make the folder, for this account alone, and write a file in it."""
     probe = home / f".write-{os.getpid()}"
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        private_folder(home)
         probe.touch()
         probe.unlink()
     except OSError as error:
@@ -34,3 +36,8 @@ def check_disk(home: Path, free_mb: int, needed_mb: int) -> None:
             f"the disk of {home} has {free_mb} MB free, expected at least {needed_mb} MB; "
             "make room, choose another --home, or lower CIVICREC_MIN_FREE_DISK_MB"
         )
+
+
+def is_private(home: Path) -> bool:
+    """Tell whether no other account may look into the folder."""
+    return stat.S_IMODE(home.stat().st_mode) & 0o077 == 0

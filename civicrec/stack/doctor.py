@@ -5,10 +5,11 @@ from __future__ import annotations
 import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
+from urllib.request import getproxies
 
 from civicrec.errors import CivicrecError, ConfigError
 from civicrec.settings import Settings
-from civicrec.stack.checks import check_disk, check_home, free_disk_mb
+from civicrec.stack.checks import check_disk, check_home, free_disk_mb, is_private
 from civicrec.stack.doors import addresses, is_ready
 from civicrec.stack.findings import Finding
 from civicrec.stack.tables import examine_tables
@@ -26,6 +27,7 @@ def examine(settings: Settings) -> list[Finding]:
         *_python(),
         *_packages(),
         *_machine(settings),
+        *_proxies(),
         *_doors(settings),
         *examine_tables(settings),
         *_kafka(settings),
@@ -56,7 +58,8 @@ def _machine(settings: Settings) -> list[Finding]:
         found.append(Finding("valkey-server", "missing", str(error)))
     try:
         check_home(home)
-        found.append(Finding("home", "ok", str(home.resolve())))
+        rights = "" if is_private(home) else f"; open to other accounts: run `chmod -R go= {home}`"
+        found.append(Finding("home", "absent" if rights else "ok", f"{home.resolve()}{rights}"))
         free = free_disk_mb(home)
         check_disk(home, free, settings.min_free_disk_mb)
         found.append(Finding("disk", "ok", f"{free} MB free"))
@@ -65,10 +68,16 @@ def _machine(settings: Settings) -> list[Finding]:
     return found
 
 
+def _proxies() -> list[Finding]:
+    named = sorted(name for name in getproxies() if name != "no")
+    detail = f"the environment names one for {', '.join(named)}; nothing of civicrec goes through it"
+    return [Finding("proxy", "ok", detail)] if named else []
+
+
 def _doors(settings: Settings) -> list[Finding]:
     found = []
     for name, (host, port) in addresses(settings).items():
-        there = is_ready(name, (host, port))
+        there = is_ready(name, settings)
         detail = f"{host}:{port} " + ("answers" if there else "does not answer; `civicrec up` starts it")
         found.append(Finding(name, "ok" if there else "absent", detail))
     return found

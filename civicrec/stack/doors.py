@@ -5,6 +5,7 @@ from __future__ import annotations
 from civicrec.listening import address_of
 from civicrec.settings import Settings
 from civicrec.stack.probes import http_ok, redis_ok
+from civicrec.tls import tls_context
 
 _READY_PATHS = {"warehouse": "/ping", "collect": "/readyz", "serve": "/readyz"}
 
@@ -19,9 +20,14 @@ def addresses(settings: Settings) -> dict[str, tuple[str, int]]:
     }
 
 
-def is_ready(name: str, address: tuple[str, int]) -> bool:
+def is_ready(name: str, settings: Settings) -> bool:
     """Ask the process called `name` whether it does its work now."""
-    return http_ok(*address, _READY_PATHS[name]) if name in _READY_PATHS else redis_ok(*address)
+    host, port = addresses(settings)[name]
+    if name == "valkey":
+        context, password = tls_context(settings.redis), settings.redis.password.get_secret_value()
+        return redis_ok(host, port, password, context)
+    context = tls_context(settings.warehouse) if name == "warehouse" else None
+    return http_ok(host, port, _READY_PATHS[name], context=context)
 
 
 def urls(settings: Settings) -> dict[str, str]:

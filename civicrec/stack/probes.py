@@ -5,12 +5,13 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import ssl
 from typing import Any
 
 
-def http_ok(host: str, port: int, path: str, timeout_s: float = 1.0) -> bool:
+def http_ok(host: str, port: int, path: str, timeout_s: float = 1.0, context: ssl.SSLContext | None = None) -> bool:
     """Tell whether a GET is answered 200."""
-    return _get(host, port, path, timeout_s)[0] == 200
+    return _get(host, port, path, timeout_s, context)[0] == 200
 
 
 def http_json(host: str, port: int, path: str, timeout_s: float = 1.0) -> dict[str, Any]:
@@ -23,8 +24,12 @@ def http_json(host: str, port: int, path: str, timeout_s: float = 1.0) -> dict[s
     return found if isinstance(found, dict) else {}
 
 
-def _get(host: str, port: int, path: str, timeout_s: float) -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
+def _get(host: str, port: int, path: str, timeout_s: float, context: ssl.SSLContext | None = None) -> tuple[int, bytes]:
+    connection = (
+        http.client.HTTPSConnection(host, port, timeout=timeout_s, context=context)
+        if context
+        else http.client.HTTPConnection(host, port, timeout=timeout_s)
+    )
     try:
         connection.request("GET", path)
         answer = connection.getresponse()
@@ -35,11 +40,20 @@ def _get(host: str, port: int, path: str, timeout_s: float) -> tuple[int, bytes]
         connection.close()
 
 
-def redis_ok(host: str, port: int, timeout_s: float = 1.0) -> bool:
-    """Tell whether a Redis answers PING and has its data loaded; asking for a password counts as an answer."""
+def redis_ok(
+    host: str, port: int, password: str = "", context: ssl.SSLContext | None = None, timeout_s: float = 1.0
+) -> bool:
+    """Tell whether a Redis answers PING and has its data loaded; refusing our password counts as an answer."""
+    secret = password.encode()
+    # It asks for the password before it says that it is still loading.
+    ask = b"*2\r\n$4\r\nAUTH\r\n$%d\r\n%s\r\n" % (len(secret), secret) if secret else b""
     try:
-        with socket.create_connection((host, port), timeout=timeout_s) as connection:
-            connection.sendall(b"PING\r\n")
-            return connection.recv(64).startswith((b"+PONG", b"-NOAUTH"))
+        with socket.create_connection((host, port), timeout=timeout_s) as plain:
+            connection = context.wrap_socket(plain, server_hostname=host) if context else plain
+            with connection, connection.makefile("rb") as answers:
+                connection.sendall(ask + b"PING\r\n")
+                said = answers.readline() if ask else b""
+                said = said if said.startswith(b"-") else answers.readline()
+                return said.startswith((b"+PONG", b"-NOAUTH", b"-WRONGPASS", b"-ERR AUTH"))
     except OSError:
         return False

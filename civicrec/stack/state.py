@@ -110,7 +110,7 @@ def look(settings: Settings, now: datetime) -> StackState:
         problems.append(f"the books cannot be read: {error}")
     if books is not None and not books.balanced and not books.missing:
         problems.append("the books do not balance: accepted differs from stored + rejected + pending")
-    answers = {name: is_ready(name, address) for name, address in addresses(settings).items()}
+    answers = {name: is_ready(name, settings) for name in addresses(settings)}
     problems += [f"{name} does not answer" for name, does in answers.items() if not does]
     if settings.kafka.bootstrap and answers["collect"]:
         ready = http_json(*addresses(settings)["collect"], "/readyz")

@@ -50,7 +50,7 @@ def specs(settings: Settings) -> dict[str, ChildSpec]:
         command = (sys.executable, "-m", "civicrec", name, "--home", str(settings.home))
         return ChildSpec(name, command, ready, env={"CIVICREC_LOG_LEVEL": settings.log_level})
 
-    doors = {name: partial(is_ready, name, where[name]) for name in where}
+    doors = {name: partial(is_ready, name, settings) for name in where}
     valkey = (str(valkey_binary()), "-")
     text = valkey_config(settings.redis, valkey_folder(settings))
     return {
@@ -76,6 +76,12 @@ def check(settings: Settings, names: Collection[str]) -> None:
     """Raise `ConfigError` with one clear line unless the stack can start here and now."""
     check_home(settings.home)
     check_disk(settings.home, free_disk_mb(settings.home), settings.min_free_disk_mb)
+    for name, group in (("valkey", settings.redis), ("warehouse", settings.warehouse)):
+        if name in names and group.tls:
+            raise ConfigError(
+                f"CIVICREC_{_SETTINGS_GROUP[name].upper()}__TLS is for a server of your own; the embedded {name} "
+                "speaks no TLS and listens on loopback: leave it out, or start the stack without that process"
+            )
     check_ports({_SETTINGS_GROUP[name]: where for name, where in addresses(settings).items() if name in names})
 
 

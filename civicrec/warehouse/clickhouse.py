@@ -20,6 +20,7 @@ import numpy as np
 from civicrec.errors import ConfigError, InvalidInput, Unavailable
 from civicrec.passwords import READER
 from civicrec.settings import WarehouseSettings
+from civicrec.tls import tls_context
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -116,7 +117,7 @@ class ClickHouseWarehouse:
         with self._faults("create the database"):
             client = self._connect(database=None)
             client.command(f"CREATE DATABASE IF NOT EXISTS `{name}`")
-            client.close()
+            _close(client)
 
     def ping(self) -> bool:
         """Tell whether the warehouse answers now."""
@@ -132,7 +133,7 @@ class ClickHouseWarehouse:
             client, self._client = self._client, None
             self._columns.clear()
         if client is not None:
-            client.close()
+            _close(client)
 
     def _connected(self) -> Client:
         with self._lock:
@@ -142,12 +143,15 @@ class ClickHouseWarehouse:
 
     def _connect(self, database: str | None) -> Client:
         import clickhouse_connect
+        from clickhouse_connect.driver.httputil import get_pool_manager
 
         # It logs a traceback for each fault it also raises; ours says the same in one line.
         logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)
         settings = self._settings
+        context = tls_context(settings)
         return clickhouse_connect.get_client(
             host=settings.host,
+            interface="https" if context else "http",
             port=settings.port,
             username=settings.user,
             password=settings.password.get_secret_value(),
@@ -161,7 +165,8 @@ class ClickHouseWarehouse:
             tz_mode="aware",
             # A reader of the embedded warehouse may set nothing; it has limits of its own.
             settings={} if settings.user == READER else {"max_execution_time": max(1, int(settings.timeout_s))},
-            dedicated_pool=True,
+            # A pool of our own: the client's would ask the environment for a proxy.
+            pool_mgr=get_pool_manager(ssl_context=context) if context else get_pool_manager(),
         )
 
     def _types(self, client: Client, table: str, columns: Mapping[str, Any]) -> dict[str, ClickHouseType]:
@@ -210,6 +215,15 @@ def _written(answer: object, unsaid: int) -> int:
     """Return how many rows were written, by the summary that goes with an answer; `unsaid` where a proxy took it."""
     summary = getattr(answer, "summary", {})
     return int(summary.get("written_rows", unsaid))
+
+
+def _close(client: Client) -> None:
+    from clickhouse_connect.driver.httputil import all_managers
+
+    pool = client.http  # type: ignore[attr-defined]  # the HTTP client's, which is the only kind here
+    client.close()
+    pool.clear()
+    all_managers.pop(pool, None)
 
 
 def _plain(values: Sequence[Any]) -> Sequence[Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.certificates import Certificates
 from tests.running import free_ports, wait_for
 
 _START_S = 60.0
@@ -36,7 +37,7 @@ def _account() -> str | None:
 class PostgreSQL:
     """One server with a folder and a port that it keeps over restarts; `database` makes an empty database each time."""
 
-    def __init__(self) -> None:
+    def __init__(self, certificates: Certificates | None = None) -> None:
         self._bin = _programs()
         self._account = _account()
         # Not pytest's folder: that one is closed to the server's account.
@@ -51,6 +52,15 @@ class PostgreSQL:
             "initdb", "-D", self._data, "-U", USER, "-A", "scram-sha-256", "--pwfile", secret, "--no-sync", "-E", "UTF8"
         )
         self._names = (f"d{n}" for n in count())
+        self._options: list[str] = []
+        if certificates is not None:  # then with TLS and no other way
+            for source, name in ((certificates.server, "server.crt"), (certificates.server_key, "server.key")):
+                shutil.copy(source, self._data / name)
+                (self._data / name).chmod(0o600)
+                if self._account:
+                    shutil.chown(self._data / name, self._account)
+            (self._data / "pg_hba.conf").write_text("hostssl all all 127.0.0.1/32 scram-sha-256\n")
+            self._options = ["-c", "ssl=on"]
         self._child: subprocess.Popen[bytes] | None = None
 
     @property
@@ -61,7 +71,7 @@ class PostgreSQL:
         return f"postgresql://{USER}:{password.replace(' ', '%20')}@127.0.0.1:{self.port}/{database}"
 
     def start(self) -> None:
-        options = ("-p", str(self.port), "-h", "127.0.0.1", "-k", self._folder, "-c", "fsync=off")
+        options = ("-p", str(self.port), "-h", "127.0.0.1", "-k", self._folder, "-c", "fsync=off", *self._options)
         with (self._folder / "out.log").open("ab") as out:
             self._child = subprocess.Popen(
                 [self._bin / "postgres", "-D", self._data, *options],

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from civicrec.settings import RedisSettings
 from civicrec.stack.probes import redis_ok
@@ -27,9 +28,9 @@ def _program(server: str) -> str | Path:
 
 
 @contextmanager
-def running_redis(server: str, folder: Path) -> Iterator[RedisSettings]:
+def running_redis(server: str, folder: Path, password: SecretStr = SecretStr("")) -> Iterator[RedisSettings]:
     """Run a server of this kind, configured as the stack configures its own, for the length of the body."""
-    settings = RedisSettings(port=free_ports(1)[0])
+    settings = RedisSettings(port=free_ports(1)[0], password=password)
     with (folder / "out.log").open("ab") as out:
         child = subprocess.Popen([_program(server), "-"], stdin=subprocess.PIPE, stdout=out, stderr=out)
     assert child.stdin is not None

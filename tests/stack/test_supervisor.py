@@ -65,7 +65,7 @@ def test_a_second_up_on_the_home_is_one_line_and_exit_two(tmp_path: Path) -> Non
     with running_stack(tmp_path, only=("valkey",)) as stack:
         done = up(settings_on_free_ports(tmp_path))
         assert_one_line(done, f"in use as the stack by process {stack.process.pid}")
-        assert is_ready("valkey", ("127.0.0.1", stack.settings.redis.port))
+        assert is_ready("valkey", stack.settings)
 
 
 def test_an_unknown_process_is_named(tmp_path: Path) -> None:
@@ -81,8 +81,7 @@ def test_a_child_that_dies_is_restarted_and_said_so(tmp_path: Path, name: str) -
     with running_stack(tmp_path, only=STORES) as stack:
         old = stack.kill(name)
         new = stack.wait_restarted(name, old)
-        port = stack.settings.redis.port if name == "valkey" else stack.settings.warehouse.port
-        wait_for(lambda: is_ready(name, ("127.0.0.1", port)), 30, name)
+        wait_for(lambda: is_ready(name, stack.settings), 30, name)
         assert psutil.pid_exists(new)
         log = stack.log
     assert log.count("child_died") == 1
@@ -97,7 +96,7 @@ def test_what_valkey_kept_survives_kill_nine(tmp_path: Path) -> None:
         client = redis_client(stack.settings.redis)
         client.set("key", "值".encode())
         stack.wait_restarted("valkey", stack.kill("valkey"))
-        wait_for(lambda: is_ready("valkey", ("127.0.0.1", stack.settings.redis.port)), 30, "valkey")
+        wait_for(lambda: is_ready("valkey", stack.settings), 30, "valkey")
         client.close()
         assert client.get("key") == "值".encode()
         client.close()

@@ -86,6 +86,14 @@ def test_a_password_cannot_break_out_of_the_login() -> None:
     assert (config["ssl.truststore.type"], config["ssl.truststore.location"]) == ("PEM", "/ca.pem")
 
 
+def test_a_certificate_is_shown_from_one_file() -> None:
+    kafka = KafkaSettings(bootstrap="b:9092", security_protocol="SSL", cert_file=Path("/me.pem"))
+    config = consumer_config(kafka, "job")
+    assert (config["ssl.keystore.type"], config["ssl.keystore.location"]) == ("PEM", "/me.pem")
+    with pytest.raises(ConfigError, match="one PEM file"):
+        consumer_config(kafka.model_copy(update={"key_file": Path("/me.key")}), "job")
+
+
 def test_the_options_begin_from_a_checkpoint_if_there_is_one() -> None:
     settings = FlinkSettings(parallelism=3, job_name="job-a", checkpoint_interval_ms=500)
     assert not any("savepoint" in option for option in flink.options(settings, ""))
