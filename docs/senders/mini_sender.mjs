@@ -4,13 +4,14 @@
 //   const civicrec = sender({
 //     url: "https://collect.example.gov.cn/v1/events", site: "gz", channel: "mini", consent: "personalise",
 //     post: (url, data) => new Promise((done, fail) => wx.request({ url, data, method: "POST", fail,
-//       success: (r) => done({ status: r.statusCode, retryAfter: r.header["Retry-After"] }) })),
+//       success: (r) => done({ status: r.statusCode, data: r.data, retryAfter: r.header["Retry-After"] }) })),
 //     load: (key) => wx.getStorageSync(key), save: (key, value) => wx.setStorageSync(key, value),
 //   });
 //   civicrec.event("click", { item_id: "a-1", item_type: "service" });
 //   App({ onHide: () => civicrec.flush() });
 
 const BATCH = 10, EVERY_MS = 5000, MAX_EVENTS = 500, LONGEST_WAIT_MS = 5 * 60000;
+const HALF = /[\ud800-\udbff][\udc00-\udfff]|[\ud800-\udfff]/g;
 
 /** UUIDv7: 48 bits of time in ms, then chance. Mini-programs have no `crypto`; an id must differ, not be secret. */
 export function uuid7(now = Date.now(), chance = Math.random) {
@@ -19,12 +20,41 @@ export function uuid7(now = Date.now(), chance = Math.random) {
   return `${time.slice(0, 8)}-${time.slice(8)}-7${part(3)}-${hex(8 + chance() * 4, 1)}${part(3)}-${part(12)}`;
 }
 
-export function sender({ url, site, channel, consent, post, load, save, timer = setTimeout }) {
-  let queue = load("civicrec.queue") || [];
-  let dropped = 0, failures = 0, notBefore = 0, isSending = false, isDue = false;
-  const anonymousId = load("civicrec.id") || uuid7();
-  if (consent === "personalise") save("civicrec.id", anonymousId);
-  const keep = () => { if (consent === "personalise") save("civicrec.queue", queue); };
+/** What the collector has said, if it was the collector: `{}` for a login page, a firewall's challenge, or nothing. */
+function said({ status, data }) {
+  if (data === undefined) return { isFinal: status === 200, rejected: [] }; // a `post` of old that hands over no text
+  let answer = data;
+  try { if (typeof data === "string") answer = JSON.parse(data); } catch { /* no JSON */ }
+  const isObject = answer && typeof answer === "object";
+  const rejected = isObject && Array.isArray(answer.rejected) ? answer.rejected : [];
+  if (status === 200 && isObject && typeof answer.accepted === "number") return { isFinal: true, rejected };
+  const isRefused = (status === 400 || status === 413) && isObject && answer.status === status && "title" in answer;
+  return { isFinal: isRefused, isRefused, rejected: [], detail: isRefused ? answer.detail : "" };
+}
+
+/** An event without nulls and halves of characters. */
+const clean = (event) => JSON.parse(JSON.stringify(event, (key, value) =>
+  value === null ? undefined : typeof value === "string" ? value.replace(HALF, (found) => (found[1] ? found : "")) : value));
+
+export function sender({ url, site, channel, consent, post, load, save, timer = setTimeout, warn = (text) => console.warn(text) }) {
+  // Storage may be full, locked or damaged: then memory serves, and the app never hears of it.
+  const kept = (key) => { try { return load(key); } catch { return undefined; } };
+  const store = (key, value) => { try { save(key, value); } catch { /* kept in memory */ } };
+  const isEvent = (event) => event && typeof event === "object" && typeof event.event_id === "string";
+
+  const stored = kept("civicrec.queue"), id = kept("civicrec.id");
+  let queue = Array.isArray(stored) ? stored.filter(isEvent) : [];
+  let dropped = Array.isArray(stored) ? stored.length - queue.length : 0;
+  let failures = 0, notBefore = 0, isSending = false, isDue = false, hasWarned = false;
+  const anonymousId = typeof id === "string" && /^[\w-]{1,64}$/.test(id) ? id : uuid7();
+  if (consent === "personalise") store("civicrec.id", anonymousId);
+  const keep = () => { if (consent === "personalise") store("civicrec.queue", queue); };
+
+  function lose(events, why) {
+    for (const event of events) dropped += 1 + (event.props?.dropped || 0); // it was to tell of others
+    if (events.length && !hasWarned) warn(`civicrec: events are lost: ${why}`);
+    hasWarned ||= events.length > 0;
+  }
 
   function later(ms) {
     if (isDue) return;
@@ -41,13 +71,15 @@ export function sender({ url, site, channel, consent, post, load, save, timer = 
     let answer = { status: 0 };
     try { answer = await post(url, JSON.stringify({ sent_at: new Date().toISOString(), events })); } catch { /* offline */ }
     isSending = false;
-    if (answer.status === 0 || answer.status === 408 || answer.status === 429 || answer.status >= 500) {
+    const { isFinal, isRefused, rejected, detail } = said(answer || {});
+    if (!isFinal) {
       const own = Math.min(LONGEST_WAIT_MS, 1000 * 2 ** failures++) * (0.5 + Math.random() / 2);
-      notBefore = Date.now() + (answer.retryAfter > 0 ? answer.retryAfter * 1000 + own / 2 : own);
+      notBefore = Date.now() + (answer?.retryAfter > 0 ? answer.retryAfter * 1000 + own / 2 : own);
       return later(0);
     }
     failures = 0;
-    if (answer.status >= 400) dropped += events.length; // refused as a whole, and for good
+    if (isRefused) lose(events, detail);
+    lose(rejected.map(({ index }) => events[index]).filter(Boolean), rejected[0]?.detail);
     queue = queue.filter((event) => !sent.has(event));
     keep();
     if (queue.length) later(queue.length >= BATCH ? 0 : EVERY_MS);
@@ -55,11 +87,15 @@ export function sender({ url, site, channel, consent, post, load, save, timer = 
 
   function event(kind, fields = {}) {
     if (consent === "none") return;
-    const props = dropped ? { ...fields.props, dropped } : fields.props;
+    const props = dropped ? { ...fields?.props, dropped } : fields?.props;
     dropped = 0;
-    queue.push({ site, channel, ...fields, props, event_id: uuid7(), kind, occurred_at: new Date().toISOString(),
-      anonymous_id: anonymousId, consent });
-    while (queue.length > MAX_EVENTS) dropped += 1 + (queue.shift().props?.dropped || 0);
+    try {
+      queue.push(clean({ site, channel, ...fields, props, event_id: uuid7(), kind, occurred_at: new Date().toISOString(),
+        anonymous_id: anonymousId, consent }));
+    } catch (error) {
+      lose([{ props }], error.message); // a field that is no JSON
+    }
+    if (queue.length > MAX_EVENTS) lose(queue.splice(0, queue.length - MAX_EVENTS), `more than ${MAX_EVENTS} wait`);
     keep();
     later(queue.length >= BATCH ? 0 : EVERY_MS);
   }

@@ -4,11 +4,13 @@
         python python_sender.py http://127.0.0.1:8701 --site demo
 
 In: one event a line, fields as in docs/contracts.md §1; id, time, site and channel are filled in. Out: the collector's
-answers, one a line. Exit status 1 if an event was refused, 2 if the collector refused the whole batch.
+answers, one a line. Exit status 1 if an event was refused or a line held none, 2 if the collector refused a whole batch
+or could not be reached; standard error says what, and how many.
 """
 
 import argparse
 import email.utils
+import http.client
 import itertools
 import json
 import os
@@ -32,10 +34,39 @@ def uuid7() -> str:
     return str(uuid.UUID(int=number & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62))
 
 
+class Refused(Exception):
+    """The collector refused a batch as a whole: sending it again would not help."""
+
+
+class NoAnswer(Exception):
+    """Nobody answered, or somebody else did: a login page, a firewall. Keep the batch and send it later."""
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A POST that is led elsewhere arrives there as a GET, without its events."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+#: Not through a proxy of the environment: it would read the visitors' events.
+_open = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect()).open
+
+
 def complete(event: dict[str, Any], site: str) -> dict[str, Any]:
     """Give a fact its id and time, once: every retry repeats them, and the collector counts the fact once."""
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
-    return {"event_id": uuid7(), "occurred_at": now, "site": site, "channel": "server", **event}
+    given: dict[str, Any] = clean(event)
+    return {"event_id": uuid7(), "occurred_at": now, "site": site, "channel": "server", **given}
+
+
+def clean(value: Any) -> Any:
+    """Leave out nulls, which say nothing, and halves of characters, which are no text."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "ignore")
+    if isinstance(value, dict):
+        return {name: clean(inner) for name, inner in value.items() if inner is not None}
+    return value
 
 
 def send(url: str, events: list[dict[str, Any]], api_key: str = "", tries: int = 10) -> dict[str, Any]:
@@ -43,29 +74,42 @@ def send(url: str, events: list[dict[str, Any]], api_key: str = "", tries: int =
 
     Raises
     ------
-    urllib.error.HTTPError
-        If it refuses the batch as a whole (400, 401, 413): sending it again would not help.
-    urllib.error.URLError
-        If it cannot be reached in `tries` tries; keep the batch and send it later.
+    Refused
+        If it refuses the batch as a whole, and its problem document says so.
+    NoAnswer
+        If it has not answered in `tries` tries.
     """
     headers = {"Content-Type": "application/json", **({"X-API-Key": api_key} if api_key else {})}
     for n in itertools.count(1):
         body = json.dumps({"sent_at": datetime.now(UTC).isoformat(), "events": events}).encode()
+        asked = 0.0
         try:
-            with urllib.request.urlopen(
-                urllib.request.Request(f"{url}/v1/events", body, headers), timeout=30
-            ) as answer:
-                return dict(json.load(answer))
+            with _open(urllib.request.Request(f"{url}/v1/events", body, headers), timeout=30) as answer:
+                said = parsed(answer.read())
+                if answer.status == 200 and type(said.get("accepted")) is int:
+                    return said
+                why = f"got {answer.status} {answer.headers.get('Content-Type', '')}, not the collector's answer"
         except urllib.error.HTTPError as error:
+            said = parsed(error.read())
+            if error.code in (400, 401, 413, 415) and said.get("status") == error.code and "title" in said:
+                raise Refused(said.get("detail", error.reason)) from None
             asked = seconds_of(error.headers.get("Retry-After", ""))
-            if n == tries or not (error.code in (408, 429) or error.code >= 500):
-                raise
-        except (urllib.error.URLError, TimeoutError, ConnectionError):
-            asked = 0.0
-            if n == tries:
-                raise
+            why = f"got {error.code}"
+        except (OSError, http.client.HTTPException) as error:
+            why = str(error)
+        if n == tries:
+            raise NoAnswer(why)
         time.sleep(asked + min(LONGEST_WAIT_S, 2.0 ** (n - 1)) * random.uniform(0.25, 0.5))
     raise AssertionError("unreachable")
+
+
+def parsed(text: bytes) -> dict[str, Any]:
+    """Read a JSON object; empty if it is none."""
+    try:
+        said = json.loads(text)
+    except ValueError:
+        return {}
+    return said if isinstance(said, dict) else {}
 
 
 def seconds_of(retry_after: str) -> float:
@@ -77,11 +121,15 @@ def seconds_of(retry_after: str) -> float:
         return max(0.0, date.timestamp() - time.time()) if date else 0.0
 
 
-def batches(lines: Iterable[str], site: str) -> Iterator[list[dict[str, Any]]]:
-    """Read events from lines of JSON, `BATCH` at a time."""
-    events = (complete(json.loads(line), site) for line in lines if line.strip())
-    while batch := list(itertools.islice(events, BATCH)):
-        yield batch
+def read(lines: Iterable[str], site: str, unread: list[int]) -> Iterator[dict[str, Any]]:
+    """Read events from lines of JSON; put the numbers of lines that hold none into `unread`."""
+    for number, line in enumerate(lines, 1):
+        event = parsed(line.encode("utf-8", "surrogatepass"))
+        if event:
+            yield complete(event, site)
+        elif line.strip():
+            unread.append(number)
+            sys.stderr.write(f"line {number} is no JSON object; it was not sent\n")
 
 
 def main() -> int:
@@ -91,16 +139,26 @@ def main() -> int:
     parser.add_argument("--site", default="", help="portal id")
     parser.add_argument("--api-key", default="", help="the site's API key, if it has one")
     chosen = parser.parse_args()
-    refused = 0
-    for batch in batches(sys.stdin, chosen.site):
+    refused = lost = 0
+    unread: list[int] = []
+    events = read(sys.stdin, chosen.site, unread)
+    while batch := list(itertools.islice(events, BATCH)):
         try:
             answer = send(chosen.url, batch, chosen.api_key)
-        except urllib.error.HTTPError as error:
-            sys.stderr.write(error.read().decode() + "\n")
+        except Refused as error:
+            lost += len(batch)
+            sys.stderr.write(f"the collector refused a batch of {len(batch)}: {error}\n")
+        except NoAnswer as error:
+            left = len(batch) + sum(1 for _ in events)
+            sys.stderr.write(f"{left} events were not sent, from {batch[0]['event_id']} on: {error}\n")
             return 2
-        sys.stdout.write(json.dumps(answer) + "\n")
-        refused += len(answer["rejected"])
-    return 1 if refused else 0
+        else:
+            sys.stdout.write(json.dumps(answer) + "\n")
+            refused += len(answer["rejected"])
+    if lost:
+        sys.stderr.write(f"{lost} events were refused with their batches\n")
+        return 2
+    return 1 if refused or unread else 0
 
 
 if __name__ == "__main__":

@@ -20,6 +20,17 @@ from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.events import Event, load
 from tests.running import RunningStack, wait_for
 
+#: Who answers instead of the collector: status, headers, text.
+STRANGERS: dict[str, tuple[int, dict[str, str], str]] = {
+    "a login page": (200, {"Content-Type": "text/html"}, "<html>please log in</html>"),
+    "a gateway with JSON of its own": (200, {"Content-Type": "application/json"}, '{"code": 0}'),
+    "a challenge": (202, {}, "<script>challenge()</script>"),
+    "a redirect": (302, {"Location": "/login"}, ""),
+    "a firewall": (403, {}, "blocked"),
+    "a refusal that is a firewall's": (400, {"Content-Type": "text/html"}, "<html>bad request</html>"),
+    "a gateway": (521, {}, ""),
+}
+
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
@@ -69,8 +80,10 @@ class Site:
         What the door answers instead of the collector; 0 cuts the connection, 200 lets everything through.
     statuses
         The same for the next requests, one each.
-    stranger
-        Headers and text of what answers instead of the collector, also with 200.
+    disliked
+        Words for which a firewall blocks a request.
+    strangers
+        Who answers the next requests instead of the collector, one each: status, headers, text.
     """
 
     name: str
@@ -83,7 +96,8 @@ class Site:
     status: int = 200
     statuses: list[int] = field(default_factory=list)
     retry_after: str = ""
-    stranger: tuple[dict[str, str], str] | None = None
+    disliked: str = ""
+    strangers: list[tuple[int, dict[str, str], str]] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -115,10 +129,10 @@ class Site:
         self.pages[path] = (text, headers or {})
         return self.url + path
 
-    def refuse(self, status: int) -> None:
-        """Let the door refuse every batch for good, as the collector does."""
+    def refuse(self, status: int, times: int) -> None:
+        """Let the door refuse the next batches for good, as the collector does."""
         document = {"type": "about:blank", "title": "refused", "status": status, "detail": "the door is shut"}
-        self.status, self.stranger = status, ({"Content-Type": "application/problem+json"}, json.dumps(document))
+        self.strangers = [(status, {"Content-Type": "application/problem+json"}, json.dumps(document))] * times
 
     def events(self, kind: str = "") -> list[Event]:
         """Return what the log holds of this site, in the order it was made."""
@@ -168,9 +182,12 @@ class Site:
             return
         headers = {"Access-Control-Allow-Origin": self.url, "Access-Control-Expose-Headers": "Retry-After"}
         content = b""
-        if self.stranger:
-            headers |= self.stranger[0]
-            content = self.stranger[1].encode()
+        if self.disliked and self.disliked.encode() in body:
+            status = 403
+        elif self.strangers:
+            status, more, text = self.strangers.pop(0)
+            headers |= more
+            content = text.encode()
         elif status == 200:
             kept = ("origin", "content-type", "user-agent", "dnt", "sec-gpc")
             passed = {name: request.headers[name] for name in kept if request.headers[name]}

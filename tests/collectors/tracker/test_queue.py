@@ -11,7 +11,7 @@ import pytest
 from selenium import webdriver
 
 from tests.collectors.tracker.conftest import CHROMIUM, DRIVER, NO_CHROMIUM, open_chromium, said
-from tests.collectors.tracker.site import Site, arrive_once
+from tests.collectors.tracker.site import STRANGERS, Site, arrive_once
 from tests.running import wait_for
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser]
@@ -22,6 +22,10 @@ MANY = "for (let n = 0; n < {n}; n++) civicrec('event', 'share', {{item_id: '{na
 
 #: Half a minute later: what an earlier page left behind is old enough for another to take it up.
 LATER = "const real = Date.now; Date.now = () => real() + 30000"
+
+
+#: Timers, and so the pauses between batches, at twenty times their speed.
+HURRY = "const every = setTimeout; window.setTimeout = (work, ms) => every(work, ms / 20)"
 
 
 def behind_the_door(site: Site, **data: str) -> str:
@@ -86,12 +90,12 @@ def test_coming_back_online_ends_the_pause(browser: webdriver.Chrome, site: Site
 
 def test_a_batch_refused_for_good_is_not_repeated_but_counted(browser: webdriver.Chrome, site: Site) -> None:
     browser.get_log("browser")
-    site.refuse(413)
+    site.refuse(413, times=100)
     browser.get(behind_the_door(site))
     for _ in range(2):  # the second batch tells of the first, and is refused as well
         browser.execute_script(MANY.format(n=9, name="x"))
         wait_for(lambda: browser.execute_script(QUEUED) == 0, 10, "an empty queue")
-    site.status, site.stranger = 200, None
+    site.strangers.clear()
     browser.execute_script("civicrec('event', 'click', {item_id: 'after'})")
     assert site.wait_events(1, "click")[0].props == {
         "dropped": sum(len(body["events"]) for _, _, body in site.batches[:-1])
@@ -100,6 +104,40 @@ def test_a_batch_refused_for_good_is_not_repeated_but_counted(browser: webdriver
     (words,) = said(browser)
     assert "events are lost" in words
     assert "the door is shut" in words
+
+
+@pytest.mark.parametrize("who", STRANGERS)
+def test_an_answer_that_is_not_the_collectors_keeps_the_events(browser: webdriver.Chrome, site: Site, who: str) -> None:
+    site.strangers = [STRANGERS[who]]
+    browser.get(site.add("/a", head=HURRY, tag=site.tag(endpoint=site.door)))
+    browser.execute_script(MANY.format(n=9, name="x"))
+    wait_for(lambda: not site.strangers, 5, "a stranger's answer")
+    told = site.wait_events(10)
+    assert {event.item_id for event in told if event.kind == "share"} == {f"x{n}" for n in range(9)}
+    assert arrive_once(told)
+    assert sum(event.props.get("dropped", 0) for event in told) == 0
+    assert all("not the collector's answer" in words for words in said(browser))
+
+
+def test_one_event_that_a_firewall_dislikes_does_not_hold_the_others(browser: webdriver.Chrome, site: Site) -> None:
+    site.disliked = "union select"
+    browser.get(site.add("/a", head=HURRY, tag=site.tag(endpoint=site.door)))
+    browser.execute_script("civicrec('event', 'search', {query: '1 union select 2'})")
+    browser.execute_script(MANY.format(n=20, name="x"))
+    wait_for(lambda: len(site.events("share")) == 20, 40, "the events beside it")
+    assert site.events("search") == []
+    assert browser.execute_script(QUEUED) >= 1  # it waits, and nothing is counted as lost
+    assert sum(event.props.get("dropped", 0) for event in site.events()) == 0
+
+
+def test_events_that_the_collector_rejects_are_counted_and_said_once(browser: webdriver.Chrome, site: Site) -> None:
+    browser.get(behind_the_door(site))
+    browser.execute_script("civicrec('event', 'nonsense', {}); civicrec('event', 'folly', {}); civicrec('flush')")
+    wait_for(lambda: browser.execute_script(QUEUED) == 0, 5, "an empty queue")
+    browser.execute_script("civicrec('event', 'favourite', {item_id: 'after'})")
+    assert site.wait_events(1, "favourite")[0].props == {"dropped": 2}
+    (words,) = said(browser)
+    assert "nonsense" in words
 
 
 def test_a_full_queue_drops_the_oldest_and_says_how_many(browser: webdriver.Chrome, site: Site) -> None:
