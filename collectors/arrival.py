@@ -5,6 +5,7 @@ In: the body of one request. Out: an `Envelope` of `Arrival`s and `Dropped`s, in
 
 from __future__ import annotations
 
+import re
 import zlib
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -106,6 +107,11 @@ _encode = msgspec.json.Encoder().encode
 _NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError)
 #: Packed logs are put one behind the other, a few; each member costs a copy of what is behind it.
 _MAX_MEMBERS = 64
+#: What is told of half a character, because the reader's own words for it are of no help.
+_HALVES = re.compile(
+    rb"\\u[dD][89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F]", re.DOTALL
+)
+_HALF = r"a text holds half of a surrogate pair, such as \ud83d without the other half: it was cut by UTF-16 units"
 _ITEM_TYPES = frozenset(get_args(ItemType))
 
 
@@ -160,7 +166,7 @@ def _read_again(line: bytes | msgspec.Raw, refusal: Dropped, altered: list[str])
     try:
         fields = _decode_any(line)
     except _NOT_JSON:
-        return refusal
+        return Dropped("bad_json", _HALF) if _HALVES.search(bytes(line)) else refusal
     if not isinstance(fields, dict):
         return refusal
     taken_out = []

@@ -96,12 +96,12 @@ _KINDS = (
         r"(?<![A-Za-z\d])(?=3[4-7]|4|5[1-5]|6|9558)\d(?:[ -]{0,2}\d){14,18}(?![A-Za-z\d])"
     ), _is_card),
     _Kind("tel", re.compile(
-        rf"(?<!\d)(?:\(?(?:\+|00)?86{_GAP}|0)?{_mobile()}"
-        rf"|(?<!\d)(?:(?:\+|00)86{_GAP}0?|\(?0){_AREA}{_GAP}[2-8]\d{{2,3}}{_GAP}\d{{4}}(?!\d)"
-        r"|(?<!\d)0\d{2,3}[ -]\d{7,8}(?!\d)"
-        r"|(?<![\w+)])\+[1-9](?:[ .()-]{0,2}\d){7,14}(?!\d)"
-        r"|(?<!\d)\(?(?:00)?(?:85[23]|886)\)?[ -]{1,2}[5-9]\d{2,3}[ -]?\d{3,4}(?:[ -]?\d{3})?(?!\d)"
-        r"|(?<!\d)00(?:85[23]|886)\d{8,9}(?!\d)"
+        rf"(?<!\d)(?=[\d+(])(?:(?:\(?(?:\+|00)?86{_GAP}|0)?{_mobile()}"
+        rf"|(?:(?:\+|00)86{_GAP}0?|\(?0){_AREA}{_GAP}[2-8]\d{{2,3}}{_GAP}\d{{4}}"
+        r"|0\d{2,3}[ -]\d{7,8}"
+        r"|(?<![\w+)])\+[1-9](?:[ .()-]{0,2}\d){7,14}"
+        r"|\(?(?:00)?(?:85[23]|886)\)?[ -]{1,2}[5-9]\d{2,3}[ -]?\d{3,4}(?:[ -]?\d{3})?"
+        r"|00(?:85[23]|886)\d{8,9})(?!\d)"
         rf"|(?<![{_HAN}])[一幺壹][三四五六七八九叁肆伍陆柒捌玖][{_HAN}]{{9}}(?![{_HAN}])"
     )),
     _Kind("id", re.compile(  # passports, permits and what else names a person
@@ -136,6 +136,14 @@ _SUSPECT_CODE = re.compile(
 )
 
 
+#: Numbers of a text that look like one of a kind and are none, after which it is no text, and not looked at further.
+_MAX_OTHERS = 50
+#: Signs that numbers and addresses are made of. A text with so many of them is none that people write: all of them go,
+#: which costs a tenth of looking for what they may be.
+_SIGNS = re.compile(rf"[\d@%+({_HAN}]")
+_MAX_SIGNS = 100
+
+
 def masked(text: str) -> str:
     """Return a text that people wrote without personal numbers.
 
@@ -155,6 +163,8 @@ def _masked(text: str) -> str:
     subject = text if text.isascii() else text.translate(_PLAIN)
     if not _SUSPECT.search(subject):
         return text
+    if len(_SIGNS.findall(subject)) > _MAX_SIGNS:
+        return "".join("*" if _SIGNS.match(plain) else one for one, plain in zip(text, subject, strict=True))
     for kind in _KINDS:
         text, subject = _without(kind, text, subject)
     return text
@@ -184,10 +194,15 @@ def _without(kind: _Kind, text: str, subject: str) -> tuple[str, str]:
     """Take one kind of number out of a text and out of the plain writing of it."""
     parts: list[str] = []
     plain_parts: list[str] = []
-    end = 0
+    end = n_others = 0
     for found in kind.pattern.finditer(subject):
         begin, number = found.start(), found["one"] if "one" in kind.pattern.groupindex else found[0]
-        if begin < end or (kind.is_one and not kind.is_one(number)):
+        if begin < end:
+            continue
+        if kind.is_one and not kind.is_one(number):
+            n_others += 1
+            if n_others == _MAX_OTHERS:
+                break
             continue
         label = _label(kind.label, number)
         parts += [text[end:begin], label]

@@ -53,6 +53,7 @@ def validate(
     from civicrec.clock import utc_now
     from civicrec.settings import load_settings
     from civicrec.tokens import load_keys
+    from civicrec.web.origins import origin_of
     from collectors.behaviour import Behaviour
     from collectors.device import read_user_agent
     from collectors.door import sites_by_origin
@@ -64,7 +65,7 @@ def validate(
     device, bot_reason = read_user_agent(user_agent)
     visit = Visit(
         utc_now(), load_keys(settings), frozenset(settings.sites) or None,
-        origin=origin, origin_sites=sites_by_origin(settings).get(origin.encode(), ()) if origin else None,
+        origin=origin, origin_sites=sites_by_origin(settings).get(origin_of(origin).encode(), ()) if origin else None,
         device=device, bot_reason=bot_reason, behaviour=Behaviour(),
     )  # fmt: skip
     n_good = n_bad = 0

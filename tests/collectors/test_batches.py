@@ -142,3 +142,33 @@ def test_gzip_of_many_members_is_refused_before_it_costs_time() -> None:
     with pytest.raises(BadBody, match="members"):
         unpack(many)
     assert process_time() - began < 0.5
+
+
+def test_half_a_character_is_named_as_what_it_is() -> None:
+    [event] = read_envelope(batch(json.dumps(raw_event(title="x\ud83d")))).events
+    assert not isinstance(event, Arrival)
+    assert "surrogate pair" in event.detail
+    [event] = read_envelope(batch(json.dumps(raw_event(title="\U0001f600"))[:-1] + ",}", GOOD[0])).events[:1]
+    assert not isinstance(event, Arrival)
+    assert "surrogate pair" not in event.detail
+
+
+NOISE = ["a", "062", "1 (", "a@", "%40", "QQ ", "eyJ", "x" * 24 + "@", "E1 ", "一三八"]
+
+
+@pytest.mark.parametrize("noise", NOISE)
+@pytest.mark.parametrize("name", ["topic", "url_path", "title"])
+def test_no_batch_costs_more_than_it_is_long(noise: str, name: str) -> None:
+    longest = {"topic": 1_900, "url_path": 4_000, "title": 256}[name]
+    text = (noise * longest)[:longest]
+    while len(text.encode()) > longest and name == "topic":
+        text = text[: len(text) // 2]
+    fields: dict[str, Any] = {"props": {"topic": text}} if name == "topic" else {name: text}
+    event = json.dumps(raw_event("page_view", **fields), ensure_ascii=False)
+    body = batch(*[event] * min(500, 1_000_000 // len(event.encode())))
+    began = process_time()
+    visit = Visit(NOON, KEYS)
+    for arrival in read_envelope(body).events:
+        assert isinstance(arrival, Arrival)
+        take(arrival, visit)
+    assert process_time() - began < 2.5  # a quarter of a second; a pattern that is not linear took 14

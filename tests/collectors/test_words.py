@@ -142,6 +142,11 @@ def test_masking_once_is_enough(text: str) -> None:
     assert masked(masked(text)) == masked(text)
 
 
+def test_text_of_nothing_but_signs_of_numbers_loses_them_all() -> None:
+    assert masked("1380013" * 40) == "*" * 280
+    assert masked("年 2026 " * 25) == "年 2026 " * 25
+
+
 PIECES = [
     "a",
     "1",
