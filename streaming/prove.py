@@ -24,7 +24,7 @@ log = get_logger("stream")
 
 #: Between two counts, seconds; while something is missing, which is dearer and waits for somebody.
 _EVERY_S = 2.0
-_MISSING_S = 20.0
+_MISSING_S = 5.0
 #: Batches counted at once, and holes that are enough to know.
 _AT_ONCE = 2_000
 _HOLES = 20

@@ -57,7 +57,8 @@ def delete(city: City, where: str) -> None:
 
 
 def test_rows_deleted_by_hand_are_named_and_filled_in(city: City) -> None:
-    delete(city, "log_offset IN (13, 14, 38)")
+    delete(city, "log_offset IN (13, 14)")
+    city.warehouse.command("DELETE FROM events WHERE log_offset = 38")  # marked, not taken out of its part
     said, states = look(city)
     assert ["3 events of 202601 fewer" in sentence for sentence in said] == [True]
     assert states == ["missing", "missing", "ok"]

@@ -5,6 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pytest
+from clickhouse_connect.driver.insert import InsertContext
+from clickhouse_connect.driver.summary import QuerySummary
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -205,3 +207,24 @@ def test_a_notebook_connects_in_one_line(where: WarehouseSettings, monkeypatch: 
         monkeypatch.setenv(f"CIVICREC_WAREHOUSE__{name.upper()}", str(getattr(where, name)))
     monkeypatch.setenv("CIVICREC_WAREHOUSE__PASSWORD", where.password.get_secret_value())
     assert civicrec.connect().rows("SELECT 1 AS one") == [{"one": 1}]
+
+
+def test_an_insert_of_which_less_was_written_than_sent_is_not_done(
+    warehouse: ClickHouseWarehouse, table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def short(context: InsertContext, **_: object) -> QuerySummary:
+        return QuerySummary({"written_rows": "1"})
+
+    monkeypatch.setattr(warehouse._connected(), "insert", short)
+    with pytest.raises(Unavailable, match="stored 1 of 2 rows"):
+        warehouse.insert(table, VALUES)
+
+
+def test_an_insert_again_under_its_token_is_done(warehouse: ClickHouseWarehouse, table: str) -> None:
+    for _ in range(2):
+        assert warehouse.insert(table, VALUES, token="the-same") == 2
+    assert warehouse.rows(f"SELECT count() AS n FROM {table}") == [{"n": 2}]
+
+
+def test_a_command_tells_how_many_rows_it_wrote(warehouse: ClickHouseWarehouse, table: str) -> None:
+    assert warehouse.command(f"INSERT INTO {table} (a_count) SELECT number FROM numbers(7)") == 7
