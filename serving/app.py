@@ -38,6 +38,8 @@ from serving.routes import docs, feedback, health, recommendations, related, tra
 MAX_BODY_BYTES = 1 << 20
 #: Of unfinished bodies together.
 MAX_HELD_BYTES = 32 << 20
+#: Of one that is too long, so that whoever sends all of it before looking for an answer finds the 413.
+MAX_READ_BYTES = 1 << 30
 
 
 def create_app(
@@ -74,7 +76,7 @@ def create_app(
     app.state.console_password = partial(password_of, settings)
     app.add_middleware(
         Guard,
-        bodies=BodyReader(settings.serving.body_timeout_s, MAX_BODY_BYTES, MAX_HELD_BYTES),
+        bodies=BodyReader(settings.serving.body_timeout_s, MAX_BODY_BYTES, MAX_HELD_BYTES, MAX_READ_BYTES),
         addresses=Addresses(
             settings.serving.trusted_proxies,
             settings.serving.limits.unlimited_networks,

@@ -10,15 +10,16 @@ import asyncio
 from civicrec.errors import InvalidInput, Unavailable
 from civicrec.web.asgi import Message, Receive
 
-#: How much of an oversized body is still read before answering, in lengths of the largest that is taken: closing at
-#: once would reset the connection and the client would never see why.
+#: How much of an oversized body is still read before answering, unless told otherwise, in lengths of the largest that
+#: is taken: closing at once would reset the connection and the client would never see why.
 _READ_AND_FORGET = 64
 
 
 class BodyTooLarge(InvalidInput):
-    """The body, or what it unpacks to, is over a limit."""
+    """The body, or what it unpacks to, is over a limit; `n_bytes` of it were read, if that is known."""
 
     http_status = 413
+    n_bytes = 0
 
 
 class BodyCutOff(InvalidInput):
@@ -51,12 +52,15 @@ class BodyReader:
     max_held
         Bytes of unfinished bodies held at once, of all requests: slow senders of large bodies must not fill the memory;
         256 of the largest when not given.
+    max_read
+        How far a body over the limit is read before it is answered.
     """
 
-    def __init__(self, timeout_s: float, max_bytes: int, max_held: int = 0) -> None:
+    def __init__(self, timeout_s: float, max_bytes: int, max_held: int = 0, max_read: int = 0) -> None:
         self._timeout_s = timeout_s
         self._max_bytes = max_bytes
         self._max_held = max_held or 256 * max_bytes
+        self._max_read = max_read or _READ_AND_FORGET * max_bytes
         self._held = 0
 
     async def read(self, receive: Receive) -> bytes:
@@ -96,7 +100,7 @@ class BodyReader:
                     taken.clear()
                 if self._held > self._max_held:
                     raise TooManyBodies("too many bodies are under way; nothing was accepted, send again later")
-                if not message.get("more_body") or size > _READ_AND_FORGET * self._max_bytes:
+                if not message.get("more_body") or size > self._max_read:
                     return self._whole(message, size, taken)
                 message = await receive()
         finally:
@@ -106,5 +110,7 @@ class BodyReader:
         if message["type"] == "http.disconnect":  # what came before may be the half of a line
             raise BodyCutOff("the connection ended before the body did; send it again")
         if size > self._max_bytes:
-            raise BodyTooLarge(f"the body is longer than {self._max_bytes} bytes; send less at once")
+            error = BodyTooLarge(f"the body is longer than {self._max_bytes} bytes; send less at once")
+            error.n_bytes = size
+            raise error
         return bytes(taken)

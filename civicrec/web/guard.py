@@ -10,7 +10,7 @@ from urllib.parse import quote_from_bytes
 
 from civicrec.errors import CivicrecError
 from civicrec.web.asgi import Application, Headers, Message, Receive, Scope, Send, answer_problem, head_as_get
-from civicrec.web.bodies import BodyCutOff, BodyReader
+from civicrec.web.bodies import BodyCutOff, BodyReader, BodyTooLarge
 from civicrec.web.limits import Addresses, Buckets, TooMany
 
 #: Methods whose body, if there is one, is nobody's business.
@@ -18,6 +18,8 @@ _BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
 #: All that is ASCII stays as it was written.
 _WRITTEN = "".join(map(chr, range(128)))
 _STATE = "civicrec.charge"
+#: Reading so much of a body that is not taken is charged as one request.
+_BYTES_OF_A_REQUEST = 1 << 20
 
 
 class Guard:
@@ -62,6 +64,8 @@ class Guard:
                 receive = _given(await self._bodies.read(receive), receive)
         except CivicrecError as error:
             self._refused(error.http_status)
+            if isinstance(error, BodyTooLarge):
+                charge(scope, error.n_bytes / _BYTES_OF_A_REQUEST)
             if not isinstance(error, BodyCutOff):
                 await answer_problem(send, error.http_status, str(error), _retry_after(error))
             return

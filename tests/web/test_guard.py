@@ -98,6 +98,15 @@ def test_a_request_pays_for_what_it_costs() -> None:
     assert behind.ask("GET", peer=FAR).status == 200
 
 
+def test_a_body_that_is_not_taken_is_paid_for_by_its_length() -> None:
+    behind = Behind()
+    behind.guard._bodies = BodyReader(5, 100, max_read=64 << 20)
+    assert behind.ask("POST", pieces=[bytes(1 << 20)] * 30, peer=FAR).status == 413
+    assert behind.ask("GET", peer=FAR).status == 429
+    behind.now_s = 2.2
+    assert behind.ask("GET", peer=FAR).status == 200
+
+
 def test_this_machine_has_no_limit_unless_it_speaks_for_another() -> None:
     behind = Behind(costs=100)
     assert {behind.ask("GET", peer=NEAR).status for _ in range(30)} == {200}
