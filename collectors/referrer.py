@@ -22,6 +22,7 @@ _GROUPS: tuple[tuple[ReferrerType, tuple[str, ...]], ...] = (
         "bilibili.com", "douban.com", "tieba.baidu.com", "facebook.com", "t.co", "x.com", "twitter.com",
     )),
 )  # fmt: skip
+_GROUP_OF: dict[str, ReferrerType] = {name: group for group, names in _GROUPS for name in names}
 
 
 def referrer_type(referrer: Any, page_host: str) -> ReferrerType:
@@ -43,9 +44,9 @@ def referrer_type(referrer: Any, page_host: str) -> ReferrerType:
         return "" if referrer else "direct"
     if host == page_host:
         return "internal"
-    # The longest name wins: tieba.baidu.com is social although baidu.com is search.
-    found = max(
-        ((len(name), group) for group, names in _GROUPS for name in names if host == name or host.endswith(f".{name}")),
-        default=(0, "other"),
-    )
-    return found[1]
+    name = host
+    while (
+        name not in _GROUP_OF and name
+    ):  # the longest name wins: tieba.baidu.com is social although baidu.com is search
+        name = name.partition(".")[2]
+    return _GROUP_OF.get(name, "other")

@@ -21,7 +21,7 @@ from collectors.visit import Visit
 _MAX_PATH = 512
 #: Ids that tie events together: one of a person's number would tie together what is not.
 _TIES = ("session_id", "request_id")
-_LABELS = ("item_id", "scene", "slot", "variant", "campaign_id")
+_IDS = (*_TIES, "item_id", "scene", "slot", "variant", "campaign_id")
 Step = Callable[[Arrival, Visit], Dropped | None]
 
 
@@ -69,13 +69,11 @@ def drop_private_name(event: Arrival, visit: Visit) -> Dropped | None:
 
 def put_ids(event: Arrival, visit: Visit) -> None:
     """Take personal numbers out of ids: what says only how events belong together then says nothing."""
-    for name in _TIES:
-        if (value := getattr(event, name)) and masked_code(value) != value:
-            setattr(event, name, "")
+    for name in _IDS:
+        value = getattr(event, name)
+        if value and (clean := masked_code(value)) != value:
+            setattr(event, name, "" if name in _TIES else clean)
             visit.altered["private_text"] += 1
-    for name in _LABELS:
-        if value := getattr(event, name):
-            setattr(event, name, _without_numbers(masked_code, value, visit))
 
 
 def put_session(event: Arrival, visit: Visit) -> None:
