@@ -11,7 +11,7 @@ const own = /^(standing|answer|takeLost|lose|drop|ids|added|leave|setToken|sent|
 
 const { outputFiles: [script] } = await build({ ...common, entryPoints: ["src/script.ts"], format: "iife", write: false });
 const { code } = await minify(script.text, {
-  ecma: 2015, compress: { passes: 3, inline: 1, unsafe: true }, mangle: { properties: { regex: own } }, format: { preamble: banner },
+  ecma: 2015, compress: { passes: 3, inline: 1 }, mangle: { properties: { regex: own } }, format: { preamble: banner },
 });
 await writeFile(process.argv[2] ?? "../static/c.js", `${code}\n`);
 await build({ ...common, banner: { js: banner }, entryPoints: ["src/index.ts"], format: "esm", outfile: "dist/index.js" });

@@ -16,8 +16,10 @@ export function fitting(fields: Fields, isProps?: boolean): Fields {
     if (given == null || (given === "" && name !== "referrer")) return;
     const size = SIZES[name];
     let value: unknown;
-    if (Object(given) === given) {
-      if (name === "props") value = fitting(given as Fields, true);
+    if (name === "props") {
+      value = fitting(Object(given) as Fields, true);
+    } else if (Object(given) === given) {
+      value = undefined;
     } else if (size && !isProps) {
       const n = name === "value" ? Number(given) : Math.round(Number(given));
       if (Math.abs(n) <= size) value = n;

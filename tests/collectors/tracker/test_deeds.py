@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import time
+from urllib.parse import quote_plus
 
 import pytest
 from selenium import webdriver
 from selenium.webdriver import ActionChains, Keys
 from selenium.webdriver.common.by import By
 
+from tests.collectors.tracker.conftest import said
 from tests.collectors.tracker.site import Site
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser]
@@ -93,6 +95,7 @@ def test_a_form_is_begun_once_and_sent_and_its_fields_stay_on_the_page(browser: 
     for name in ("unmarked", "name", "why"):
         browser.find_element(By.ID, name).send_keys("MySecret")
     browser.execute_script("apply.requestSubmit(); civicrec('flush')")
+    site.wait_events(1, "service_start")  # they may travel side by side
     site.wait_events(1, "service_submit")
     told = [event for event in site.events() if event.kind.startswith("service")]
     assert [event.kind for event in told] == ["service_start", "service_submit"]
@@ -116,3 +119,107 @@ def test_the_page_tells_events_of_its_own(browser: webdriver.Chrome, site: Site)
     assert [
         entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE" and "favicon" not in str(entry)
     ] == []
+
+
+def test_links_of_drawings_and_maps_and_scripts_that_hand_out_files(browser: webdriver.Chrome, site: Site) -> None:
+    body = (
+        '<svg width="90" height="30"><a href="http://svg.invalid/x"><rect id="svg" width="90" height="30" /></a></svg>'
+        '<map name="m"><area id="area" href="http://area.invalid/y"><area id="ofd" href="/f/a.ofd;jsessionid=K9"></map>'
+        '<a id="script" href="/downfile.jsp?id=7&filename=%E9%99%84%E4%BB%B6.PDF&k=1">x</a>'
+        '<a id="long" href="/{}.pdf">x</a><a id="page" href="/list?page=2">x</a>'
+    ).format("%E9%99%84" * 200)
+    browser.get(site.add("/a", body, head=STAY))
+    for name in ("svg", "area", "ofd", "script", "long", "page"):
+        click = "new MouseEvent('click', {bubbles: true, cancelable: true})"
+        browser.execute_script(f"document.getElementById('{name}').dispatchEvent({click})")
+    downloads = site.wait_events(3, "download", browser=browser)
+    assert [(event.props["format"], event.props["target"]) for event in downloads] == [
+        ("ofd", "/f/a.ofd"),
+        ("pdf", "附件.PDF"),
+        ("pdf", f"/{'附' * 200}.pdf"),
+    ]
+    assert [click.props["target"] for click in site.events("click")] == ["svg.invalid", "area.invalid"]
+
+
+def test_a_label_and_its_field_are_one_click(browser: webdriver.Chrome, site: Site) -> None:
+    body = '<p data-civicrec-item="card"><label><input type="checkbox"> <b id="text">choose</b></label></p>'
+    browser.get(site.add("/a", body))
+    browser.find_element(By.ID, "text").click()
+    assert browser.execute_script("return document.querySelector('input').checked")
+    site.wait_events(1, "click")
+    time.sleep(0.4)
+    assert [click.item_id for click in site.events("click")] == ["card"]
+
+
+def test_forms_sent_by_script_are_told_and_once(browser: webdriver.Chrome, site: Site) -> None:
+    body = (
+        '<iframe name="aside"></iframe><form id="plain" target="aside" data-civicrec-form="a"></form>'
+        '<form id="checked" target="aside" data-civicrec-form="b"><input name="title"></form>'
+        '<form id="words" target="aside" method="post" data-civicrec-search="w"><input name="w" value="公积金"></form>'
+    )
+    check = "() => { setTimeout(() => checked.submit(), 50); return false }"
+    head = f"addEventListener('load', () => checked.onsubmit = {check})"
+    browser.get(site.add("/a", body, head=head))
+    browser.execute_script("plain.submit(); words.submit(); checked.requestSubmit()")
+    time.sleep(0.4)
+    browser.execute_script("civicrec('flush')")
+    site.wait_events(1, "search")
+    sent = [event.props for event in site.wait_events(2, "service_submit")]
+    assert sent == [{"form_step": "a"}, {"form_step": "b"}]
+    assert [event.query for event in site.events("search")] == ["公积金"]
+
+
+@pytest.mark.parametrize("words", ["公积金提取", "联通", "a+b 100%"])
+def test_words_of_a_gbk_page_are_read_as_such(browser: webdriver.Chrome, site: Site, words: str) -> None:
+    charset = {"Content-Type": "text/html; charset=gbk"}
+    browser.get(
+        site.add("/s", tag=site.tag(search_param="q"), headers=charset) + f"?q={quote_plus(words, encoding='gbk')}"
+    )
+    (event,) = site.wait_events(1, "search", browser=browser)
+    assert event.query == words
+
+
+def test_words_that_nobody_can_read_are_not_told(browser: webdriver.Chrome, site: Site) -> None:
+    browser.get(site.add("/s", tag=site.tag(search_param="q")) + "?q=%B9%AB%BB")
+    site.wait_events(1, browser=browser)
+    assert site.events("search") == []
+
+
+#: What templates and scripts of a page give, and what the collector keeps of it.
+GIVEN = {
+    "item_id: 42": {"item_id": "42"},
+    "item_id: '政策 42, b'": {"item_id": "政策_42_b"},
+    "position: '3', value: '4.5'": {"position": 3, "value": 4.5},
+    "active_ms: 1234.56, scroll_pct: 99.9": {"active_ms": 1235, "scroll_pct": 100},
+    "active_ms: NaN, value: Infinity, position: 'third'": {"active_ms": None, "value": None, "position": None},
+    "title: null, slot: undefined, scene: ''": {"title": "", "slot": "", "scene": ""},
+    "slot: 's'.repeat(70)": {"slot": "s" * 64},
+    "title: 't'.repeat(255) + '\\u{1f600}'": {"title": "t" * 255},
+    "title: 'a\\ud83db\\ufffd'": {"title": "ab"},
+    "scene: ['a'], slot: {}, variant: () => 1, campaign_id: Symbol('x')": {"scene": "", "slot": "", "variant": ""},
+    "props: {tab: 'x', column: [1], city: null, size_kb: 7}": {"props": {"tab": "x", "size_kb": 7}},
+    "props: 'none'": {"props": {}},
+}
+
+
+def test_what_pages_give_is_brought_to_the_type_of_the_contract_or_said(browser: webdriver.Chrome, site: Site) -> None:
+    browser.get(site.add("/a"))
+    for n, fields in enumerate(GIVEN):
+        browser.execute_script(f"civicrec('event', 'share', Object.assign({{request_id: 'n{n}'}}, {{{fields}}}))")
+    told = {event.request_id: event for event in site.wait_events(len(GIVEN) + 1, browser=browser)}
+    for n, kept in enumerate(GIVEN.values()):
+        assert {name: getattr(told[f"n{n}"], name) for name in kept} == kept
+    words = " ".join(said(browser))
+    for name in ("item_id", "slot", "value", "active_ms", "position", "scene", "column"):
+        assert f"civicrec: {name} had to be changed" in words
+
+
+def test_marks_with_slips_are_told_all_the_same(browser: webdriver.Chrome, site: Site) -> None:
+    body = (
+        '<a id="a" href="#x" data-civicrec-item="政策 1" data-civicrec-position="third">x</a>'
+        f'<a id="b" href="#x" data-civicrec-item="ok" data-civicrec-slot="{"s" * 70}">x</a>'
+    )
+    browser.get(site.add("/a", body))
+    for name in ("a", "b"):
+        browser.find_element(By.ID, name).click()
+    assert [click.item_id for click in site.wait_events(2, "click")] == ["政策_1", "ok"]

@@ -88,6 +88,22 @@ def test_scroll_depth_is_the_deepest_point_seen(browser: webdriver.Chrome, site:
     assert site.wait_events(1, "read")[0].scroll_pct == round((4000 + inner) / height * 100)
 
 
+def test_scroll_depth_is_that_of_the_box_that_scrolls_in_place_of_the_page(
+    browser: webdriver.Chrome, site: Site
+) -> None:
+    style = "<style>html, body, main { height: 100%; margin: 0; overflow: hidden } main { overflow: auto }</style>"
+    body = f'{style}<main><div id="it" style="height: 4000px">x</div></main>'
+    browser.get(site.add("/a", body))
+    time.sleep(0.8)
+    flush(browser, site)
+    inner = browser.execute_script("return innerHeight")
+    assert site.wait_events(1, "read")[0].scroll_pct == round(inner / 40)
+    browser.execute_script("document.querySelector('main').scrollTop = 2000")
+    time.sleep(0.9)
+    flush(browser, site)
+    assert site.wait_events(2, "read")[1].scroll_pct == round((2000 + inner) / 40)
+
+
 def test_each_page_of_one_document_has_its_own_time_and_depth(browser: webdriver.Chrome, site: Site) -> None:
     browser.get(site.add("/one", LONG))
     browser.execute_script("scrollTo(0, 9000)")

@@ -80,3 +80,49 @@ def test_a_hidden_page_shows_nothing(browser: webdriver.Chrome, site: Site) -> N
     browser.switch_to.window(first)
     time.sleep(1.5)
     assert shown(browser, site) == ["behind"]
+
+
+def test_what_is_there_but_cannot_be_seen_is_no_impression(browser: webdriver.Chrome, site: Site) -> None:
+    place = "position: absolute; left: 0; right: 0; height: 150px; top: "
+    slides = "".join(
+        f'<a data-civicrec-item="{name}" style="{place}{top}px; {style}">{name}</a>'
+        for name, top, style in (
+            ("faded", 0, "opacity: 0"), ("shown", 0, ""), ("hidden", 0, "visibility: hidden"),
+            ("under", 160, ""), ("over", 160, "background: white"), ("under-glass", 320, ""),
+        )
+    )  # fmt: skip
+    body = (
+        f'{slides}<p style="{place}320px; background: rgba(0, 0, 0, .4)"></p>'
+        f'<p style="opacity: 0"><a data-civicrec-item="in-faded" style="{place}480px">x</a></p>'
+    )
+    browser.get(site.add("/a", body))
+    time.sleep(1.6)
+    assert sorted(shown(browser, site)) == ["over", "shown", "under-glass"]
+    browser.execute_script("document.querySelector('[data-civicrec-item=faded]').style.opacity = 1")  # its turn
+    time.sleep(1.6)
+    assert sorted(shown(browser, site)) == ["faded", "over", "shown", "under-glass"]
+
+
+def test_an_element_taller_than_the_screen_is_seen_when_it_fills_half_of_it(
+    browser: webdriver.Chrome, site: Site
+) -> None:
+    tall = '<section style="height: {height}px" data-civicrec-item="{height}">x</section>'
+    space = '<p style="height: 2000px"></p>'
+    browser.get(site.add("/a", space + tall.format(height=2500) + space + tall.format(height=30_000)))
+    time.sleep(1.4)
+    assert shown(browser, site) == []
+    for height in (2500, 30_000):
+        browser.execute_script(f"document.querySelector('[data-civicrec-item=\"{height}\"]').scrollIntoView()")
+        time.sleep(1.5)
+    assert shown(browser, site) == ["2500", "30000"]
+
+
+def test_marks_in_a_drawing_are_seen_also_if_they_come_later(browser: webdriver.Chrome, site: Site) -> None:
+    browser.get(site.add("/a", '<svg id="map" width="200" height="200"></svg>'))
+    browser.execute_script(
+        'map.innerHTML = \'<a data-civicrec-item="district"><rect id="it" width="90" height="90" /></a>\''
+    )
+    time.sleep(1.5)
+    assert shown(browser, site) == ["district"]
+    browser.execute_script("it.dispatchEvent(new MouseEvent('click', {bubbles: true}))")
+    assert [click.item_id for click in site.wait_events(1, "click")] == ["district"]

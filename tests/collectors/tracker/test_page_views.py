@@ -100,3 +100,56 @@ def test_a_tag_that_stands_twice_tracks_once(browser: webdriver.Chrome, site: Si
     site.wait_events(1, browser=browser)
     time.sleep(0.3)
     assert len(site.events("page_view")) == 1
+
+
+@pytest.mark.parametrize("route", ["history.pushState(0, '', '/b')", "navigation.navigate('/b')"])
+def test_the_view_of_a_page_that_comes_late_has_its_own_title_and_item(
+    browser: webdriver.Chrome, site: Site, route: str
+) -> None:
+    body = '<main id="it" data-civicrec-page-item="a1"></main>'
+    head = "if (window.navigation) navigation.addEventListener('navigate', (event) => event.intercept())"
+    browser.get(site.add("/a", body, head=head))
+    browser.execute_script(
+        f"{route}; it.removeAttribute('data-civicrec-page-item');"
+        "setTimeout(() => { document.title = 'b' }, 300); setTimeout(() => { it.dataset.civicrecPageItem = 'b1' }, 900)"
+    )
+    time.sleep(1.6)
+    views = site.wait_events(2, "page_view", browser=browser)
+    assert [(view.url_path, view.title, view.item_id) for view in views] == [("/a", "/a", "a1"), ("/b", "b", "b1")]
+
+
+def test_a_first_page_that_begins_empty_is_viewed_with_its_content(browser: webdriver.Chrome, site: Site) -> None:
+    site.add("/a", '<script>setTimeout(() => { document.title = "late" }, 700)</script>')
+    site.pages["/a"] = (site.pages["/a"][0].replace("<title>/a</title>", ""), {})
+    browser.get(site.url + "/a")
+    time.sleep(1.3)
+    assert [view.title for view in site.wait_events(1, "page_view", browser=browser)] == ["late"]
+
+
+def test_a_tab_that_was_never_shown_is_no_view(browser: webdriver.Chrome, site: Site) -> None:
+    first = browser.current_window_handle
+    target = {"url": site.add("/behind"), "background": True}
+    behind = browser.execute_cdp_cmd("Target.createTarget", target)["targetId"]
+    never = browser.execute_cdp_cmd("Target.createTarget", {**target, "url": site.add("/never")})["targetId"]
+    time.sleep(1.5)
+    assert site.events("page_view") == []
+    browser.switch_to.window(behind)
+    if browser.execute_script("return document.visibilityState") == "hidden":
+        browser.execute_cdp_cmd("Target.activateTarget", {"targetId": behind})
+    (view,) = site.wait_events(1, "page_view", browser=browser)
+    assert view.url_path == "/behind"
+    browser.execute_cdp_cmd("Target.closeTarget", {"targetId": never})
+    browser.switch_to.window(first)
+    time.sleep(0.5)
+    assert len(site.events("page_view")) == 1
+
+
+def test_paths_are_readable_and_hold_no_key_of_the_server(browser: webdriver.Chrome, site: Site) -> None:
+    site.made = lambda path: f"<!doctype html><title>x</title>{site.tag()}"
+    for path in ("/%E6%94%BF%E7%AD%96/100%25.jsp;jsessionid=6F1C", f"/{'%E6%94%BF' * 300}"):
+        browser.get(site.url + path)
+        site.wait_events(1, browser=browser)
+    paths = [view.url_path for view in site.wait_events(2, "page_view", browser=browser)]
+    assert paths[0].startswith("/政策/100%")
+    assert "6F1C" not in paths[0]
+    assert paths[1] == "/" + "政" * 300
