@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from json import dumps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from civicrec.items import Item, Status
+    from civicrec.tags import Dimension
 
 Home = Annotated[Path | None, typer.Option(help="Folder that holds all state; default CIVICREC_HOME or .civicrec.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
@@ -70,7 +71,7 @@ def import_(
 
 
 def check(json: Json = False, home: Home = None) -> None:
-    """Print the data-quality report: counts, missing fields, broken links, themes, expiry."""
+    """Print the data-quality report: counts, missing fields, broken links, words, expiry, re-posts, damaged texts."""
     import msgspec
 
     from civicrec.clock import utc_now
@@ -79,7 +80,15 @@ def check(json: Json = False, home: Home = None) -> None:
     from civicrec.text import printable
     from profiles.tags import load_vocabulary
 
-    tags = [tag for tag in load_vocabulary().tags.values() if tag.dimension == "theme"]
+    vocabulary = load_vocabulary()
+
+    def governed(dimension: str, word: str) -> Literal["known", "sensitive", "unknown"]:
+        found = vocabulary.find(word, cast("Dimension", dimension))
+        if not found:
+            return "unknown"
+        return "sensitive" if any(tag.sensitivity == "sensitive" for tag in found) else "known"
+
+    tags = [tag for tag in vocabulary.tags.values() if tag.dimension == "theme"]
     themes = ThemeWords(
         known=frozenset(tag.word for tag in tags),
         person=frozenset(tag.word for tag in tags if "person" in tag.codes),
@@ -87,7 +96,7 @@ def check(json: Json = False, home: Home = None) -> None:
     )
     with _registry(home) as registry:
         _, items = items_since(registry)
-    report = check_catalogue(items, themes, utc_now())
+    report = check_catalogue(items, themes, utc_now(), governed)
     if json:
         print(msgspec.json.encode(report).decode())
         return

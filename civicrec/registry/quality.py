@@ -9,8 +9,12 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
-from civicrec.items import ITEM_TYPES, Item, ItemType
+from civicrec.errors import InvalidInput
+from civicrec.items import ITEM_TYPES, Item, ItemType, address
+from civicrec.markup import has_markup, lost_characters, plain
+from civicrec.tags import item_tags, split_tag
 
 #: Fields without which an item of the type cannot be shown or found properly (信息公开条例 Art 12 for policies).
 _EXPECTED: Mapping[ItemType, tuple[str, ...]] = {
@@ -24,6 +28,9 @@ _EXPECTED: Mapping[ItemType, tuple[str, ...]] = {
 }
 
 _PERSON = "自然人"
+#: As many items of one title fill a good part of a list.
+_REPOSTED = 3
+_REPOSTS_NAMED = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +52,38 @@ class Report:
     findings: dict[str, list[tuple[str, str]]]
 
 
-def check_catalogue(items: Sequence[Item], themes: ThemeWords, now: datetime) -> Report:
+#: Says of a dimension and a word whether the vocabulary governs it.
+Governed = Callable[[str, str], Literal["known", "sensitive", "unknown"]]
+
+
+def check_catalogue(
+    items: Sequence[Item], themes: ThemeWords, now: datetime, governed: Governed = lambda *_: "known"
+) -> Report:
     """Look through the whole catalogue.
 
     Findings: `missing_field`, `broken_link`, `audience_theme` (服务对象 and theme lists disagree), `unknown_theme`,
-    `expired` (still online past its validity), `apply_closed` (online, application time over), `same_title`
-    (one type, issuer, title and time), `source_not_permitted`.
+    `unknown_word` and `sensitive_word` (of the other dimensions; neither becomes a tag), `expired` (still online past
+    its validity), `apply_closed` (online, application time over), `same_title` (one type, issuer, title and time),
+    `reposted_title` (one type and title at three or more items: they fill a list), `same_page` (one type and address:
+    often a corrected title beside the old one), `blank_title`, `replaced_characters` (lost in a conversion),
+    `markup_left`, `unusable_address`, `source_not_permitted`.
     """
     findings: dict[str, list[tuple[str, str]]] = {
         "missing_field": [(item.item_id, f"{item.item_type}.{name}") for item in items for name in _missing(item)],
         "broken_link": list(_broken_links(items)),
         "audience_theme": _each(items, lambda item: _disagreement(item, themes)),
         "unknown_theme": [(item.item_id, word) for item in items for word in item.theme if word not in themes.known],
+        "unknown_word": list(_words(items, governed, "unknown")),
+        "sensitive_word": list(_words(items, governed, "sensitive")),
         "expired": _each(items, lambda item: _expired(item, now)),
         "apply_closed": _each(items, lambda item: _apply_closed(item, now)),
         "same_title": list(_same_titles(items)),
+        "reposted_title": list(_reposts(items)),
+        "same_page": list(_same_pages(items)),
+        "blank_title": _each(items, lambda item: "" if plain(item.title) else f"{item.title!r:.40}"),
+        "replaced_characters": _each(items, lambda item: _fields_with(item, lost_characters)),
+        "markup_left": _each(items, lambda item: _fields_with(item, has_markup)),
+        "unusable_address": _each(items, _unusable_address),
         "source_not_permitted": _each(items, lambda item: "" if item.source_permitted else item.source or "no source"),
     }
     types = Counter(item.item_type for item in items)
@@ -129,3 +153,41 @@ def _same_titles(items: Sequence[Item]) -> Iterable[tuple[str, str]]:
     for item in items:
         groups[item.item_type, item.title, item.issuer, item.published_at].append(item.item_id)
     return ((same[0], ", ".join(same[1:])) for same in groups.values() if len(same) > 1)
+
+
+def _words(items: Iterable[Item], governed: Governed, kind: str) -> Iterable[tuple[str, str]]:
+    for item in items:
+        for dimension, word in map(split_tag, item_tags(item)):
+            if governed(dimension, word) == kind and (dimension != "theme" or kind != "unknown"):
+                yield item.item_id, f"{dimension} {word}"
+
+
+def _reposts(items: Iterable[Item]) -> Iterable[tuple[str, str]]:
+    groups: dict[tuple[str, str], list[Item]] = defaultdict(list)
+    for item in items:
+        if item.status == "online":
+            groups[item.item_type, "".join(item.title.split())].append(item)
+    for same in groups.values():
+        if len(same) >= _REPOSTED:
+            ids = ", ".join(item.item_id for item in same[1:_REPOSTS_NAMED])
+            yield same[0].item_id, f"{len(same)} items are called {same[0].title}: {ids}, …"
+
+
+def _same_pages(items: Iterable[Item]) -> Iterable[tuple[str, str]]:
+    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for item in items:
+        if item.status == "online" and item.url:
+            groups[item.item_type, item.url].append(item.item_id)
+    return ((same[0], ", ".join(same[1:_REPOSTS_NAMED])) for same in groups.values() if len(same) > 1)
+
+
+def _fields_with(item: Item, fault: Callable[[str], object]) -> str:
+    return ", ".join(name for name in ("title", "summary", "body_text") if fault(getattr(item, name)))
+
+
+def _unusable_address(item: Item) -> str:
+    try:
+        address(item.url)
+    except InvalidInput:
+        return item.url[:80]
+    return ""

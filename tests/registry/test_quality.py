@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from civicrec.registry.quality import ThemeWords, check_catalogue
@@ -41,7 +42,7 @@ def test_a_missing_field_is_named_with_its_type() -> None:
 
 def test_a_link_to_nothing_is_broken_and_one_to_an_item_is_not() -> None:
     links = [{"rel": "interprets", "item_id": "policy-1"}, {"rel": "interprets", "item_id": "gone"}]
-    found = findings(an_item(**COMPLETE), an_item("interp", **COMPLETE, links=links))
+    found = findings(an_item(**COMPLETE), an_item("interp", **COMPLETE | {"url": "/b"}, links=links))
     assert found == {"broken_link": [("interp", "interprets gone")]}
 
 
@@ -82,5 +83,46 @@ def test_an_item_valid_for_one_more_second_is_not_expired() -> None:
 
 
 def test_two_items_of_one_title_issuer_and_time_are_named_together() -> None:
-    twins = [an_item(name, **COMPLETE, title="同名") for name in ("a", "b")]
+    twins = [an_item(name, **COMPLETE | {"url": f"/{name}"}, title="同名") for name in ("a", "b")]
     assert findings(*twins) == {"same_title": [("a", "b")]}
+
+
+def test_words_that_never_become_a_tag_are_named_in_every_dimension() -> None:
+    def governed(dimension: str, word: str) -> Any:
+        return {"残疾人": "sensitive", "高校毕业生": "known"}.get(word, "unknown")
+
+    words = {"person_groups": ["上访人员", "残疾人", "高校毕业生"], "life_events": ["闹访"], "industries": ["矿"]}
+    report = check_catalogue([an_item(**COMPLETE, **words)], THEMES, NOW, governed)
+    assert report.findings["unknown_word"] == [
+        ("policy-1", "life_event 闹访"), ("policy-1", "group 上访人员"), ("policy-1", "industry 矿"),
+    ]  # fmt: skip
+    assert report.findings["sensitive_word"] == [("policy-1", "group 残疾人")]
+
+
+def test_one_title_at_many_districts_is_named_once() -> None:
+    def posted(n: int) -> Any:
+        return an_item(f"p{n}", **COMPLETE | {"issuer": f"{n}区", "url": f"/{n}"}, title="关于 放假的通知")
+
+    assert "reposted_title" not in findings(*map(posted, range(2)))
+    ((first, detail),) = findings(*map(posted, range(5)))["reposted_title"]
+    assert (first, detail[:7]) == ("p0", "5 items")
+
+
+def test_two_items_of_one_page_are_named() -> None:
+    items = [an_item(name, **COMPLETE | {"url": "/same"}, title=name) for name in ("a", "b")]
+    assert findings(*items) == {"same_page": [("a", "b")]}
+
+
+@pytest.mark.parametrize(
+    ("finding", "fields", "detail"),
+    [
+        ("blank_title", {"title": "\u200b"}, "'\\u200b'"),
+        ("replaced_characters", {"title": "关于\ufffd的通知", "body_text": "锟斤拷"}, "title, body_text"),
+        ("markup_left", {"summary": "<p>总则</p>"}, "summary"),
+        ("markup_left", {"title": "关于&nbsp;的通知"}, "title"),
+        ("unusable_address", {"url": "javascript:alert(1)"}, "javascript:alert(1)"),
+    ],
+)
+def test_damage_from_before_texts_were_cleaned_is_named(finding: str, fields: dict[str, str], detail: str) -> None:
+    item = msgspec.structs.replace(an_item(**COMPLETE), **fields)
+    assert findings(item) == {finding: [("policy-1", detail)]}
