@@ -43,6 +43,16 @@ def is_public(item: Item, now: datetime) -> bool:
     )
 
 
+def public_rows(catalogue: Catalogue, item_type: ItemType, now: datetime) -> NDArray[np.int64]:
+    """Return the rows of a type that are public (`is_public`), newest first, those without a date last."""
+    rows: NDArray[np.int64] | None = catalogue.memo.get(("public", item_type))
+    if rows is None:
+        is_of_type = catalogue.types == ITEM_TYPES.index(item_type)
+        rows = catalogue.newest[(is_of_type & catalogue.is_public)[catalogue.newest]]
+        catalogue.memo["public", item_type] = rows
+    return rows[catalogue.published_ms[rows] <= to_ms(now)]
+
+
 def in_force(catalogue: Catalogue, now: datetime) -> NDArray[np.bool_]:
     """Return which items a list or a reason may name now: public, valid, and within their time."""
     return _mask(catalogue, None, to_ms(now))

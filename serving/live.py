@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from civicrec.clock import Clock, monotonic_s, utc_now
+from civicrec.items import Item
 from civicrec.scenes import scene_named
 from civicrec.settings import Settings
 from civicrec.tokens import Keys, load_keys
@@ -142,6 +143,10 @@ class Live:
     def is_ready(self) -> bool:
         """Whether the catalogue has been read once."""
         return self._keeper.has_catalogue
+
+    def whole_item(self, item: Item) -> Item:
+        """Return an item with its text, which the catalogue in memory does without."""
+        return self._keeper.whole_item(item)
 
     def problems(self) -> list[str]:
         """Say what is wrong with what lists are made from, one sentence each."""

@@ -11,20 +11,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+import msgspec
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from civicrec.clock import monotonic_s, to_ms
 from civicrec.errors import CivicrecError, Unavailable
+from civicrec.items import Item
 from civicrec.logs import get_logger
-from civicrec.registry.catalogue import catalogue_version, items_since
+from civicrec.registry.catalogue import Kept, catalogue_version, items_since
 from civicrec.registry.connection import connect_as_it_stands
 from civicrec.registry.runs import recent_runs
 from civicrec.registry.tables import open_registry
 from civicrec.settings import Settings
 from profiles.store import OnlineStore
 from recommender.artifacts import load_models, stamp_of
-from recommender.catalogue import Catalogue
+from recommender.catalogue import Catalogue, shelved
 from recommender.signals import TREND_HOURS, PlacedHour, PlacedModels, Trends, place_hour
 
 _log = get_logger(__name__)
@@ -91,7 +93,7 @@ class SnapshotKeeper:
         if version != snapshot.catalogue.version:
             # A version below ours means another registry: begin anew.
             known = snapshot.catalogue if version > snapshot.catalogue.version else Catalogue()
-            version, changed = items_since(registry, known.version)
+            version, changed = items_since(registry, known.version, shelved)
             snapshot = self._moved(snapshot, known.refreshed(version, changed))
             _log.info("catalogue_refreshed", version=version, changed=len(changed), items=len(snapshot.catalogue))
         models = self._models(snapshot, registry)
@@ -134,6 +136,15 @@ class SnapshotKeeper:
             self._hours, self._hours_version = kept | read, catalogue.version
             self._past_read_ms = now_ms if is_due else self._past_read_ms
             self.current = replace(self.current, trends=Trends.summed(self._hours, now))
+
+    def whole_item(self, item: Item) -> Item:
+        """Return an item of the snapshot with its text, as the registry has it now; without, while that is away."""
+        try:
+            kept = Kept(self._registry).named([item.item_id]) if self._registry is not None else {}
+        except (CivicrecError, SQLAlchemyError) as error:
+            _log.warning("item_text_not_read", item=item.item_id, error=str(error).splitlines()[0])
+            kept = {}
+        return kept.get(item.item_id) or msgspec.structs.replace(item, body_text="")
 
     def problems(self) -> list[str]:
         """Say what of the snapshot is not as it should be, one sentence each."""

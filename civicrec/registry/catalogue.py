@@ -5,7 +5,8 @@ In: checked `Item`s. Out: `Item`s, and what changed since a version, so that a r
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from operator import attrgetter
@@ -14,10 +15,15 @@ from typing import Any, cast
 import msgspec
 from sqlalchemy import Connection, Engine, bindparam, insert, select, update
 
+from civicrec.clock import monotonic_s
 from civicrec.errors import InvalidInput, NotFound
 from civicrec.items import Item, Status, item_json
 from civicrec.registry.tables import VERSION_COUNTER, audit, counters, items
 
+#: A transaction of so many holds the registry's write lock for some hundredths of a second.
+_ITEMS_A_TRANSACTION = 500
+_LONGEST_PAUSE_S = 0.1
+_ROWS_A_FETCH = 500
 _IDS_A_QUERY = 500  # SQLite before 3.32 takes 999 parameters a statement
 _decode = msgspec.json.Decoder(Item).decode
 
@@ -30,6 +36,15 @@ class Upserted:
     changed: int
     unchanged: int
     refused: dict[str, str] = field(default_factory=dict)
+
+    def __add__(self, other: Upserted) -> Upserted:
+        """Return the sum of both."""
+        return Upserted(
+            self.added + other.added,
+            self.changed + other.changed,
+            self.unchanged + other.unchanged,
+            self.refused | other.refused,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,34 +83,52 @@ def catalogue_version(engine: Engine) -> int:
 
 
 def upsert_items(engine: Engine, new: Sequence[Item]) -> Upserted:
-    """Keep the items, in one transaction; one already kept in the same words is left alone.
+    """Keep the items; one already kept in the same words is left alone.
 
     A withdrawn item stays withdrawn when it is imported again: only `restore` brings it back, to the status its newest
     import gave it. Of two items with one id the later wins. An item is never replaced by one of another type: that is
     another document under the same id, and it is refused.
+
+    Many items are kept in several short transactions, with a pause after each as long as it took, so that a withdrawal
+    never waits for a large import. An import that breaks off has kept its first items; the same again keeps the rest.
     """
     by_id = {item.item_id: item for item in new}
+    waiting, done = list(by_id.values()), Upserted(0, 0, 0)
+    for start in range(0, len(waiting), _ITEMS_A_TRANSACTION):
+        some = waiting[start : start + _ITEMS_A_TRANSACTION]
+        began_s = monotonic_s()
+        done += _upsert(engine, some)
+        if start + len(some) < len(waiting):
+            time.sleep(min(_LONGEST_PAUSE_S, monotonic_s() - began_s))
+    return done
+
+
+def _upsert(engine: Engine, new: Sequence[Item]) -> Upserted:
     added: list[dict[str, object]] = []
     changed: list[dict[str, object]] = []
     refused: dict[str, str] = {}
+    bodies = {item.item_id: item_json(item) for item in new}  # before others have to wait
     with engine.connect() as connection, connection.begin() as transaction:
         version = _raised_version(connection)
-        known = _kept(connection, list(by_id))
-        for item_id, item in by_id.items():
-            kept = known.get(item_id)
+        known = _kept(connection, list(bodies))
+        for item in new:
+            kept = known.get(item.item_id)
             if kept is None:
-                added.append(_row(item, version, "online" if item.status == "withdrawn" else None))
+                row = _row(item, version, "online" if item.status == "withdrawn" else None, bodies[item.item_id])
+                added.append(row)
             elif kept.item_type != item.item_type:
-                refused[item_id] = _another_type(item, kept)
+                refused[item.item_id] = _another_type(item, kept)
+            elif kept.status == item.status != "withdrawn" and kept.body == bodies[item.item_id]:
+                continue
             elif _differs(row := _row(*_as_withdrawn(item, kept, version)), kept):
-                changed.append({"kept_id": item_id, **row})
+                changed.append({"kept_id": item.item_id, **row})
         if added:
             connection.execute(insert(items), added)
         if changed:
             connection.execute(update(items).where(items.c.item_id == bindparam("kept_id")), changed)
         if not added and not changed:
             transaction.rollback()  # nothing new: readers need not look
-    return Upserted(len(added), len(changed), len(by_id) - len(added) - len(changed) - len(refused), refused)
+    return Upserted(len(added), len(changed), len(new) - len(added) - len(changed) - len(refused), refused)
 
 
 def _another_type(item: Item, kept: _Row) -> str:
@@ -118,13 +151,18 @@ def _differs(row: dict[str, object], kept: _Row) -> bool:
     return (row["body"], row["status_before"]) != (kept.body, kept.status_before)
 
 
-def items_since(engine: Engine, version: int = 0) -> tuple[int, list[Item]]:
-    """Return the catalogue version and every item changed after `version`, in order of id."""
-    with engine.connect() as connection:
+def items_since(
+    engine: Engine, version: int = 0, kept_as: Callable[[Item], Item] = lambda item: item
+) -> tuple[int, list[Item]]:
+    """Return the catalogue version and every item changed after `version`, in order of id.
+
+    `kept_as` tells what of each is kept in memory; a large catalogue is never there as a whole.
+    """
+    with engine.connect().execution_options(yield_per=_ROWS_A_FETCH) as connection:
         now = connection.execute(select(counters.c.value).where(counters.c.name == VERSION_COUNTER)).scalar()
         rows = connection.execute(select(items.c.body).where(items.c.changed_in > version)).scalars()
         # Sorted here: a database sorts by its own language's rules.
-        return int(now or 0), sorted((_decode(body) for body in rows), key=attrgetter("item_id"))
+        return int(now or 0), sorted((kept_as(_decode(body)) for body in rows), key=attrgetter("item_id"))
 
 
 def titles(engine: Engine) -> dict[str, str]:
@@ -190,14 +228,14 @@ def _moved(item_id: str, kept: _Row, status: Status) -> tuple[Status, Status | N
     return kept.status_before or status, None
 
 
-def _row(item: Item, version: int, status_before: Status | None) -> dict[str, object]:
+def _row(item: Item, version: int, status_before: Status | None, body: bytes | None = None) -> dict[str, object]:
     return {
         "item_id": item.item_id,
         "item_type": item.item_type,
         "status": item.status,
         "title": item.title.replace("\0", ""),  # PostgreSQL's text holds none; the body does
         "changed_in": version,
-        "body": item_json(item),
+        "body": body or item_json(item),
         "status_before": status_before,
     }
 

@@ -6,10 +6,7 @@ import numpy as np
 
 from civicrec.items import Rel
 from recommender.candidates.scored import NOTHING, Question, Scored, best
-from recommender.catalogue import Catalogue, mentions
-
-#: Characters of a text in which named documents are looked for.
-_MAX_TEXT = 20_000
+from recommender.catalogue import MAX_TEXT, Catalogue, mentions
 
 
 def related_candidates(question: Question, n: int) -> Scored:
@@ -36,7 +33,7 @@ def links_of(catalogue: Catalogue, row: int) -> dict[int, Rel]:
 def mentioned(catalogue: Catalogue, row: int) -> list[int]:
     """Return the rows this item names by title or document number, then those that name it."""
     item = catalogue.items[catalogue.item_ids[row]]
-    text = f"{item.title} {item.summary} {item.body_text[:_MAX_TEXT]}"
+    text = f"{item.title} {item.summary} {item.body_text[:MAX_TEXT]}"
     forward = mentions(text, catalogue.named)
     backward = catalogue.mentioned_in.get(row, ())
     return [other for other in dict.fromkeys((*forward, *backward)) if other != row]

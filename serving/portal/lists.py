@@ -7,15 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import overload
 from uuid import uuid4
 
+import numpy as np
 from anyio import from_thread
+from numpy.typing import NDArray
 
 from civicrec.events import anonymous_actor
-from civicrec.items import ITEM_TYPES, Item
+from civicrec.items import ITEM_TYPES, Item, ItemType
 from civicrec.scenes import SCENES, scene_named
 from recommender.candidates.related import links_of
-from recommender.eligibility import eligible, is_public
+from recommender.catalogue import Catalogue
+from recommender.eligibility import eligible, is_public, public_rows
 from recommender.request import RankedItem, RankedList
 from serving import live as served
 from serving.counters import ListCounters
@@ -42,10 +46,10 @@ class Lists:
         """Return what to read after an item, `shown` left out."""
         return self._blocks([served.Block("item", n, item_id=item.item_id, exclude=tuple(shown))])[0]
 
-    def item(self, item_id: str) -> Item | None:
-        """Return an item that is public, in force or not."""
+    def whole_item(self, item_id: str) -> Item | None:
+        """Return an item that is public, in force or not, with its text, as the registry has it at this moment."""
         item = self._live.catalogue.items.get(item_id)
-        return item if item is not None and is_public(item, self._now) else None
+        return self._live.whole_item(item) if item is not None and is_public(item, self._now) else None
 
     def is_withdrawn(self, item_id: str) -> bool:
         """Say whether an item was public and is withdrawn."""
@@ -56,13 +60,9 @@ class Lists:
             and (item.published_at is None or item.published_at <= self._now)
         )
 
-    def online(self, item_type: str) -> list[Item]:
-        """Return the items of a type that are online and published, in force or not."""
-        return [
-            item
-            for item in self._live.catalogue.items.values()
-            if item.item_type == item_type and is_public(item, self._now)
-        ]
+    def public(self, item_type: ItemType) -> Sequence[Item]:
+        """Return the items of a type that are online and published, in force or not, newest first."""
+        return _Items(self._live.catalogue, public_rows(self._live.catalogue, item_type, self._now))
 
     def bundle(self, item: Item) -> list[Block]:
         """Return what explicit links tie to an item (配套), a block per type, nothing that may not be shown."""
@@ -108,3 +108,25 @@ class Lists:
             reason=ranked.reasons[0].text if ranked.reasons else "",
             state=state_of(ranked.item, self._now),
         )
+
+
+class _Items(Sequence[Item]):
+    """Items of some rows, looked up when they are asked for: a page shows a few of thousands."""
+
+    def __init__(self, catalogue: Catalogue, rows: NDArray[np.int64]) -> None:
+        self._catalogue, self._rows = catalogue, rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, place: int) -> Item: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Item]: ...
+    def __getitem__(self, place: int | slice) -> Item | list[Item]:
+        if isinstance(place, slice):
+            return [self._item(row) for row in self._rows[place].tolist()]
+        return self._item(int(self._rows[place]))
+
+    def _item(self, row: int) -> Item:
+        return self._catalogue.items[self._catalogue.item_ids[row]]

@@ -18,6 +18,7 @@ from civicrec.listening import address_of
 from civicrec.scenes import SCENES
 from civicrec.web.guard import charge
 from civicrec.web.query import whole_number
+from recommender.eligibility import is_public
 from serving.portal.forms import form_of, safe_next
 from serving.portal.lists import Lists
 from serving.portal.views import (
@@ -96,10 +97,10 @@ def item_page(request: Request, item_id: str) -> HTMLResponse:
     """Show one item with its facts, what belongs to it, and what to read next."""
     visitor, now = visitor_of(request.cookies), request.app.state.live.clock()
     lists = _lists(request, visitor)
-    item = lists.item(item_id)
-    if lists.is_withdrawn(item_id):
+    item = lists.whole_item(item_id)
+    if lists.is_withdrawn(item_id) or (item is not None and item.status == "withdrawn"):
         return _message(request, 410, "内容已撤下", "发布机构已撤下这项内容，请以最新发布的内容为准。")
-    if item is None:
+    if item is None or not is_public(item, now):
         return _message(request, 404, "没有找到这个页面", "您访问的内容不存在，可能地址有误。")
     bundle = lists.bundle(item)
     tied = [card.item.item_id for block in bundle for card in block.cards]
@@ -132,7 +133,7 @@ def type_list(request: Request, item_type: str, page: str = "1") -> HTMLResponse
     lists = _lists(request, visitor)
     number = whole_number(page, 1, MAX_PAGE) or 1
     size = ELDER_PAGE_ITEMS if visitor.elder else PAGE_ITEMS
-    shown = list_page(lists.online(item_type), number, size, request.app.state.live.clock())
+    shown = list_page(lists.public(item_type), number, size, request.app.state.live.clock())
     name = TYPE_NAMES[item_type]
     block = Block(scene=f"list-{item_type}", title=name, cards=shown.cards)
     return _page(request, "list.html", type_name=name, page=shown, block=block)

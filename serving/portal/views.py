@@ -112,17 +112,15 @@ def facts_of(item: Item, now: datetime) -> list[tuple[str, str]]:
 
 
 def list_page(items: Sequence[Item], number: int, size: int, now: datetime) -> ListPage:
-    """Return page `number` (from 1, moved into range) of the items, newest first."""
-    ordered = sorted(items, key=lambda item: item.item_id)
-    ordered.sort(key=lambda item: item.published_at.timestamp() if item.published_at else 0.0, reverse=True)
-    pages = max(1, -(-len(ordered) // size))
+    """Return page `number` (from 1, moved into range) of the items, in their order."""
+    pages = max(1, -(-len(items) // size))
     number = min(max(number, 1), pages)
     first = (number - 1) * size
     cards = tuple(
         Card(item, position, state=state_of(item, now))
-        for position, item in enumerate(ordered[first : first + size], start=first)
+        for position, item in enumerate(items[first : first + size], start=first)
     )
-    return ListPage(cards, number, pages, len(ordered))
+    return ListPage(cards, number, pages, len(items))
 
 
 def _span(start: datetime | None, end: datetime | None) -> str:

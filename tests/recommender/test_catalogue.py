@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from math import inf
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from civicrec.items import Item, Link
+from civicrec.items import ITEM_TYPES, Item, Link
 from civicrec.scenes import SCENES
 from profiles.tags import learned_tags
-from recommender.catalogue import Catalogue, mentions
-from recommender.eligibility import eligible, in_force
+from recommender.catalogue import Catalogue, mentions, shelved
+from recommender.eligibility import eligible, in_force, is_public, public_rows
 from recommender.related import related_to
 from tests.recommender.worlds import NOW, World, an_item, items, signals_of, worlds
 
@@ -27,9 +28,53 @@ def test_a_refreshed_snapshot_equals_one_built_at_once(changes: list[Item], cut:
     assert steps.items == at_once.items
     assert steps.item_ids == at_once.item_ids
     assert steps.linked_from == at_once.linked_from
+    assert steps.named == at_once.named
+    assert steps.spoken == at_once.spoken
+    assert steps.mentioned_in == at_once.mentioned_in
+    assert [_tagged(steps, row) for row in range(len(steps))] == [_tagged(at_once, row) for row in range(len(steps))]
     assert steps.fragments == at_once.fragments
-    for name in ("types", "is_offered", "opens_ms", "closes_ms", "apply_until_ms", "published_ms", "newest", "hashes"):
+    for name in ("types", "is_offered", "opens_ms", "closes_ms", "apply_until_ms", "published_ms", "newest", "hashes",
+                 "is_public", "places"):  # fmt: skip
         assert np.array_equal(getattr(steps, name), getattr(at_once, name))
+
+
+def _tagged(catalogue: Catalogue, row: int) -> dict[str, bool]:
+    return {tag: row in catalogue.tag_rows[number].tolist() for tag, number in catalogue.tag_numbers.items()
+            if len(catalogue.tag_rows[number])}  # fmt: skip
+
+
+@given(worlds())
+@settings(max_examples=40, deadline=None)
+def test_the_public_rows_of_a_type_are_its_public_items_newest_first(world: World) -> None:
+    for item_type in ITEM_TYPES:
+        shown = [world.catalogue.items[world.catalogue.item_ids[row]] for row in
+                 public_rows(world.catalogue, item_type, NOW).tolist()]  # fmt: skip
+        every = [one for one in world.catalogue.items.values() if one.item_type == item_type and is_public(one, NOW)]
+        every.sort(key=lambda one: one.item_id)
+        every.sort(key=lambda one: one.published_at.timestamp() if one.published_at else -inf, reverse=True)
+        assert shown == every
+
+
+_texts = st.lists(
+    st.sampled_from(["《云澜市办法》", "府发〔2026〕21号", "云府发〔2026〕21号", "为落实", "，", "《", "〔", "》"])
+)
+
+
+@given(_texts.map("".join), _texts.map("".join))
+def test_an_item_without_its_text_names_the_same_documents(title: str, text: str) -> None:
+    named = {"府发〔2026〕21号": 4, "云府发〔2026〕21号": 5, "云澜市办法": 7, "为落实": 8}
+    kept = shelved(Item(item_id="a", item_type="news", title=title, body_text=text))
+    assert mentions(kept.body_text, named) == mentions(text, named)
+    assert kept.title == title
+    assert "，" not in kept.body_text
+
+
+def test_a_withdrawal_takes_over_what_it_does_not_change() -> None:
+    reading = Item(item_id="a", item_type="news", title="《云澜市办法》解读")
+    first = Catalogue.of([reading, Item(item_id="b", item_type="news", title="云澜市办法")])
+    second = first.refreshed(2, [Item(item_id="b", item_type="news", title="云澜市办法", status="withdrawn")])
+    for name in ("item_ids", "rows", "named", "mentioned_in", "linked_from", "newest", "places", "tag_rows"):
+        assert getattr(second, name) is getattr(first, name)
 
 
 @given(worlds())

@@ -1,5 +1,6 @@
 """The catalogue, on both databases: what an import changes, what readers see, and that two writers lose nothing."""
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from sqlalchemy import Engine, select
 
 from civicrec.errors import InvalidInput, NotFound
 from civicrec.items import Item, Status
+from civicrec.registry import catalogue as catalogue_module
 from civicrec.registry.catalogue import Upserted, catalogue_version, items_since, set_status, upsert_items
 from civicrec.registry.tables import audit, open_registry
 from tests.item_builders import an_item, any_item
@@ -132,6 +134,36 @@ def test_withdrawing_an_unknown_item_changes_nothing_at_all(registry: Engine) ->
     with pytest.raises(NotFound, match="'nope'"):
         set_status(registry, ["a", "nope"], "withdrawn", who="x", why="", now=NOW)
     assert (catalogue_version(registry), items_since(registry)[1][0].status) == (version, "online")
+
+
+def test_a_large_import_is_many_short_transactions(registry: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalogue_module, "_ITEMS_A_TRANSACTION", 10)
+    upsert_items(registry, [an_item("item-3", item_type="news")])
+    items = [an_item(f"item-{n}") for n in range(35)]
+    done = upsert_items(registry, items)
+    assert (done.added, done.changed, done.unchanged, list(done.refused)) == (34, 0, 0, ["item-3"])
+    assert catalogue_version(registry) == 5
+    assert upsert_items(registry, items).unchanged == 34
+
+
+def test_a_withdrawal_comes_through_between_two_parts_of_an_import(
+    registry: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upsert_items(registry, [an_item("a"), an_item("b")])
+    monkeypatch.setattr(catalogue_module, "_ITEMS_A_TRANSACTION", 1)
+
+    def withdraw(_: float) -> None:
+        set_status(registry, ["b"], "withdrawn", who="editor", why="wrong", now=NOW)
+
+    monkeypatch.setattr(time, "sleep", withdraw)
+    upsert_items(registry, [an_item("a", title="新"), an_item("b", title="新")])
+    assert [(item.title, item.status) for item in items_since(registry)[1]] == [("新", "online"), ("新", "withdrawn")]
+
+
+def test_a_reader_keeps_of_each_item_what_it_wants(registry: Engine) -> None:
+    upsert_items(registry, [an_item("a", body_text="正文"), an_item("b")])
+    _, kept = items_since(registry, 0, lambda item: an_item(item.item_id, title="旧"))
+    assert [item.title for item in kept] == ["旧", "旧"]
 
 
 def test_two_importers_at_once_lose_no_item_and_share_no_version(address: str) -> None:

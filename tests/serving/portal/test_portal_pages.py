@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from civicrec.clock import to_ms, utc_now
 from civicrec.eventlog.fences import Mark
 from civicrec.items import Item, Link
-from civicrec.registry.catalogue import upsert_items
+from civicrec.registry.catalogue import set_status, upsert_items
 from civicrec.registry.tables import open_registry
 from civicrec.settings import Settings, WarehouseSettings
 from profiles.memory_store import MemoryOnlineReader, MemoryOnlineStore
@@ -133,6 +133,20 @@ def test_markup_in_the_catalogue_stays_text(ask: Ask) -> None:
         text = ask(path).text
         assert "<script>alert" not in text
         assert "&lt;script&gt;alert" in text
+
+
+def test_a_text_is_read_for_its_page_and_held_by_no_worker(app: FastAPI, ask: Ask) -> None:
+    assert "&lt;b&gt;粗&lt;/b&gt;" in ask("/portal/items/odd").text
+    assert not any(item.body_text for item in app.state.live.catalogue.items.values())
+
+
+def test_a_page_knows_of_a_withdrawal_before_the_lists_do(app: FastAPI, ask: Ask) -> None:
+    registry = open_registry(app.state.live.settings.registry_address)
+    set_status(registry, ["odd"], "withdrawn", who="editor", why="wrong", now=utc_now())
+    registry.dispose()
+    answer = ask("/portal/items/odd")
+    assert answer.status_code == 410
+    assert "粗" not in answer.text
 
 
 def test_an_item_page_shows_what_is_linked_from_either_side(ask: Ask) -> None:
