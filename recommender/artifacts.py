@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from civicrec.errors import ArtifactError
+from civicrec.errors import ArtifactError, Unavailable
 
 FORMAT = 2
 _LOWEST, _HIGHEST = np.finfo(np.float32).min, np.finfo(np.float32).max
@@ -77,10 +77,23 @@ def save_models(folder: Path, models: Models) -> Path:
     ------
     ArtifactError
         If they hold what no list can be made from; nothing is written.
+    Unavailable
+        If the disk does not take them; what was written before stays, and nothing is left behind.
     """
     _check(models)
-    folder.mkdir(parents=True, exist_ok=True)
-    final, draft = folder / models.run, folder / f".{models.run}.{os.getpid()}"
+    draft = folder / f".{models.run}.{os.getpid()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return _put(folder, draft, models)
+    except OSError as error:
+        shutil.rmtree(draft, ignore_errors=True)  # half a draft would keep the room that is short
+        raise Unavailable(
+            f"cannot write the models to {folder}: {error.strerror or error}; make room on the disk"
+        ) from error
+
+
+def _put(folder: Path, draft: Path, models: Models) -> Path:
+    final = folder / models.run
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir()
     for name in _ARRAYS:
