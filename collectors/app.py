@@ -47,6 +47,7 @@ from collectors.seen import SeenIds, warm
 
 _log = get_logger(__name__)
 EVENTS_PATH = "/v1/events"
+SCRIPT_PATH = "/c.js"
 #: By default a thread that needs the interpreter waits 5 ms for it, and the writer of the log needs it once a row.
 _SWITCH_S = 0.001
 
@@ -71,10 +72,12 @@ class CollectorApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or run the lifespan."""
-        if scope["type"] == "http" and scope["path"] == EVENTS_PATH:
+        if scope["type"] == "http" and scope["path"].endswith(EVENTS_PATH):  # a proxy may leave its own path before it
             await self._door(scope, receive, send)
         else:
             scope, send = head_as_get(scope, send)
+            if scope["type"] == "http" and scope["path"].endswith(SCRIPT_PATH):
+                scope = {**scope, "path": SCRIPT_PATH}
             await self._api(scope, receive, send)
 
     @asynccontextmanager
@@ -107,7 +110,7 @@ def _api(settings: Settings, collector: CollectorApp, counters: Counters) -> Fas
         body = problem(error.status_code, f"{error.detail}; the addresses are in docs/contracts.md")
         return JSONResponse(body, error.status_code, error.headers, media_type=PROBLEM)
 
-    @api.get("/c.js")
+    @api.get(SCRIPT_PATH)
     async def script(request: Request) -> Response:
         """Return the tracker."""
         return tracker.answer(request.headers)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from codecs import BOM_UTF8
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -125,6 +126,7 @@ def read_envelope(body: bytes, content_type: str = "") -> Envelope:
     BodyTooLarge
         If it holds more events than a batch may.
     """
+    body = body.removeprefix(BOM_UTF8)
     if "ndjson" in content_type or "jsonl" in content_type:
         return _read_lines(body)
     batch: _Batch | _Pieces | None
@@ -171,6 +173,8 @@ def _read_again(line: bytes | msgspec.Raw, refusal: Dropped, altered: list[str])
         return refusal
     taken_out = []
     given = {name: value for name, value in fields.items() if value is not None}
+    if given.get("props") == []:  # PHP's way to write an empty object
+        del given["props"]
     item_type = given.get("item_type", "")
     if not isinstance(item_type, str) or item_type not in _ITEM_TYPES:
         del given["item_type"]

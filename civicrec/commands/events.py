@@ -110,14 +110,22 @@ def replay(
 
     from civicrec.clients import http_client
     from civicrec.clock import monotonic_s
+    from civicrec.errors import InvalidInput
     from civicrec.listening import address_of
     from civicrec.settings import load_settings
+    from civicrec.web.origins import host_of, origin_of
     from collectors.lines import open_lines
     from collectors.replay import replay as send
     from collectors.resume import Bookmark, Progress
 
     collector = load_settings(home).collector
     address = url or f"http://{address_of(collector.host, collector.port)}"
+    if origin_of(address).partition("://")[0] not in ("http", "https") or not host_of(address):
+        raise InvalidInput(
+            f"got --url {address}; expected an address such as http://127.0.0.1:8701 or http://[::1]:8701"
+        )
+    if not api_key.isascii():
+        raise InvalidInput("got an --api-key with letters that no header takes; copy it from CIVICREC_SITES")
     bookmark = None if file == "-" else Bookmark(Path(file), address)
     with (
         open_lines(file) as lines,

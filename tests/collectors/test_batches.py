@@ -172,3 +172,9 @@ def test_no_batch_costs_more_than_it_is_long(noise: str, name: str) -> None:
         assert isinstance(arrival, Arrival)
         take(arrival, visit)
     assert process_time() - began < 2.5  # a quarter of a second; a pattern that is not linear took 14
+
+
+def test_byte_order_mark_and_an_empty_object_of_php_cost_nothing() -> None:
+    event = json.dumps(raw_event(props=[]))
+    assert reasons(read_envelope(b"\xef\xbb\xbf" + batch(event))) == [""]
+    assert reasons(read_envelope(b"\xef\xbb\xbf" + event.encode(), "application/x-ndjson")) == [""]

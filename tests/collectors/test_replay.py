@@ -128,6 +128,17 @@ def test_stopped_replay_goes_on_where_it_was_with_the_same_command(
         assert (len(kept), len(set(kept)), bookmark.exists()) == (2_000, 2_000, False)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [("--url", "::1:8701"), ("--url", "http://::1:8701"), ("--url", "ftp://a"), ("--api-key", "密钥")],
+)
+def test_replay_to_what_is_no_address_says_so_and_leaves_with_two(
+    tmp_path: Path, file: Path, words: tuple[str, str]
+) -> None:
+    code, _, err = civicrec(tmp_path, "events", "replay", str(file), *words)
+    assert (code, words[0] in err, "Traceback" in err) == (2, True, False)
+
+
 def test_bookmark_of_another_file_or_address_counts_for_nothing(tmp_path: Path) -> None:
     file = tmp_path / "some.jsonl"
     file.write_bytes(b"first\nsecond\n")

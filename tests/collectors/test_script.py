@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import collectors
+from tests.builders import raw_event
 from tests.collectors.conftest import Collector
 
 SCRIPT = Path(collectors.__path__[0]) / "static/c.js"
@@ -46,3 +47,10 @@ def test_head_is_answered_as_get_without_the_body(collector: Collector, path: st
     get, head = collector.get(path), collector.request("HEAD", path)
     assert (head.status_code, head.content) == (get.status_code, b"")
     assert head.headers["content-type"] == get.headers["content-type"]
+
+
+@pytest.mark.parametrize("prefix", ["/collect", "/a/b"])
+def test_path_that_a_proxy_leaves_before_ours_is_passed_over(collector: Collector, prefix: str) -> None:
+    assert collector.get(f"{prefix}/c.js").content == SCRIPT.read_bytes()
+    assert collector.request("POST", f"{prefix}/v1/events", json={"events": [raw_event()]}).json()["accepted"] == 1
+    assert collector.get(f"{prefix}/metrics").status_code == 404
