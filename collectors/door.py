@@ -18,9 +18,10 @@ from civicrec.logs import get_logger
 from civicrec.settings import Settings
 from civicrec.tokens import Keys, claimed_site
 from civicrec.web.asgi import Headers, Receive, Scope, Send, answer, answer_json, answer_problem
-from civicrec.web.bodies import BodyReader
+from civicrec.web.bodies import BodyReader, BodyTooLarge
 from civicrec.web.limits import TooMany
 from civicrec.web.origins import host_of, origin_of
+from civicrec.web.query import bearer_of
 from collectors.arrival import Envelope, read_envelope, unpack
 from collectors.behaviour import Behaviour
 from collectors.bots import known_robots
@@ -39,7 +40,6 @@ _HEADERS = b"content-type, content-encoding, authorization, x-api-key"
 _NAMES = re.compile(rb"[a-z0-9!#$%&'*+.^_`|~, -]{1,2000}", re.IGNORECASE)
 #: A full group is through in well under a second; a full disk needs a person.
 _RETRY_AFTER_S = {429: 1, 503: 5}
-_BEARER = re.compile(r"bearer +(\S+)\s*\Z", re.IGNORECASE)
 
 
 class UnknownEncoding(InvalidInput):
@@ -123,7 +123,11 @@ class Door:
     async def _take(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> dict[str, Any]:
         server_of = self._site_of_key(headers.get(b"x-api-key", b""))
         payer = self._limits.payer((scope.get("client") or ("",))[0], scope["headers"], server_of)
-        body = await self._bodies.read(receive)  # also if there is no room: cut off while sending, none hears why
+        try:
+            body = await self._bodies.read(receive)  # also if there is no room: cut off while sending, none hears why
+        except BodyTooLarge as error:
+            self._limits.charge(payer, 0, error.n_bytes)
+            raise
         self._room.check()
         self._limits.check(payer)
         is_packed = _is_packed(headers)
@@ -169,14 +173,14 @@ class Door:
         return next((site for site, known in self._api_keys.items() if hmac.compare_digest(key, known)), "")
 
     def _bearer(self, value: str, visit: Visit) -> str:
-        found = _BEARER.match(value)
-        if not found:
+        token = bearer_of(value)
+        if not token:
             raise Unauthorized("expected `Authorization: Bearer <subject token>`")
-        site = claimed_site(found[1])
-        if not visit.subject_of(found[1], site):
+        site = claimed_site(token)
+        if not visit.subject_of(token, site):
             raise Unauthorized("the bearer token is no subject token, is expired, or is not signed for its site")
         visit.proven_site = visit.proven_site or site
-        return found[1]
+        return token
 
 
 def _allowed(headers: dict[bytes, bytes]) -> tuple[bytes, bytes]:

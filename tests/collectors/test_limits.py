@@ -133,6 +133,14 @@ def test_unreadable_bodies_count_by_their_size(limited: Callable[..., Collector]
     assert [collector.post(bomb, content_encoding="gzip").status_code for _ in range(2)] == [413, 429]
 
 
+def test_a_body_that_is_too_long_counts_by_what_was_read_of_it(limited: Callable[..., Collector]) -> None:
+    collector = limited(address_events_per_s=1_000)
+    assert collector.post(b"x" * 5_000_000).status_code == 413
+    assert post(collector, 0).status_code == 429
+    collector.clock[0] = 60.0  # type: ignore[attr-defined]
+    assert post(collector, 0).status_code == 200
+
+
 def test_wrong_keys_count_against_the_address(limited: Callable[..., Collector]) -> None:
     collector = limited(address_events_per_s=REQUEST_COST)
     statuses = [collector.post(b"{}", x_api_key=f"guess-{n}").status_code for n in range(3)]
