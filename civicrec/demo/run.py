@@ -30,6 +30,7 @@ from civicrec.eventlog.books import read_books
 from civicrec.items import Item
 from civicrec.listening import address_of
 from civicrec.locks import owned
+from civicrec.passwords import with_passwords
 from civicrec.progress import Report, progress_bars
 from civicrec.settings import Settings
 from civicrec.stack.doors import urls
@@ -67,6 +68,7 @@ def run_demo(settings: Settings, *, visitors: int, leave: bool) -> None:
     words.print(f"civicrec demo in {settings.home}: starting the stack", highlight=False)
     with suppress(KeyboardInterrupt), running(settings):
         now = utc_now()
+        settings = with_passwords(settings)  # a new home's stores have made theirs only now
         with progress_bars() as report:
             _fill(settings, visitors, now, report)
             _night(settings, report)
