@@ -1,4 +1,4 @@
-"""Commands of `catalog`: bring items in, check them, list them, withdraw and restore them."""
+"""Commands of `catalog`: bring items in, check them, list them, withdraw, restore and erase them."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _SHOWN_FINDINGS = 10  # of each kind, in the report for people; `--json` holds t
 
 def register(app: typer.Typer) -> None:
     """Add the group `catalog` to the root command."""
-    group = typer.Typer(no_args_is_help=True, help="Bring items in, check, list, withdraw and restore them.")
-    for command in (check, withdraw, restore):
+    group = typer.Typer(no_args_is_help=True, help="Bring items in, check, list, withdraw, restore and erase them.")
+    for command in (check, withdraw, restore, erase):
         group.command()(command)
     group.command("import")(import_)
     group.command("list")(list_)
@@ -165,6 +165,28 @@ def restore(
 ) -> None:
     """Give withdrawn items the status back that they had: online, or draft."""
     _set(home, ids, "online", who=who, why=why)
+
+
+def erase(
+    ids: Ids,
+    why: Annotated[str, typer.Option(help="Reason, kept in the audit log.")],
+    who: Who = "operator",
+    home: Home = None,
+) -> None:
+    """Remove all that items say from the catalogue, for good; only id and type stay, withdrawn.
+
+    Backups keep what they hold. A reason is needed.
+    """
+    from civicrec.clock import utc_now
+    from civicrec.errors import InvalidInput
+    from civicrec.registry.catalogue import erase as erase_items
+    from civicrec.text import is_blank
+
+    if is_blank(why):
+        raise InvalidInput("--why is blank; expected the reason, which the audit log keeps")
+    with _registry(home) as registry:
+        for item in erase_items(registry, ids, who=who, why=why, now=utc_now()):
+            print(_line(item))
 
 
 def _set(home: Path | None, ids: list[str], status: Status, *, who: str, why: str) -> None:

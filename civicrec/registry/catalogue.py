@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from operator import attrgetter
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import msgspec
 from sqlalchemy import Connection, Engine, bindparam, insert, select, update
@@ -20,11 +20,15 @@ from civicrec.errors import InvalidInput, NotFound
 from civicrec.items import Item, Status, item_json
 from civicrec.registry.tables import VERSION_COUNTER, audit, counters, items
 
+#: Stands where a withdrawn item keeps the status it goes back to: an erased one has none.
+ERASED: Literal["erased"] = "erased"
+_ERASED_TITLE = "（已清除）"
 #: A transaction of so many holds the registry's write lock for some hundredths of a second.
 _ITEMS_A_TRANSACTION = 500
 _LONGEST_PAUSE_S = 0.1
 _ROWS_A_FETCH = 500
 _IDS_A_QUERY = 500  # SQLite before 3.32 takes 999 parameters a statement
+_Before = Status | Literal["erased"] | None
 _decode = msgspec.json.Decoder(Item).decode
 
 
@@ -72,7 +76,7 @@ class _Row:
     item_type: str
     body: bytes
     status: Status
-    status_before: Status | None
+    status_before: _Before
 
 
 def catalogue_version(engine: Engine) -> int:
@@ -89,8 +93,9 @@ def upsert_items(engine: Engine, new: Sequence[Item]) -> Upserted:
     import gave it. Of two items with one id the later wins. An item is never replaced by one of another type: that is
     another document under the same id, and it is refused.
 
-    Many items are kept in several short transactions, with a pause after each as long as it took, so that a withdrawal
-    never waits for a large import. An import that breaks off has kept its first items; the same again keeps the rest.
+    Many items are kept in several short transactions, with a pause after each half as long as it took, so that a
+    withdrawal never waits for a large import. An import that breaks off has kept its first items; the same again keeps
+    the rest.
     """
     by_id = {item.item_id: item for item in new}
     waiting, done = list(by_id.values()), Upserted(0, 0, 0)
@@ -99,7 +104,7 @@ def upsert_items(engine: Engine, new: Sequence[Item]) -> Upserted:
         began_s = monotonic_s()
         done += _upsert(engine, some)
         if start + len(some) < len(waiting):
-            time.sleep(min(_LONGEST_PAUSE_S, monotonic_s() - began_s))
+            time.sleep(min(_LONGEST_PAUSE_S, (monotonic_s() - began_s) / 2))
     return done
 
 
@@ -116,6 +121,8 @@ def _upsert(engine: Engine, new: Sequence[Item]) -> Upserted:
             if kept is None:
                 row = _row(item, version, "online" if item.status == "withdrawn" else None, bodies[item.item_id])
                 added.append(row)
+            elif kept.status_before == ERASED:
+                refused[item.item_id] = f"item_id {item.item_id!r} was erased for good; a new document needs a new id"
             elif kept.item_type != item.item_type:
                 refused[item.item_id] = _another_type(item, kept)
             elif kept.status == item.status != "withdrawn" and kept.body == bodies[item.item_id]:
@@ -138,7 +145,7 @@ def _another_type(item: Item, kept: _Row) -> str:
     )
 
 
-def _as_withdrawn(item: Item, kept: _Row, version: int) -> tuple[Item, int, Status | None]:
+def _as_withdrawn(item: Item, kept: _Row, version: int) -> tuple[Item, int, _Before]:
     """Return the item as it is kept now: what is withdrawn stays so, and remembers what it would be otherwise."""
     if kept.status != "withdrawn":
         return item, version, kept.status if item.status == "withdrawn" else None
@@ -189,14 +196,8 @@ def set_status(
     after: list[Item] = []
     with engine.connect() as connection, connection.begin() as transaction:
         version = _raised_version(connection)
-        wanted = list(dict.fromkeys(item_ids))
-        known = _kept(connection, wanted)
-        missing = [item_id for item_id in wanted if item_id not in known]
-        if missing:
-            raise NotFound(f"no item {missing[0]!r} in the catalogue; `civicrec catalog list` shows what there is")
         is_changed = False
-        for item_id in wanted:
-            kept = known[item_id]
+        for item_id, kept in _wanted(connection, item_ids).items():
             item = _decode(kept.body)
             new, before = _moved(item_id, kept, status)
             if new != kept.status:
@@ -214,7 +215,44 @@ def set_status(
     return after
 
 
-def _moved(item_id: str, kept: _Row, status: Status) -> tuple[Status, Status | None]:
+def erase(engine: Engine, item_ids: Iterable[str], *, who: str, why: str, now: datetime) -> list[Item]:
+    """Remove all that items say, for good, with an audit row each, in one transaction; return what is left of them.
+
+    Id and type stay, withdrawn, so that no later import brings the document back under its id.
+
+    Raises
+    ------
+    NotFound
+        If one of them is not in the catalogue; nothing is changed then.
+    """
+    with engine.connect() as connection, connection.begin():
+        version = _raised_version(connection)
+        left: list[Item] = []
+        for item_id, kept in _wanted(connection, item_ids).items():
+            old = _decode(kept.body)
+            item = Item(item_id=item_id, item_type=old.item_type, title=_ERASED_TITLE, status="withdrawn")
+            values = _row(item, version, ERASED)
+            connection.execute(update(items).where(items.c.item_id == item_id).values(**values))
+            row = {"at": now, "who": who, "action": "item_erased", "object_id": item_id, "facts": {"why": why}}
+            connection.execute(insert(audit).values(**row))
+            left.append(item)
+    if engine.dialect.name == "sqlite":
+        with engine.connect() as connection:  # the log beside the file holds the old pages until it is cut
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    return left
+
+
+def _wanted(connection: Connection, item_ids: Iterable[str]) -> dict[str, _Row]:
+    """Return the rows of the ids, in their order; refuse an id that is not there."""
+    wanted = list(dict.fromkeys(item_ids))
+    known = _kept(connection, wanted)
+    missing = [item_id for item_id in wanted if item_id not in known]
+    if missing:
+        raise NotFound(f"no item {missing[0]!r} in the catalogue; `civicrec catalog list` shows what there is")
+    return {item_id: known[item_id] for item_id in wanted}
+
+
+def _moved(item_id: str, kept: _Row, status: Status) -> tuple[Status, _Before]:
     """Return the status an item has after it is withdrawn or restored, and the one it would go back to."""
     if status == kept.status:
         return status, kept.status_before
@@ -225,10 +263,12 @@ def _moved(item_id: str, kept: _Row, status: Status) -> tuple[Status, Status | N
             f"{item_id!r} is a {kept.status}, not withdrawn, so there is nothing to restore; "
             "to publish it, import it with status online"
         )
+    if kept.status_before == ERASED:
+        raise InvalidInput(f"{item_id!r} was erased for good; import the document again under a new id")
     return kept.status_before or status, None
 
 
-def _row(item: Item, version: int, status_before: Status | None, body: bytes | None = None) -> dict[str, object]:
+def _row(item: Item, version: int, status_before: _Before, body: bytes | None = None) -> dict[str, object]:
     return {
         "item_id": item.item_id,
         "item_type": item.item_type,

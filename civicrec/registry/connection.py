@@ -118,6 +118,7 @@ def _sqlite(url: URL) -> Engine:
         cursor = connection.cursor()  # type: ignore[attr-defined]  # DBAPI connections carry no common type
         cursor.execute(f"PRAGMA busy_timeout={_WAIT_S * 1000}")  # first: the next line needs a lock itself
         cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA secure_delete=ON")  # what is erased or replaced is not left on the disk
         cursor.close()
 
     return engine

@@ -20,6 +20,11 @@ from recommender.evaluation.all_but_one import Withhold, all_but_one
 from recommender.training.interactions import interactions_from
 from recommender.training.train import train as train_models
 
+#: The year 2200: times in milliseconds or nanoseconds lie far behind it.
+_LATEST_S = 7_258_118_400
+#: Sums of such weights stay exact.
+_HEAVIEST = 1e6
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -88,4 +93,10 @@ def _row(path: Path, number: int, line: dict[str, str | None]) -> Row:
         weight = float(line.get("weight") or 1.0)
     except ValueError as error:
         raise InvalidInput(f"{path}, line {number}: {error}; expected numbers in timestamp and weight") from None
+    for name, value, largest in (("timestamp", at_s, _LATEST_S), ("weight", weight, _HEAVIEST)):
+        if not 0 <= value <= largest:  # NaN neither
+            raise InvalidInput(
+                f"{path}, line {number}: got {name} {line.get(name)}; expected a number from 0 to {largest:g}"
+                + (", in seconds since 1970" if name == "timestamp" else "")
+            )
     return Row(line["user_id"], line["item_id"], at_s, weight)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,7 +14,7 @@ from sqlalchemy import Engine, select
 from civicrec.errors import InvalidInput, NotFound
 from civicrec.items import Item, Status
 from civicrec.registry import catalogue as catalogue_module
-from civicrec.registry.catalogue import Upserted, catalogue_version, items_since, set_status, upsert_items
+from civicrec.registry.catalogue import Upserted, catalogue_version, erase, items_since, set_status, upsert_items
 from civicrec.registry.tables import audit, open_registry
 from tests.item_builders import an_item, any_item
 
@@ -134,6 +135,22 @@ def test_withdrawing_an_unknown_item_changes_nothing_at_all(registry: Engine) ->
     with pytest.raises(NotFound, match="'nope'"):
         set_status(registry, ["a", "nope"], "withdrawn", who="x", why="", now=NOW)
     assert (catalogue_version(registry), items_since(registry)[1][0].status) == (version, "online")
+
+
+def test_what_is_erased_is_gone_for_good(registry: Engine) -> None:
+    secret = "不该发布的名单"
+    upsert_items(registry, [an_item("a", title=secret, summary=secret, body_text=secret * 999), an_item("b")])
+    (left,) = erase(registry, ["a"], who="editor", why="personal data", now=NOW)
+    assert (left.item_id, left.item_type, left.status) == ("a", "policy", "withdrawn")
+    assert upsert_items(registry, [an_item("a", title=secret)]).refused.keys() == {"a"}
+    with pytest.raises(InvalidInput, match="erased for good"):
+        set_status(registry, ["a"], "online", who="editor", why="", now=NOW)
+    assert secret not in str(items_since(registry))
+    if registry.url.database and registry.dialect.name == "sqlite":
+        files = Path(registry.url.database).parent.glob("registry*")
+        assert not any(secret.encode() in file.read_bytes() for file in files)
+    with pytest.raises(NotFound):
+        erase(registry, ["nope"], who="editor", why="x", now=NOW)
 
 
 def test_a_large_import_is_many_short_transactions(registry: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

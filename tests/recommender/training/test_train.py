@@ -9,7 +9,7 @@ from civicrec.errors import InvalidInput
 from civicrec.settings import TrainingSettings
 from recommender.artifacts import load_models, save_models
 from recommender.evaluation.all_but_one import all_but_one
-from recommender.training.evaluate import evaluate_all_but_one
+from recommender.training.evaluate import evaluate_all_but_one, read_interactions_csv
 from recommender.training.interactions import interactions_from
 from recommender.training.train import train
 from tests.recommender.training.blocks import ITEMS, N_BLOCKS, block_pairs, blocks, item, table_of
@@ -83,3 +83,18 @@ def test_a_bad_interactions_file_is_refused_with_its_line(text: str, complaint: 
     (tmp_path / "f.csv").write_text(text)
     with pytest.raises(InvalidInput, match=complaint):
         evaluate_all_but_one(tmp_path / "f.csv", tmp_path / "f.csv", SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "weight", "named"),
+    [
+        ("nan", "1", "timestamp"), ("inf", "1", "timestamp"), ("1e300", "1", "timestamp"), ("-5", "1", "timestamp"),
+        ("1696032000000", "1", "timestamp"), ("1696032000000000000", "1", "timestamp"),
+        ("1", "nan", "weight"), ("1", "inf", "weight"), ("1", "-1", "weight"), ("1", "1e300", "weight"),
+    ],
+)  # fmt: skip
+def test_a_number_that_is_none_is_named_with_its_line(tmp_path: Path, timestamp: str, weight: str, named: str) -> None:
+    file = tmp_path / "f.csv"
+    file.write_text(f"user_id,item_id,timestamp,weight\na,b,1,1\na,c,{timestamp},{weight}\n")
+    with pytest.raises(InvalidInput, match=f"line 3: got {named}"):
+        read_interactions_csv(file)
