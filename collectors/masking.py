@@ -1,146 +1,20 @@
 """Personal numbers in texts, paths and ids: found and taken out before anything is stored.
 
 In: what a client sent. Out: the same with each number replaced by what it was, ``[tel]`` for a telephone number; never
-longer. Every pattern is bounded in length, or begins at the beginning of a word only and gives nothing back, so that no
-text costs more than its length.
+longer.
 """
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections.abc import Callable
 from functools import lru_cache
-from operator import mul
-from typing import NamedTuple
 from urllib.parse import unquote
 
-#: What people put between the digits of a number.
-_GAP = r"[ .\-/_()\u200b]{0,3}"
-_PLACE = "[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼]"
-_HAN = "零〇一二三四五六七八九幺壹贰叁肆伍陆柒捌玖"
-
-
-def _plain_characters() -> dict[int, str]:
-    """Return one plain character for each that stands for it: digits of any script, full width, dashes, spaces."""
-    plain = {ord("·"): ".", ord("・"): ".", ord("−"): "-", **dict.fromkeys(map(ord, "\t\r\n"), " ")}
-    for code in (*range(0x80, 0xFF01), *range(0x1D7CE, 0x1D800)):
-        if (digit := unicodedata.digit(chr(code), None)) is not None:
-            plain[code] = str(digit)
-        elif instead := {"Zs": " ", "Pd": "-", "Cf": "\u200b"}.get(unicodedata.category(chr(code))):
-            plain[code] = instead
-    return plain | {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)} | {0xFEFF: "\u200b"}
-
-
-_PLAIN = _plain_characters()
-
-
-class _Kind(NamedTuple):
-    label: str
-    pattern: re.Pattern[str]
-    is_one: Callable[[str], bool] | None = None
-
-
-def _identity_card(gap: str) -> str:
-    """Return the pattern of 18 digits with a day of birth in them."""
-    month, day = f"(?:0{gap}[1-9]|1{gap}[0-2])", rf"(?:0{gap}[1-9]|[12]{gap}\d|3{gap}[01])"
-    return gap.join(["[1-8]", *[r"\d"] * 5, f"(?:1{gap}9|2{gap}0)", r"\d", r"\d", month, day, *[r"\d"] * 3, r"[\dXx]"])
-
-
-def _mobile() -> str:
-    """Return the pattern of 11 digits: together, 3-4-4 with any gaps, or in other groups with the same gap between."""
-    digits = ["1", "[3-9]", *[r"\d"] * 9]
-    ways = []
-    for sizes in ("335", "434", "443", "38", "56", "74", "533", "2333", "1" * 11):
-        ends = [sum(map(int, sizes[:n])) for n in range(len(sizes) + 1)]
-        ways.append("(?P=gap)".join("".join(digits[a:b]) for a, b in zip(ends, ends[1:], strict=False)))
-    no_years = r"(?!1[89]\d\d(?P=gap)(?:19|20)\d\d)"
-    return (
-        rf"(?:1[3-9]\d{_GAP}\d{{4}}{_GAP}\d{{4}}"
-        rf"|(?=1\d{{0,9}}(?P<gap>{_GAP})){no_years}(?:{'|'.join(ways)}))(?!\d)"
-    )
-
-
-_WEIGHTS = tuple(2 ** (17 - n) % 11 for n in range(17))
-
-
-def _has_check_digit(number: str) -> bool:
-    """Say whether 18 digits end as an identity card's do (GB 11643)."""
-    return "10X98765432"[sum(map(mul, map(int, number[:17]), _WEIGHTS)) % 11] == number[17].upper()
-
-
-def _is_card(number: str) -> bool:
-    """Say whether digits are a bank card's: China UnionPay's begin with 62, others have Luhn's check digit."""
-    digits = [int(digit) for digit in re.sub(r"\D", "", number)]
-    return digits[:2] == [6, 2] or sum(sum(divmod(d * (1 + n % 2), 10)) for n, d in enumerate(digits[::-1])) % 10 == 0
-
-
-#: A name inside the house (zhang@mail) needs Latin letters: elsewhere the sign calls somebody, as in 政务@你.
-_MAIL = (
-    r"(?<![\w.+%-])[\w.+%-]++ {0,2}(?:@|%40|[(\[{] ?at ?[)\]}]) {0,2}[\w-]++(?:\.[\w-]++)++[\w.+@-]*+"
-    r"|(?<![\w.+-])[A-Za-z0-9][A-Za-z0-9.+_-]++@[A-Za-z][A-Za-z0-9-]++(?![\w.+@-])"
-)
-_KEY = r"(?<![\w-])eyJ[\w-]{5,}+\.[\w-]*+(?:\.[\w-]*+)?"
-_PROVINCE = r"(?:1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[1-3])"
-_DAY = r"(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
-_OLD_ID = rf"(?<![\dA-Za-z]){_PROVINCE}\d{{6}}{_DAY}\d{{3}}(?![\dA-Za-z])"
-_AREA = r"(?:10|2\d|[3-9]\d\d)"
-
-#: What is taken out of a text that people wrote, in this order: a number inside another goes with it.
-_KINDS = (
-    _Kind("mail", re.compile(_MAIL, re.IGNORECASE)),
-    _Kind("key", re.compile(_KEY)),
-    _Kind("id", re.compile(rf"(?<!\d){_identity_card(_GAP)}(?!\d)|{_OLD_ID}|[{_HAN}]{{17}}[{_HAN}xX]")),
-    _Kind("id", re.compile(rf"(?=(?P<one>\d{{6}}(?:19|20)\d\d{_DAY}\d{{3}}[\dXx]))"), _has_check_digit),
-    _Kind("card", re.compile(
-        r"(?<![A-Za-z\d])(?=3[4-7]|4|5[1-5]|6|9558)\d(?:[ -]{0,2}\d){14,18}(?![A-Za-z\d])"
-    ), _is_card),
-    _Kind("tel", re.compile(
-        rf"(?<!\d)(?=[\d+(])(?:(?:\(?(?:\+|00)?86{_GAP}|0)?{_mobile()}"
-        rf"|(?:(?:\+|00)86{_GAP}0?|\(?0){_AREA}{_GAP}[2-8]\d{{2,3}}{_GAP}\d{{4}}"
-        r"|0\d{2,3}[ -]\d{7,8}"
-        r"|(?<![\w+)])\+[1-9](?:[ .()-]{0,2}\d){7,14}"
-        r"|\(?(?:00)?(?:85[23]|886)\)?[ -]{1,2}[5-9]\d{2,3}[ -]?\d{3,4}(?:[ -]?\d{3})?"
-        r"|00(?:85[23]|886)\d{8,9})(?!\d)"
-        rf"|(?<![{_HAN}])[一幺壹][三四五六七八九叁肆伍陆柒捌玖][{_HAN}]{{9}}(?![{_HAN}])"
-    )),
-    _Kind("id", re.compile(  # passports, permits and what else names a person
-        r"(?<![A-Z0-9_])(?!.(?:19|20)\d\d)(?:[CDEGHKLMPST]\d{8}|[HM]\d{10}|(?:[CE][A-Z]|[PDS]E|MA)\d{7})(?![A-Z0-9_])"
-        r"|(?<!\w)wxid_\w{6,20}|(?<![A-Z])QQ号?[: ]{0,2}[1-9]\d{4,10}(?!\d)", re.IGNORECASE,
-    )),
-    _Kind("car", re.compile(
-        _PLACE + r"[A-Z][ .]?(?=[A-Z]{0,5}\d)[A-Z0-9]{5,6}(?![A-Z0-9])", re.IGNORECASE
-    )),
-)  # fmt: skip
-#: Nothing is looked for in a text that has neither of these: most have not.
-_SUSPECT = re.compile(
-    rf"(?:\d\D{{0,3}}){{6}}\d|@|%40|[(\[{{] ?at ?[)\]}}]|eyJ|wxid_|QQ|{_PLACE}[A-Z][A-Z0-9. ]{{0,6}}\d|[{_HAN}]{{11}}",
-    re.IGNORECASE,
-)  # fmt: skip
-
-#: What is taken out of paths and ids: nothing that may as well be a code by chance.
-_CODE_KINDS = (
-    *_KINDS[:2],
-    _Kind("id", re.compile(rf"(?<!\d){_identity_card('[ -]?')}(?!\d)|{_OLD_ID}")),
-    _Kind("tel", re.compile(
-        r"(?<!\d)(?:(?:\+|00)?86-?|0)?1[3-9]\d(?:\d{8}|(?P<gap>[ .-])(?!(?:19|20)\d\d)\d{4}(?P=gap)\d{4})(?!\d)"
-    )),
-)  # fmt: skip
-#: UUIDs and other hexadecimal ids are left alone: one of some thousands holds eleven digits that could be a number.
-_HEXADECIMAL = re.compile(
-    r"(?<![0-9A-Za-z])(?:[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}|(?=\d{0,63}[a-f])[0-9a-f]{16,64})"
-    r"(?![0-9A-Za-z])"
-)
-_SUSPECT_CODE = re.compile(
-    r"(?<!\d)\d{3}(?:[ .-]\d{4}[ .-]|\d{3}[ -]\d{4}|\d{8})|@|%40|eyJ|[(\[{] ?at ?[)\]}]", re.IGNORECASE
-)
-
+from collectors.personal_numbers import CODE_KINDS, HEXADECIMAL, KINDS, SIGNS, SUSPECT, SUSPECT_CODE, Kind, plain
 
 #: Numbers of a text that look like one of a kind and are none, after which it is no text, and not looked at further.
 _MAX_OTHERS = 50
-#: Signs that numbers and addresses are made of. A text with so many of them is none that people write: all of them go,
-#: which costs a tenth of looking for what they may be.
-_SIGNS = re.compile(rf"[\d@%+({_HAN}]")
+#: A text with so many signs of numbers is none that people write: all of them go, which costs a tenth of looking for
+#: what they may be.
 _MAX_SIGNS = 100
 
 
@@ -154,18 +28,18 @@ def masked(text: str) -> str:
     >>> masked("国办发〔2026〕21号")
     '国办发〔2026〕21号'
     """
-    if "%" in text and (plain := unquote(text)) != text and (clean := _masked(plain)) != plain:
+    if "%" in text and (said := unquote(text)) != text and (clean := _masked(said)) != said:
         return clean
     return _masked(text)
 
 
 def _masked(text: str) -> str:
-    subject = text if text.isascii() else text.translate(_PLAIN)
-    if not _SUSPECT.search(subject):
+    subject = plain(text)
+    if not SUSPECT.search(subject):
         return text
-    if len(_SIGNS.findall(subject)) > _MAX_SIGNS:
-        return "".join("*" if _SIGNS.match(plain) else one for one, plain in zip(text, subject, strict=True))
-    for kind in _KINDS:
+    if len(SIGNS.findall(subject)) > _MAX_SIGNS:
+        return "".join("*" if SIGNS.match(sign) else one for one, sign in zip(text, subject, strict=True))
+    for kind in KINDS:
         text, subject = _without(kind, text, subject)
     return text
 
@@ -181,16 +55,16 @@ def masked_code(text: str) -> str:
     >>> masked_code("11440000006939756B2440101007000")
     '11440000006939756B2440101007000'
     """
-    subject = text if text.isascii() else text.translate(_PLAIN)
-    if not _SUSPECT_CODE.search(subject):
+    subject = plain(text)
+    if not SUSPECT_CODE.search(subject):
         return text
-    subject = _HEXADECIMAL.sub(lambda found: "x" * len(found[0]), subject)
-    for kind in _CODE_KINDS:
+    subject = HEXADECIMAL.sub(lambda found: "x" * len(found[0]), subject)
+    for kind in CODE_KINDS:
         text, subject = _without(kind, text, subject)
     return text
 
 
-def _without(kind: _Kind, text: str, subject: str) -> tuple[str, str]:
+def _without(kind: Kind, text: str, subject: str) -> tuple[str, str]:
     """Take one kind of number out of a text and out of the plain writing of it."""
     parts: list[str] = []
     plain_parts: list[str] = []
