@@ -15,18 +15,21 @@ from operator import add
 
 from civicrec.clock import local_date
 from civicrec.errors import CivicrecError
+from civicrec.eventlog.ports import LogRecord
 from civicrec.eventlog.proofs import Held, Hole, Proof, read_proved
 from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.events import load
 from civicrec.settings import Settings
 from civicrec.stack.findings import Finding
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
-from civicrec.warehouse.held import held
+from civicrec.warehouse.held import held, held_by_record
 from civicrec.warehouse.ports import Warehouse
 
 _NAME = "books"
 #: Events counted by one question; it holds their ids in memory.
 _AT_ONCE = 1_000_000
+#: Log records read at once.
+_RECORDS = 1_000
 #: Raw events are kept that long.
 _KEPT = timedelta(days=400)
 #: Parts set aside for a reason that leaves nothing out of the table.
@@ -101,7 +104,7 @@ def examine_books(settings: Settings, now: datetime) -> list[Finding]:
                 *_short(warehouse, log.name, proved.proofs, known_s, now),
                 *(Hole(one.first, one.last, one.events) for one in proved.holes),
             ]
-            found = [Finding(_NAME, "missing", _sentence(log, hole)) for hole in short]
+            found = [Finding(_NAME, "missing", _sentence(warehouse, log, hole)) for hole in short]
     except CivicrecError as error:
         return [Finding(_NAME, "absent", f"not counted: {error}")]
     n_events = sum(proof.held.total for proof in proved.proofs)
@@ -153,14 +156,25 @@ def _is_kept(month: str, now: datetime) -> bool:
     return month > f"{local_date(now - _KEPT):%Y%m}"
 
 
-def _sentence(log: SqliteEventLog, hole: Hole) -> str:
-    what = f"{hole.events} events of the log's records {hole.first + 1} to {hole.last} are missing"
+def _sentence(warehouse: Warehouse, log: SqliteEventLog, hole: Hole) -> str:
     if log.extent().first > hole.first + 1:
+        what = f"{hole.events} events of the log's records {hole.first + 1} to {hole.last} are missing"
         return f"{what}; their log is gone: attach the part (system.detached_parts) or restore a backup"
-    days = {
-        local_date(event.occurred_at)
-        for record in log.read(hole.first, hole.last)
-        for event in load(record.record.value)[0]
-    }
+    short = list(_short_records(warehouse, log, hole))
+    first, last = (short[0].offset, short[-1].offset) if short else (hole.first + 1, hole.last)
+    days = {local_date(event.occurred_at) for one in short for event in load(one.record.value)[0]}
     between = f" --from {min(days)} --until {max(days)}" if days else ""
-    return f"{what}; `civicrec events reprocess{between}` fills them in"
+    return (
+        f"{hole.events} events of the log's records {first} to {last} are missing; "
+        f"`civicrec events reprocess{between}` fills them in"
+    )
+
+
+def _short_records(warehouse: Warehouse, log: SqliteEventLog, hole: Hole) -> Iterator[LogRecord]:
+    """Yield the records of which fewer events are found than they hold."""
+    for first in range(hole.first, hole.last, _RECORDS):
+        last = min(first + _RECORDS, hole.last)
+        found = held_by_record(warehouse, log.name, first, last)
+        for one in log.read(first, last):
+            if found.get(one.offset, 0) < one.record.n_events:
+                yield one

@@ -16,6 +16,21 @@ _REFUSED = """
 SELECT sum(n_events) AS n FROM dead_letters FINAL
 WHERE log = {log:String} AND log_offset > {first:UInt64} AND log_offset <= {last:UInt64}
 """
+_BY_RECORD = """
+SELECT log_offset, sum(n) AS n FROM (
+    SELECT log_offset, uniqExact(event_id) AS n FROM events
+    WHERE log = {log:String} AND log_offset > {first:UInt64} AND log_offset <= {last:UInt64} GROUP BY log_offset
+    UNION ALL
+    SELECT log_offset, sum(n_events) AS n FROM dead_letters FINAL
+    WHERE log = {log:String} AND log_offset > {first:UInt64} AND log_offset <= {last:UInt64} GROUP BY log_offset
+) GROUP BY log_offset
+"""
+
+
+def held_by_record(warehouse: Warehouse, log: str, first: int, last: int) -> dict[int, int]:
+    """Count what stands of each of the records ``first < offset <= last``, refused events included."""
+    rows = warehouse.rows(_BY_RECORD, {"log": log, "first": first, "last": last})
+    return {row["log_offset"]: int(row["n"]) for row in rows}
 
 
 def held(warehouse: Warehouse, log: str, first: int, last: int, known_s: int) -> Held:
