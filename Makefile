@@ -3,6 +3,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 UV := .tools/bin/uv
+# The same in deploy/Dockerfile.
+UV_VERSION := 0.13.9
 RUN := $(VENV)/bin/
 
 help:  ## show these targets
@@ -12,7 +14,7 @@ help:  ## show these targets
 setup: $(VENV)/.ready
 
 $(VENV)/.ready: uv.lock pyproject.toml
-	@test -x $(UV) || { $(PYTHON) -m venv .tools && .tools/bin/pip install --quiet uv; }
+	@test -x $(UV) || { $(PYTHON) -m venv .tools && .tools/bin/pip install --quiet uv==$(UV_VERSION); }
 	$(UV) sync --frozen --quiet
 	@touch $@
 

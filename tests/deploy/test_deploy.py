@@ -229,6 +229,33 @@ def test_units_come_back_after_a_crash_and_not_after_a_wrong_setting() -> None:
         assert "\nRestart=on-failure\n" in unit.read_text()
 
 
+def test_units_are_watched_bounded_and_keep_to_networks_of_their_own() -> None:
+    common = (DEPLOY / "systemd/civicrec-.service.d/50-common.conf").read_text()
+    assert "\nIPAddressDeny=any\n" in common
+    for unit in SERVICES:
+        text = unit.read_text()
+        assert re.search(r"^MemoryMax=\d+%$", text, re.M), unit.name
+        long_lived = "\nType=oneshot\n" not in text
+        assert ("\nType=notify\n" in text, "\nWatchdogSec=" in text) == (long_lived, long_lived), unit.name
+        if long_lived:
+            assert int(re.findall(r"^WatchdogSec=(\d+)$", text, re.M)[0]) > Settings().silent_s
+
+
+def test_what_builds_an_installation_is_pinned() -> None:
+    pinned = set(re.findall(r"uv==([\d.]+)", (DEPLOY / "Dockerfile").read_text()))
+    assert pinned == set(re.findall(r"^UV_VERSION := ([\d.]+)$", (ROOT / "Makefile").read_text(), re.M))
+    assert len(pinned) == 1
+    images = [service["image"] for name, service in COMPOSE["services"].items() if name not in OURS]
+    images += re.findall(r"^FROM (\S+)", (DEPLOY / "Dockerfile").read_text(), re.M)
+    assert all(re.search(r":\d|@sha256:", image) for image in images)
+
+
+def test_the_store_is_told_how_much_memory_the_redis_of_compose_has() -> None:
+    (gigabytes,) = re.findall(r"^maxmemory (\d+)gb$", COMPOSE["services"]["redis"]["command"][-1], re.M)
+    said = {OURS[name]["environment"]["CIVICREC_REDIS__MAX_MEMORY_MB"] for name in OURS}
+    assert said == {str(int(gigabytes) * 1024)}
+
+
 def test_every_alert_is_explained_and_every_explained_alert_is_a_rule() -> None:
     assert sorted(rule["alert"] for rule in RULES) == sorted(re.findall(r"^\| `(Civicrec\w+)` \|", PAGE, re.M))
 
