@@ -16,6 +16,7 @@ import sys
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from civicrec.clock import monotonic_s
 
@@ -123,6 +124,7 @@ class Listener:
         self.pulses: dict[int, Pulse] = {}
         self._socket: socket.socket | None = None
         self._listened_s = monotonic_s()
+        self._held_s: dict[int, float] = {}
         if sys.platform == "linux":
             self._name = f"civicrec-{os.getpid()}-{secrets.token_hex(4)}"
             self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
@@ -154,6 +156,16 @@ class Listener:
                         self._take(pid, data.decode(errors="replace"), now)
         if alive is not None:
             self.pulses = {pid: pulse for pid, pulse in self.pulses.items() if pid in alive}
+            self._held_s = {pid: self._held_s.get(pid, now) for pid in alive if is_stopped(pid)}
+
+    def late_s(self, pid: int) -> float:
+        """Return for how long a process has been silent beyond what it said.
+
+        One that is still starting has not beaten yet and may take its time; one that the kernel holds still does
+        nothing at all, whatever it promised.
+        """
+        now, pulse = monotonic_s(), self.pulses.get(pid)
+        return max(pulse.late_s(now) if pulse else 0.0, now - self._held_s.get(pid, now))
 
     def answered(self, pid: int) -> None:
         """Count an answer of a process that knows nothing of beats as one."""
@@ -173,3 +185,11 @@ class Listener:
                 pulse.due_s = now + max(BEAT_S, float(said.get("X_WITHIN_S", "0")))
             if "STATUS" in said:
                 pulse.status, pulse.replaced = said["STATUS"], int(said.get("X_REPLACED", "0"))
+
+
+def is_stopped(pid: int) -> bool:
+    """Tell whether the kernel holds a process still, as after SIGSTOP (Linux only)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+    except (OSError, IndexError):
+        return False

@@ -12,7 +12,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from civicrec.clock import monotonic_s
 from civicrec.heartbeat import BEAT_S, Heart, Listener
 from civicrec.logs import get_logger
 
@@ -40,9 +39,9 @@ class WorkerWatch:
 
     def look(self) -> None:
         """Hear the workers, kill one that has been silent too long, and beat."""
-        self._listener.hear(self._pids())
-        now = monotonic_s()
-        late = sorted((pulse.late_s(now), pid) for pid, pulse in self._listener.pulses.items())
+        pids = self._pids()
+        self._listener.hear(pids)
+        late = sorted((self._listener.late_s(pid), pid) for pid in pids)
         late = [(seconds, pid) for seconds, pid in late if seconds > _SAID_S]
         text = ", ".join(f"worker {pid} has been silent for {seconds:.0f} s" for seconds, pid in late)
         if late and late[-1][0] > self._patience_s:  # one at a look: granian takes the dead in turn

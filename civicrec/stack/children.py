@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from civicrec.clock import monotonic_s
 from civicrec.logs import get_logger
@@ -200,11 +199,3 @@ def _end_with(parent: int) -> None:
 
 def _in_words(code: int) -> str:
     return f"signal {signal.Signals(-code).name}" if code < 0 else f"code {code}"
-
-
-def is_stopped(pid: int) -> bool:
-    """Tell whether the kernel holds a process still, as after SIGSTOP (Linux only)."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
-    except (OSError, IndexError):
-        return False

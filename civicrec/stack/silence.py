@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from civicrec.clock import monotonic_s, to_ms, utc_now
 from civicrec.heartbeat import BEAT_S, Listener, Pulse
 from civicrec.logs import get_logger
-from civicrec.stack.children import Child, is_stopped
+from civicrec.stack.children import Child
 
 log = get_logger("supervisor")
 
@@ -32,14 +32,11 @@ class Silence:
         Workers that it killed for the same reason.
     since_ms
         Epoch milliseconds of its last sign of life, while it is silent; 0 while it is not.
-    stopped_s
-        Monotonic time since when the kernel holds it still; 0 while it does not.
     """
 
     killed: int = 0
     replaced: int = 0
     since_ms: int = 0
-    stopped_s: float = 0.0
 
 
 class Watch:
@@ -80,15 +77,13 @@ class Watch:
         return self.listener.pulses.get(child.pid) if child.pid is not None else None
 
     def _look_at(self, child: Child) -> None:
-        silence, now, pulse = self.silences[child.spec.name], monotonic_s(), self.pulse(child)
+        silence, pulse = self.silences[child.spec.name], self.pulse(child)
         if child.pid is None:
-            silence.since_ms, silence.stopped_s = 0, 0.0
+            silence.since_ms = 0
             return
-        # A child that is still starting has not beaten yet and may take its time; one held still does nothing at all.
         if pulse:
             silence.replaced += pulse.new_replaced()
-        silence.stopped_s = (silence.stopped_s or now) if is_stopped(child.pid) else 0.0
-        late_s = max(pulse.late_s(now) if pulse else 0.0, now - silence.stopped_s if silence.stopped_s else 0.0)
+        late_s = self.listener.late_s(child.pid)
         if late_s < SAID_S:
             silence.since_ms = 0
             return

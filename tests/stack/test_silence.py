@@ -10,9 +10,9 @@ from dataclasses import replace
 
 import pytest
 
-from civicrec.heartbeat import Listener
+from civicrec.heartbeat import Listener, is_stopped
 from civicrec.stack import silence
-from civicrec.stack.children import Child, ChildSpec, is_stopped
+from civicrec.stack.children import Child, ChildSpec
 from civicrec.stack.silence import Watch
 from serving import workers
 from serving.workers import WorkerWatch
@@ -93,6 +93,18 @@ def test_a_program_that_knows_no_beats_is_asked_and_killed_when_it_answers_no_mo
         wait_for(lambda: watch.look() or child.was_ready, 10, "an answer")
         answers[0] = False
         wait_for(lambda: watch.look() and watch.silences["it"].killed, 30, "the end")
+
+
+def test_a_worker_held_still_before_its_first_beat_is_killed() -> None:
+    pids: list[int] = []
+    watch = WorkerWatch(lambda: pids, patience_s=1)
+    with watched(NEVER_BEATS, 99) as (child, _):
+        assert child.pid is not None
+        pids.append(child.pid)
+        os.kill(child.pid, signal.SIGSTOP)
+        wait_for(lambda: time.sleep(0.1) or watch.look() or watch.replaced, 30, "the end")
+        wait_for(lambda: child.exit_code() is not None, 10, "the death")
+    watch.close()
 
 
 def test_the_master_kills_the_one_worker_that_is_silent_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
