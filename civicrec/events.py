@@ -17,8 +17,8 @@ import msgspec
 from civicrec.text import printable_pattern
 
 Kind = Literal[
-    "page_view", "impression", "click", "read", "search", "favourite", "share", "download", "dislike", "rate",
-    "subscribe", "unsubscribe", "service_start", "service_submit", "service_complete",
+    "page_view", "impression", "click", "read", "search", "favourite", "share", "download", "dislike", "undislike",
+    "rate", "subscribe", "unsubscribe", "service_start", "service_submit", "service_complete",
     "push_sent", "push_delivered", "push_open", "consent_given", "consent_withdrawn",
 ]  # fmt: skip
 Channel = Literal["web", "app", "mini", "kiosk", "server"]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from civicrec.crowds import K_ANONYMITY
 from civicrec.errors import ConfigError
 from civicrec.passwords import with_passwords
 from civicrec.secrets import MIN_CHARACTERS
@@ -294,6 +295,8 @@ class RedisSettings(TlsSettings):
     """Memory of the online store, MB: the embedded Valkey may use so much; of your own server, its ``maxmemory``."""
     max_actors: int = Field(default=0, ge=0, le=1_000_000_000)
     """Visitors whose profile is held, most active and newest first; 0: as many as take two fifths of the memory."""
+    min_actors: int = Field(default=K_ANONYMITY, ge=1, le=1_000)
+    """Visitors who must stand behind a live trend, or a pair of items read together, before lists tell of it."""
 
 
 class TrainingSettings(_Group):

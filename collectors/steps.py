@@ -22,11 +22,20 @@ _MAX_PATH = 512
 #: Ids that tie events together: one of a person's number would tie together what is not.
 _TIES = ("session_id", "request_id")
 _IDS = (*_TIES, "item_id", "scene", "slot", "variant", "campaign_id")
+_BESIDES = (*_IDS, "item_type", "query", "url_path", "title")
 Step = Callable[[Arrival, Visit], Dropped | None]
 
 
 def drop_without_consent(event: Arrival, visit: Visit) -> Dropped | None:
-    """End an event whose visitor said no; first, so that nothing else of it is looked at."""
+    """End an event whose visitor said no; first, so that nothing else of it is looked at.
+
+    That consent is withdrawn must be known to be obeyed: of such an event it is kept who said so, and when.
+    """
+    if event.kind == "consent_withdrawn" and (visit.refuses or event.consent == "none"):
+        for name in _BESIDES:
+            setattr(event, name, "")
+        event.consent, event.props = "measure", {}  # type: ignore[misc]
+        return None
     if event.consent == "none":
         return Dropped("no_consent", "consent is none: counted, not stored")
     if visit.refuses:

@@ -1,13 +1,15 @@
 -- Applies one update, whole or not at all: the fence, the counts and every command in one script.
 -- KEYS the hash of the log's fences, the set of all logs, and the key that says the store is whole.
--- ARGV[1] MessagePack of {field, first, moved, added, division, beside, log, only_whole}: the lane's field, the offset
---   it may have reached at most, a list [field, value, ...] to set and one to add, how the fields of its division begin,
---   what the fences of all others must be, the log, and whether only a whole store takes this; ARGV[2] MessagePack of
---   {newest, refused, added, counted, actors, bounds}: of the first three each a list of {key, ttl_s, bound,
---   [score, member, ...]}, of the fourth a list of {trend, ttl_s, bound, counted, ttl_s, bound, [pair, member, score,
---   ...], hour}: a pair of actor and item counts in the trend with the highest score it ever had, so only what is above
---   the last one is added; then [actor, epoch s of its newest turn or 0, ...], and {actors, items with neighbours, hours,
---   share of `counted` for all but the newest hours, epoch s}.
+-- ARGV[1] MessagePack of {field, first, moved, added, division, beside, log, only_whole, withdrawn, restored, crowd}: the
+--   lane's field, the offset it may have reached at most, a list [field, value, ...] to set and one to add, how the fields
+--   of its division begin, what the fences of all others must be, the log, whether only a whole store takes this, keys of
+--   actors who withdrew consent, with the time, refusals taken back, and how a crowd is told from a few; ARGV[2] MessagePack
+--   of {newest, refused, added, counted, actors, bounds}: of the first two each a list of {key, ttl_s, bound,
+--   [score, member, ...]}, of the third {key, ttl_s, bound, [score, member, voice, ...], few}, of the fourth {trend, ttl_s,
+--   bound, counted, ttl_s, bound, [pair, member, score, voice, ...], hour}: a pair of actor and item counts in the trend
+--   with the highest score it ever had, so only what is above the last one is added; a voice is a short hash of the actor;
+--   then [actor, epoch s of its newest turn or 0, ...], and {actors, items with neighbours, hours, share of `counted` for
+--   all but the newest hours, epoch s}.
 -- Returns 1, or 0 if a fence has moved, or -1 if the store is not whole.
 local claim = cmsgpack.unpack(ARGV[1])
 if claim[8] and redis.call('EXISTS', KEYS[3]) == 0 then
@@ -70,16 +72,84 @@ local function hold(kind, bound, prefixes, pairs_)
   end
 end
 
+-- A few: a number, then short hashes of different actors, nine signs each. Once they are a crowd they are no longer kept.
+local crowd = claim[11]
+
+local function few_of(key, name)
+  local number, voices = string.match(redis.call('HGET', key, name) or '', '^(%S+) (.*)$')
+  return tonumber(number), voices or ''
+end
+
+local function with(voices, voice)
+  return string.find(voices, voice, 1, true) and voices or voices .. voice .. ','
+end
+
+-- Whether it is a crowd now; if not, it is kept, and of too many the least known of some is let go.
+local function is_crowd(key, name, number, voices, bound, ttl_s)
+  if #voices >= 9 * crowd[1] then
+    redis.call('HDEL', key, name)
+    return true
+  end
+  redis.call('HSET', key, name, string.format('%.17g ', number) .. voices)
+  redis.call('EXPIRE', key, ttl_s)
+  if redis.call('HLEN', key) > bound then
+    local some = redis.call('HRANDFIELD', key, 5, 'WITHVALUES')
+    local least = 1
+    for index = 3, #some, 2 do
+      if #some[index + 1] < #some[least + 1] then
+        least = index
+      end
+    end
+    redis.call('HDEL', key, some[least])
+  end
+  return false
+end
+
+local function hear(hour, name, voice)
+  if tonumber(redis.call('ZSCORE', crowd[3], name) or '-1') >= hour then
+    return
+  end
+  local since, voices = few_of(crowd[2], name)
+  if not since or hour - since >= crowd[4] then
+    since, voices = hour, ''
+  end
+  if is_crowd(crowd[2], name, since, with(voices, voice), crowd[6], crowd[7]) then
+    redis.call('ZADD', crowd[3], 'GT', hour, name)
+    redis.call('ZREMRANGEBYRANK', crowd[3], 0, -crowd[8] - 1)
+    redis.call('EXPIRE', crowd[3], crowd[7])
+  end
+end
+
+for _, entry in ipairs(claim[9]) do
+  redis.call('ZREMRANGEBYSCORE', entry[1], '-inf', entry[5])
+  redis.call('UNLINK', entry[2], entry[3])
+  if tonumber(redis.call('GET', entry[4]) or '0') < entry[5] then
+    redis.call('SET', entry[4], string.format('%.0f', entry[5]))
+  end
+  redis.call('EXPIRE', entry[4], entry[6])
+end
 for _, entry in ipairs(groups[1]) do
   put(entry, 'GT')
 end
 for _, entry in ipairs(groups[2]) do
   put(entry, 'GT')
 end
+for _, entry in ipairs(claim[10]) do
+  redis.call('ZREM', entry[1], unpack(entry[2]))
+end
 for _, entry in ipairs(groups[3]) do
-  local key, pairs_ = entry[1], entry[4]
-  for index = 1, #pairs_, 2 do
-    redis.call('ZINCRBY', key, pairs_[index], pairs_[index + 1])
+  local key, pairs_, few = entry[1], entry[4], entry[5]
+  for index = 1, #pairs_, 3 do
+    local score, member = pairs_[index], pairs_[index + 1]
+    if redis.call('ZSCORE', key, member) then
+      redis.call('ZINCRBY', key, score, member)
+    else
+      local sum, voices = few_of(few, member)
+      sum = (sum or 0) + score
+      if is_crowd(few, member, sum, with(voices, pairs_[index + 2]), crowd[5], crowd[9]) then
+        redis.call('ZINCRBY', key, sum, member)
+      end
+    end
   end
   bounded(entry)
 end
@@ -97,10 +167,13 @@ for _, entry in ipairs(groups[4]) do
     pairs_ = {}  -- an hour so long past that its trend is not kept
   end
   local room = (place and place < 4 and entry[6] or math.ceil(entry[6] / bounds[4])) - redis.call('HLEN', counted)
-  for index = 1, #pairs_, 3 do
+  for index = 1, #pairs_, 4 do
     local pair, member, score = pairs_[index], pairs_[index + 1], pairs_[index + 2]
     local known = redis.call('HGET', counted, pair)
     local before = tonumber(known or '0')
+    if not known then
+      hear(tonumber(string.sub(trend, 7)), member, pairs_[index + 3])
+    end
     if score > before then
       redis.call('ZINCRBY', trend, score - before, member)
       if known or room > 0 then
@@ -117,7 +190,7 @@ for _, entry in ipairs(groups[3]) do
   items[#items + 1] = bounds[5]
   items[#items + 1] = string.sub(entry[1], 4)
 end
-hold('co', bounds[2], {'co:'}, items)
+hold('co', bounds[2], {'co:', 'few:'}, items)
 -- Worth keeping is who came lately, and before any who clicked once whoever turned to several items within the month.
 local actors, worth = groups[5], {}
 for place = 1, #actors, 2 do
@@ -127,7 +200,7 @@ for place = 1, #actors, 2 do
   worth[#worth + 1] = string.format('%.0f', at + 2592000 * (2 - 2 / math.max(1, n)))
   worth[#worth + 1] = actor
 end
-hold('actors', bounds[1], {'recent:', 'disliked:', 'tags:'}, worth)
+hold('actors', bounds[1], {'recent:', 'disliked:', 'tags:', 'withdrawn:'}, worth)
 redis.call('SADD', KEYS[2], claim[7])
 for index = 1, #claim[3], 2 do
   redis.call('HSET', KEYS[1], claim[3][index], string.format('%.0f', claim[3][index + 1]))

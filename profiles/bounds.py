@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from civicrec.crowds import K_ANONYMITY
 from civicrec.settings import RedisSettings
 from profiles.store import MAX_COUNTED, MAX_TREND_ITEMS, TREND_TTL_HOURS
 
@@ -17,8 +18,8 @@ MAX_HOURS = TREND_TTL_HOURS + 8
 LATE_SHARE = 20
 _MB = 1 << 20
 #: What one entry takes in Valkey 9, rounded up: an actor with a click takes some 300 bytes, with 50 clicks 1 500; 100
-#: neighbours 4 KB.
-_ACTOR_BYTES, _CO_BYTES, _TREND_BYTES, _PAIR_BYTES = 512, 4_096, 100, 90
+#: neighbours 4 KB, and as much those that few actors made yet.
+_ACTOR_BYTES, _CO_BYTES, _TREND_BYTES, _PAIR_BYTES = 512, 8_192, 100, 90
 #: Shares of the memory in hundredths; the rest is Valkey's own, and what entries take beyond the usual.
 _ACTOR_SHARE, _CO_SHARE, _TREND_SHARE, _PAIR_SHARE = 40, 15, 10, 20
 
@@ -37,12 +38,15 @@ class Bounds:
         Items in the trend of one hour.
     counted
         Pairs of actor and item known of one of the newest hours; an older hour has a twentieth.
+    min_actors
+        How many must stand behind a trend or a pair of items before it is told of.
     """
 
     actors: int = 400_000
     co_items: int = 20_000
     trend_items: int = MAX_TREND_ITEMS
     counted: int = MAX_COUNTED
+    min_actors: int = K_ANONYMITY
 
 
 def bounds_of(redis: RedisSettings) -> Bounds:
@@ -60,4 +64,5 @@ def bounds_of(redis: RedisSettings) -> Bounds:
         co_items=part * _CO_SHARE // _CO_BYTES,
         trend_items=min(MAX_TREND_ITEMS, part * _TREND_SHARE // _TREND_BYTES // MAX_HOURS),
         counted=min(MAX_COUNTED, part * _PAIR_SHARE // _PAIR_BYTES // hours),
+        min_actors=redis.min_actors,
     )

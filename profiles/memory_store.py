@@ -10,8 +10,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 
+from civicrec.crowds import K_ANONYMITY
 from civicrec.eventlog.fences import Fences, Mark
 from profiles.store import (
+    CROWD_HOURS,
     MAX_CO_CLICKED,
     MAX_COUNTED,
     MAX_DISLIKED,
@@ -46,15 +48,26 @@ class MemoryOnlineReader:
 
 
 class MemoryOnlineStore:
-    """An `OnlineStore` made of dictionaries; one thread at a time."""
+    """An `OnlineStore` made of dictionaries; one thread at a time.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    min_actors
+        How many make a crowd.
+    """
+
+    def __init__(self, min_actors: int = K_ANONYMITY) -> None:
+        self._min_actors = min_actors
         self._fences: dict[str, Fences] = defaultdict(Fences)
         self._recent: dict[str, dict[str, int]] = defaultdict(dict)
         self._disliked: dict[str, Scores] = defaultdict(dict)
         self._trends: dict[int, Scores] = defaultdict(dict)
         self._counted: dict[int, dict[tuple[str, str], float]] = defaultdict(dict)
         self._co_clicks: dict[str, Scores] = defaultdict(dict)
+        self._few: dict[tuple[str, str], Scores] = {}
+        self._few_trends: dict[str, tuple[int, set[str]]] = {}
+        self._crowded: dict[str, int] = {}
+        self._withdrawn: dict[str, int] = {}
         self._tags: dict[str, Scores] = {}
         self._cured: set[tuple[str, tuple[int, int]]] = set()
         self._whole = False
@@ -85,6 +98,8 @@ class MemoryOnlineStore:
             self._fences[log].cure(reason, n_events)
 
     def _add(self, update: OnlineUpdate, last: int) -> None:
+        for actor, at_ms in update.withdrawn.items():
+            self._withdraw(actor, at_ms)
         for actor, items in update.recent.items():
             kept = self._recent[actor]
             for item in items:
@@ -92,10 +107,42 @@ class MemoryOnlineStore:
             self._recent[actor] = {name: int(at) for name, at in _heaviest(kept, MAX_RECENT)}
         for actor, names in update.disliked.items():
             self._disliked[actor] = dict(_heaviest(self._disliked[actor] | dict.fromkeys(names, last), MAX_DISLIKED))
+        for actor, names in update.restored.items():
+            for name in names:
+                self._disliked[actor].pop(name, None)
         for hour, by_item in update.interests.items():
             self._count(hour, by_item)
-        for item_id, weights in update.co_clicks.items():
-            self._co_clicks[item_id] = _increased(self._co_clicks[item_id], weights, MAX_CO_CLICKED)
+        for item_id, others in update.co_clicks.items():
+            known = self._co_clicks[item_id]
+            told = {other: self._told(item_id, other, weights) for other, weights in others.items()}
+            self._co_clicks[item_id] = _increased(known, {name: n for name, n in told.items() if n}, MAX_CO_CLICKED)
+
+    def _withdraw(self, actor: str, at_ms: int) -> None:
+        self._withdrawn[actor] = max(at_ms, self._withdrawn.get(actor, at_ms))
+        self._disliked.pop(actor, None)
+        self._tags.pop(actor, None)
+        self._recent[actor] = {name: at for name, at in self._recent.get(actor, {}).items() if at > at_ms}
+
+    def _told(self, item_id: str, other: str, weights: Mapping[str, float]) -> float:
+        """Return what a pair gains: nothing while few actors made it, then all they added."""
+        if other in self._co_clicks[item_id]:
+            return sum(weights.values())
+        few = self._few.setdefault((item_id, other), {})
+        for actor, weight in weights.items():
+            few[actor] = few.get(actor, 0.0) + weight
+        return sum(self._few.pop((item_id, other)).values()) if len(few) >= self._min_actors else 0.0
+
+    def _hear(self, hour: int, item_id: str, actor: str) -> None:
+        """Note that an actor turned to an item, until there is a crowd."""
+        if self._crowded.get(item_id, -1) >= hour:
+            return
+        since, voices = self._few_trends.get(item_id, (hour, set()))
+        if hour - since >= CROWD_HOURS:
+            since, voices = hour, set()
+        self._few_trends[item_id] = since, voices | {actor}
+        if len(voices | {actor}) >= self._min_actors:
+            self._crowded[item_id] = hour
+            del self._few_trends[item_id]
 
     def _count(self, hour: int, by_item: Mapping[str, Mapping[str, float]]) -> None:
         """Add to an hour's trend what is above that which each actor counted for before."""
@@ -103,6 +150,8 @@ class MemoryOnlineStore:
         for item_id, weights in by_item.items():
             for actor, weight in weights.items():
                 before = counted.get((actor, item_id), 0.0)
+                if not before:
+                    self._hear(hour, item_id, actor)
                 if weight > before:
                     trend[item_id] = trend.get(item_id, 0.0) + (weight - before)
                     if before or len(counted) < MAX_COUNTED:
@@ -127,6 +176,14 @@ class MemoryOnlineStore:
     def trends(self, hours: Sequence[int]) -> dict[int, dict[str, float]]:
         """Return hour → item → weight for the hours asked that have any."""
         return {hour: dict(self._trends[hour]) for hour in hours if self._trends.get(hour)}
+
+    def crowded(self, since_hour: int) -> frozenset[str]:
+        """Return the items that a crowd turned to, seen since that epoch hour."""
+        return frozenset(name for name, hour in self._crowded.items() if hour >= since_hour)
+
+    def withdrawn_of(self, actors: Sequence[str]) -> dict[str, int]:
+        """Return when each actor withdrew consent, of those of whom it is known."""
+        return {actor: self._withdrawn[actor] for actor in actors if actor in self._withdrawn}
 
     def co_clicks(self, item_ids: Sequence[str], n: int = MAX_CO_CLICKED) -> dict[str, list[tuple[str, float]]]:
         """Return item → up to `n` (neighbour, weight), heaviest first, for the items that have any."""
@@ -155,7 +212,7 @@ class MemoryOnlineStore:
     def clear(self) -> None:
         """Remove everything, fences included, but which letters were cured."""
         cured = self._cured
-        self.__init__()  # type: ignore[misc]  # a cleared store is a new one
+        self.__init__(self._min_actors)  # type: ignore[misc]  # a cleared store is a new one
         self._cured = cured
 
 

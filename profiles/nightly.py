@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from civicrec.warehouse.daily import drop_days_before, replace_day
+from civicrec.warehouse.interests import withdrawals
 from civicrec.warehouse.ports import Warehouse
 from profiles.store import OnlineStore
 from profiles.tags import load_vocabulary
@@ -21,6 +22,12 @@ from profiles.update import TagWeights, weigh_tags
 
 #: Days of tags kept for analysts: personal data, so no longer than a month's comparison needs (PIPL 19).
 KEPT_DAYS = 35
+#: Actors named in one statement.
+_ACTORS_AT_ONCE = 5_000
+_WITHDRAWN = (
+    "day != {day:Date} AND has({actors:Array(String)}, actor) AND toUnixTimestamp64Milli(last_at)"
+    " <= {until:Array(Int64)}[indexOf({actors:Array(String)}, actor)]"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +47,17 @@ def rebuild_tags(
     interests: pa.Table,
     item_tags: Mapping[str, Sequence[str]],
     suppressed: AbstractSet[tuple[str, str]],
+    gone: Mapping[str, int],
 ) -> TagsWritten:
     """Weigh the tags of every actor and write them to both stores, replacing those of the day.
 
-    An actor who deleted tags is written even when nothing is left, so that no older tag of theirs stays online.
+    An actor who deleted tags is written even when nothing is left, so that no older tag of theirs stays online. Of
+    actors who withdrew consent nothing older stays, and what was withdrawn while this ran is taken back at the end.
+
+    Parameters
+    ----------
+    gone
+        actor → time of the last withdrawal of consent, of those that the interests know of.
     """
     vocabulary = load_vocabulary()
     weighed = weigh_tags(interests, item_tags, allowed=vocabulary.inferable, suppressed=suppressed)
@@ -55,9 +69,22 @@ def rebuild_tags(
         "last_at": weighed.last_ms,
     }
     replace_day(warehouse, "actor_tags", day, columns)
+    _remove_withdrawn(warehouse, day)
     drop_days_before(warehouse, "actor_tags", day - timedelta(days=KEPT_DAYS))
     actors = store.put_tags(day.isoformat(), _with_cleared(weighed, {actor for actor, _ in suppressed}))
+    now_gone = withdrawals(warehouse, day - timedelta(days=KEPT_DAYS))
+    store.put_tags(day.isoformat(), ((actor, {}) for actor, until in now_gone.items() if until != gone.get(actor)))
     return TagsWritten(actors, len(weighed), len(suppressed), vocabulary.version)
+
+
+def _remove_withdrawn(warehouse: Warehouse, day: date) -> None:
+    """Remove the tags of other days that were made before their actor withdrew consent."""
+    every = sorted(withdrawals(warehouse, day - timedelta(days=KEPT_DAYS)).items())
+    for start in range(0, len(every), _ACTORS_AT_ONCE):
+        part = every[start : start + _ACTORS_AT_ONCE]
+        asked = {"actors": [actor for actor, _ in part], "until": [until for _, until in part], "day": day}
+        if warehouse.rows(f"SELECT 1 FROM actor_tags WHERE {_WITHDRAWN} LIMIT 1", asked):
+            warehouse.command(f"ALTER TABLE actor_tags DELETE WHERE {_WITHDRAWN} SETTINGS mutations_sync = 2", asked)
 
 
 def _with_cleared(weighed: TagWeights, choosers: set[str]) -> Iterator[tuple[str, dict[str, float]]]:

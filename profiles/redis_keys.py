@@ -4,11 +4,14 @@ from __future__ import annotations
 
 #: First words of the keys that `RedisOnlineStore.clear` removes. Besides there are ``cured`` and ``shed``. The fences'
 #: is built in `civicrec.eventlog.fences`.
-CLEARED = ("recent", "disliked", "trend", "counted", "co", "tags", "held", "fence", "logs", "whole")
+CLEARED = (
+    "recent", "disliked", "trend", "counted", "co", "few", "crowd", "tags", "withdrawn", "held", "fence", "logs",
+    "whole",
+)  # fmt: skip
 
 #: There while the store holds all it should: a wipe takes it away with the rest. The number is that of the form of what
 #: is kept: a store of another form is not whole, so the stream rebuilds it.
-WHOLE_KEY = "whole:3"
+WHOLE_KEY = "whole:4"
 
 
 def recent_key(actor: str) -> str:
@@ -50,3 +53,17 @@ def tags_key(actor: str) -> str:
 HELD_ACTORS, HELD_CO, HELD_HOURS = "held:actors", "held:co", "held:hours"
 #: Hash: kind → how many were shed since the server had no such key.
 SHED_KEY = "shed:"
+#: Sorted set item → epoch hour in which it was last seen that a crowd turned to it.
+CROWD_KEY = "crowd:"
+#: Hash item → the epoch hour of the first and the actors' short hashes, of those that few actors turned to.
+FEW_TRENDS_KEY = "few:"
+
+
+def few_key(item_id: str) -> str:
+    """Name the hash neighbour → weight and the actors' short hashes, of the pairs that few actors made."""
+    return f"few:{item_id}"
+
+
+def withdrawn_key(actor: str) -> str:
+    """Name the epoch ms at which the actor withdrew consent."""
+    return f"withdrawn:{actor}"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from hashlib import blake2b
 from itertools import chain, islice
 from pathlib import Path
@@ -33,6 +33,8 @@ from profiles.bounds import LATE_SHARE, MAX_HOURS, Bounds
 from profiles.online_state import OnlineState
 from profiles.redis_keys import (
     CLEARED,
+    CROWD_KEY,
+    FEW_TRENDS_KEY,
     HELD_ACTORS,
     SHED_KEY,
     WHOLE_KEY,
@@ -40,9 +42,11 @@ from profiles.redis_keys import (
     counted_key,
     cured_key,
     disliked_key,
+    few_key,
     recent_key,
     tags_key,
     trend_key,
+    withdrawn_key,
 )
 from profiles.redis_queries import (
     Command,
@@ -57,14 +61,19 @@ from profiles.redis_queries import (
 from profiles.store import (
     CO_CLICK_TTL_DAYS,
     COUNTED_TTL_HOURS,
+    CROWD_HOURS,
     CURED_TTL_DAYS,
     DISLIKED_TTL_DAYS,
     MAX_CO_CLICKED,
     MAX_DISLIKED,
+    MAX_FEW,
+    MAX_FEW_TRENDS,
     MAX_RECENT,
+    MAX_TREND_ITEMS,
     RECENT_TTL_DAYS,
     TAGS_TTL_DAYS,
     TREND_TTL_HOURS,
+    WITHDRAWN_TTL_DAYS,
     ActorState,
     NotWhole,
     OnlineFault,
@@ -115,7 +124,9 @@ class RedisOnlineStore:
         beside = {lane_field(lane): reached for lane, reached in mark.beside.items()}
         claim = (
             lane_field(mark.lane), mark.first, list(chain(*moved.items())), list(chain(*added.items())),
-            division(mark.lane), beside, mark.log, only_whole,
+            division(mark.lane), beside, mark.log, only_whole, _withdrawn(update),
+            [(disliked_key(actor), list(names)) for actor, names in update.restored.items() if names],
+            (self._bounds.min_actors, *_CROWD),
         )  # fmt: skip
         keys = [fence_key(mark.log), LOGS_KEY, WHOLE_KEY]
         with _reachable("apply an update"):
@@ -159,6 +170,20 @@ class RedisOnlineStore:
             answers = self._answers([("ZRANGE", trend_key(hour), 0, -1, "WITHSCORES") for hour in hours])
         found = zip(hours, answers, strict=True)
         return {hour: {name.decode(): weight for name, weight in pairs} for hour, pairs in found if pairs}
+
+    def crowded(self, since_hour: int) -> frozenset[str]:
+        """Return the items that a crowd turned to, seen since that epoch hour."""
+        with _reachable("read what a crowd turned to"):
+            (names,) = self._answers([("ZRANGEBYSCORE", CROWD_KEY, since_hour, "+inf")])
+        return frozenset(name.decode() for name in names)
+
+    def withdrawn_of(self, actors: Sequence[str]) -> dict[str, int]:
+        """Return when each actor withdrew consent, of those of whom it is known."""
+        if not actors:
+            return {}
+        with _reachable("read who withdrew consent"):
+            (found,) = self._answers([("MGET", *map(withdrawn_key, actors))])
+        return {actor: int(at) for actor, at in zip(actors, found, strict=True) if at is not None}
 
     def co_clicks(self, item_ids: Sequence[str], n: int = MAX_CO_CLICKED) -> dict[str, list[tuple[str, float]]]:
         """Return item → up to `n` (neighbour, weight), heaviest first, for the items that have any."""
@@ -244,8 +269,29 @@ class RedisOnlineStore:
             pool.release(connection)
 
 
+#: What apply.lua needs to tell a crowd from a few, and how it keeps both.
+_CROWD = (
+    FEW_TRENDS_KEY, CROWD_KEY, CROWD_HOURS, MAX_FEW, MAX_FEW_TRENDS, TREND_TTL_HOURS * 3_600,
+    MAX_TREND_ITEMS, CO_CLICK_TTL_DAYS * _DAY_S,
+)  # fmt: skip
+
+
+def _withdrawn(update: OnlineUpdate) -> list[tuple[str | int, ...]]:
+    seconds = WITHDRAWN_TTL_DAYS * _DAY_S
+    return [
+        (recent_key(actor), disliked_key(actor), tags_key(actor), withdrawn_key(actor), at_ms, seconds)
+        for actor, at_ms in update.withdrawn.items()
+    ]
+
+
+def _voice(actor: str) -> str:
+    """Return what tells an actor from others among the few of a pair."""
+    return blake2b(actor.encode(), digest_size=4).hexdigest()
+
+
 def _commands(update: OnlineUpdate, last: int, bounds: Bounds) -> bytes:
     """Write an update as the MessagePack that apply.lua reads."""
+    voices = cache(_voice)  # of this update alone
     newest = [
         (recent_key(actor), RECENT_TTL_DAYS * _DAY_S, MAX_RECENT, _flat(_newest(items)))
         for actor, items in update.recent.items()
@@ -257,20 +303,26 @@ def _commands(update: OnlineUpdate, last: int, bounds: Bounds) -> bytes:
         if names
     ]
     added = [
-        (co_key(item_id), CO_CLICK_TTL_DAYS * _DAY_S, MAX_CO_CLICKED, _flat(weights))
-        for item_id, weights in update.co_clicks.items()
-    ]
+        (
+            co_key(item_id), CO_CLICK_TTL_DAYS * _DAY_S, MAX_CO_CLICKED,
+            [part for other, weights in others.items() for actor, weight in weights.items()
+             for part in (weight, other, voices(actor))],
+            few_key(item_id),
+        )
+        for item_id, others in update.co_clicks.items()
+    ]  # fmt: skip
     counted = [
         (
             trend_key(hour), TREND_TTL_HOURS * 3_600, bounds.trend_items,
             counted_key(hour), COUNTED_TTL_HOURS * 3_600, bounds.counted,
             [part for item_id, weights in by_item.items() for actor, weight in weights.items()
-             for part in (_pair(actor, item_id), item_id, weight)],
+             for part in (_pair(actor, item_id), item_id, weight, voices(actor))],
             str(hour),
         )
         for hour, by_item in update.interests.items()
     ]  # fmt: skip
     seen: dict[str, int] = {actor: 0 for actor, names in update.disliked.items() if names}
+    seen |= dict.fromkeys(update.withdrawn, 0)
     for actor, items in update.recent.items():
         if items:
             seen[actor] = max(item.at_ms for item in items) // 1000

@@ -26,6 +26,12 @@ MAX_TREND_ITEMS = 5_000
 COUNTED_TTL_HOURS = 3
 #: (actor, item) pairs known of one hour, some 90 bytes each; what goes beyond counts each time.
 MAX_COUNTED = 200_000
+#: Hours within which `K_ANONYMITY` actors must turn to an item for its trend to be told.
+CROWD_HOURS = 36
+#: Pairs of one item, and items of all, of which few actors are known yet; beyond that the least known are let go.
+MAX_FEW, MAX_FEW_TRENDS = 100, 5_000
+#: How long it is known that consent was withdrawn: no event may be older when it comes.
+WITHDRAWN_TTL_DAYS = 31
 #: Items an actor does not want to see; the latest refusals are kept.
 MAX_DISLIKED = 200
 DISLIKED_TTL_DAYS = 180
@@ -74,13 +80,20 @@ class OnlineUpdate:
         epoch hour (``at_ms // 3_600_000``) → item → actor → strongest interest shown. The trend of an hour is the sum
         of the strongest interests of its actors, however many batches told of them.
     co_clicks
-        item → item → weight added, both directions present; weights are forward-decayed (`profiles.decay`).
+        item → item → actor → weight added, both directions present; weights are forward-decayed (`profiles.decay`).
+        What few actors made is kept aside, and told of no item before `K_ANONYMITY` actors stand behind the pair.
+    restored
+        actor → item ids whose refusal is taken back.
+    withdrawn
+        actor → epoch ms at which consent was withdrawn: what was known until then goes, before the rest is added.
     """
 
     recent: Mapping[str, Sequence[RecentItem]] = field(default_factory=dict)
     disliked: Mapping[str, Sequence[str]] = field(default_factory=dict)
     interests: Mapping[int, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
-    co_clicks: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    co_clicks: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
+    restored: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    withdrawn: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +172,14 @@ class OnlineStore(Protocol):
 
     def trends(self, hours: Sequence[int]) -> dict[int, dict[str, float]]:
         """Return hour → item → weight for the hours asked that have any."""
+        ...
+
+    def crowded(self, since_hour: int) -> frozenset[str]:
+        """Return the items that `K_ANONYMITY` actors turned to within `CROWD_HOURS`, seen since that epoch hour."""
+        ...
+
+    def withdrawn_of(self, actors: Sequence[str]) -> dict[str, int]:
+        """Return when each actor withdrew consent, epoch ms; those of whom it is not known are absent."""
         ...
 
     def co_clicks(self, item_ids: Sequence[str], n: int = MAX_CO_CLICKED) -> dict[str, list[tuple[str, float]]]:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from civicrec.clock import to_ms
+from civicrec.crowds import K_ANONYMITY
 from profiles.store import TREND_HALF_LIFE_HOURS
 from recommender.artifacts import Models
 from recommender.catalogue import Catalogue
@@ -37,7 +38,7 @@ class PlacedModels:
     model_of_row
         (n_catalogue,) the reverse, -1 for what the model never saw.
     popular
-        Catalogue rows by falling popularity, those with any.
+        Catalogue rows by falling popularity, those that a crowd turned to.
     inverse
         As `scoring.fold_in` needs it.
     als_rows, als_factors
@@ -71,13 +72,15 @@ class PlacedModels:
         model_of_row[row_of_model[here]] = here
         by_popularity = here[np.argsort(-models.popularity[here], kind="stable")]
         by_popularity = by_popularity[models.popularity[by_popularity] > 0]
+        n_actors = models.manifest.get("counts", {}).get("actors", np.inf)
+        crowded = by_popularity[models.popularity[by_popularity] * n_actors >= K_ANONYMITY - 0.5]
         scored = by_popularity[:MAX_ALS_ITEMS]
         scored = scored[np.argsort(row_of_model[scored])]
         return cls(
             models=models,
             row_of_model=row_of_model,
             model_of_row=model_of_row,
-            popular=row_of_model[by_popularity],
+            popular=row_of_model[crowded],
             inverse=ridge_inverse(models),
             als_rows=row_of_model[scored],
             als_factors=np.ascontiguousarray(models.factors[scored]),
@@ -102,12 +105,15 @@ class Trends:
         return cls.summed({hour: place_hour(bucket, catalogue) for hour, bucket in hours.items()}, now)
 
     @classmethod
-    def summed(cls, hours: Mapping[int, PlacedHour], now: datetime) -> Trends:
-        """Sum placed hour buckets."""
+    def summed(cls, hours: Mapping[int, PlacedHour], now: datetime, crowded: NDArray[np.int64] | None = None) -> Trends:
+        """Sum placed hour buckets, of the crowded rows if they are given: of others a trend would tell of a few."""
         now_hours = to_ms(now) / _HOUR_MS
         shares = {hour: 2.0 ** -(max(0.0, now_hours - hour - 0.5) / TREND_HALF_LIFE_HOURS) for hour in hours}
         rows = np.concatenate([bucket[0] for bucket in hours.values()] or [np.zeros(0, np.int64)])
         parts = np.concatenate([share * hours[hour][1] for hour, share in shares.items()] or [np.zeros(0)])
+        if crowded is not None:
+            is_crowded = np.isin(rows, crowded)
+            rows, parts = rows[is_crowded], parts[is_crowded]
         distinct, place = np.unique(rows, return_inverse=True)
         weights = np.bincount(place, parts, minlength=len(distinct)).astype(np.float64)
         order = np.argsort(-weights, kind="stable")

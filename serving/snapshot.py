@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import msgspec
+import numpy as np
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -24,7 +25,7 @@ from civicrec.registry.connection import connect_as_it_stands
 from civicrec.registry.runs import recent_runs
 from civicrec.registry.tables import open_registry
 from civicrec.settings import Settings
-from profiles.store import OnlineStore
+from profiles.store import CROWD_HOURS, OnlineStore
 from recommender.artifacts import load_models, stamp_of
 from recommender.catalogue import Catalogue, shelved
 from recommender.signals import TREND_HOURS, PlacedHour, PlacedModels, Trends, place_hour
@@ -135,7 +136,9 @@ class SnapshotKeeper:
             kept = {} if is_due else {at: bucket for at, bucket in self._hours.items() if at not in asked}
             self._hours, self._hours_version = kept | read, catalogue.version
             self._past_read_ms = now_ms if is_due else self._past_read_ms
-            self.current = replace(self.current, trends=Trends.summed(self._hours, now))
+            crowded = catalogue.rows_of(self._store.crowded(hour - CROWD_HOURS))
+            trends = Trends.summed(self._hours, now, np.array(crowded, np.int64))
+            self.current = replace(self.current, trends=trends)
 
     def whole_item(self, item: Item) -> Item:
         """Return an item of the snapshot with its text, as the registry has it now; without, while that is away."""

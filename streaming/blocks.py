@@ -12,6 +12,9 @@ from civicrec.events import DropReason, Event
 
 #: The log of events that are loaded as history: there is no such log, so no count of a log's records meets them.
 HISTORY = "history"
+DISLIKE, WITHDRAWN = "dislike", "consent_withdrawn"
+#: Kinds that take a dislike of the item back.
+RESTORING = frozenset({"undislike", "favourite"})
 
 #: Column name → values of equal length, ready for the warehouse.
 Columns = dict[str, list[Any]]
@@ -88,16 +91,18 @@ class Parsed:
 
 
 class Turn(NamedTuple):
-    """An actor turned to an item, or refused it.
+    """An actor turned to an item, refused it, took that back, or withdrew the consent to all of this.
 
     Attributes
     ----------
     weight
-        Strength of the interest (`civicrec.events.INTEREST_WEIGHTS`), 0 for a dislike.
+        Strength of the interest (`civicrec.events.INTEREST_WEIGHTS`), 0 for what is none.
     is_personal
         Whether consent allows it into what is kept about the actor; else it only counts in the crowd.
     offset
         Of its record in the log.
+    kind
+        Of the event, where it is more than an interest: `DISLIKE`, one of `RESTORING`, `WITHDRAWN`.
     """
 
     actor: str
@@ -106,6 +111,7 @@ class Turn(NamedTuple):
     weight: float
     is_personal: bool
     offset: int = 0
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 
 from civicrec.clock import PORTAL_TZ
-from civicrec.events import INTEREST_WEIGHTS, Event
-from streaming.blocks import Columns, Facts, Parsed, Turn
+from civicrec.events import INTEREST_WEIGHTS, Event, anonymous_actor
+from streaming.blocks import DISLIKE, RESTORING, WITHDRAWN, Columns, Facts, Parsed, Turn
 from streaming.parse import epoch_ms
 
 #: Columns that hold a field of the event as it is.
@@ -27,9 +27,10 @@ _plain = attrgetter(*_PLAIN)
 _encode_props = msgspec.json.Encoder(order="deterministic").encode
 _OFFSET_MS = int(PORTAL_TZ.utcoffset(None).total_seconds() * 1000)
 _DAY_MS = 86_400_000
-DISLIKE = "dislike"
-#: Kinds of events that tell of an actor turning to an item, or refusing it.
-TURNS = frozenset({*INTEREST_WEIGHTS, DISLIKE})
+#: Kinds of events that tell of an actor turning to an item, refusing it, or taking that back.
+TURNS = frozenset({*INTEREST_WEIGHTS, DISLIKE, *RESTORING})
+#: Kinds that are looked at again long after: an interest of then is past, but what was refused or withdrawn is not.
+LASTING = frozenset({DISLIKE, *RESTORING, WITHDRAWN})
 
 
 def enrich(parsed: Parsed, item_types: Mapping[str, str]) -> Facts:
@@ -72,19 +73,24 @@ def _props(props: dict[str, Any]) -> str:
 
 
 def _turns(parsed: Parsed, item_types: Mapping[str, str]) -> list[Turn]:
-    return [
-        Turn(
-            event.actor,
-            event.item_id,
-            at,
-            INTEREST_WEIGHTS.get(event.kind, 0.0),
-            event.consent == "personalise",
-            offset,
-        )
-        for event, at, offset in zip(parsed.events, parsed.occurred_ms, parsed.offsets, strict=True)
-        if _is_turn(event) and event.item_id in item_types
-    ]
+    turns: list[Turn] = []
+    for event, at, offset in zip(parsed.events, parsed.occurred_ms, parsed.offsets, strict=True):
+        kind = event.kind
+        if kind in TURNS:
+            if event.item_id in item_types and not event.bot_reason:
+                weight, is_personal = INTEREST_WEIGHTS.get(kind, 0.0), event.consent == "personalise"
+                turns.append(Turn(event.actor, event.item_id, at, weight, is_personal, offset, said(kind)))
+        elif kind == WITHDRAWN:
+            turns += [Turn(actor, "", at, 0.0, True, offset, kind) for actor in withdrawing(event)]
+    return turns
 
 
-def _is_turn(event: Event) -> bool:
-    return event.kind in TURNS and not event.bot_reason
+def said(kind: str) -> str:
+    """Return what a turn keeps of its event's kind."""
+    return kind if kind in LASTING else ""
+
+
+def withdrawing(event: Event) -> tuple[str, ...]:
+    """Return whose consent ends: a signed-in user's, and that of the browser it was said in."""
+    known = (event.subject_id, anonymous_actor(event.anonymous_id))
+    return tuple(name for name in known if name)

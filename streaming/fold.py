@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from profiles.decay import forward_weight
 from profiles.store import (
@@ -18,7 +19,7 @@ from profiles.store import (
     OnlineUpdate,
     RecentItem,
 )
-from streaming.blocks import Facts, Handled, Turn
+from streaming.blocks import RESTORING, WITHDRAWN, Facts, Handled, Turn
 
 _HOUR_MS = 3_600_000
 _WINDOW_MS = CO_CLICK_WINDOW_HOURS * _HOUR_MS
@@ -61,7 +62,11 @@ def slices(blocks: Sequence[Facts]) -> Iterator[Slice]:
         yield part
 
 
-def fold(turns: Sequence[Turn], recent: Mapping[str, Sequence[RecentItem]]) -> OnlineUpdate:
+def fold(
+    turns: Sequence[Turn],
+    recent: Mapping[str, Sequence[RecentItem]],
+    withdrawn: Mapping[str, int] = MappingProxyType({}),
+) -> OnlineUpdate:
     """Return what turns add to the online store.
 
     Parameters
@@ -70,6 +75,9 @@ def fold(turns: Sequence[Turn], recent: Mapping[str, Sequence[RecentItem]]) -> O
         In the order of the log.
     recent
         actor → what it turned to before, newest first; for the actors of `personal_actors`.
+    withdrawn
+        actor → epoch ms at which consent was withdrawn before; what happened until then, and comes late, only counts in
+        the crowd.
     """
     by_actor: dict[str, list[Turn]] = defaultdict(list)
     for turn in turns:
@@ -77,7 +85,7 @@ def fold(turns: Sequence[Turn], recent: Mapping[str, Sequence[RecentItem]]) -> O
     folded = _Folded()
     for actor, mine in by_actor.items():
         mine.sort(key=_order)
-        folded.add(actor, mine, recent.get(actor, ()))
+        folded.add(actor, mine, recent.get(actor, ()), withdrawn.get(actor, 0))
     return folded.update()
 
 
@@ -88,7 +96,7 @@ def _order(turn: Turn) -> tuple[int, int, str]:
 
 def personal_actors(turns: Sequence[Turn]) -> list[str]:
     """Return the actors whose history `fold` needs, sorted."""
-    return sorted({turn.actor for turn in turns if turn.is_personal and turn.weight})
+    return sorted({turn.actor for turn in turns if turn.is_personal})
 
 
 class _Folded:
@@ -98,26 +106,38 @@ class _Folded:
         self.recent: dict[str, list[RecentItem]] = {}
         self.disliked: dict[str, list[str]] = {}
         self.interests: dict[int, dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
-        self.co_clicks: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+        self.co_clicks: dict[str, dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
+        self.restored: dict[str, list[str]] = {}
+        self.withdrawn: dict[str, int] = {}
 
-    def add(self, actor: str, turns: Sequence[Turn], before: Sequence[RecentItem]) -> None:
+    def add(self, actor: str, turns: Sequence[Turn], before: Sequence[RecentItem], until: int) -> None:
         for (hour, item_id), weight in strongest(turns).items():
             self.interests[hour][item_id][actor] = weight
-        personal = [turn for turn in turns if turn.is_personal]
-        if disliked := sorted({turn.item_id for turn in personal if not turn.weight}):
+        if ended := [turn.at_ms for turn in turns if turn.kind == WITHDRAWN]:
+            until = max(until, *ended)
+            self.withdrawn[actor] = until
+            before = [item for item in before if item.at_ms > until]
+        personal = [turn for turn in turns if turn.is_personal and turn.at_ms > until]
+        wished = {turn.item_id: turn.kind in RESTORING for turn in personal if not turn.weight or turn.kind}
+        if disliked := sorted(item_id for item_id, is_restored in wished.items() if not is_restored):
             self.disliked[actor] = disliked
+        if restored := sorted(item_id for item_id, is_restored in wished.items() if is_restored):
+            self.restored[actor] = restored
         if liked := [turn for turn in personal if turn.weight]:
             self.recent[actor] = latest(liked)
             for one, other, weight in pairs(liked, before):
-                self.co_clicks[one][other] += weight
-                self.co_clicks[other][one] += weight
+                for here, there in ((one, other), (other, one)):
+                    added = self.co_clicks[here][there]
+                    added[actor] = added.get(actor, 0.0) + weight
 
     def update(self) -> OnlineUpdate:
         return OnlineUpdate(
             recent=self.recent,
             disliked=self.disliked,
             interests={hour: dict(by_item) for hour, by_item in self.interests.items()},
-            co_clicks={item_id: dict(weights) for item_id, weights in self.co_clicks.items()},
+            co_clicks={item_id: dict(others) for item_id, others in self.co_clicks.items()},
+            restored=self.restored,
+            withdrawn=self.withdrawn,
         )
 
 

@@ -20,7 +20,7 @@ from civicrec.eventlog.ledger import Totals
 from civicrec.eventlog.ports import EventLog
 from civicrec.events import INTEREST_WEIGHTS
 from civicrec.progress import Report
-from civicrec.warehouse.interests import ACTOR
+from civicrec.warehouse.interests import ACTOR, WITHDRAWING, withdrawals
 from civicrec.warehouse.ports import Warehouse
 from profiles.store import (
     CO_CLICK_TTL_DAYS,
@@ -32,7 +32,7 @@ from profiles.store import (
     OnlineUpdate,
 )
 from streaming.blocks import HISTORY, Turn
-from streaming.enrich import DISLIKE, TURNS
+from streaming.enrich import LASTING, TURNS, said
 from streaming.fold import SLICE_TURNS, fold, personal_actors
 
 #: Fences of a rebuild stand apart from those of any log.
@@ -41,19 +41,26 @@ REBUILD_LOG = "rebuild"
 STREAM_LOCK = "stream.lock"
 _HOUR_MS = 3_600_000
 
+_CHOSEN = (
+    f"(item_known AND bot_reason = '' AND log != '{HISTORY}' OR kind = 'consent_withdrawn')"
+    " AND has({kinds:Array(String)}, toString(kind))"
+)
 _DAYS = f"""
 SELECT local_date AS day, count() AS n FROM events FINAL
-WHERE local_date >= {{first:Date}} AND item_known AND bot_reason = '' AND log != '{HISTORY}'
-  AND has(if(local_date >= {{busy_first:Date}}, {{kinds:Array(String)}}, [{{dislike:String}}]), toString(kind))
+WHERE local_date >= {{first:Date}} AND {_CHOSEN}
+  AND (local_date >= {{busy_first:Date}} OR has({{lasting:Array(String)}}, toString(kind)))
 GROUP BY day ORDER BY day
 """
 _TURNS = f"""
-SELECT {ACTOR} AS who, item_id, toString(kind) AS kind, toUnixTimestamp64Milli(occurred_at) AS at_ms,
-       consent = 'personalise' AS is_personal, toString(log) AS log, log_offset
-FROM events FINAL
-WHERE local_date = {{day:Date}} AND item_known AND bot_reason = '' AND log != '{HISTORY}'
-  AND has({{kinds:Array(String)}}, toString(kind))
-ORDER BY log_offset, occurred_at, item_id, event_id
+SELECT who AS actor, item_id, kind, at_ms, is_personal, log, log_offset FROM (
+    SELECT arrayJoin(if(kind = 'consent_withdrawn', {WITHDRAWING}, [{ACTOR}])) AS who, item_id,
+           toString(events.kind) AS kind, toUnixTimestamp64Milli(occurred_at) AS at_ms,
+           consent = 'personalise' OR kind = 'consent_withdrawn' AS is_personal, toString(events.log) AS log,
+           log_offset, event_id
+    FROM events FINAL
+    WHERE local_date = {{day:Date}} AND {_CHOSEN}
+)
+ORDER BY log_offset, at_ms, item_id, event_id
 """
 _TAGS = """
 SELECT actor, tag, weight FROM actor_tags WHERE day = {day:Date} ORDER BY actor, tag
@@ -141,20 +148,22 @@ def rebuild_online(
 def _restore_turns(
     warehouse: Warehouse, online: OnlineStore, done: Done, now: datetime, today: date, report: Report
 ) -> int:
-    kinds = sorted(TURNS)
+    kinds, lasting = sorted(TURNS | LASTING), sorted(LASTING)
     busy_first = today - timedelta(days=max(RECENT_TTL_DAYS, CO_CLICK_TTL_DAYS))
     first_day = today - timedelta(days=DISLIKED_TTL_DAYS)
-    days = warehouse.rows(_DAYS, {"kinds": kinds, "first": first_day, "busy_first": busy_first, "dislike": DISLIKE})
+    days = warehouse.rows(_DAYS, {"kinds": kinds, "first": first_day, "busy_first": busy_first, "lasting": lasting})
     n_turns = n_read = last = 0
     total = sum(row["n"] for row in days)
     oldest_hour = to_ms(now - timedelta(hours=TREND_TTL_HOURS)) // _HOUR_MS
     for row in days:
         is_busy = row["day"] >= busy_first
-        table = warehouse.query(_TURNS, {"day": row["day"], "kinds": kinds if is_busy else [DISLIKE]})
+        table = warehouse.query(_TURNS, {"day": row["day"], "kinds": kinds if is_busy else lasting})
         for begin in range(0, table.num_rows, SLICE_TURNS):
             part = table.slice(begin, SLICE_TURNS)
-            if turns := _turns(part.to_pydict(), done):
-                update = _without_old_trends(fold(turns, online.recent_of(personal_actors(turns))), oldest_hour)
+            if turns := _turns(part.to_pydict(), done, is_busy):
+                actors = personal_actors(turns)
+                folded = fold(turns, online.recent_of(actors), online.withdrawn_of(actors))
+                update = _without_old_trends(folded, oldest_hour)
                 # Refusals are kept in order of offset; the fence wants each mark behind the one before.
                 first, last = last, max(last + 1, turns[-1].offset)
                 online.apply(Mark(REBUILD_LOG, first, last), update)
@@ -163,13 +172,15 @@ def _restore_turns(
     return n_turns
 
 
-def _turns(columns: dict[str, list[Any]], done: Done) -> list[Turn]:
-    names = ("who", "item_id", "at_ms", "kind", "is_personal", "log", "log_offset")
+def _turns(columns: dict[str, list[Any]], done: Done, is_busy: bool) -> list[Turn]:
+    """Return what the stream made of these rows; of days long past, only what was refused, restored or withdrawn."""
+    names = ("actor", "item_id", "at_ms", "kind", "is_personal", "log", "log_offset")
     return [
-        Turn(actor, item_id, at_ms, INTEREST_WEIGHTS.get(kind, 0.0), bool(is_personal), offset)
+        Turn(actor, item_id, at_ms, INTEREST_WEIGHTS.get(kind, 0.0) if is_busy else 0.0, bool(is_personal), offset,
+             said(kind))
         for actor, item_id, at_ms, kind, is_personal, log, offset in zip(*map(columns.__getitem__, names), strict=True)
         if done.has(log, actor, offset)
-    ]
+    ]  # fmt: skip
 
 
 def _without_old_trends(update: OnlineUpdate, oldest_hour: int) -> OnlineUpdate:
@@ -186,7 +197,10 @@ def _restore_tags(
     if not tags["n"] or tags["newest"] < today - timedelta(days=TAGS_TTL_DAYS):
         return 0
     columns = warehouse.query(_TAGS, {"day": tags["newest"]}).to_pydict()
-    rows = list(zip(columns["actor"], columns["tag"], columns["weight"], strict=True))
+    gone = withdrawals(warehouse, tags["newest"])
+    rows = [
+        row for row in zip(*map(columns.__getitem__, ("actor", "tag", "weight")), strict=True) if row[0] not in gone
+    ]
     return online.put_tags(tags["newest"].isoformat(), _tags_of(rows, suppressed))
 
 

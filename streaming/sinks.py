@@ -128,7 +128,8 @@ def _fold_in(stores: Stores, origin: Origin, part: Slice, fences: Fences, positi
             origin.log, fences.at(origin.lane), records[-1].offset, origin.lane,
             sum(record.good for record in records), rejected, position, fences.beside(origin.lane),
         )  # fmt: skip
-        update = fold(turns, online.recent_of(personal_actors(turns)))
+        actors = personal_actors(turns)
+        update = fold(turns, online.recent_of(actors), online.withdrawn_of(actors))
         if online.apply(mark, update, only_whole=stores.only_whole):
             fences.add(mark)
             return fences

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from civicrec.clock import rfc3339, to_ms
+from civicrec.crowds import K_ANONYMITY
 from civicrec.events import Event
 
 NOON = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
@@ -33,3 +34,8 @@ def raw_event(kind: str = "click", item: str = "", n: int = 0, at: datetime = NO
         "anonymous_id": "visitor-1", "item_id": item, **fields,
     }  # fmt: skip
     return {name: value for name, value in event.items() if value is not ...}
+
+
+def a_crowd(weight: float = 1.0) -> dict[str, float]:
+    """Just enough actors for what they do to be told, each with this weight."""
+    return {f"crowd-{n}": weight for n in range(K_ANONYMITY)}

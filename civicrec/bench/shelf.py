@@ -8,6 +8,7 @@ import numpy as np
 
 from civicrec.clients import redis_client
 from civicrec.clock import local_date, to_ms, utc_now
+from civicrec.crowds import K_ANONYMITY
 from civicrec.eventlog.fences import Mark
 from civicrec.items import ITEM_TYPES, Item
 from civicrec.registry.catalogue import upsert_items
@@ -15,6 +16,7 @@ from civicrec.registry.runs import save_run
 from civicrec.registry.tables import open_registry
 from civicrec.settings import Settings
 from civicrec.tags import tag_name
+from profiles.redis_keys import co_key
 from profiles.redis_store import RedisOnlineStore
 from profiles.store import OnlineUpdate, RecentItem
 from profiles.tags import load_vocabulary
@@ -64,23 +66,24 @@ def fill(settings: Settings, n_items: int, seed: int = 0) -> None:
 def _fill_store(settings: Settings, n_items: int, rng: np.random.Generator, now_ms: int) -> None:
     read = {f"bench-{actor}": rng.integers(0, n_items, rng.integers(1, 15)) for actor in range(N_ACTORS)}
     turned_to = sorted({int(item) for items in read.values() for item in items})
-    hour = now_ms // 3_600_000
+    hour, crowd = now_ms // 3_600_000, {f"crowd-{actor}": 1.0 for actor in range(K_ANONYMITY)}
     update = OnlineUpdate(
         recent={
             actor: [RecentItem(f"item-{item}", now_ms - 60_000 * place) for place, item in enumerate(items)]
             for actor, items in read.items()
         },
         interests={
-            hour - back: {f"item-{item}": {"bench": 1.0} for item in rng.integers(0, n_items, 1_000)}
-            for back in range(24)
-        },
-        co_clicks={
-            f"item-{item}": {f"item-{near}": float(rng.random()) for near in rng.integers(0, n_items, 50)}
-            for item in turned_to
+            hour - back: {f"item-{item}": crowd for item in rng.integers(0, n_items, 1_000)} for back in range(24)
         },
     )
-    words, store = _themes(), RedisOnlineStore(redis_client(settings.redis, timeout_s=60))
+    client = redis_client(settings.redis, timeout_s=60)
+    words, store = _themes(), RedisOnlineStore(client)
     store.apply(Mark("bench", 0, 1), update)
+    pipeline = client.pipeline(transaction=False)
+    for item in turned_to:  # written as they stand once a crowd made them
+        near = rng.integers(0, n_items, 50)
+        pipeline.zadd(co_key(f"item-{item}"), {f"item-{other}": float(rng.random()) for other in near})
+    pipeline.execute()
     tags = {actor: {tag_name("theme", words[theme]): 1.0 for theme in rng.integers(0, _N_THEMES, 6)} for actor in read}
     store.put_tags(_RUN, tags.items())
 

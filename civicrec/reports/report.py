@@ -14,11 +14,9 @@ from typing import Any
 import pyarrow as pa
 
 from civicrec.clock import local_date
+from civicrec.crowds import K_ANONYMITY
 from civicrec.errors import InvalidInput
 from civicrec.reports.freshness import Freshness
-
-K_ANONYMITY = 10
-"""A public figure about fewer actors than this is hidden: a pseudonym is personal data (PIPL 4, 73)."""
 
 MAX_SHOWN = 30
 """Rows a notebook shows of a report; the table holds all."""

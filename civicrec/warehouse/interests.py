@@ -16,15 +16,23 @@ from civicrec.warehouse.ports import Warehouse
 #: the item gains no more (算法推荐管理规定 Art. 14 forbids lists that clicks by one hand can lift).
 MAX_PAIR_WEIGHT = 5.0
 
+#: What an anonymous id counts under, as `civicrec.events.anonymous_actor` has it.
+_ANONYMOUS = (
+    "if(length(anonymous_id) = 32 AND NOT match(anonymous_id, '[^0-9a-f]'), concat('a:', anonymous_id), anonymous_id)"
+)
 #: Who an event counts under, as `civicrec.events.Event.actor` has it: rows of before hold an anonymous id of 32 hex
 #: digits as it was sent.
-ACTOR = (
-    "if(subject_id = '' AND length(anonymous_id) = 32 AND NOT match(anonymous_id, '[^0-9a-f]'),"
-    " concat('a:', anonymous_id), actor)"
-)
+ACTOR = f"if(subject_id = '' AND anonymous_id != '', {_ANONYMOUS}, actor)"
+#: Whose consent a `consent_withdrawn` ends, as `streaming.enrich.withdrawing` has it.
+WITHDRAWING = f"arrayFilter(name -> name != '', [subject_id, {_ANONYMOUS}])"
+
+_WITHDRAWALS = f"""
+SELECT arrayJoin({WITHDRAWING}) AS who, max(toUnixTimestamp64Milli(occurred_at)) AS until_ms FROM events
+WHERE kind = 'consent_withdrawn' AND local_date >= {{first:Date}} GROUP BY who
+"""
 
 _SQL = f"""
-SELECT who AS actor, item_id,
+SELECT turned.who AS actor, item_id,
        least(sum(strength), {{cap:Float64}}) AS weight,
        least(sum(strength * exp2(-age_days / {{half_life:Float64}})), {{cap:Float64}}) AS decayed,
        max(at_ms) AS last_ms
@@ -36,8 +44,10 @@ FROM (
     FROM events FINAL
     WHERE local_date BETWEEN {{first:Date}} AND {{last:Date}} AND has({{kinds:Array(String)}}, toString(kind))
       AND consent = 'personalise' AND bot_reason = '' AND who != '' AND item_id != ''
-)
-GROUP BY who, item_id
+) AS turned
+LEFT JOIN ({_WITHDRAWALS}) AS gone ON gone.who = turned.who
+WHERE at_ms > gone.until_ms
+GROUP BY actor, item_id
 ORDER BY actor, item_id
 """
 
@@ -45,7 +55,8 @@ ORDER BY actor, item_id
 def read_interests(warehouse: Warehouse, first: date, last: date, until_ms: int, half_life_days: float) -> pa.Table:
     """Return actor, item_id, weight, decayed, last_ms for every pair of the days first..last, both included.
 
-    Only events with consent `personalise`, without a bot mark, of the kinds in `INTEREST_WEIGHTS` count, each once.
+    Only events with consent `personalise`, without a bot mark, of the kinds in `INTEREST_WEIGHTS` count, each once, and
+    none from before its actor withdrew consent.
 
     Parameters
     ----------
@@ -65,3 +76,8 @@ def read_interests(warehouse: Warehouse, first: date, last: date, until_ms: int,
         "last": last,
     }
     return warehouse.query(_SQL, parameters)
+
+
+def withdrawals(warehouse: Warehouse, first: date) -> dict[str, int]:
+    """Return actor → epoch ms of the last withdrawal of consent, of those since a day."""
+    return {row["who"]: row["until_ms"] for row in warehouse.rows(_WITHDRAWALS, {"first": first})}

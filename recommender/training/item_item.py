@@ -2,7 +2,8 @@
 
 In: a CSR matrix (n_users, n_items). Out: per item its strongest neighbours and their weights.
 EASE (Steck 2019) has a closed form and wins on short histories, but inverts a dense n_items² matrix;
-larger catalogues get a shrunk cosine.
+larger catalogues get a shrunk cosine. A pair that fewer than `K_ANONYMITY` actors turned to speaks for nothing: it
+would tell the path of one of them.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
+
+from civicrec.crowds import K_ANONYMITY
 
 #: Above this, the dense matrix of EASE no longer fits a small server: 5 000² doubles are 200 MB, and two are held.
 MAX_EASE_ITEMS = 5_000
@@ -48,18 +51,23 @@ def ease_weights(user_items: Any, l2: float) -> NDArray[np.float64]:
     return inverse
 
 
-def ease(user_items: Any, l2: float, k: int) -> Neighbours:
+def ease(user_items: Any, l2: float, k: int, min_actors: int = K_ANONYMITY) -> Neighbours:
     """Return the `k` neighbours with the largest absolute EASE weight of each item."""
-    weights = ease_weights(user_items, l2)
+    weights, ones = ease_weights(user_items, l2), votes(user_items)
+    together = (ones.T @ ones).tocsr()
+    for place, row in enumerate(weights):
+        of_row = slice(together.indptr[place], together.indptr[place + 1])
+        few = together.indices[of_row][together.data[of_row] < min_actors]
+        row[few] = np.minimum(row[few], 0.0)
     return _strongest(((np.arange(len(row)), row) for row in weights), len(weights), k)
 
 
-def cosine(user_items: Any, k: int, shrink: float = COSINE_SHRINK) -> Neighbours:
+def cosine(user_items: Any, k: int, shrink: float = COSINE_SHRINK, min_actors: int = K_ANONYMITY) -> Neighbours:
     """Return the `k` neighbours with the largest shrunk cosine of each item."""
-    return _strongest(_cosine_rows(votes(user_items), shrink), user_items.shape[1], k)
+    return _strongest(_cosine_rows(votes(user_items), shrink, min_actors), user_items.shape[1], k)
 
 
-def _cosine_rows(ones: Any, shrink: float) -> Iterator[tuple[NDArray[np.int32], NDArray[np.float64]]]:
+def _cosine_rows(ones: Any, shrink: float, min_actors: int) -> Iterator[tuple[NDArray[np.int32], NDArray[np.float64]]]:
     item_users, users_items = ones.T.tocsr(), ones.tocsr()
     norms = np.sqrt(np.asarray(ones.sum(axis=0)).ravel())
     for start in range(0, item_users.shape[0], _BLOCK):
@@ -69,7 +77,7 @@ def _cosine_rows(ones: Any, shrink: float) -> Iterator[tuple[NDArray[np.int32], 
             of_row = slice(together.indptr[place], together.indptr[place + 1])
             items, common = together.indices[of_row], together.data[of_row]
             weights = common / (norms[start + place] * norms[items] + shrink)
-            weights[items == start + place] = 0.0
+            weights[(items == start + place) | (common < min_actors)] = 0.0
             yield items, weights
 
 

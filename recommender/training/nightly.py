@@ -18,6 +18,7 @@ from typing import Any, Literal, get_args
 
 from civicrec.clients import redis_client
 from civicrec.clock import PORTAL_TZ, local_date, monotonic_s, to_ms, utc_now
+from civicrec.crowds import K_ANONYMITY
 from civicrec.errors import ArtifactError, InvalidInput
 from civicrec.locks import owned
 from civicrec.logs import get_logger
@@ -29,9 +30,9 @@ from civicrec.registry.tables import open_registry
 from civicrec.settings import Settings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.daily import open_days, rebuild_daily
-from civicrec.warehouse.interests import read_interests
+from civicrec.warehouse.interests import read_interests, withdrawals
 from profiles.bounds import bounds_of
-from profiles.nightly import rebuild_tags
+from profiles.nightly import KEPT_DAYS, rebuild_tags
 from profiles.redis_store import RedisOnlineStore
 from profiles.tags import learned_tags
 from recommender.artifacts import FORMAT, load_models, newest_usable, save_models
@@ -132,6 +133,7 @@ class _Night:
     def _learn(self, first: date, chosen: set[str], manifest: dict[str, Any]) -> None:
         training = self._settings.training
         with self._timed("read"):
+            gone = withdrawals(self._warehouse, self._day - timedelta(days=KEPT_DAYS))  # first: who comes later is seen
             interests = read_interests(
                 self._warehouse, first, self._day, to_ms(_end_of(self._day)), training.half_life_days
             )
@@ -141,7 +143,7 @@ class _Night:
                 store = RedisOnlineStore(redis_client(self._settings.redis), bounds_of(self._settings.redis))
                 tags_of = {item.item_id: learned_tags(item) for item in items}
                 written = rebuild_tags(
-                    self._warehouse, store, self._day, interests, tags_of, suppressions(self._registry)
+                    self._warehouse, store, self._day, interests, tags_of, suppressions(self._registry), gone
                 )
                 manifest["tags"] = asdict(written)
         if "models" in chosen:
@@ -196,7 +198,7 @@ def _end_of(day: date) -> datetime:
 
 
 def _fingerprint(data: Interactions, settings: str) -> str:
-    facts = json.dumps([data.fingerprint(), settings, FORMAT, SEED])
+    facts = json.dumps([data.fingerprint(), settings, FORMAT, SEED, K_ANONYMITY])
     return hashlib.sha256(facts.encode()).hexdigest()[:8]
 
 

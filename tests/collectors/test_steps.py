@@ -54,6 +54,14 @@ def test_no_consent_ends_an_event_before_anything_else() -> None:
     assert reason(Visit(NOON, KEYS, refuses=True), consent="personalise") == "no_consent"
 
 
+@pytest.mark.parametrize("refuses", [True, False])
+def test_consent_withdrawn_is_taken_and_of_a_refusal_only_who_and_when(refuses: bool) -> None:
+    told = {"title": "标题", "url_path": "/x", "item_id": "i", "session_id": "s", "query": "q", "props": {"tab": "a"}}
+    event = taken(Visit(NOON, KEYS, refuses=refuses), kind="consent_withdrawn", consent="none", scene="home", **told)
+    assert (event.anonymous_id, event.occurred_at, event.consent) == ("visitor-1", NOON, "measure")
+    assert not any(getattr(event, name) for name in (*told, "scene"))
+
+
 def test_site_of_a_key_or_token_fills_an_empty_one_only() -> None:
     visit = Visit(NOON, KEYS, proven_site="gz")
     assert (taken(visit, site=...).site, taken(visit, site="gz").site) == ("gz", "gz")

@@ -13,6 +13,7 @@ from civicrec.errors import Unavailable
 from civicrec.eventlog.fences import Mark
 from civicrec.settings import RedisSettings
 from profiles import redis_reader
+from profiles.bounds import Bounds
 from profiles.memory_store import MemoryOnlineReader, MemoryOnlineStore
 from profiles.redis_keys import co_key
 from profiles.redis_reader import RedisOnlineReader
@@ -30,16 +31,16 @@ Pair = tuple[OnlineStore, Callable[[], OnlineReader]]
 def pair(request: pytest.FixtureRequest) -> Pair:
     """Return a store that knows forty actors and their items, and what makes its reader."""
     if request.param == "memory":
-        memory = MemoryOnlineStore()
+        memory = MemoryOnlineStore(min_actors=1)
         return filled(memory), lambda: MemoryOnlineReader(memory)
     settings, client = request.getfixturevalue(f"{request.param}_server")
     client.flushdb()
-    return filled(RedisOnlineStore(client)), lambda: RedisOnlineReader(settings)
+    return filled(RedisOnlineStore(client, Bounds(min_actors=1))), lambda: RedisOnlineReader(settings)
 
 
 def filled(store: OnlineStore) -> OnlineStore:
     recent = {actor: [RecentItem(f"i{n}", 1_000 + n), RecentItem("东莞", 500)] for n, actor in enumerate(ACTORS)}
-    co_clicks = {f"i{n}": {f"j{m}": float(m + 1) for m in range(n + 1)} for n in range(len(ACTORS))}
+    co_clicks = {f"i{n}": {f"j{m}": {"a": float(m + 1)} for m in range(n + 1)} for n in range(len(ACTORS))}
     store.apply(Mark("log", 0, 1), OnlineUpdate(recent=recent, disliked={ACTORS[0]: ["bad"]}, co_clicks=co_clicks))
     store.put_tags("run", [(ACTORS[1], {"theme:住房": 0.5})])
     return store
@@ -85,7 +86,7 @@ def test_a_reader_of_nobody_is_unavailable() -> None:
 def test_a_lost_connection_is_made_anew(server: OnlineServer) -> None:
     settings, client = server
     client.flushdb()
-    known = filled(RedisOnlineStore(client)).actor(ACTORS[0])
+    known = filled(RedisOnlineStore(client, Bounds(min_actors=1))).actor(ACTORS[0])
 
     async def asks(reader: OnlineReader) -> None:
         assert await reader.actor(ACTORS[0]) == known
@@ -101,7 +102,7 @@ def test_a_question_nobody_waits_for_any_more_takes_no_answer_from_the_next(
 ) -> None:
     settings, client = server
     client.flushdb()
-    store = filled(RedisOnlineStore(client))
+    store = filled(RedisOnlineStore(client, Bounds(min_actors=1)))
 
     async def asks(reader: OnlineReader) -> None:
         await reader.actor("a")
@@ -118,7 +119,7 @@ def test_a_refused_question_is_unavailable_and_takes_no_answer_from_the_next(
 ) -> None:
     settings, client = server
     client.flushdb()
-    store = filled(RedisOnlineStore(client))
+    store = filled(RedisOnlineStore(client, Bounds(min_actors=1)))
     client.set(co_key("broken"), "not a sorted set")
 
     async def asks(reader: OnlineReader) -> None:
@@ -135,7 +136,7 @@ def test_a_refused_question_is_unavailable_and_takes_no_answer_from_the_next(
 def test_the_password_and_the_number_of_the_database_are_used(server: OnlineServer) -> None:
     settings, client = server
     client.flushdb()
-    filled(RedisOnlineStore(client))
+    filled(RedisOnlineStore(client, Bounds(min_actors=1)))
     elsewhere = settings.model_copy(update={"db": 3})
     assert read(lambda: RedisOnlineReader(elsewhere), lambda reader: reader.actor(ACTORS[0])) == ActorState()
     right, wrong = (

@@ -15,12 +15,14 @@ from civicrec.eventlog.fences import Fences, Lane, Mark, fences_of, fields_of_fe
 from civicrec.settings import RedisSettings
 from profiles.bounds import Bounds
 from profiles.memory_store import MemoryOnlineStore
-from profiles.redis_keys import co_key, counted_key
+from profiles.redis_keys import co_key, counted_key, few_key
 from profiles.redis_store import RedisOnlineStore
 from profiles.store import (
     COUNTED_TTL_HOURS,
+    CROWD_HOURS,
     MAX_CO_CLICKED,
     MAX_DISLIKED,
+    MAX_FEW,
     MAX_RECENT,
     ActorState,
     NotWhole,
@@ -44,11 +46,11 @@ def client(server: OnlineServer) -> Redis:
 @pytest.fixture(params=["memory", *SERVERS])
 def store(request: pytest.FixtureRequest) -> Iterator[OnlineStore]:
     if request.param == "memory":
-        yield MemoryOnlineStore()
+        yield MemoryOnlineStore(min_actors=1)
         return
     _, client = request.getfixturevalue(f"{request.param}_server")
     client.flushdb()
-    yield RedisOnlineStore(client)
+    yield RedisOnlineStore(client, Bounds(min_actors=1))
 
 
 def an_update(actor: str = "a", item: str = "i1", at_ms: int = AT) -> OnlineUpdate:
@@ -56,7 +58,7 @@ def an_update(actor: str = "a", item: str = "i1", at_ms: int = AT) -> OnlineUpda
         recent={actor: [RecentItem(item, at_ms)]},
         disliked={actor: [f"not-{item}"]},
         interests={at_ms // 3_600_000: {item: {actor: 1.0}}},
-        co_clicks={item: {"other": 0.5}, "other": {item: 0.5}},
+        co_clicks={item: {"other": {actor: 0.5}}, "other": {item: {actor: 0.5}}},
     )
 
 
@@ -240,7 +242,7 @@ def test_every_list_keeps_its_bound_and_its_heaviest(store: OnlineStore) -> None
     store.apply(Mark("log", 0, 1), OnlineUpdate(
         recent={"a": [RecentItem(f"i{n}", AT + n) for n in range(many)]},
         disliked={"a": [f"d{n}" for n in range(many)]},
-        co_clicks={"i": {f"n{n}": float(n + 1) for n in range(many)}},
+        co_clicks={"i": {f"n{n}": {"a": float(n + 1)} for n in range(many)}},
     ))  # fmt: skip
     state = store.actor("a")
     assert [item.item_id for item in state.recent] == [f"i{many - 1 - n}" for n in range(MAX_RECENT)]
@@ -289,7 +291,9 @@ _updates = st.builds(
     ),
     disliked=st.dictionaries(_names, st.lists(_names, max_size=3), max_size=3),
     interests=st.dictionaries(st.integers(0, 3), st.dictionaries(_names, _weights, max_size=3), max_size=3),
-    co_clicks=st.dictionaries(_names, _weights, max_size=3),
+    co_clicks=st.dictionaries(_names, st.dictionaries(_names, _weights, max_size=3), max_size=3),
+    restored=st.dictionaries(_names, st.lists(_names, max_size=2), max_size=2),
+    withdrawn=st.dictionaries(_names, st.integers(1, 2**41), max_size=2),
 )
 
 
@@ -297,7 +301,7 @@ _updates = st.builds(
 @given(updates=st.lists(st.tuples(_marks, _updates), max_size=12))
 def test_redis_answers_exactly_as_memory_does(client: Redis, updates: list[tuple[Mark, OnlineUpdate]]) -> None:
     client.flushdb()
-    redis, memory = RedisOnlineStore(client), MemoryOnlineStore()
+    redis, memory = RedisOnlineStore(client, Bounds(min_actors=2)), MemoryOnlineStore(min_actors=2)
     names = ["a", "b", "c", "东莞", "i", "0"]
     for number, (mark, update) in enumerate(updates):
         if number % 3:  # the others know nothing of another engine
@@ -307,12 +311,17 @@ def test_redis_answers_exactly_as_memory_does(client: Redis, updates: list[tuple
     assert redis.recent_of(names) == memory.recent_of(names)
     assert [redis.actor(name) for name in names] == [memory.actor(name) for name in names]
     assert redis.trends(range(4)) == memory.trends(range(4))
-    assert redis.co_clicks(names) == memory.co_clicks(names)
+    assert redis.crowded(0) == memory.crowded(0)
+    assert redis.withdrawn_of(names) == memory.withdrawn_of(names)
+    found, expected = redis.co_clicks(names), memory.co_clicks(names)
+    assert {item: dict(pairs) for item, pairs in found.items()} == {
+        item: pytest.approx(dict(pairs)) for item, pairs in expected.items()
+    }
 
 
 def test_every_key_in_redis_expires_except_the_fences_and_the_indexes_of_what_is_held(client: Redis) -> None:
     client.flushdb()
-    store = RedisOnlineStore(client)
+    store = RedisOnlineStore(client, Bounds(min_actors=1))
     store.apply(Mark("log", 0, 1), an_update())
     store.put_tags("run", [("a", {"t": 1.0})])
     families = Counter(key.split(b":")[0] for key in client.scan_iter())
@@ -322,6 +331,7 @@ def test_every_key_in_redis_expires_except_the_fences_and_the_indexes_of_what_is
         b"trend": 1,
         b"counted": 1,
         b"co": 2,
+        b"crowd": 1,
         b"tags": 1,
         b"held": 3,
         b"fence": 1,
@@ -339,6 +349,8 @@ def test_a_store_that_is_down_is_unavailable() -> None:
         lambda: store.recent_of(["a"]),
         lambda: store.trends([1]),
         lambda: store.co_clicks(["i"]),
+        lambda: store.crowded(1),
+        lambda: store.withdrawn_of(["a"]),
         lambda: store.apply(Mark("log", 0, 1), OnlineUpdate()),
         lambda: store.fences("log"),
         lambda: store.put_tags("run", [("a", {})]),
@@ -351,7 +363,7 @@ def test_a_store_that_is_down_is_unavailable() -> None:
 
 def test_a_refused_question_leaves_no_answer_behind_for_the_next(client: Redis) -> None:
     client.flushdb()
-    store = RedisOnlineStore(client)
+    store = RedisOnlineStore(client, Bounds(min_actors=1))
     store.apply(Mark("log", 0, 1), an_update())
     known = store.actor("a")
     client.set(co_key("broken"), "not a sorted set")
@@ -359,3 +371,69 @@ def test_a_refused_question_leaves_no_answer_behind_for_the_next(client: Redis) 
         store.co_clicks(["broken", "i1", "other"])
     assert store.actor("a") == known
     assert store.co_clicks(["i1"]) == {"i1": [("other", 0.5)]}
+
+
+@pytest.fixture(params=["memory", *SERVERS])
+def shy_store(request: pytest.FixtureRequest) -> Iterator[OnlineStore]:
+    """A store in which three make a crowd."""
+    if request.param == "memory":
+        yield MemoryOnlineStore(min_actors=3)
+        return
+    _, client = request.getfixturevalue(f"{request.param}_server")
+    client.flushdb()
+    yield RedisOnlineStore(client, Bounds(min_actors=3))
+
+
+def test_what_few_did_is_told_once_they_are_a_crowd(shy_store: OnlineStore) -> None:
+    clicks = ["a", "b", "a", "b", "a", "c", "d"]
+    told, crowded = [], []
+    for n, actor in enumerate(clicks):
+        shy_store.apply(Mark("log", n, n + 1), an_update(actor=actor))
+        told.append(shy_store.co_clicks(["i1", "other"]))
+        crowded.append(shy_store.crowded(HOUR))
+    assert told[:5] == [{}] * 5
+    assert told[5:] == [{"i1": [("other", w)], "other": [("i1", w)]} for w in (3.0, 3.5)]
+    assert crowded == [frozenset()] * 5 + [{"i1"}] * 2
+
+
+def test_one_visitor_of_many_hours_is_no_crowd_and_three_far_apart_are_none(shy_store: OnlineStore) -> None:
+    turns = [("a", hour) for hour in range(30)] + [("b", 31), ("c", CROWD_HOURS + 1), ("d", 2 * CROWD_HOURS)]
+    for n, (actor, hour) in enumerate(turns):
+        shy_store.apply(Mark("log", n, n + 1), OnlineUpdate(interests={HOUR + hour: {"i1": {actor: 1.0}}}))
+    assert shy_store.crowded(0) == frozenset()
+    more = {HOUR + 2 * CROWD_HOURS: {"i1": {"b": 1.0, "a": 1.0}}}
+    shy_store.apply(Mark("log", 99, 100), OnlineUpdate(interests=more))
+    assert shy_store.crowded(HOUR + 2 * CROWD_HOURS) == {"i1"}
+    assert shy_store.crowded(HOUR + 2 * CROWD_HOURS + 1) == frozenset()
+
+
+def test_of_too_many_rare_pairs_those_of_more_actors_are_kept(client: Redis) -> None:
+    client.flushdb()
+    store = RedisOnlineStore(client, Bounds(min_actors=3))
+    for actor in ("a", "b"):
+        store.apply(Mark(actor, 0, 1), OnlineUpdate(co_clicks={"i": {"good": {actor: 1.0}}}))
+    rare = {"i": {f"rare-{n}": {"a": 1.0} for n in range(5 * MAX_FEW)}}
+    store.apply(Mark("log", 0, 1), OnlineUpdate(co_clicks=rare))
+    assert client.hlen(few_key("i")) == MAX_FEW
+    store.apply(Mark("log", 1, 2), OnlineUpdate(co_clicks={"i": {"good": {"c": 1.0}}}))
+    assert store.co_clicks(["i"]) == {"i": [("good", 3.0)]}
+
+
+def test_consent_withdrawn_takes_what_was_known_until_then_and_is_remembered(store: OnlineStore) -> None:
+    store.apply(Mark("log", 0, 1), an_update(actor="a"))
+    store.apply(Mark("log", 1, 2), an_update(actor="b"))
+    store.put_tags("run", [("a", {"t": 1.0})])
+    update = OnlineUpdate(recent={"a": [RecentItem("new", AT + 2)]}, withdrawn={"a": AT + 1, "c": AT})
+    store.apply(Mark("log", 2, 3), update)
+    assert store.actor("a") == ActorState(recent=(RecentItem("new", AT + 2),))
+    assert store.actor("b").recent
+    assert store.withdrawn_of(["a", "b", "c"]) == {"a": AT + 1, "c": AT}
+    store.apply(Mark("log", 3, 4), OnlineUpdate(withdrawn={"a": AT}))  # an older one that comes late
+    assert store.withdrawn_of(["a"]) == {"a": AT + 1}
+    assert store.actor("a").recent == (RecentItem("new", AT + 2),)
+
+
+def test_a_refusal_can_be_taken_back(store: OnlineStore) -> None:
+    store.apply(Mark("log", 0, 1), OnlineUpdate(disliked={"a": ["x", "y"]}))
+    store.apply(Mark("log", 1, 2), OnlineUpdate(restored={"a": ["x", "never-refused"], "nobody": ["x"]}))
+    assert store.actor("a").disliked == {"y"}

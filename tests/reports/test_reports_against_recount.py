@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from civicrec.crowds import K_ANONYMITY
 from civicrec.reports.freshness import freshness
 from civicrec.reports.funnel import STEPS, funnel
 from civicrec.reports.items import items
 from civicrec.reports.ratios import wilson
-from civicrec.reports.report import K_ANONYMITY, Window
+from civicrec.reports.report import Window
 from civicrec.reports.traffic import Period, traffic
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from tests.reports.oracle import DAYS, NOW, Row, bots, events, recount_funnel, recount_items, recount_traffic, store

@@ -17,6 +17,7 @@ from civicrec.registry.catalogue import upsert_items
 from civicrec.scenes import SCENES
 from profiles.memory_store import MemoryOnlineStore
 from profiles.store import OnlineUpdate, RecentItem
+from tests.builders import a_crowd
 from tests.serving.conftest import NOW, THEMES, Door, items, open_door
 
 #: Kind → what makes an item of it. Nobody may learn of the first ones; the others are public, but nothing to recommend.
@@ -55,11 +56,13 @@ def open_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
         links=tuple(Link("interprets", kind) for kind in KINDS),
     )  # fmt: skip
     upsert_items(door.registry, [*items(), naming, *hidden_items()])
-    hour, crowd = to_ms(NOW) // 3_600_000, {f"v{n}": 1.0 for n in range(20)}
+    hour = to_ms(NOW) // 3_600_000
     door.store.apply(Mark("log", 0, 1), OnlineUpdate(
         recent={VISITOR: [RecentItem(kind, to_ms(NOW) + n) for n, kind in enumerate(KINDS)]},
-        interests={hour: {kind: crowd for kind in KINDS}},
-        co_clicks={"i1": dict.fromkeys(KINDS, 9.0)} | {kind: {"i1": 9.0, "i2": 8.0} for kind in KINDS},
+        interests={hour: dict.fromkeys(KINDS, a_crowd())},
+        co_clicks={
+            "i1": dict.fromkeys(KINDS, a_crowd()), **dict.fromkeys(KINDS, dict.fromkeys(["i1", "i2"], a_crowd()))
+        },
     ))  # fmt: skip
     door.live.refresh()
     yield door

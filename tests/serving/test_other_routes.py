@@ -11,6 +11,7 @@ from civicrec.eventlog.fences import Mark
 from civicrec.scenes import SCENES
 from profiles.store import OnlineUpdate
 from recommender.ranking.blend import weights_of
+from tests.builders import a_crowd
 from tests.serving.conftest import Door
 
 
@@ -26,7 +27,7 @@ def test_related_lists_follow_links_in_both_directions(door: Door) -> None:
 
 def test_related_lists_hold_what_readers_clicked_next(door: Door) -> None:
     assert "i18" not in related(door, "i1").get("policy", [])
-    door.store.apply(Mark("log", 0, 1), OnlineUpdate(co_clicks={"i1": {"i18": 5.0}}))
+    door.store.apply(Mark("log", 0, 1), OnlineUpdate(co_clicks={"i1": {"i18": a_crowd()}}))
     assert "i18" in related(door, "i1")["policy"]
 
 

@@ -19,6 +19,7 @@ from civicrec.settings import Site
 from profiles.memory_store import MemoryOnlineStore
 from profiles.store import OnlineUpdate, RecentItem
 from recommender.artifacts import save_models
+from tests.builders import a_crowd
 from tests.recommender.worlds import some_models
 from tests.serving.conftest import NOW, Door, items, open_door
 
@@ -78,7 +79,7 @@ def test_pages_go_on_where_the_last_ended_whatever_was_clicked(door: Door) -> No
 def test_clicks_change_a_visitors_list_at_once_and_leave_the_strangers_alone(door: Door) -> None:
     stranger, before = door.ids(n=8), door.ids(n=8, anonymous_id="a")
     assert stranger == before
-    door.store.apply(Mark("live", 0, 1), OnlineUpdate(co_clicks={"i26": {"i29": 2.0}}))
+    door.store.apply(Mark("live", 0, 1), OnlineUpdate(co_clicks={"i26": {"i29": a_crowd()}}))
     click(door, "a", "i21", "i26", "i16")
     after = door.ids(n=8, anonymous_id="a")
     assert len(set(after) - set(before)) >= 2

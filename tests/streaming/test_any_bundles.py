@@ -217,7 +217,7 @@ def test_two_engines_at_once_fold_each_record_once(tmp_path: Path) -> None:
 
 
 def test_two_logs_of_equal_offsets_do_not_meet(tmp_path: Path) -> None:
-    warehouse, online = KeyedWarehouse(), MemoryOnlineStore()
+    warehouse, online = KeyedWarehouse(), MemoryOnlineStore(min_actors=1)
     online.set_whole(True)
     stores = Stores(warehouse, online, FixedCatalogue())
     logs = [MemoryEventLog(), MemoryEventLog()]

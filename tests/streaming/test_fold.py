@@ -34,7 +34,7 @@ _turns = st.lists(
 def test_two_clicks_of_one_actor_belong_together_in_both_directions() -> None:
     update = fold([a_turn("x", AT), a_turn("y", AT + HOUR)], {})
     weight = forward_weight(AT + HOUR, CO_CLICK_HALF_LIFE_DAYS)
-    assert update.co_clicks == {"y": {"x": weight}, "x": {"y": weight}}
+    assert update.co_clicks == {"y": {"x": {"a": weight}}, "x": {"y": {"a": weight}}}
 
 
 def test_clicks_of_two_actors_do_not_belong_together() -> None:
@@ -79,6 +79,37 @@ def test_a_dislike_is_kept_and_is_no_interest() -> None:
     assert (update.recent, update.interests, update.co_clicks) == ({}, {}, {})
 
 
+def test_a_refusal_is_taken_back_by_saying_so_or_by_a_favourite_and_the_last_word_counts() -> None:
+    refused, favoured = a_turn("x", weight=0.0), a_turn("x", weight=3.0)._replace(kind="favourite")
+    restored = a_turn("x", weight=0.0)._replace(kind="undislike")
+    for last in (favoured, restored):
+        update = fold([refused, last._replace(offset=1)], {})
+        assert (update.disliked, update.restored) == ({}, {"a": ["x"]})
+        update = fold([last, refused._replace(offset=1)], {})
+        assert (update.disliked, update.restored) == ({"a": ["x"]}, {})
+    assert fold([restored._replace(is_personal=False)], {}).restored == {}
+
+
+def withdrawal(at_ms: int, offset: int = 0) -> Turn:
+    return Turn("a", "", at_ms, 0.0, True, offset, "consent_withdrawn")
+
+
+def test_consent_withdrawn_ends_what_was_before_and_not_what_comes_after() -> None:
+    turns = [a_turn("x", AT), a_turn("no", AT, weight=0.0), withdrawal(AT + 1, 1)]
+    turns += [a_turn("y", AT + 2)._replace(offset=2), a_turn("late", AT)._replace(offset=3)]
+    update = fold(turns, {"a": [RecentItem("before", AT - 1)]})
+    assert update.withdrawn == {"a": AT + 1}
+    assert update.recent == {"a": [RecentItem("y", AT + 2)]}
+    assert (update.disliked, update.co_clicks) == ({}, {})
+    assert set(update.interests[AT // HOUR]) == {"x", "y", "late"}  # the crowd is counted without consent, too
+
+
+def test_what_happened_before_a_known_withdrawal_and_comes_late_is_not_kept() -> None:
+    update = fold([a_turn("late", AT), a_turn("no", AT, weight=0.0), a_turn("new", AT + 2)], {}, {"a": AT + 1})
+    assert update.recent == {"a": [RecentItem("new", AT + 2)]}
+    assert (update.disliked, update.co_clicks, update.withdrawn) == ({}, {}, {})
+
+
 def test_a_crawler_cannot_flood_a_slice() -> None:
     turns = [a_turn(f"i{n}", AT + n) for n in range(5_000)]
     update = fold(turns, {})
@@ -116,7 +147,7 @@ def applied(store: MemoryOnlineStore, turns: list[Turn], first: int) -> None:
 @given(turns=_turns, cuts=st.lists(st.integers(0, 30), max_size=5))
 def test_folding_in_parts_is_folding_at_once(turns: list[Turn], cuts: list[int]) -> None:
     turns = [turn._replace(offset=offset) for offset, turn in enumerate(turns)]  # records are never cut
-    at_once, in_parts = MemoryOnlineStore(), MemoryOnlineStore()
+    at_once, in_parts = MemoryOnlineStore(min_actors=1), MemoryOnlineStore(min_actors=1)
     applied(at_once, turns, 0)
     borders = [0, *sorted(cuts), len(turns)]
     for number, (first, last) in enumerate(pairwise(borders)):
@@ -140,8 +171,10 @@ def test_in_what_order_a_record_holds_its_turns_is_no_matter(turns: list[Turn], 
     assert one.recent == other.recent
     assert one.interests == other.interests
     assert one.co_clicks.keys() == other.co_clicks.keys()
-    for item, weights in one.co_clicks.items():
-        assert dict(weights) == pytest.approx(dict(other.co_clicks[item]))
+    for item, others in one.co_clicks.items():
+        assert others.keys() == other.co_clicks[item].keys()
+        for name, weights in others.items():
+            assert weights == pytest.approx(other.co_clicks[item][name])
 
 
 def test_more_items_than_are_remembered_fold_alike_in_parts() -> None:
@@ -149,7 +182,7 @@ def test_more_items_than_are_remembered_fold_alike_in_parts() -> None:
     turns = [a_turn(f"i{rng.randrange(90)}", AT + rng.randrange(3 * HOUR))._replace(offset=n) for n in range(400)]
     found = []
     for step in (1, 7, 40):
-        store = MemoryOnlineStore()
+        store = MemoryOnlineStore(min_actors=1)
         for first in range(0, len(turns), step):
             applied(store, turns[first : first + step], first)
         found.append({item: dict(weights) for item, weights in store.co_clicks([f"i{n}" for n in range(90)]).items()})
@@ -165,10 +198,10 @@ def test_co_clicks_are_symmetric_and_trends_and_recents_come_from_the_turns(turn
     weights: dict[tuple[str, str], float] = defaultdict(float)
     for update in updates:
         for item_id, others in update.co_clicks.items():
-            for other, weight in others.items():
-                assert weight > 0
+            for other, by_actor in others.items():
+                assert all(weight > 0 for weight in by_actor.values())
                 assert other != item_id
-                weights[item_id, other] += weight
+                weights[item_id, other] += sum(by_actor.values())
     assert all(weights[other, item_id] == pytest.approx(weight) for (item_id, other), weight in weights.items())
     expected = {
         (turn.actor, turn.at_ms // HOUR, turn.item_id): max(

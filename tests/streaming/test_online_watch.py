@@ -144,7 +144,7 @@ class Cluster:
     """Workers on a topic of two logs, their stores, and the watch over the online store."""
 
     def __init__(self, home: Path, partitions: int) -> None:
-        self.warehouse, self.online = Warehouse(), MemoryOnlineStore()
+        self.warehouse, self.online = Warehouse(), MemoryOnlineStore(min_actors=1)
         records = sorted(
             ((log, n, record) for log in ("a", "b") for n, record in enumerate(records_of(log), 1)),
             key=lambda one: one[1],
@@ -296,7 +296,7 @@ def test_what_workers_did_after_the_last_copy_comes_from_the_topic_and_no_more_t
 
 
 def test_a_store_put_back_to_an_older_copy_is_not_whole(tmp_path: Path) -> None:
-    online = MemoryOnlineStore()
+    online = MemoryOnlineStore(min_actors=1)
     watch = OnlineWatch(Settings(home=tmp_path), online)
     assert not watch.look()
     online.set_whole(True)
@@ -330,7 +330,7 @@ def a_stream(home: Settings, online: MemoryOnlineStore, copies: bool = True) -> 
 
 
 def test_a_cure_is_in_the_copy_before_its_letter_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    home, online = Settings(home=tmp_path), MemoryOnlineStore()
+    home, online = Settings(home=tmp_path), MemoryOnlineStore(min_actors=1)
     online.set_whole(True)
     online._fences["log"] = Fences({Lane(): 9}, 5, {"bad_json": 4})
     online._fences[rebuild.REBUILD_LOG] = Fences({Lane(): 1}, 7)  # of the rebuild alone, and never copied

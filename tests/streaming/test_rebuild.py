@@ -21,6 +21,7 @@ from civicrec.warehouse.daily import replace_day
 from civicrec.warehouse.interests import ACTOR
 from civicrec.warehouse.migrate import migrate
 from profiles.memory_store import MemoryOnlineStore
+from profiles.store import ActorState
 from streaming.embedded import Driver
 from streaming.rebuild import Done, done_so_far, rebuild_online
 from streaming.sinks import Stores
@@ -54,7 +55,11 @@ class Stream:
     """The real driver on a log in memory, a real warehouse, and an online store that can be wiped."""
 
     def __init__(self, folder: Path, warehouse: ClickHouseWarehouse, max_batch_events: int) -> None:
-        self.log, self.ledger, self.online = MemoryEventLog(), Ledger(folder / "stream.sqlite"), MemoryOnlineStore()
+        self.log, self.ledger, self.online = (
+            MemoryEventLog(),
+            Ledger(folder / "stream.sqlite"),
+            MemoryOnlineStore(min_actors=1),
+        )
         self.warehouse = warehouse
         self.now = NOON
         self.restored = 0
@@ -113,7 +118,7 @@ def test_a_rebuilt_store_is_the_one_the_stream_made(
     with closing(Stream(tmp_path, warehouse, max_batch_events)) as stream:
         stream.send(events)
         stream.drain()
-        rebuilt = MemoryOnlineStore()
+        rebuilt = MemoryOnlineStore(min_actors=1)
         done = rebuild_online(warehouse, rebuilt, stream.done(), stream.now)
         assert rebuilt.is_whole()
         assert done.turns == sum(oracle.is_turn(event) or _is_dislike(event) for event in events)
@@ -140,7 +145,7 @@ def test_a_store_wiped_between_any_two_batches_ends_as_if_it_never_was(
         stream.send(events[wiped_after or 1 :])
         stream.drain()
         assert stream.restored == 2  # the first time because it was new
-        reference = MemoryOnlineStore()
+        reference = MemoryOnlineStore(min_actors=1)
         rebuild_online(warehouse, reference, stream.done(), stream.now)
         assert_same(
             everything(stream.online, events, hours_of(events)), everything(reference, events, hours_of(events))
@@ -161,7 +166,7 @@ def test_a_batch_that_was_in_the_warehouse_before_the_wipe_counts_once(
         assert warehouse.rows("SELECT count() AS n FROM events FINAL")[0]["n"] == 200
         stream.online.clear()
         stream.drain()
-        reference = MemoryOnlineStore()
+        reference = MemoryOnlineStore(min_actors=1)
         rebuild_online(warehouse, reference, stream.done(), stream.now)
         assert_same(
             everything(stream.online, events, hours_of(events)), everything(reference, events, hours_of(events))
@@ -193,7 +198,7 @@ def test_disordered_and_doubled_events_leave_recent_items_and_trends_exact(
     with closing(Stream(tmp_path, warehouse, 30)) as stream:
         stream.send(random.Random(4).sample([*events, *events[:50]], 250))
         stream.drain()
-        rebuilt = MemoryOnlineStore()
+        rebuilt = MemoryOnlineStore(min_actors=1)
         rebuild_online(warehouse, rebuilt, stream.done(), stream.now)
         found, expected = (everything(store, events, hours_of(events)) for store in (rebuilt, stream.online))
         assert found["trends"] == expected["trends"] == oracle.trends([events])
@@ -213,7 +218,7 @@ def test_only_what_would_still_be_there_comes_back(tmp_path: Path, warehouse: Cl
     with closing(Stream(tmp_path, warehouse, 100)) as stream:
         stream.send(events)
         stream.drain()
-        rebuilt = MemoryOnlineStore()
+        rebuilt = MemoryOnlineStore(min_actors=1)
         rebuild_online(warehouse, rebuilt, stream.done(), NOON)
         state = rebuilt.actor("visitor-1")
         assert state.disliked == {"i2"}
@@ -231,7 +236,7 @@ def test_tags_come_back_but_for_those_deleted_since_and_those_too_old(warehouse:
     replace_day(warehouse, "actor_tags", today - timedelta(days=3), {**columns, "weight": [9.0, 9.0, 9.0]})
     # as a night with a wrong clock leaves it
     replace_day(warehouse, "actor_tags", today + timedelta(days=30), {**columns, "weight": [8.0, 8.0, 8.0]})
-    store = MemoryOnlineStore()
+    store = MemoryOnlineStore(min_actors=1)
     done = rebuild_online(warehouse, store, Done({}), NOON, {("a", "theme:住房")})
     assert done.actors_with_tags == 2
     assert (store.actor("a").tags, store.actor("b").tags) == ({"theme:社保": 0.5}, {"theme:社保": 1.0})
@@ -248,3 +253,39 @@ def test_the_warehouse_names_the_actor_of_a_row_of_before_as_the_event_does(
     columns = "{subject:String} AS subject_id, {anonymous:String} AS anonymous_id, {actor:String} AS actor"
     found = warehouse.rows(f"SELECT {ACTOR} AS who FROM (SELECT {columns})", row)[0]["who"]
     assert found == an_event(subject_id=subject_id, anonymous_id=anonymous_id).actor
+
+
+def test_withdrawn_consent_and_refusals_taken_back_survive_a_rebuild(
+    tmp_path: Path, warehouse: ClickHouseWarehouse
+) -> None:
+    def one(kind: str, item: str, n: int, **fields: Any) -> Event:
+        return an_event(kind, item, n, NOON + timedelta(seconds=n), **{"consent": "personalise", **fields})
+
+    gone = {"anonymous_id": "browser", "subject_id": "f" * 32}
+    events = [
+        one("click", "i1", 1, **gone), one("dislike", "i2", 2, **gone), one("click", "i1", 3, anonymous_id="browser"),
+        one("consent_withdrawn", "", 4, consent="measure", **gone), one("click", "i3", 5, **gone),
+        one("dislike", "i1", 6), one("dislike", "i2", 7), one("undislike", "i1", 8), one("favourite", "i2", 9),
+        one("dislike", "i3", 10), one("dislike", "i1", 11, anonymous_id="long-ago"),
+    ]  # fmt: skip
+    with closing(Stream(tmp_path, warehouse, 3)) as stream:
+        stream.send(events)
+        stream.drain()
+        day = local_date(NOON)
+        columns = {"actor": ["f" * 32, "visitor-1"], "tag": ["theme:社保"] * 2, "weight": [1.0, 1.0],
+                   "evidence": [1, 1], "last_at": [NOON] * 2}  # fmt: skip
+        replace_day(warehouse, "actor_tags", day, columns)
+        rebuilt = MemoryOnlineStore(min_actors=1)
+        rebuild_online(warehouse, rebuilt, stream.done(), stream.now)
+        for store in (stream.online, rebuilt):
+            assert [item.item_id for item in store.actor("f" * 32).recent] == ["i3"]
+            assert store.actor("f" * 32).disliked == frozenset()
+            assert store.actor("browser") == ActorState()
+            assert store.actor("visitor-1").disliked == {"i3"}
+        assert rebuilt.actor("visitor-1").tags == {"theme:社保": 1.0}
+        assert rebuilt.actor("f" * 32).tags == {}
+        # Half a year later only what was refused, restored or withdrawn is looked at.
+        much_later = MemoryOnlineStore(min_actors=1)
+        rebuild_online(warehouse, much_later, stream.done(), stream.now + timedelta(days=100))
+        assert much_later.actor("visitor-1") == ActorState(disliked=frozenset({"i3"}))
+        assert much_later.actor("f" * 32) == ActorState()

@@ -99,7 +99,12 @@ class World:
 @contextmanager
 def a_world(folder: Path, **settings: int) -> Iterator[World]:
     ledger = Ledger(folder / "stream.sqlite")
-    log, warehouse, online, letters = MemoryEventLog(), TokenWarehouse(), MemoryOnlineStore(), MemoryLetters()
+    log, warehouse, online, letters = (
+        MemoryEventLog(),
+        TokenWarehouse(),
+        MemoryOnlineStore(min_actors=1),
+        MemoryLetters(),
+    )
     driver = Driver(
         log,
         ledger,

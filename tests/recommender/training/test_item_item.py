@@ -27,7 +27,7 @@ def test_ease_is_the_ridge_regression_of_each_item_on_all_others(user_items: csr
 
 def test_only_the_strongest_neighbours_are_kept_strongest_first(user_items: csr_matrix) -> None:
     full = ease_weights(user_items, 7.0)
-    near, weights = ease(user_items, 7.0, 4)
+    near, weights = ease(user_items, 7.0, 4, min_actors=1)
     assert near.shape == weights.shape == (12, 4)
     for row in range(12):
         assert set(near[row]) == set(np.argsort(-np.abs(full[row]))[:4])
@@ -37,7 +37,7 @@ def test_only_the_strongest_neighbours_are_kept_strongest_first(user_items: csr_
 
 def test_cosine_is_the_shrunk_share_of_common_users(user_items: csr_matrix) -> None:
     votes = user_items.toarray() > 0
-    near, weights = cosine(user_items, 12, shrink=3.0)
+    near, weights = cosine(user_items, 12, shrink=3.0, min_actors=1)
     for i in range(12):
         found = {j: w for j, w in zip(near[i].tolist(), weights[i].tolist(), strict=True) if j >= 0}
         assert i not in found
@@ -57,3 +57,12 @@ def test_weights_of_one_actor_count_as_one_vote(user_items: csr_matrix) -> None:
     loud = user_items.copy()
     loud.data *= 1000
     np.testing.assert_array_equal(ease_weights(user_items, 7.0), ease_weights(loud, 7.0))
+
+
+@pytest.mark.parametrize("model", ["cosine", "ease"])
+def test_a_pair_of_few_actors_speaks_for_nothing(user_items: csr_matrix, model: str) -> None:
+    votes = user_items.toarray() > 0
+    near, weights = cosine(user_items, 12, min_actors=6) if model == "cosine" else ease(user_items, 7.0, 12, 6)
+    told = {(i, j) for i in range(12) for j, w in zip(near[i].tolist(), weights[i].tolist(), strict=True) if w > 0}
+    assert told
+    assert all((votes[:, i] & votes[:, j]).sum() >= 6 for i, j in told)

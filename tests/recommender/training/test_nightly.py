@@ -312,3 +312,24 @@ def test_the_command_prints_the_manifest_and_fails_in_words(stores: RunningStack
     assert failed.returncode == 1
     assert "civicrec: the warehouse at 127.0.0.1:1 does not answer" in failed.stderr
     assert "Traceback" not in failed.stderr
+
+
+def test_the_next_night_knows_nothing_of_before_consent_was_withdrawn(
+    settings: Settings, rows: Callable[[str], list[dict[str, Any]]]
+) -> None:
+    fill_catalogue(settings)
+    before = DAY - timedelta(days=1)
+    store_events(settings, [an_event(n, at(before), actor=actor) for n, actor in enumerate(("gone", "back", "stays"))])
+    run_nightly(settings, before, "tags")
+    assert {row["actor"] for row in rows("SELECT * FROM actor_tags")} == {"gone", "back", "stays"}
+    store_events(settings, [
+        *[an_event(10 + n, at(DAY, 13), actor=actor, kind="consent_withdrawn", item_id="", consent="measure")
+          for n, actor in enumerate(("gone", "back"))],
+        an_event(20, at(DAY, 14), actor="back", item_id="i3"),
+        an_event(21, at(DAY, 12), actor="gone", item_id="i3"),  # of before, come late
+    ])  # fmt: skip
+    models = run_nightly(settings, DAY)["models"]
+    kept = {(row["actor"], row["day"]) for row in rows("SELECT * FROM actor_tags")}
+    assert kept == {("stays", before), ("stays", DAY), ("back", DAY)}
+    assert {row["evidence"] for row in rows("SELECT * FROM actor_tags WHERE actor = 'back'")} == {1}
+    assert models["counts"] == {"actors": 2, "items": 2, "pairs": 2}
