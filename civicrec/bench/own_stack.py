@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import psutil
@@ -131,7 +132,8 @@ def settings_on_free_ports(home: Path) -> Settings:
         collector=CollectorSettings(port=collector),
         serving=ServingSettings(port=serving),
         warehouse=WarehouseSettings(port=warehouse),
-        redis=RedisSettings(port=redis),
+        # Named here, so that these settings open the store before and after it starts.
+        redis=RedisSettings(port=redis, password=SecretStr(token_hex(16))),
     )
 
 

@@ -66,7 +66,7 @@ def run_demo(settings: Settings, *, visitors: int, leave: bool) -> None:
     _empty(settings.home)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     words.print(f"civicrec demo in {settings.home}: starting the stack", highlight=False)
-    with suppress(KeyboardInterrupt), running(settings):
+    with suppress(KeyboardInterrupt), running(settings) as settings:
         now = utc_now()
         settings = with_passwords(settings)  # a new home's stores have made theirs only now
         with progress_bars() as report:

@@ -22,7 +22,7 @@ from civicrec.heartbeat import Heart, Listener
 from civicrec.listening import check_ports
 from civicrec.locks import owned
 from civicrec.logs import get_logger
-from civicrec.passwords import with_valkey_password
+from civicrec.passwords import with_passwords, with_valkey_password
 from civicrec.settings import Settings
 from civicrec.stack.checks import check_disk, check_home, free_disk_mb
 from civicrec.stack.children import Child, ChildSpec
@@ -174,8 +174,10 @@ def state_path(settings: Settings) -> Path:
 @contextmanager
 def running(
     settings: Settings, names: Collection[str] = PROCESSES, stop: threading.Event | None = None
-) -> Iterator[None]:
+) -> Iterator[Settings]:
     """Run the stack for the length of the body, which begins when every process is ready or `stop` is set.
+
+    Yields the settings with the passwords that were made at the start.
 
     Raises
     ------
@@ -210,7 +212,7 @@ def running(
         try:
             started.wait()
             if not faults:
-                yield
+                yield with_passwords(settings)
         finally:
             ended.set()
             thread.join()

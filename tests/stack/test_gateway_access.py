@@ -16,6 +16,7 @@ import civicrec
 from civicrec.errors import ConfigError, InvalidInput
 from civicrec.passwords import READER, as_reader, with_passwords
 from civicrec.secrets import read_secret
+from civicrec.settings import Settings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from tests.running import RunningStack, running_stack, settings_on_free_ports
 
@@ -262,7 +263,7 @@ def test_tables_made_before_there_were_rights_are_still_there(tmp_path: Path) ->
 
 
 def test_passwords_of_the_settings_win_over_those_of_the_home(tmp_path: Path) -> None:
-    settings = settings_on_free_ports(tmp_path)
+    settings = Settings(home=tmp_path)
     assert with_passwords(settings) == settings  # no embedded store was started here: stores of one's own
     assert as_reader(settings) == settings
     for name in ("warehouse.key", "reader.key", "valkey.key"):

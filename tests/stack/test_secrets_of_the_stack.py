@@ -12,7 +12,7 @@ from redis import Redis
 from redis.exceptions import AuthenticationError
 
 from civicrec.clients import redis_client
-from civicrec.secrets import made_secret
+from civicrec.secrets import made_secret, read_secret
 from civicrec.settings import RedisSettings, Settings
 from civicrec.stack.checks import check_home
 from civicrec.stack.doctor import examine
@@ -45,8 +45,11 @@ def test_a_home_may_be_called_anything_and_is_this_accounts_alone(tmp_path: Path
 
 @pytest.mark.stack
 def test_the_embedded_online_store_knows_nobody_without_its_password(tmp_path: Path) -> None:
-    with running_stack(tmp_path, only=("valkey",)) as stack:
-        port = stack.settings.redis.port
+    settings = settings_on_free_ports(tmp_path)
+    port = settings.redis.port
+    settings = settings.model_copy(update={"redis": RedisSettings(port=port)})
+    with running_stack(tmp_path, only=("valkey",), settings=settings) as stack:
+        assert stack.settings.redis.password.get_secret_value() == read_secret(tmp_path / "valkey.key")
         for client in (Redis(port=port), Redis(port=port, password="wrong password of 2026")):
             for words in (
                 ("KEYS", "*"),
@@ -104,14 +107,14 @@ def test_a_home_is_made_for_this_account_and_an_open_one_is_told(tmp_path: Path)
 
 
 def test_a_bad_secret_of_a_store_stops_every_command_in_one_line(tmp_path: Path) -> None:
-    made_secret(tmp_path / "valkey.key")
-    (tmp_path / "valkey.key").write_text("")
+    made_secret(tmp_path / "warehouse.key")
+    (tmp_path / "warehouse.key").write_text("")
     done = subprocess.run(
         [sys.executable, "-m", "civicrec", "status"], env=environment(settings_on_free_ports(tmp_path)),
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert "valkey.key" in done.stderr
+    assert "warehouse.key" in done.stderr
 
 
 def test_tls_for_the_embedded_stores_is_refused_in_one_line(tmp_path: Path) -> None:
