@@ -72,7 +72,9 @@ class _State:
 
 
 def _age_days(live: Live) -> int:
-    """Return the age of the models in force, 0 before the first."""
-    if live.models is None:
+    """Return the age of the models in force, 0 before the first, or of a run that is named after no day."""
+    try:
+        day = date.fromisoformat(live.models.run[:10] if live.models else "")
+    except ValueError:
         return 0
-    return max(0, (local_date(live.clock()) - date.fromisoformat(live.models.run[:10])).days)
+    return max(0, (local_date(live.clock()) - day).days)
