@@ -29,6 +29,7 @@ from serving.console.process import PageProcess
 from serving.console.routes import router as console
 from serving.console.sign_in import password_of
 from serving.counters import ListCounters
+from serving.feedback import Recorder
 from serving.live import Live
 from serving.portal.routes import router as portal
 from serving.problems import add_problem_handlers
@@ -67,11 +68,13 @@ def create_app(
             yield
         await asyncio.to_thread(live.stop)
         app.state.console_pages.close()
+        app.state.recorder.close()
         await live.reader.close()
 
     app = FastAPI(title="civicrec", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url="/openapi.json")
     app.state.live = live
     app.state.counters = counters
+    app.state.recorder = Recorder(settings)
     app.state.console_pages = PageProcess(settings)
     app.state.console_password = partial(password_of, settings)
     app.add_middleware(

@@ -1,23 +1,24 @@
-"""Feedback that acts at once: a dislike goes into the online store now, and through the collector's door for good.
+"""What a visitor says and what acts at once: into the online store now, and through the collector's door for good.
 
-In: an actor and an item. Out: whether it acts already, and whether it is recorded.
+In: an actor, and what changes of what is known of them. Out: whether it acts already, and whether it is recorded.
 """
 
 from __future__ import annotations
 
 import zlib
 from datetime import datetime
+from functools import cached_property
 from uuid import uuid4
 
 import httpx
 
-from civicrec.clients import async_http_client
+from civicrec.clients import http_client
 from civicrec.clock import rfc3339
 from civicrec.eventlog.fences import Lane, Mark
 from civicrec.settings import Settings
 from profiles.store import OnlineStore, OnlineUpdate
 
-#: Name under which dislikes enter the online store besides the event log.
+#: Name under which this enters the online store besides the event log.
 _LOG = "feedback"
 #: Fences of feedback; bounded, and enough that two actors rarely share one.
 _LANES = 256
@@ -25,10 +26,10 @@ _TRIES = 3
 _COLLECTOR_TIMEOUT_S = 1.0
 
 
-def dislike_now(store: OnlineStore, actor: str, item_id: str, now: datetime) -> bool:
-    """Make the item disappear from the actor's lists; return whether the store took it.
+def act_now(store: OnlineStore, actor: str, update: OnlineUpdate, now: datetime) -> bool:
+    """Change what is known of the actor at once; return whether the store took it.
 
-    The fence of the lane is the time in microseconds: of two dislikes at one instant the second takes the next.
+    The fence of the lane is the time in microseconds: of two changes at one instant the second takes the next.
 
     Raises
     ------
@@ -36,20 +37,33 @@ def dislike_now(store: OnlineStore, actor: str, item_id: str, now: datetime) -> 
         If the store is down.
     """
     number, at = zlib.crc32(actor.encode()) % _LANES, int(now.timestamp() * 1_000_000)
-    update, lane = OnlineUpdate(disliked={actor: [item_id]}), Lane(_LANES, number)
+    lane = Lane(_LANES, number)
     return any(store.apply(Mark(_LOG, now_us - 1, now_us, lane), update) for now_us in range(at, at + _TRIES))
 
 
-async def record(settings: Settings, event: dict[str, str], token: str, now: datetime) -> bool:
-    """Send the event to the collector; return whether it is durable there."""
-    host = settings.collector.host.replace("0.0.0.0", "127.0.0.1")  # noqa: S104  # where to call, not where to listen
-    body = {
-        "sent_at": rfc3339(now),
-        "events": [{"event_id": str(uuid4()), "occurred_at": rfc3339(now), "consent": "personalise", **event}],
-    } | ({"subject_token": token} if token else {})
-    try:
-        async with async_http_client(timeout=_COLLECTOR_TIMEOUT_S, verify=False) as client:
-            answer = await client.post(f"http://{host}:{settings.collector.port}/v1/events", json=body)
-        return bool(answer.status_code == 200 and answer.json()["accepted"] == 1)
-    except (httpx.HTTPError, ValueError, KeyError):
-        return False
+class Recorder:
+    """Sends what visitors say to the collector, one client for all of it; for threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        host = settings.collector.host.replace("0.0.0.0", "127.0.0.1")  # noqa: S104  # where to call, not to listen
+        self._url = f"http://{host}:{settings.collector.port}/v1/events"
+
+    @cached_property
+    def _client(self) -> httpx.Client:
+        return http_client(timeout=_COLLECTOR_TIMEOUT_S, verify=False)
+
+    def record(self, event: dict[str, str], token: str, now: datetime) -> bool:
+        """Send an event, which names its consent; return whether it is durable there."""
+        body = {
+            "sent_at": rfc3339(now),
+            "events": [{"event_id": str(uuid4()), "occurred_at": rfc3339(now), **event}],
+        } | ({"subject_token": token} if token else {})
+        try:
+            answer = self._client.post(self._url, json=body)
+            return bool(answer.status_code == 200 and answer.json()["accepted"] == 1)
+        except (httpx.HTTPError, ValueError, KeyError, TypeError):
+            return False
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._client.close()

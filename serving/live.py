@@ -63,7 +63,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The lists of one page, in the order of its blocks; `is_degraded` when the online store could not be asked."""
+    """The lists of one page, in the order of its blocks; `is_degraded` without the online store or its trends."""
 
     lists: tuple[RankedList, ...]
     snapshot: Snapshot
@@ -226,7 +226,7 @@ class Live:
             )
             shown |= {ranked.item.item_id for ranked in made.items}
             lists.append(made)
-        return Page(tuple(lists), snapshot, is_degraded=read is None)
+        return Page(tuple(lists), snapshot, is_degraded=read is None or self._keeper.is_standing_still)
 
     def _keep_current(self) -> None:
         trends_at_s = monotonic_s() + _TRENDS_S

@@ -18,6 +18,7 @@ from civicrec.events import anonymous_actor
 from civicrec.scenes import MAX_N, scene_named
 from civicrec.settings import Settings
 from civicrec.tokens import Keys
+from civicrec.web.origins import origin_of
 from civicrec.web.query import whole_number, without_blanks
 from recommender.request import Mode
 from serving.live import Block, Caller
@@ -56,7 +57,7 @@ class PageBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class FeedbackBody(msgspec.Struct, forbid_unknown_fields=True):
-    """The body of ``POST /v1/feedback``."""
+    """The body of ``POST /v1/feedback``; `consent` is the visitor's."""
 
     kind: str
     item_id: Id
@@ -65,6 +66,7 @@ class FeedbackBody(msgspec.Struct, forbid_unknown_fields=True):
     anonymous_id: str = ""
     request_id: Annotated[str, msgspec.Meta(max_length=64)] = ""
     scene: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    consent: str = ""
 
 
 def body_of(raw: bytes, kind: type[B]) -> B:
@@ -89,6 +91,14 @@ def site_of(named: str, settings: Settings) -> str:
     if named:
         return named
     return next(iter(settings.sites)) if len(settings.sites) == 1 else DEFAULT_SITE
+
+
+def origins_of(settings: Settings, site: str) -> frozenset[str]:
+    """Return the origins whose pages may speak for visitors of a site."""
+    if not settings.sites:
+        return frozenset(map(origin_of, settings.collector.origins))
+    known = settings.sites.get(site)
+    return frozenset(map(origin_of, known.origins)) if known else frozenset()
 
 
 def actor_of(token: str, anonymous_id: str, site: str, keys: Keys, now: datetime) -> str:
@@ -138,6 +148,13 @@ def ids_of(text: str, most: int) -> tuple[str, ...]:
     return tuple(item_id for item_id in text.split(",") if item_id)[:most] if text else ()
 
 
+def excluded(item_ids: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the ids that must not be in a list: all of them, or it is refused."""
+    if len(item_ids) > MAX_EXCLUDE:
+        raise InvalidInput(f"got more than {MAX_EXCLUDE} ids in exclude; expected fewer, or next_cursor")
+    return item_ids
+
+
 def query_block(query: Mapping[str, str]) -> Block:
     """Return the block that a query string of ``GET /v1/recommendations`` asks for."""
     scene = query.get("scene", "").strip() or DEFAULT_SCENE
@@ -145,7 +162,7 @@ def query_block(query: Mapping[str, str]) -> Block:
         scene=scene,
         n=length_of(number_of(query.get("n", ""), MAX_N), scene),
         item_id=query.get("item_id", ""),
-        exclude=ids_of(query.get("exclude", ""), MAX_EXCLUDE),
+        exclude=excluded(ids_of(query.get("exclude", ""), MAX_EXCLUDE + 1)),
         cursor=query.get("cursor", "").strip(),
         slot=query.get("slot", "")[:64],
     )
@@ -171,7 +188,7 @@ def caller_of(
 def body_block(body: BlockBody) -> Block:
     """Return the block of a page body."""
     scene = body.scene.strip() or DEFAULT_SCENE
-    exclude, cursor = body.exclude[:MAX_EXCLUDE], body.cursor.strip()
+    exclude, cursor = excluded(body.exclude), body.cursor.strip()
     return Block(scene, length_of(body.n, scene), body.item_id, exclude, cursor, body.slot)
 
 

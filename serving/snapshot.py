@@ -149,6 +149,11 @@ class SnapshotKeeper:
             kept = {}
         return kept.get(item.item_id) or msgspec.structs.replace(item, body_text="")
 
+    @property
+    def is_standing_still(self) -> bool:
+        """Whether trends could not be read last time, so that those in force grow old."""
+        return "trends" in self._complaints
+
     def problems(self) -> list[str]:
         """Say what of the snapshot is not as it should be, one sentence each."""
         found = []

@@ -10,6 +10,8 @@ from urllib.parse import parse_qsl, urlsplit
 from fastapi import Request
 
 from civicrec.errors import InvalidInput
+from civicrec.web.signals import is_from
+from serving.schemas import origins_of
 
 MAX_BYTES = 4096
 HOME = "/portal/"
@@ -23,8 +25,12 @@ async def form_of(request: Request) -> dict[str, str]:
     InvalidInput
         If another site sent it, or it is longer than any form of ours.
     """
-    # Every current browser states where a request comes from; a page elsewhere must not change a visitor's choices.
-    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+    # Browsers state where a request comes from, older ones by its origin; a page elsewhere must not change a
+    # visitor's choices.
+    settings = request.app.state.live.settings
+    origins = {origin for site in settings.sites or ("",) for origin in origins_of(settings, site)}
+    fetched_from = request.headers.get("sec-fetch-site", "same-origin")
+    if fetched_from not in ("same-origin", "none") or not is_from(request.headers, origins):
         raise InvalidInput("this form was sent from another site; open the page itself and choose there")
     body = b""
     async for chunk in request.stream():

@@ -5,6 +5,8 @@ In: a request and its cookies. Out: HTML. Lists come from the same function as t
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -13,12 +15,17 @@ import jinja2
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from civicrec.clock import to_ms
 from civicrec.errors import InvalidInput
+from civicrec.events import anonymous_actor
 from civicrec.listening import address_of
 from civicrec.scenes import SCENES
 from civicrec.web.guard import charge
 from civicrec.web.query import whole_number
+from civicrec.web.signals import refuses
+from profiles.store import OnlineUpdate
 from recommender.eligibility import is_public
+from serving.feedback import act_now
 from serving.portal.forms import form_of, safe_next
 from serving.portal.lists import Lists
 from serving.portal.views import (
@@ -40,6 +47,7 @@ from serving.portal.visitor import (
     new_anonymous_id,
     visitor_of,
 )
+from serving.schemas import site_of
 
 CITY = "云澜市"
 """The made-up city of the demo catalogue."""
@@ -73,7 +81,7 @@ def root() -> RedirectResponse:
 @router.get("/portal/")
 def home(request: Request) -> HTMLResponse:
     """Show the recommended block, the newest and hottest items, policies and services; fewer for elder readers."""
-    visitor = visitor_of(request.cookies)
+    visitor = _visitor(request)
     lists = _lists(request, visitor)
     if visitor.elder:
         recommended, services = lists.of([("elder", ELDER_ITEMS), ("services", ELDER_ITEMS)])
@@ -95,7 +103,7 @@ def home(request: Request) -> HTMLResponse:
 @router.get("/portal/items/{item_id:path}")
 def item_page(request: Request, item_id: str) -> HTMLResponse:
     """Show one item with its facts, what belongs to it, and what to read next."""
-    visitor, now = visitor_of(request.cookies), request.app.state.live.clock()
+    visitor, now = _visitor(request), request.app.state.live.clock()
     lists = _lists(request, visitor)
     item = lists.whole_item(item_id)
     if lists.is_withdrawn(item_id) or (item is not None and item.status == "withdrawn"):
@@ -129,7 +137,7 @@ def type_list(request: Request, item_type: str, page: str = "1") -> HTMLResponse
     """Show all items of a type, newest first, in pages; the same for everybody."""
     if item_type not in TYPE_NAMES:
         return _message(request, 404, "没有这个栏目", f"可以浏览的栏目：{'、'.join(TYPE_NAMES.values())}。")
-    visitor = visitor_of(request.cookies)
+    visitor = _visitor(request)
     lists = _lists(request, visitor)
     number = whole_number(page, 1, MAX_PAGE) or 1
     size = ELDER_PAGE_ITEMS if visitor.elder else PAGE_ITEMS
@@ -142,7 +150,7 @@ def type_list(request: Request, item_type: str, page: str = "1") -> HTMLResponse
 @router.get("/portal/about")
 def about(request: Request) -> HTMLResponse:
     """Say that recommendations are used, from what, and how to switch them off (算法推荐管理规定 Art. 16, 17)."""
-    visitor = visitor_of(request.cookies)
+    visitor = _visitor(request)
     lists = _lists(request, visitor)
     return _page(
         request,
@@ -155,8 +163,28 @@ def about(request: Request) -> HTMLResponse:
 
 @router.post("/portal/consent")
 async def consent(request: Request) -> Response:
-    """Keep the visitor's choice; refusing takes the id away."""
-    return await _chosen(request, _set_consent)
+    """Keep the visitor's choice; refusing takes the id away, and what was known under it."""
+    before = visitor_of(request.cookies)
+    answer = await _chosen(request, _set_consent)
+    if before.choice == "personalise" and before.anonymous_id and _gave_up(answer):
+        await _withdraw(request, before.anonymous_id)
+    return answer
+
+
+def _gave_up(answer: Response) -> bool:
+    kept = [value for value in answer.headers.getlist("set-cookie") if value.startswith(f"{CONSENT_COOKIE}=")]
+    return bool(kept) and not kept[0].startswith(f"{CONSENT_COOKIE}=personalise")
+
+
+async def _withdraw(request: Request, anonymous_id: str) -> None:
+    """End what the visitor is known by, now in the online store and by an event for good."""
+    live, now = request.app.state.live, request.app.state.live.clock()
+    actor = anonymous_actor(anonymous_id)
+    update = OnlineUpdate(withdrawn={actor: to_ms(now)})
+    await live.budget.read(lambda: asyncio.to_thread(act_now, live.store, actor, update, now))
+    event = {"kind": "consent_withdrawn", "site": site_of("", live.settings), "anonymous_id": anonymous_id,
+             "consent": "measure"}  # fmt: skip
+    await asyncio.to_thread(request.app.state.recorder.record, event, "", now)
 
 
 @router.post("/portal/mode")
@@ -184,6 +212,12 @@ def _static_bytes(name: str) -> bytes:
     return resources.files("serving.portal").joinpath("static", name).read_bytes()
 
 
+def _visitor(request: Request) -> Visitor:
+    """Return who looks; one whose browser says not to be tracked sees general lists."""
+    visitor = visitor_of(request.cookies)
+    return replace(visitor, switched_off=True) if refuses(request.headers) else visitor
+
+
 def _lists(request: Request, visitor: Visitor) -> Lists:
     charge(request.scope, _LISTS_OF_A_PAGE)
     return Lists(request.app.state.live, request.app.state.counters, visitor, request.app.state.live.clock())
@@ -203,13 +237,15 @@ def _set_consent(request: Request, answer: Response, fields: dict[str, str]) -> 
     choice = fields.get("choice", "")
     if choice not in ("none", "measure", "personalise"):
         raise InvalidInput(f"got choice {choice!r}; expected none, measure or personalise")
+    if refuses(request.headers):
+        choice = "none"  # what the browser says holds, here as at the collector
     _keep(request, answer, CONSENT_COOKIE, choice)
     answer.delete_cookie(MODE_COOKIE, path="/")  # a fresh choice says anew what may be used
     if choice == "none":
         answer.delete_cookie(ID_COOKIE, path="/")
     else:
         # The tracker reads the id from the page, so this cookie alone is open to scripts.
-        _keep(request, answer, ID_COOKIE, visitor_of(request.cookies).anonymous_id or new_anonymous_id(), script=True)
+        _keep(request, answer, ID_COOKIE, _visitor(request).anonymous_id or new_anonymous_id(), script=True)
 
 
 def _set_mode(request: Request, answer: Response, fields: dict[str, str]) -> None:
@@ -223,8 +259,16 @@ def _set_elder(request: Request, answer: Response, fields: dict[str, str]) -> No
     _keep(request, answer, ELDER_COOKIE, "1" if fields.get("elder") == "1" else "0")
 
 
+def _is_https(request: Request) -> bool:
+    """Say whether the visitor's browser speaks https: to this server or, as any proxy may say, to that.
+
+    Who claims it for themselves only gets a cookie that their browser sends over https alone.
+    """
+    return "https" in (request.url.scheme, request.headers.get("x-forwarded-proto", "").split(",")[0].strip().lower())
+
+
 def _keep(request: Request, answer: Response, name: str, value: str, *, script: bool = False) -> None:
-    secure = request.url.scheme == "https"
+    secure = _is_https(request)
     answer.set_cookie(name, value, max_age=MAX_AGE_S, path="/", samesite="lax", httponly=not script, secure=secure)
 
 
@@ -248,7 +292,7 @@ def _page(request: Request, template: str, status: int = 200, **facts: Any) -> H
         .render(
             city=CITY,
             menu=MENU,
-            visitor=visitor_of(request.cookies),
+            visitor=_visitor(request),
             collector=collector,
             here=here if request.method == "GET" else "/portal/",
             here_path=request.url.path,

@@ -15,6 +15,7 @@ from fastapi.routing import APIRoute
 from civicrec.clock import monotonic_s
 from civicrec.web.guard import charge
 from civicrec.web.query import bearer_of
+from civicrec.web.signals import refuses
 from serving.answers import json_answer, list_json
 from serving.live import Block, Caller, Live
 from serving.schemas import MAX_RECENT, PageBody, body_block, body_of, caller_of, ids_of, is_true, query_block
@@ -78,6 +79,8 @@ async def post_page(request: Request) -> Response:
 
 async def _lists(request: Request, live: Live, caller: Caller, blocks: list[Block], *, explain: bool) -> list[bytes]:
     charge(request.scope, len(blocks) - 1)
+    if refuses(request.headers):
+        caller = Caller(mode="general")  # the signal holds for lists as it does for events
     page = await live.page(caller, blocks)
     for made in page.lists:
         request.app.state.counters.list_served(made.scene, made.mode, page.is_degraded)

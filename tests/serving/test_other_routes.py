@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from civicrec.errors import Unavailable
 from civicrec.eventlog.fences import Mark
 from civicrec.scenes import SCENES
 from profiles.store import OnlineUpdate
@@ -48,6 +49,78 @@ def test_a_dislike_acts_on_the_next_list_and_only_for_its_actor(door: Door) -> N
     assert (answer.status_code, answer.json()) == (202, {"acts": True, "recorded": False})
     assert first not in door.ids(n=100, anonymous_id="a")
     assert first in door.ids(n=100, anonymous_id="b")
+
+
+def told(door: Door, kind: str = "dislike", headers: dict[str, str] | None = None, **fields: str) -> dict[str, bool]:
+    body = {"kind": kind, "item_id": "i0", "anonymous_id": "a", **fields}
+    answer = door.ask("POST", "/v1/feedback", json=body, headers=headers or {})
+    assert answer.status_code == 202, answer.text
+    return answer.json()  # type: ignore[no-any-return]
+
+
+def test_a_dislike_can_be_taken_back(door: Door) -> None:
+    assert told(door)["acts"]
+    assert "i0" not in door.ids(n=100, anonymous_id="a")
+    assert told(door, "undislike")["acts"]
+    assert "i0" in door.ids(n=100, anonymous_id="a")
+
+
+@pytest.mark.parametrize("signal", [{"Sec-GPC": "1"}, {"DNT": "1"}])
+def test_the_browsers_signal_keeps_nothing_and_makes_every_list_general(door: Door, signal: dict[str, str]) -> None:
+    assert told(door, headers=signal) == {"acts": False, "recorded": False}
+    assert not door.store.actor("a").disliked
+    told(door)
+    query = {"n": 100, "anonymous_id": "a", "recent": "i3"}
+    answer = door.ask("GET", "/v1/recommendations", params=query, headers=signal).json()
+    assert answer["mode"] == "general"
+    assert [item["item_id"] for item in answer["items"]] == door.ids(n=100)
+    body = {"blocks": [{"scene": "home", "n": 5}], "anonymous_id": "a"}
+    page = door.ask("POST", "/v1/recommendations", json=body, headers=signal).json()
+    assert page["blocks"][0]["mode"] == "general"
+
+
+def test_more_ids_than_can_be_left_out_are_refused_and_not_cut(door: Door) -> None:
+    names = [f"x{n}" for n in range(1_001)]
+    body = {"blocks": [{"scene": "home", "n": 5, "exclude": names}]}
+    assert door.get("/v1/recommendations", exclude=",".join(names[:1_000])).status_code == 200
+    assert door.get("/v1/recommendations", exclude=",".join(names)).status_code == 422
+    assert door.post("/v1/recommendations", body).status_code == 422
+
+
+def test_a_general_list_says_that_its_trends_stand_still(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not door.get("/v1/recommendations").json()["degraded"]
+
+    def away(*_: object) -> None:
+        raise Unavailable("away")
+
+    monkeypatch.setattr(door.store, "trends", away)
+    door.live.refresh()
+    assert door.get("/v1/recommendations").json()["degraded"]
+    monkeypatch.undo()
+    door.live.refresh()
+    assert not door.get("/v1/recommendations").json()["degraded"]
+
+
+def test_what_is_recorded_has_the_consent_that_was_given(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[str] = []
+    monkeypatch.setattr(
+        door.app.state.recorder, "record", lambda event, token, now: bool(sent.append(event["consent"])) or True
+    )
+    assert told(door, consent="none") == {"acts": False, "recorded": False}
+    assert told(door, consent="measure") == {"acts": False, "recorded": True}
+    assert not door.store.actor("a").disliked
+    assert told(door, consent="personalise") == told(door) == {"acts": True, "recorded": True}
+    assert sent == ["measure", "personalise", "measure"]
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [("http://evil.example", 422), ("null", 422), ("http://test", 202), ("http://127.0.0.1:8702", 202), ("", 202)],
+)
+def test_feedback_is_taken_from_pages_of_this_server_and_of_known_origins(door: Door, origin: str, status: int) -> None:
+    body = {"kind": "dislike", "item_id": "i0", "anonymous_id": "a"}
+    headers = {"Origin": origin} if origin else {}
+    assert door.ask("POST", "/v1/feedback", json=body, headers=headers).status_code == status
 
 
 @pytest.mark.parametrize(

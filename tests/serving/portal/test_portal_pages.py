@@ -20,7 +20,7 @@ from civicrec.registry.catalogue import set_status, upsert_items
 from civicrec.registry.tables import open_registry
 from civicrec.settings import Settings, WarehouseSettings
 from profiles.memory_store import MemoryOnlineReader, MemoryOnlineStore
-from profiles.store import OnlineUpdate, RecentItem
+from profiles.store import ActorState, OnlineUpdate, RecentItem
 from serving.app import create_app
 
 AID = "A1b2C3d4E5f6G7h8I9j0"
@@ -126,6 +126,39 @@ def test_a_form_of_another_site_or_with_another_word_changes_nothing(ask: Ask, p
     for answer in (foreign, wrong, endless):
         assert answer.status_code == 422
         assert "set-cookie" not in answer.headers
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "https://test.evil.example"])
+def test_a_form_of_a_page_of_another_origin_changes_nothing(ask: Ask, origin: str) -> None:
+    answer = ask("/portal/consent", "POST", data={"choice": "personalise"}, headers={"Origin": origin})
+    assert (answer.status_code, answer.headers.get("set-cookie")) == (422, None)
+
+
+def test_cookies_are_for_https_alone_where_the_visitor_speaks_it_with_a_proxy(ask: Ask) -> None:
+    plain = ask("/portal/consent", "POST", data={"choice": "personalise"})
+    proxied = ask("/portal/consent", "POST", data={"choice": "personalise"}, headers={"X-Forwarded-Proto": "https"})
+    assert not any("Secure" in cookie for cookie in plain.headers.get_list("set-cookie"))
+    set_ = [cookie for cookie in proxied.headers.get_list("set-cookie") if "Max-Age=0" not in cookie]
+    assert len(set_) == 2
+    assert all("Secure" in cookie for cookie in set_)
+
+
+@pytest.mark.parametrize("signal", [{"Sec-GPC": "1"}, {"DNT": "1"}])
+def test_the_browsers_signal_makes_pages_general_and_gives_no_id(ask: Ask, signal: dict[str, str]) -> None:
+    page = ask("/portal/", cookies=AGREED, headers=signal)
+    assert recommended(page.text) == recommended(ask("/portal/").text)
+    answer = ask("/portal/consent", "POST", data={"choice": "personalise"}, headers=signal)
+    assert not any("civicrec_aid=" in c and "Max-Age=0" not in c for c in answer.headers.get_list("set-cookie"))
+
+
+@pytest.mark.parametrize("choice", ["none", "measure"])
+def test_withdrawing_consent_takes_what_was_known_at_once(app: FastAPI, ask: Ask, choice: str) -> None:
+    store = app.state.live.store
+    assert store.actor(AID).recent
+    assert ask("/portal/consent", "POST", AGREED, data={"choice": "personalise"}).status_code == 303
+    assert store.actor(AID).recent
+    ask("/portal/consent", "POST", AGREED, data={"choice": choice})
+    assert store.actor(AID) == ActorState()
 
 
 def test_markup_in_the_catalogue_stays_text(ask: Ask) -> None:
