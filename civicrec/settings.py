@@ -278,6 +278,8 @@ class WarehouseSettings(ConnectionSettings, TlsSettings):
     """Database that holds all tables."""
     timeout_s: float = Field(default=30, gt=0, le=3_600)
     """Longest wait for one query, seconds."""
+    keep_days: int = Field(default=400, ge=62, le=36_500)
+    """Days that raw events and dead letters are kept; the nightly job drops whole months that are older."""
 
 
 class RedisSettings(TlsSettings):

@@ -30,8 +30,6 @@ _NAME = "books"
 _AT_ONCE = 1_000_000
 #: Log records read at once.
 _RECORDS = 1_000
-#: Raw events are kept that long.
-_KEPT = timedelta(days=400)
 #: Parts set aside for a reason that leaves nothing out of the table.
 _HARMLESS = ("ignored", "covered-by-broken", "clone", "attaching", "deleting", "merge-not-byte-identical")
 
@@ -81,7 +79,7 @@ def alarms(settings: Settings, now: datetime) -> list[str]:
     wanted = reduce(add, (proof.held for proof in proved.proofs), Held())
     for month, n_events in sorted(wanted.events.items()):
         missing = n_events - wanted.late.get(month, 0) - rows.get(month, 0)
-        if missing > 0 and _is_kept(month, now):
+        if missing > 0 and month > _thinned(settings, now):
             said.append(
                 f"the warehouse has at least {missing} events of {month} fewer than were stored there; "
                 "`civicrec doctor --books` names them"
@@ -101,7 +99,7 @@ def examine_books(settings: Settings, now: datetime) -> list[Finding]:
             proved = read_proved(settings.stream_path)
             known_s = round(settings.collector.dedup_hours * 3600)
             short = [
-                *_short(warehouse, log.name, proved.proofs, known_s, now),
+                *_short(warehouse, log.name, proved.proofs, known_s, _thinned(settings, now)),
                 *(Hole(one.first, one.last, one.events) for one in proved.holes),
             ]
             found = [Finding(_NAME, "missing", _sentence(warehouse, log, hole)) for hole in short]
@@ -113,14 +111,14 @@ def examine_books(settings: Settings, now: datetime) -> list[Finding]:
 
 
 def _short(
-    warehouse: Warehouse, log: str, proofs: Sequence[Proof], known_s: int, now: datetime
+    warehouse: Warehouse, log: str, proofs: Sequence[Proof], known_s: int, thinned: str
 ) -> Iterator[Hole]:  # fmt: skip
     """Yield the proofs of which fewer events are found than there were."""
     late: Counter[str] = Counter()  # of everything younger: events that may have come before, and been kept once
     for some in reversed(list(_chunks(proofs))):
-        if _missing(warehouse, log, some, known_s, late, now):
+        if _missing(warehouse, log, some, known_s, late, thinned):
             for proof in reversed(some):
-                if missing := _missing(warehouse, log, [proof], known_s, late, now):
+                if missing := _missing(warehouse, log, [proof], known_s, late, thinned):
                     yield Hole(proof.first, proof.last, missing)
                 late.update(proof.held.late)
         else:
@@ -129,14 +127,16 @@ def _short(
 
 
 def _missing(
-    warehouse: Warehouse, log: str, proofs: Sequence[Proof], known_s: int, late: Counter[str], now: datetime
+    warehouse: Warehouse, log: str, proofs: Sequence[Proof], known_s: int, late: Counter[str], thinned: str
 ) -> int:  # fmt: skip
     then = reduce(add, (proof.held for proof in proofs), Held())
     found = held(warehouse, log, proofs[0].first, proofs[-1].last, known_s)
     # A dead letter that was cured is an event now, so both are compared as one.
-    months = [month for month in then.events if _is_kept(month, now)]
-    wanted = sum(then.events[month] for month in months) + then.refused
-    there = sum(found.events.get(month, 0) for month in months) + found.refused
+    months = [month for month in then.events if month > thinned]
+    wanted = sum(then.events[month] for month in months)
+    there = sum(found.events.get(month, 0) for month in months)
+    if len(months) == len(then.events):  # else dead letters of then may be gone, too
+        wanted, there = wanted + then.refused, there + found.refused
     return max(0, wanted - there - sum(late[month] for month in months))
 
 
@@ -151,9 +151,9 @@ def _chunks(proofs: Sequence[Proof]) -> Iterator[list[Proof]]:
         yield some
 
 
-def _is_kept(month: str, now: datetime) -> bool:
-    """Tell whether retention has left a month whole."""
-    return month > f"{local_date(now - _KEPT):%Y%m}"
+def _thinned(settings: Settings, now: datetime) -> str:
+    """Return the youngest month that retention may have thinned."""
+    return f"{local_date(now - timedelta(days=settings.warehouse.keep_days)):%Y%m}"
 
 
 def _sentence(warehouse: Warehouse, log: SqliteEventLog, hole: Hole) -> str:

@@ -31,6 +31,7 @@ from civicrec.settings import Settings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.daily import open_days, rebuild_daily
 from civicrec.warehouse.interests import read_interests, withdrawals
+from civicrec.warehouse.retention import drop_before
 from profiles.bounds import bounds_of
 from profiles.nightly import KEPT_DAYS, rebuild_tags
 from profiles.redis_store import RedisOnlineStore
@@ -155,6 +156,9 @@ class _Night:
 
     def _daily(self) -> dict[str, int]:
         with self._timed("daily"):
+            oldest = min(self._day, local_date(utc_now())) - timedelta(days=self._settings.warehouse.keep_days)
+            if months := drop_before(self._warehouse, oldest):
+                _log.info("old_events_dropped", months=months)
             first, last = open_days(self._day)
             return rebuild_daily(self._warehouse, first, last, lambda done, total: self._report("daily", done, total))
 
