@@ -9,7 +9,7 @@ from hypothesis import given, settings
 
 from profiles.tags import learned_tags
 from recommender.request import RankedItem, Reason
-from tests.recommender.test_recommend import made
+from tests.recommender.test_recommend import made, may_be_named
 from tests.recommender.worlds import NOW, World, worlds
 
 
@@ -81,7 +81,8 @@ def is_co_clicked(world: World, ranked: RankedItem, reason: Reason) -> bool:
 def is_als(world: World, ranked: RankedItem, reason: Reason) -> bool:
     """Hu, Koren & Volinsky eq. 4, solved as a weighted ridge regression over all items."""
     models = world.signals.models.models  # type: ignore[union-attr]
-    known = [name for name in models.item_ids if name in history(world) and name in world.catalogue.items]
+    speaking = {name for name, item in world.catalogue.items.items() if may_be_named(item)} & history(world)
+    known = [name for name in models.item_ids if name in speaking]
     confidence = np.array([models.als_alpha if name in known else 1.0 for name in models.item_ids])
     wanted = np.array([float(name in known) for name in models.item_ids])
     factors = models.factors.astype(float)
