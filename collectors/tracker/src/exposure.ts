@@ -15,7 +15,8 @@ export function exposure(put: (kind: "impression", fields: Fields) => void): voi
 
   const observer = new IntersectionObserver(safely((entries: IntersectionObserverEntry[]) => entries.forEach((entry) => {
     const { target, intersectionRect: shown, boundingClientRect: whole } = entry;
-    observer.unobserve(target);
+    // What is on the screen is observed anew at the next look; the others go on being watched for when they come.
+    if (entry.isIntersecting !== false) observer.unobserve(target);
     const least = (Math.min(whole.width, innerWidth) * Math.min(whole.height, innerHeight)) / 2;
     const now = clock();
     if (isHidden() || !entry.intersectionRatio || shown.width * shown.height < least || !isSeen(target, shown)) {
@@ -30,7 +31,7 @@ export function exposure(put: (kind: "impression", fields: Fields) => void): voi
   })));
   // The observer says of what it begins to observe where that stands, without laying out the page for it.
   setInterval(safely(() => [].forEach.call(document.querySelectorAll(ITEM), (element: Element) => {
-    if (told.get(element) !== about(element)) observer.observe(element);
+    if (!told.has(element) || told.get(element) !== about(element)) observer.observe(element);
   })), LOOK_MS);
   // A second in view is a second of a visible page.
   listen("visibilitychange", () => { since = new WeakMap(); });

@@ -2,7 +2,7 @@ import { say } from "./safely";
 import type { Shelf } from "./shelf";
 
 export const MAX_EVENTS = 500;
-export const FULL = `more than ${MAX_EVENTS}`;
+export const FULL = `over ${MAX_EVENTS}`;
 const PREFIX = "q.";
 
 /** Events that no collector has answered for yet, each under a key of its own: tabs can never overwrite each other's. */

@@ -23,7 +23,7 @@ safely(() => {
   const civicrec = window.civicrec;
   if (civicrec && civicrec.runs) return; // the tag stands on the page twice
   const endpoint = script && (script.dataset.endpoint || (script.src && script.src.replace(/[^/]*([?#].*)?$/, "v1/events")));
-  if (!endpoint) return say("nothing is told", "no script tag with data-site and src");
+  if (!endpoint) return say("nothing is told", "no script[data-site][src]");
   const run = start(Object.assign({}, script.dataset, { endpoint })) as NonNullable<Window["civicrec"]>;
   window.civicrec = run;
   run.runs = true;
