@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from functools import reduce
 from operator import add
 
-from civicrec.clock import local_date
+from civicrec.clock import from_ms, local_date
 from civicrec.errors import CivicrecError
 from civicrec.eventlog.ports import LogRecord
 from civicrec.eventlog.proofs import Held, Hole, Proof, read_proved
@@ -135,7 +135,8 @@ def _missing(
     months = [month for month in then.events if month > thinned]
     wanted = sum(then.events[month] for month in months)
     there = sum(found.events.get(month, 0) for month in months)
-    if len(months) == len(then.events):  # else dead letters of then may be gone, too
+    counted = f"{local_date(from_ms(proofs[0].at_ms)):%Y%m}"
+    if len(months) == len(then.events) and counted > thinned:  # else dead letters of then may be gone, too
         wanted, there = wanted + then.refused, there + found.refused
     return max(0, wanted - there - sum(late[month] for month in months))
 
