@@ -40,6 +40,7 @@ class Heart:
         self._next_s = 0.0
         self._promised_s = 0.0
         self._first = "READY=1\n"
+        self._said = ""
 
     @property
     def is_heard(self) -> bool:
@@ -55,12 +56,13 @@ class Heart:
         words = f"WATCHDOG=1\nX_WITHIN_S={within_s:g}\n"
         if self._usual_us:  # systemd takes the longest silence that is allowed from the last message
             words += f"WATCHDOG_USEC={self._usual_us + int(within_s * 1e6)}\n"
-        self._send(self._first + words)
+        self._send(self._first + words + self._said)
 
     def say(self, text: str, replaced: int) -> None:
         """Say in words how it is, and how many workers were replaced because they had fallen silent."""
+        self._said = f"STATUS={text}\nX_REPLACED={replaced}\n"  # with every beat: one message may be lost
         if self._address:
-            self._send(f"STATUS={text}\nX_REPLACED={replaced}\n")
+            self._send(self._said)
 
     def _send(self, words: str) -> None:
         # Nobody may be listening any more, or be busy: the next beat will do.

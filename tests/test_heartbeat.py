@@ -72,6 +72,19 @@ def test_systemd_is_told_of_the_start_once_and_of_longer_work(monkeypatch: pytes
     ]  # fmt: skip
 
 
+def test_what_was_said_comes_with_the_next_beat_if_it_was_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    listener = Listener()
+    monkeypatch.setenv("NOTIFY_SOCKET", listener.env["NOTIFY_SOCKET"])
+    heart = Heart()
+    with monkeypatch.context() as lost:
+        lost.setattr(Heart, "_send", lambda *_: None)
+        heart.say("the store is full", 1)
+    heart.beat()
+    listener.hear()
+    listener.close()
+    assert (listener.pulses[os.getpid()].status, listener.pulses[os.getpid()].replaced) == ("the store is full", 1)
+
+
 def test_a_listener_that_was_itself_held_still_blames_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr(heartbeat, "monotonic_s", lambda: now[0])

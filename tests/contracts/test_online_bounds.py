@@ -100,9 +100,9 @@ def test_tags_go_to_whoever_is_held_and_to_others_while_there_is_room(client: Re
 
 
 def test_items_with_neighbours_and_hours_have_bounds(client: Redis) -> None:
-    store = RedisOnlineStore(client, Bounds(co_items=10, counted=40))
+    store = RedisOnlineStore(client, Bounds(co_items=10, counted=40, min_actors=2))
     for n in range(30):
-        add(store, OnlineUpdate(co_clicks={f"i{n}": {"other": 1.0}}))
+        add(store, OnlineUpdate(co_clicks={f"i{n}": {"other": {"a": 1.0, "b": 1.0}}}))
     assert sum(1 for _ in client.scan_iter(match="co:*")) == 10
     assert shed(client, "co") == 20
     newest = NOW_MS // 3_600_000
