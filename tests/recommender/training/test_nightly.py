@@ -172,7 +172,7 @@ def test_daily_tables_equal_a_recount_of_the_events(
         reads = [event for event in own if event["kind"] == "read"]
         assert row["clicks"] == sum(event["kind"] == "click" for event in own)
         assert row["impressions"] == sum(event["kind"] == "impression" for event in own)
-        assert row["reads"] == len({(event["actor"], event["session_id"]) for event in reads})
+        assert row["reads"] == len({(event["site"], event["session_id"] or event["actor"]) for event in reads})
         assert row["active_ms"] == sum(event["active_ms"] or 0 for event in reads)
         assert row["actors"] == len({event["actor"] for event in own})
     assert sum(row["events"] for row in rows("SELECT * FROM traffic_daily")) == len(people)
