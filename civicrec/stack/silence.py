@@ -54,6 +54,7 @@ class Watch:
         self._children = children
         self._patience_s = patience_s
         self._next_s = 0.0
+        self._told = self._facts()
 
     def look(self) -> bool:
         """Kill what has been silent too long; tell whether what is to be said of any child has changed."""
@@ -62,7 +63,6 @@ class Watch:
         if now < self._next_s:
             return False
         self._next_s = now + BEAT_S
-        before = self._facts()
         for child in self._children:
             if not child.spec.keeps_own_log and child.pid is not None and child.spec.ready():
                 child.was_ready = True
@@ -70,7 +70,8 @@ class Watch:
         self.listener.hear({child.pid for child in self._children if child.pid is not None})
         for child in self._children:
             self._look_at(child)
-        return self._facts() != before
+        facts, self._told = self._told, self._facts()  # not those of a moment ago: to hear changes them, too
+        return facts != self._told
 
     def pulse(self, child: Child) -> Pulse | None:
         """Return what was heard of a child; nothing before its first beat."""

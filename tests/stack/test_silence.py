@@ -95,6 +95,22 @@ def test_a_program_that_knows_no_beats_is_asked_and_killed_when_it_answers_no_mo
         wait_for(lambda: watch.look() and watch.silences["it"].killed, 30, "the end")
 
 
+SPEAKS = BEATS + "heart.beat(60); time.sleep(3); heart.say('the store is full', 0); time.sleep(99)"
+
+
+def test_what_a_child_says_is_news_once_whenever_it_is_heard() -> None:
+    with watched(SPEAKS, patience_s=60) as (child, watch):
+        news = 0
+        until = time.monotonic() + 30
+        while time.monotonic() < until and not ((pulse := watch.pulse(child)) and pulse.status and news):
+            watch.listener.hear()  # as between two looks
+            news += watch.look()
+            time.sleep(0.05)
+        assert news == 1
+        assert (pulse := watch.pulse(child)) is not None
+        assert pulse.status == "the store is full"
+
+
 def test_a_worker_held_still_before_its_first_beat_is_killed() -> None:
     pids: list[int] = []
     watch = WorkerWatch(lambda: pids, patience_s=1)
