@@ -20,9 +20,15 @@ from civicrec.stack.supervisor import PROCESSES
 
 __all__ = [
     "RunningCollector", "RunningStack", "environment", "free_ports", "running_collector", "running_stack",
-    "settings_on_free_ports", "wait_for",
+    "settings_on_free_ports", "settings_without_crowds", "wait_for",
 ]  # fmt: skip
 START_S = 60.0  # a busy machine takes its time to start Python
+
+
+def settings_without_crowds(home: Path) -> Settings:
+    """Return settings of free ports whose online store tells what a single actor did, as the oracle counts it."""
+    settings = settings_on_free_ports(home)
+    return settings.model_copy(update={"redis": settings.redis.model_copy(update={"min_actors": 1})})
 
 
 class RunningStack(OwnStack):

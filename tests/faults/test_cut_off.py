@@ -21,7 +21,7 @@ from tests.faults.kpis import assert_kpis_equal_what_was_sent
 from tests.faults.load import Sender, fill_catalogue, load_on, n_sent
 from tests.faults.proxy import CuttingProxy
 from tests.faults.test_kill import assert_events_are_there_once, assert_online_store_equals_the_log
-from tests.running import RunningStack, running_stack, settings_on_free_ports, wait_for
+from tests.running import RunningStack, running_stack, settings_without_crowds, wait_for
 
 #: The writes of a batch, in their order: the store, and what its request holds.
 WRITES = (("WAREHOUSE", b"INSERT INTO `events`"), ("WAREHOUSE", b"INSERT INTO `dead_letters`"), ("REDIS", b"EVALSHA"))
@@ -36,7 +36,7 @@ def proxies_to(settings: Settings) -> Iterator[dict[str, CuttingProxy]]:
 
 
 def survive(home: Path, at_least: int, pause_s: float, rounds: int) -> None:
-    settings = settings_on_free_ports(home)
+    settings = settings_without_crowds(home)
     fill_catalogue(settings)
     with (
         running_stack(home, only=("valkey", "warehouse", "collect"), settings=settings) as stack,

@@ -15,14 +15,14 @@ from tests.faults.apart import apart
 from tests.faults.kpis import assert_kpis_equal_what_was_sent
 from tests.faults.load import Sender, fill_catalogue, load_on, n_sent
 from tests.faults.test_kill import assert_books, assert_online_store_equals_the_log
-from tests.running import RunningStack, running_stack, settings_on_free_ports, wait_for
+from tests.running import RunningStack, running_stack, settings_without_crowds, wait_for
 from tests.stack.test_backup import copy_in_use
 
 pytestmark = pytest.mark.stack
 
 
 def survive(home: Path, rounds: int, again: int, at_least: int, pause_s: float) -> None:
-    settings, older = settings_on_free_ports(home), home / "older.sqlite"
+    settings, older = settings_without_crowds(home), home / "older.sqlite"
     fill_catalogue(settings)
     twice: list[int] = []
 
