@@ -11,7 +11,7 @@ from civicrec.eventlog.books import read_books
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from tests.faults.load import fill_catalogue, load_on
 from tests.faults.test_kill import assert_everything_counts_once
-from tests.running import running_stack, settings_on_free_ports, wait_for
+from tests.running import running_stack, settings_without_crowds, wait_for
 
 #: What makes it refuse, and what ends it.
 REFUSALS = {
@@ -31,7 +31,7 @@ REFUSALS = {
 
 
 def survive_refusals(home: Path, refusals: Mapping[str, tuple[str, str]], refused_s: float) -> None:
-    settings = settings_on_free_ports(home)
+    settings = settings_without_crowds(home)
     fill_catalogue(settings)
     with (
         running_stack(home, settings=settings) as stack,
