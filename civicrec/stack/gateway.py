@@ -14,7 +14,8 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from urllib.parse import parse_qsl, urlsplit
 
 from civicrec.clock import monotonic_s
@@ -97,22 +98,25 @@ class GatewayServer(BoundedServer):
             log.exception("request_failed")
 
     def run(self, statement: Statement, caller: Caller) -> Result:
-        """Run a statement, counted so that a stop can wait for it."""
+        """Run a statement, unless the warehouse is stopping."""
+        if self._is_closing:
+            raise EngineError(210, "Code: 210. DB::Exception: the warehouse is stopping; try again. (NETWORK_ERROR)")
+        return self._engines[caller].run(statement)
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Count a request until its answer has left, so that a stop can wait for it."""
         with self._changed:
-            if self._is_closing:
-                raise EngineError(
-                    210, "Code: 210. DB::Exception: the warehouse is stopping; try again. (NETWORK_ERROR)"
-                )
             self._busy += 1
         try:
-            return self._engines[caller].run(statement)
+            yield
         finally:
             with self._changed:
                 self._busy -= 1
                 self._changed.notify_all()
 
     def drain(self, timeout_s: float) -> bool:
-        """Take no further statement and wait until none runs; tell whether that came true."""
+        """Take no further statement and wait until all are answered; tell whether that came true."""
         with self._changed:
             self._is_closing = True
             return self._changed.wait_for(lambda: self._busy == 0, timeout_s)
@@ -157,6 +161,11 @@ class _Handler(BoundedHandler):
             self.close_connection = True
             self._fail(error.status, error.code, error.message)
             return
+        with self.server.at_work():
+            self._run(query_string, body, caller, began, may_write=may_write)
+            self.wfile.flush()
+
+    def _run(self, query_string: str, body: bytes, caller: Caller, began: float, *, may_write: bool) -> None:
         try:
             statement = parse(query_string, dict(self.headers.items()), body)
             if len(statement.sql) > MAX_SQL_BYTES:

@@ -68,7 +68,7 @@ def assert_all_is_there_once_and_in_order(stack: RunningStack, senders: list[Sen
     wait_for(lambda: read_books(stack.settings).unforwarded == 0, 120, "an empty backlog")
     with closing(SqliteEventLog(stack.settings.log_path, readonly=True)) as log:
         kept = log.read(0, log.head())
-    wait_for(lambda: len(topic(stack.settings)) >= len(kept), 20, "the last commit to be visible")
+    wait_for(lambda: len(topic(stack.settings)) >= len(kept), 90, "the last commit to be visible")
     found = topic(stack.settings)
     assert sorted((one.log_offset, one.record.value) for one in found) == [
         (one.offset, one.record.value) for one in kept
