@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from importlib import resources
 from typing import Any
-from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
-from civicrec.errors import Unavailable
+from civicrec.errors import InvalidInput, Unavailable
 from civicrec.logs import get_logger
-from serving.console.sign_in import COOKIE, SESSION, is_password, is_same_origin, is_signed_in, session_cookie
+from serving.console.sign_in import COOKIE, SESSION, is_password, is_signed_in, session_cookie
+from serving.portal.forms import form_of, is_https
 
 router = APIRouter(include_in_schema=False)
 log = get_logger(__name__)
@@ -23,7 +23,6 @@ log = get_logger(__name__)
 SIGN_IN_FIRST = "请先登录内容运营台，或用 HTTP Basic 提供口令。\n"
 BUSY = "报表暂时无法生成，请缩短日期范围或稍候重试；采集和推荐不受影响。"
 WRONG = "口令不正确。"
-_MAX_FORM_BYTES = 4096
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'",
@@ -52,21 +51,19 @@ def items_csv(request: Request) -> Response:
 @router.post("/console/sign-in")
 async def sign_in(request: Request) -> Response:
     """Begin a session; the form comes back when the password is wrong."""
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _MAX_FORM_BYTES:
-            return _sign_in_form(413, WRONG)
-    given = parse_qs(body.decode("utf-8", "replace")).get("password", [""])[0]
+    try:
+        given = (await form_of(request)).get("password", "")
+    except InvalidInput:  # of another site, or longer than any password
+        return _sign_in_form(403, WRONG)
     live = request.app.state.live
     password = await run_in_threadpool(request.app.state.console_password)
-    if not is_same_origin(request.headers) or not is_password(given, password):
+    if not is_password(given, password):
         log.warning("console_sign_in_refused")
         return _sign_in_form(403, WRONG)
     answer = RedirectResponse("/console/", 303, _HEADERS)
     answer.set_cookie(
         COOKIE, session_cookie(password, live.clock()), max_age=int(SESSION.total_seconds()), path="/console/",
-        secure=request.url.scheme == "https", httponly=True, samesite="strict",
+        secure=is_https(request), httponly=True, samesite="strict",
     )  # fmt: skip
     return answer
 

@@ -13,7 +13,6 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
 
 from civicrec.secrets import made_secret
 from civicrec.settings import Settings
@@ -68,14 +67,6 @@ def is_signed_in(headers: Mapping[str, str], cookie: str, password: str, now: da
     except (binascii.Error, ValueError):
         return False
     return is_password(given, password)
-
-
-def is_same_origin(headers: Mapping[str, str]) -> bool:
-    """Say whether a form was sent from a page of ours; a browser that tells nothing about it is believed."""
-    origin = headers.get("origin", "")
-    if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-        return False
-    return not origin or urlsplit(origin).netloc == headers.get("host", "")
 
 
 def _digest(text: str) -> bytes:

@@ -40,6 +40,14 @@ async def form_of(request: Request) -> dict[str, str]:
     return dict(parse_qsl(body.decode("utf-8", "replace")))
 
 
+def is_https(request: Request) -> bool:
+    """Say whether the visitor's browser speaks https: to this server or, as any proxy may say, to that.
+
+    Who claims it for themselves only gets a cookie that their browser sends over https alone.
+    """
+    return "https" in (request.url.scheme, request.headers.get("x-forwarded-proto", "").split(",")[0].strip().lower())
+
+
 def safe_next(path: str) -> str:
     """Return the path to go back to if it is a page of this portal, else the home page."""
     parts = urlsplit(path)

@@ -26,7 +26,7 @@ from civicrec.web.signals import refuses
 from profiles.store import OnlineUpdate
 from recommender.eligibility import is_public
 from serving.feedback import act_now
-from serving.portal.forms import form_of, safe_next
+from serving.portal.forms import form_of, is_https, safe_next
 from serving.portal.lists import Lists
 from serving.portal.views import (
     ELDER_PAGE_ITEMS,
@@ -259,16 +259,8 @@ def _set_elder(request: Request, answer: Response, fields: dict[str, str]) -> No
     _keep(request, answer, ELDER_COOKIE, "1" if fields.get("elder") == "1" else "0")
 
 
-def _is_https(request: Request) -> bool:
-    """Say whether the visitor's browser speaks https: to this server or, as any proxy may say, to that.
-
-    Who claims it for themselves only gets a cookie that their browser sends over https alone.
-    """
-    return "https" in (request.url.scheme, request.headers.get("x-forwarded-proto", "").split(",")[0].strip().lower())
-
-
 def _keep(request: Request, answer: Response, name: str, value: str, *, script: bool = False) -> None:
-    secure = _is_https(request)
+    secure = is_https(request)
     answer.set_cookie(name, value, max_age=MAX_AGE_S, path="/", samesite="lax", httponly=not script, secure=secure)
 
 

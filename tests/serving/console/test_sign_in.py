@@ -72,6 +72,9 @@ def test_the_form_begins_a_session_that_scripts_and_other_sites_cannot_use(door:
     assert re.match(rf"{COOKIE}=\d+\.[0-9a-f]{{64}};", told)
     for word in ("HttpOnly", "SameSite=strict", "Path=/console/"):
         assert word in told
+    assert "Secure" not in told
+    behind = sign_in(door, password_of(door.settings), **{"x-forwarded-proto": "https"})
+    assert "Secure" in behind.headers["set-cookie"]
 
 
 def test_a_wrong_password_or_a_form_of_another_site_begins_none(door: Door) -> None:
