@@ -6,7 +6,6 @@ longer.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from urllib.parse import unquote
 
 from collectors.personal_numbers import CODE_KINDS, HEXADECIMAL, KINDS, SIGNS, SUSPECT, SUSPECT_CODE, Kind, plain
@@ -16,6 +15,9 @@ _MAX_OTHERS = 50
 #: A text with so many signs of numbers is none that people write: all of them go, which costs a tenth of looking for
 #: what they may be.
 _MAX_SIGNS = 100
+_MAX_REMEMBERED = 8192
+#: Ids that hold no personal number. An event has nine, most of them those of the event before.
+_clean_ids: set[str] = set()
 
 
 def masked(text: str) -> str:
@@ -44,7 +46,6 @@ def _masked(text: str) -> str:
     return text
 
 
-@lru_cache(maxsize=8192)
 def masked_code(text: str) -> str:
     """Return a path or an id without personal numbers; what may as well be a code of something else stays.
 
@@ -62,6 +63,19 @@ def masked_code(text: str) -> str:
     for kind in CODE_KINDS:
         text, subject = _without(kind, text, subject)
     return text
+
+
+def are_clean(ids: tuple[str, ...]) -> bool:
+    """Tell whether none of several ids holds a personal number: `masked_code` would leave each as it is."""
+    if _clean_ids.issuperset(ids):
+        return True
+    new = [text for text in ids if text not in _clean_ids]
+    if any(masked_code(text) != text for text in new):
+        return False
+    if len(_clean_ids) > _MAX_REMEMBERED:
+        _clean_ids.clear()
+    _clean_ids.update(new)
+    return True
 
 
 def _without(kind: Kind, text: str, subject: str) -> tuple[str, str]:

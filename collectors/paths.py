@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from codecs import getincrementaldecoder
-from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from civicrec.text import printable
@@ -44,7 +43,6 @@ def path_of(address: str) -> str:
     return clean_path(address[host.end() :] if host else address) or "/"
 
 
-@lru_cache(maxsize=4096)
 def clean_path(path: str) -> str:
     """Return a path decoded and without keys."""
     path, _, fragment = path.partition("#")

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC
+from functools import lru_cache
+from operator import attrgetter
 
 from civicrec.events import Dropped, bad_time, clean_props
 from civicrec.text import printable
 from collectors.arrival import Arrival
-from collectors.masking import masked, masked_code
+from collectors.masking import are_clean, masked, masked_code
 from collectors.paths import clean_path, path_of
 from collectors.referrer import referrer_type
 from collectors.session import MAX_SESSION, began_at
@@ -22,6 +24,9 @@ _MAX_PATH = 512
 #: Ids that tie events together: one of a person's number would tie together what is not.
 _TIES = ("session_id", "request_id")
 _IDS = (*_TIES, "item_id", "scene", "slot", "variant", "campaign_id")
+_NAMES = ("anonymous_id", "site")
+_ids_of = attrgetter(*_IDS)
+_names_of = attrgetter(*_NAMES)
 _BESIDES = (*_IDS, "item_type", "query", "url_path", "title")
 Step = Callable[[Arrival, Visit], Dropped | None]
 
@@ -69,7 +74,9 @@ def drop_foreign_origin(event: Arrival, visit: Visit) -> Dropped | None:
 
 def drop_private_name(event: Arrival, visit: Visit) -> Dropped | None:
     """End an event whose visitor or site is named by a personal number: everything is kept under that name."""
-    for name in ("anonymous_id", "site"):
+    if are_clean(_names_of(event)):
+        return None
+    for name in _NAMES:
         value = getattr(event, name)
         if masked_code(value) != value:
             return Dropped("bad_field", f"{name} holds a personal number; send a random id of the visitor instead")
@@ -78,9 +85,11 @@ def drop_private_name(event: Arrival, visit: Visit) -> Dropped | None:
 
 def put_ids(event: Arrival, visit: Visit) -> None:
     """Take personal numbers out of ids: what says only how events belong together then says nothing."""
+    if are_clean(_ids_of(event)):
+        return
     for name in _IDS:
         value = getattr(event, name)
-        if value and (clean := masked_code(value)) != value:
+        if (clean := masked_code(value)) != value:
             setattr(event, name, "" if name in _TIES else clean)
             visit.altered["private_text"] += 1
 
@@ -135,8 +144,15 @@ def drop_without_actor(event: Arrival, visit: Visit) -> Dropped | None:
 def put_url_path(event: Arrival, visit: Visit) -> None:
     """Keep the path only, decoded: query strings and fragments hold session keys and form fields."""
     if event.url_path:
-        path = _without_numbers(masked_code, path_of(event.url_path), visit)
-        event.url_path = path[:_MAX_PATH]
+        event.url_path, has_number = _page_path(event.url_path)
+        visit.altered["private_text"] += has_number
+
+
+@lru_cache(maxsize=4096)
+def _page_path(address: str) -> tuple[str, bool]:
+    path = path_of(address)
+    clean = masked_code(path)
+    return clean[:_MAX_PATH], clean != path
 
 
 def put_referrer_type(event: Arrival, visit: Visit) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collectors.device import read_user_agent
-from collectors.masking import masked, masked_code
+from collectors.masking import are_clean, masked, masked_code
 from collectors.referrer import referrer_type
 
 PRIVATE = [
@@ -129,6 +129,11 @@ def test_personal_numbers_are_taken_out_of_paths_and_ids(text: str, clean: str) 
 )
 def test_codes_in_paths_and_ids_stay(text: str) -> None:
     assert masked_code(text) == text
+
+
+@given(st.lists(st.sampled_from(["policy-1", "/u/13800138000", "a@b.cn", "", "110101199003070011"]) | st.text()))
+def test_ids_are_clean_when_masking_leaves_each_as_it_is(ids: list[str]) -> None:
+    assert are_clean(tuple(ids)) == all(masked_code(text) == text for text in ids)
 
 
 @given(st.text())
