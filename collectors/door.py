@@ -18,7 +18,7 @@ from civicrec.logs import get_logger
 from civicrec.settings import Settings
 from civicrec.tokens import Keys, claimed_site
 from civicrec.web.asgi import Headers, Receive, Scope, Send, answer, answer_json, answer_problem
-from civicrec.web.bodies import BodyReader, BodyTooLarge
+from civicrec.web.bodies import BodyReader, BodyRefused
 from civicrec.web.limits import TooMany
 from civicrec.web.origins import host_of, origin_of
 from civicrec.web.query import bearer_of
@@ -125,7 +125,7 @@ class Door:
         payer = self._limits.payer((scope.get("client") or ("",))[0], scope["headers"], server_of)
         try:
             body = await self._bodies.read(receive)  # also if there is no room: cut off while sending, none hears why
-        except BodyTooLarge as error:
+        except BodyRefused as error:
             self._limits.charge(payer, 0, error.n_bytes)
             raise
         self._room.check()

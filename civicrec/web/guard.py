@@ -10,7 +10,7 @@ from urllib.parse import quote_from_bytes
 
 from civicrec.errors import CivicrecError
 from civicrec.web.asgi import Application, Headers, Message, Receive, Scope, Send, answer_problem, head_as_get
-from civicrec.web.bodies import BodyCutOff, BodyReader, BodyTooLarge
+from civicrec.web.bodies import BodyCutOff, BodyReader, BodyRefused
 from civicrec.web.limits import Addresses, Buckets, TooMany
 
 #: Methods whose body, if there is one, is nobody's business.
@@ -64,7 +64,7 @@ class Guard:
                 receive = _given(await self._bodies.read(receive), receive)
         except CivicrecError as error:
             self._refused(error.http_status)
-            if isinstance(error, BodyTooLarge):
+            if isinstance(error, BodyRefused):
                 charge(scope, error.n_bytes / _BYTES_OF_A_REQUEST)
             if not isinstance(error, BodyCutOff):
                 await answer_problem(send, error.http_status, str(error), _retry_after(error))

@@ -134,6 +134,7 @@ FRAMINGS: dict[str, Any] = {
     "two lengths": lambda body: (b"Content-Length: %d\r\nContent-Length: 1" % len(body), body),
     "no length": lambda body: (b"X: y", body),
     "chunks": lambda body: (b"Transfer-Encoding: chunked", chunked(body)),
+    "chunks of eight bytes": lambda body: (b"Transfer-Encoding: chunked", chunked(body[:2_000], 8)),
     "chunks of a byte": lambda body: (b"Transfer-Encoding: chunked", chunked(body[:20_000], 1)),
     "chunks and length": lambda body: (b"Transfer-Encoding: chunked\r\nContent-Length: 3", chunked(body)),
     "chunks without end": lambda body: (b"Transfer-Encoding: chunked", chunked(body)[:-5]),
@@ -245,7 +246,8 @@ def test_hand_made_bodies_are_answered(beside: RunningCollector, packed: bool) -
 def test_every_framing_of_a_good_body_is_answered_or_cut_off(beside: RunningCollector) -> None:
     found = {framing: check(beside, b"POST", [], framing, GOOD) for framing in FRAMINGS}
     taken = {framing for framing, status in found.items() if status == 200}
-    assert {"length", "chunks", "chunks of a byte"} <= taken
+    assert {"length", "chunks", "chunks of eight bytes"} <= taken
+    assert found["chunks of a byte"] == 400
     assert not taken & UNFINISHED
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from civicrec.events import MAX_BATCH_BYTES
 from civicrec.web.asgi import Receive
-from civicrec.web.bodies import BodyCutOff, BodyReader, BodyTooLarge, BodyTooSlow, TooManyBodies
+from civicrec.web.bodies import BodyCutOff, BodyInCrumbs, BodyReader, BodyTooLarge, BodyTooSlow, TooManyBodies
 
 
 def sender(pieces: Sequence[bytes], *, is_whole: bool = True) -> Receive:
@@ -51,6 +51,14 @@ def test_body_at_the_limit_is_taken_and_one_byte_more_is_not() -> None:
         read([half + half + b"x"])
     with pytest.raises(BodyTooLarge):
         read([half] * 1_000)
+
+
+def test_a_body_in_crumbs_is_refused_long_before_its_end_and_says_what_it_cost() -> None:
+    with pytest.raises(BodyInCrumbs, match="send larger") as refused:
+        read([b"x"] * 100_000)
+    assert 256 * 100 < refused.value.n_bytes < 300 * 200
+    assert len(read([b"x"] * 200)) == 200
+    assert len(read([b"x" * 150] * 500)) == 75_000
 
 
 @pytest.mark.parametrize("start", [[], [{"type": "http.request", "body": b"{", "more_body": True}]])
