@@ -7,7 +7,6 @@ An address proves nothing: every account of the machine, and every proxy, calls 
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
 import os
 import sys
@@ -40,7 +39,7 @@ def credentials(headers: Mapping[str, str], words: Mapping[str, str]) -> tuple[s
     if kind.lower() == "basic":
         try:
             user, _, password = base64.b64decode(coded.strip(), validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:  # no Base64, no ASCII, or no UTF-8 inside
             return "", "?"  # matches nobody
         return user or "default", password
     return words.get("user") or "default", words.get("password", "")

@@ -29,6 +29,8 @@ _INSERT = re.compile(rb"\s*(INSERT\s+INTO\s.+?)\sFORMAT\s+(\w+)[ \t]*(?:\r?\n|;|
 _INSERT_HEAD = 64 * 1024
 #: Longest body of one request, as it comes and unpacked.
 MAX_BODY_BYTES = 256 << 20
+#: Longest words about one field of a form; they are taken apart in quadratic time.
+_FIELD_HEAD = 1_000
 _FORMAT = re.compile(r"\bFORMAT\s+(\w+)\s*;?\s*$", re.IGNORECASE)
 
 #: HTTP status by ClickHouse code, as ClickHouse's own server answers; 500 for the rest.
@@ -136,11 +138,21 @@ def parse(query_string: str, headers: Mapping[str, str], body: bytes) -> Stateme
 
 
 def _form(kind: str, body: bytes) -> dict[str, str]:
-    message = message_from_bytes(b"Content-Type: " + kind.encode() + b"\r\n\r\n" + body)
+    try:
+        form = message_from_bytes(b"Content-Type: " + kind.encode() + b"\r\n\r\n" + body)
+    except RecursionError:
+        raise BadRequest(400, "the form holds forms in forms; expected fields of text") from None
+    if not form.is_multipart():
+        raise BadRequest(400, "the form cannot be taken apart: its boundary is not named, or does not come")
     words: dict[str, str] = {}
-    for part in message.get_payload():
+    for part in form.get_payload():
+        if len(part.get("content-disposition", "")) > _FIELD_HEAD:  # type: ignore[union-attr]
+            raise BadRequest(400, f"a field of the form has a head of more than {_FIELD_HEAD} characters")
         name = part.get_param("name", header="content-disposition")  # type: ignore[union-attr]
         if part.get_filename() is not None:  # type: ignore[union-attr]
             raise BadRequest(400, f"external data ({name}) is not supported by the embedded warehouse; use a join")
-        words[str(name)] = part.get_payload(decode=True).decode()  # type: ignore[union-attr]
+        content = part.get_payload(decode=True)  # type: ignore[union-attr]
+        if not isinstance(content, bytes):
+            raise BadRequest(400, f"field {name} of the form is a form itself; expected text")
+        words[str(name)] = content.decode()
     return words

@@ -228,7 +228,10 @@ class _Handler(BoundedHandler):
 
         A page's request carries Origin or Sec-Fetch-Site; one through a rebound DNS name carries that name as Host.
         """
-        host = urlsplit("//" + self.headers.get("Host", "")).hostname or ""
+        try:
+            host = urlsplit("//" + self.headers.get("Host", "")).hostname or ""
+        except ValueError:  # an open bracket
+            host = ""
         if "Origin" in self.headers or "Sec-Fetch-Site" in self.headers or host not in self.server.allowed_hosts:
             raise BadRequest(403, f"requests from web pages, or to host {host!r}, are refused")
 

@@ -52,7 +52,7 @@ def test_user_and_password_come_as_clickhouse_takes_them() -> None:
     assert credentials({"X-Clickhouse-Key": "p"}, {}) == ("default", "p")
     assert credentials({}, {"user": "u", "password": "p"}) == ("u", "p")
     assert credentials({}, {}) == ("default", "")
-    for broken in ("Basic ???", "Basic /w==", "Basic"):
+    for broken in ("Basic ???", "Basic /w==", "Basic \xff\xff", "Basic 中", "Basic"):
         user, password = credentials({"Authorization": broken}, {"password": "full-password-of-2026"})
         assert GUARD.who(user, password, is_same_account=False) is None
 

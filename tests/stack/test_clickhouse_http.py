@@ -1,5 +1,6 @@
 import gzip
 import zlib
+from time import process_time
 
 import lz4.frame
 import pytest
@@ -59,6 +60,33 @@ def test_external_data_is_refused_by_name() -> None:
     body = b'--b\r\nContent-Disposition: form-data; name="ext"; filename="f"\r\n\r\n1\r\n--b--\r\n'
     with pytest.raises(BadRequest, match="external data"):
         parse("query=SELECT+1", {"Content-Type": "multipart/form-data; boundary=b"}, body)
+
+
+FORM = "multipart/form-data; boundary=b"
+FIELD = b"--b\r\nContent-Disposition: form-data; name=query"
+BROKEN_FORMS = {
+    "no boundary": ("multipart/form-data", b"abc"),
+    "a boundary that does not come": (FORM, b"abc"),
+    "an empty boundary": ('multipart/form-data; boundary="', b"--"),
+    "a form in a form": (FORM, b"--b\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\n\r\nx\r\n--b--"),
+    "forms in forms without end": (
+        "multipart/form-data; boundary=b0",
+        b"".join(b"--b%d\r\nContent-Type: multipart/mixed; boundary=b%d\r\n\r\n" % (n, n + 1) for n in range(3_000)),
+    ),
+    "mails in mails": (FORM, b"--b\r\n" + b"Content-Type: message/rfc822\r\n\r\n" * 3_000),
+    "words without end": (FORM, FIELD + b"; a=b" * 200_000 + b"\r\n\r\n1\r\n--b--"),
+    "no SQL": (FORM, b"--b\r\n\r\n\r\n--b--"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN_FORMS)
+def test_a_form_that_is_none_is_a_bad_request_at_once(name: str) -> None:
+    kind, body = BROKEN_FORMS[name]
+    began = process_time()
+    with pytest.raises(BadRequest) as refused:
+        parse("", {"Content-Type": kind}, body)
+    assert refused.value.status == 400
+    assert process_time() - began < 2  # a tenth of a second; the words without end took five
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,27 @@ def test_what_no_sender_says_is_refused_and_what_one_says_is_not(
     assert answers(gateway)
 
 
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"Host: [", b"403"),
+        (b"Host: [::1", b"403"),
+        (b"Host: a]b:99999999", b"403"),
+        (b"Host: 127.0.0.1\r\nAuthorization: Basic \xff\xff", b"403"),
+        (b"Host: 127.0.0.1\r\nAuthorization: Basic AA\xc2\xb2=", b"403"),
+        (b"Host: 127.0.0.1\r\nX-ClickHouse-User: \xff\r\nX-ClickHouse-Key: \xff", b"403"),
+        (b"Host: 127.0.0.1\r\nContent-Type: multipart/form-data", b"400"),
+    ],
+)
+def test_a_head_that_cannot_be_read_is_answered_and_writes_no_line(
+    gateway: RunningStack, head: bytes, status: bytes
+) -> None:
+    log = len(gateway.log)
+    assert said(gateway, b"POST / HTTP/1.1\r\n" + head + b"\r\nContent-Length: 0\r\n\r\n").split()[1] == status
+    assert answers(gateway)
+    assert "Traceback" not in gateway.log[log:]
+
+
 @pytest.mark.parametrize("start", [b"", b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\n"], ids=["nothing", "half a head"])
 def test_more_slow_connections_than_there_is_place_for_hinder_nobody(gateway: RunningStack, start: bytes) -> None:
     with ExitStack() as held:
