@@ -16,7 +16,7 @@ from civicrec.errors import InvalidInput
 EXPECTED = "expected a day such as 2026-01-31, 2026/1/31, 20260131 or 2026年1月31日, with or without an hour"
 
 _LABEL = re.compile(r"^[\u4e00-\u9fff]{0,6}(?:时间|日期)\s*[::]\s*")
-_WEEKDAY = re.compile(r"[(\[【]?\s*(?:星期|周|礼拜)[一二三四五六日天]\s*[)\]】]?")
+_WEEKDAY = re.compile(r"[(\[【]?\s{0,9}(?:星期|周|礼拜)[一二三四五六日天]\s{0,9}[)\]】]?")
 _DAY = re.compile(
     r"(?P<y>\d{4})\s*(?:[-/.\u2010-\u2015\u2212]|年)\s*(?P<m>\d{1,2})\s*(?:[-/.\u2010-\u2015\u2212]|月)\s*(?P<d>\d{1,2})\s*[日号]?"
     r"|(?P<y2>\d{4})(?P<m2>\d\d)(?P<d2>\d\d)"

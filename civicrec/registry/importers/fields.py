@@ -30,7 +30,7 @@ _NOTHING = re.compile(
     r"(?:正式|相关|此项|该项)?(?:发文|文件)?(?:文号|字号|号|编号|文件号|索引号|索引|信息|内容|数据|资料|描述|说明|简介|摘要|链接|网址|地址)?"
     r"|na|nan|null|none|nil|undefined|unknown|empty|blank|tbd|0+|不适用"
 )
-_NUMERAL = re.compile(r"[1-9]|[一二三四五六七八九十百].*[号字令]|第[一二三四五六七八九十百]")
+_NUMERAL = re.compile(r"[1-9]|[一二三四五六七八九十百].{0,40}[号字令]|第[一二三四五六七八九十百]")
 
 
 def text_in(row: dict[str, Any], column: str) -> str:
