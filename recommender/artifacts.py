@@ -127,6 +127,9 @@ def load_models(folder: Path, run: str) -> Models:
     """
     path = folder / run
     try:
+        for name in (*_FILES, _CHECKSUMS):
+            if not (path / name).is_file():  # a pipe or a device would be read for ever
+                raise ArtifactError(f"{path / name} is no file; run `civicrec nightly`")
         facts = json.loads((path / _FACTS).read_bytes())
         if facts["format"] != FORMAT:
             raise ArtifactError(f"{path} has format {facts['format']}, expected {FORMAT}; run `civicrec nightly`")

@@ -60,7 +60,23 @@ def text(name: str, content: bytes) -> Callable[[Path], None]:
     return lambda run: (run / name).write_bytes(content) and None
 
 
+def instead(name: str, make: Callable[[Path], None]) -> Callable[[Path], None]:
+    def spoil(run: Path) -> None:
+        (run / name).unlink()
+        make(run / name)
+
+    return spoil
+
+
 SPOILERS: dict[str, Callable[[Path], None]] = {
+    "a pipe nobody writes to": instead("factors.npy", os.mkfifo),
+    "facts in a pipe": instead("models.json", os.mkfifo),
+    "checksums in a pipe": instead("checksums.json", os.mkfifo),
+    "a folder in place of an array": instead("popularity.npy", Path.mkdir),
+    "a link to nothing": instead("factors.npy", lambda path: path.symlink_to("nowhere")),
+    "a link to itself": instead("factors.npy", lambda path: path.symlink_to(path)),
+    "a link to a device without end": instead("neighbours.npy", lambda path: path.symlink_to("/dev/zero")),
+    "objects": npy("factors", lambda array: array.astype(object)),
     "an empty array": text("popularity.npy", b""),
     "noise": text("factors.npy", bytes(range(256)) * 20),
     "a truncated array": lambda run: os.truncate(run / "neighbours.npy", 200),
