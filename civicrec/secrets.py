@@ -14,7 +14,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from civicrec.errors import ConfigError
-from civicrec.text import unprintable
 
 #: Fewest characters of any secret, whoever chose it; those made here have 64.
 MIN_CHARACTERS = 16
@@ -36,7 +35,10 @@ def made_secret(path: Path) -> str:
         _make(path)
     except OSError as error:
         raise ConfigError(f"cannot keep the secret in {path}: {error.strerror}; make the folder writable") from error
-    return read_secret(path)
+    made = read_secret(path)
+    if not made:  # a link to nowhere: its name is taken, and nothing stands there
+        raise ConfigError(f"cannot keep the secret in {path}: it is a link to a file that is not there; {_HOW_TO_GO_ON}")
+    return made
 
 
 def read_secret(path: Path) -> str:
@@ -51,7 +53,7 @@ def read_secret(path: Path) -> str:
         # Not blocking: whatever stands there instead of a file must not stop the start.
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
             mode = os.fstat(file.fileno()).st_mode
-            text = file.read(4_096).decode().strip()
+            text = file.read(4_096).decode("utf-8-sig").strip()  # editors put a mark before it
     except (FileNotFoundError, NotADirectoryError):
         return ""
     except UnicodeDecodeError:
@@ -63,10 +65,10 @@ def read_secret(path: Path) -> str:
             f"others may read the secret in {path} (mode {stat.S_IMODE(mode):04o}); run `chmod 600` on it, "
             "and make another if somebody may have read it"
         )
-    if len(text) < MIN_CHARACTERS or unprintable(text):
+    if len(text) < MIN_CHARACTERS or not text.isprintable():
         raise ConfigError(
-            f"the secret in {path} has {len(text)} characters that can be read; expected at least {MIN_CHARACTERS}; "
-            + _HOW_TO_GO_ON
+            f"the secret in {path} is not one line of at least {MIN_CHARACTERS} characters that can be read, "
+            f"it has {len(text)}; {_HOW_TO_GO_ON}"
         )
     return text
 

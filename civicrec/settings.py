@@ -444,6 +444,7 @@ def _got(error: ErrorDetails) -> str:
         fields = model.model_fields if isinstance(model, type) and issubclass(model, BaseModel) else {}
         model = fields[str(part)].annotation if str(part) in fields else None
     is_open = model is not None and not _may_hold_secret(model) and isinstance(error["input"], str | int | float)
+    is_open = is_open and "@" not in str(error["input"])  # an address may hold a password before it
     return f" (got {error['input']!r})" if is_open else ""
 
 

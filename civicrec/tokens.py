@@ -28,7 +28,7 @@ MAX_SKEW = timedelta(seconds=60)
 _OPTIONS: Any = {
     "require": ["sub", "aud", "exp"], "verify_exp": False, "verify_iat": False, "verify_nbf": False,
 }  # fmt: skip
-#: What the library raises for hostile text, its own errors and those it lets through.
+#: What hostile text raises: the library's own errors, those it lets through, and half a surrogate pair in a name.
 _NO_TOKEN = (jwt.InvalidTokenError, ValueError, TypeError, OverflowError, RecursionError)
 
 
@@ -66,9 +66,9 @@ class Keys:
             If the token is malformed, expired, not yet valid, lives too long, is signed with another key or for another
             site.
         """
-        key = self.site_key(site)
         try:
-            claims = jwt.decode(token, key, algorithms=["HS256"], audience=site, options=_OPTIONS)
+            claims = jwt.decode(token, self.site_key(site), algorithms=["HS256"], audience=site, options=_OPTIONS)
+            subject_id = self.subject_id(site, claims["sub"])
             left_s = _seconds(claims["exp"]) - now.timestamp()
             early_s = _seconds(claims.get("nbf", 0)) - now.timestamp()
         except _NO_TOKEN as error:
@@ -77,9 +77,9 @@ class Keys:
             raise Unauthorized(f"the subject token expires in {left_s:.0f} s; expected 0 to 24 h from now")
         if early_s > MAX_SKEW.total_seconds():
             raise Unauthorized(f"the subject token is not valid for another {early_s:.0f} s (nbf)")
-        if not claims["sub"]:
+        if not claims["sub"].strip():
             raise Unauthorized("the subject token names no user; expected the portal's user id in `sub`")
-        return self.subject_id(site, claims["sub"])
+        return subject_id
 
 
 def _seconds(claim: object) -> float:

@@ -22,6 +22,7 @@ from civicrec.web.bodies import BodyReader, BodyRefused
 from civicrec.web.limits import TooMany
 from civicrec.web.origins import host_of, origin_of
 from civicrec.web.query import bearer_of
+from civicrec.web.signals import refuses
 from collectors.arrival import Envelope, read_envelope, unpack
 from collectors.behaviour import Behaviour
 from collectors.bots import known_robots
@@ -134,7 +135,7 @@ class Door:
         # What cannot be unpacked has cost as much as the largest that can.
         n_events, n_bytes = 0, MAX_BATCH_BYTES if is_packed else len(body)
         try:
-            visit = self._visit(headers, server_of)
+            visit = self._visit(scope, headers, server_of)
             if is_packed:
                 body = unpack(body)
                 n_bytes = len(body)
@@ -150,12 +151,12 @@ class Door:
         duplicates = await self._commit.put(events, counts, site)
         return {"accepted": len(events) - duplicates, "duplicates": duplicates, "rejected": rejected}
 
-    def _visit(self, headers: dict[bytes, bytes], server_of: str) -> Visit:
+    def _visit(self, scope: Scope, headers: dict[bytes, bytes], server_of: str) -> Visit:
         device, bot_reason = read_user_agent(headers.get(b"user-agent", b"").decode("latin-1"))
         origin = headers.get(b"origin", b"")
         visit = Visit(
             self._clock(), self._keys, self._sites,
-            refuses=headers.get(b"sec-gpc") == b"1" or headers.get(b"dnt") == b"1",
+            refuses=refuses(scope["headers"]),
             page_host=host_of((origin or headers.get(b"referer", b"")).decode("latin-1")),
             device=device, bot_reason=bot_reason, behaviour=self._behaviour,
             proven_site=server_of, is_server=bool(server_of),

@@ -54,8 +54,10 @@ def test_a_secret_that_is_there_is_read_without_writing(tmp_path: Path, monkeypa
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"\n", b" " * 64, b"15 characters!!", b"\0" * 64, b"\xff" * 64, b"a\x0bb" * 16],
-    ids=["empty", "line end", "blanks", "short", "zeros of a power cut", "not text", "control characters"],
+    "content", [b"", b"\n", b" " * 64, b"15 characters!!", b"\0" * 64, b"\xff" * 64, b"a\x0bb" * 16,
+                "\u200b".encode() * 64, b"0123456789abcdef\n0123456789abcdef"],
+    ids=["empty", "line end", "blanks", "short", "zeros of a power cut", "not text", "control characters",
+         "nothing to see", "two lines"],
 )  # fmt: skip
 def test_a_file_that_holds_no_good_secret_is_refused_and_kept(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "some.key"
@@ -81,6 +83,19 @@ def test_what_is_no_file_is_refused_at_once(make, tmp_path: Path) -> None:
     make(tmp_path / "some.key", 0o600)
     with pytest.raises(ConfigError, match=r"some\.key"):
         made_secret(tmp_path / "some.key")
+
+
+def test_a_link_to_nowhere_is_no_empty_secret(tmp_path: Path) -> None:
+    (tmp_path / "some.key").symlink_to("away.key")
+    with pytest.raises(ConfigError, match="link to a file that is not there"):
+        made_secret(tmp_path / "some.key")
+
+
+def test_the_mark_that_editors_put_before_a_text_is_no_part_of_the_secret(tmp_path: Path) -> None:
+    path = tmp_path / "some.key"
+    path.touch(0o600)
+    path.write_text("0123456789abcdef\r\n", encoding="utf-8-sig")
+    assert read_secret(path) == "0123456789abcdef"
 
 
 def test_an_error_names_the_file_and_never_its_content(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ def refusal(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> str:
         ("CIVICREC_REDIS", SECRET),
         ("CIVICREC_REDIS", f'{{"password": ["{SECRET}"]}}'),
         ("CIVICREC_REDIS__PASWORD", SECRET),
+        ("CIVICREC_REDIS__PORT", f"redis://:{SECRET}@10.0.0.1:6379"),
         ("CIVICREC_REDIS__PASSWORD__X", SECRET),
         ("CIVICREC_WAREHOUSE", f'{{"password": {{"a": "{SECRET}"}}}}'),
         ("CIVICREC_KAFKA", f'{{"user": "u", "passwort": "{SECRET}"}}'),

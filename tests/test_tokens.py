@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from civicrec.errors import ConfigError, Unauthorized
 from civicrec.settings import Settings, Site
-from civicrec.tokens import Keys, load_keys
+from civicrec.tokens import Keys, claimed_site, load_keys
 from tests.builders import NOON
 
 KEYS = Keys(b"pepper", {})
@@ -47,6 +47,8 @@ def test_pseudonyms_differ_by_user_site_and_pepper() -> None:
         jwt.encode({"sub": "u", "aud": "gz", "exp": 2_000_000_000}, "x" * 32, algorithm="HS256"),
         jwt.encode({"sub": "u", "aud": "gz"}, "g" * 32, algorithm="HS256"),
         jwt.encode({"sub": "", "aud": "gz", "exp": NOON.timestamp() + 60}, "g" * 32, algorithm="HS256"),
+        jwt.encode({"sub": " \t", "aud": "gz", "exp": NOON.timestamp() + 60}, "g" * 32, algorithm="HS256"),
+        jwt.encode({"sub": "\ud800", "aud": "gz", "exp": NOON.timestamp() + 60}, "g" * 32, algorithm="HS256"),
         jwt.encode({"sub": "u", "aud": "gz", "exp": "soon"}, "g" * 32, algorithm="HS256"),
         jwt.encode({"sub": "u", "aud": "gz", "exp": None}, "g" * 32, algorithm="HS256"),
         jwt.encode({"sub": "u", "aud": "gz", "exp": 10**400}, "g" * 32, algorithm="HS256"),
@@ -61,7 +63,8 @@ def test_pseudonyms_differ_by_user_site_and_pepper() -> None:
         "a.b.c",
         "é.ü.\ud800",
     ],
-    ids=["site", "expired", "too long", "key", "no exp", "no user", "exp text", "exp null",
+    ids=["site", "expired", "too long", "key", "no exp", "no user", "blank user",
+         "half a pair as user", "exp text", "exp null",
          "exp beyond the calendar", "exp true", "exp infinite", "not yet", "nbf beyond the calendar", "nbf text",
          "none", "HS512", "empty",
          "dots", "unicode"],
@@ -69,6 +72,12 @@ def test_pseudonyms_differ_by_user_site_and_pepper() -> None:
 def test_a_token_that_proves_nothing_is_refused(token: str) -> None:
     with pytest.raises(Unauthorized):
         TWO_SITES.subject_of(token, "gz", NOON)
+
+
+def test_a_site_of_half_a_surrogate_pair_proves_nothing() -> None:
+    claimed = claimed_site(jwt.encode({"aud": "\ud800"}, "x" * 32, algorithm="HS256"))
+    with pytest.raises(Unauthorized):
+        Keys(b"p" * 32, {}).subject_of("a.b.c", claimed, NOON)
 
 
 def test_a_site_that_is_not_configured_has_no_key() -> None:

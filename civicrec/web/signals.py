@@ -5,15 +5,31 @@ In: the headers of a request. Out: yes or no.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 from urllib.parse import urlsplit
 
 from civicrec.web.origins import origin_of
 
+_SIGNALS = frozenset((b"sec-gpc", b"dnt"))
+#: ``1``, after which DNT allows extensions, and how else yes is written; headers sent twice are joined with a comma.
+_YES = re.compile(rb"(?:^|,)[\s\"?]*(?:1|true|yes|on)", re.IGNORECASE)
 
-def refuses(headers: Mapping[str, str]) -> bool:
-    """Say whether the browser sends ``Sec-GPC: 1`` or ``DNT: 1``."""
-    return headers.get("sec-gpc", "").strip() == "1" or headers.get("dnt", "").strip() == "1"
+
+def refuses(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Say whether the browser sends ``Sec-GPC: 1`` or ``DNT: 1``; one that says so among several is enough.
+
+    Parameters
+    ----------
+    headers
+        Names in small letters and values, as they came: a proxy may add its own beside the browser's.
+
+    Examples
+    --------
+    >>> refuses([(b"dnt", b"0"), (b"sec-gpc", b"1")]), refuses([(b"dnt", b"0")])
+    (True, False)
+    """
+    return any(name in _SIGNALS and _YES.search(value) is not None for name, value in headers)
 
 
 def is_from(headers: Mapping[str, str], origins: Collection[str]) -> bool:

@@ -215,7 +215,7 @@ def _static_bytes(name: str) -> bytes:
 def _visitor(request: Request) -> Visitor:
     """Return who looks; one whose browser says not to be tracked sees general lists."""
     visitor = visitor_of(request.cookies)
-    return replace(visitor, switched_off=True) if refuses(request.headers) else visitor
+    return replace(visitor, switched_off=True) if refuses(request.headers.raw) else visitor
 
 
 def _lists(request: Request, visitor: Visitor) -> Lists:
@@ -237,7 +237,7 @@ def _set_consent(request: Request, answer: Response, fields: dict[str, str]) -> 
     choice = fields.get("choice", "")
     if choice not in ("none", "measure", "personalise"):
         raise InvalidInput(f"got choice {choice!r}; expected none, measure or personalise")
-    if refuses(request.headers):
+    if refuses(request.headers.raw):
         choice = "none"  # what the browser says holds, here as at the collector
     _keep(request, answer, CONSENT_COOKIE, choice)
     answer.delete_cookie(MODE_COOKIE, path="/")  # a fresh choice says anew what may be used

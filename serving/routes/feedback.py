@@ -44,7 +44,7 @@ async def post_feedback(request: Request) -> Response:
     actor = actor_of(token, body.anonymous_id, site, live.keys, now)
     if not actor:
         raise InvalidInput("got neither subject_token nor anonymous_id; expected who says so")
-    if refuses(request.headers) or body.consent == "none":
+    if refuses(request.headers.raw) or body.consent == "none":
         return json_answer(msgspec.json.encode({"acts": False, "recorded": False}), 202)
     said = {actor: [body.item_id]}
     update = OnlineUpdate(disliked=said) if body.kind == "dislike" else OnlineUpdate(restored=said)

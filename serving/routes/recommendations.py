@@ -79,7 +79,7 @@ async def post_page(request: Request) -> Response:
 
 async def _lists(request: Request, live: Live, caller: Caller, blocks: list[Block], *, explain: bool) -> list[bytes]:
     charge(request.scope, len(blocks) - 1)
-    if refuses(request.headers):
+    if refuses(request.headers.raw):
         caller = Caller(mode="general")  # the signal holds for lists as it does for events
     page = await live.page(caller, blocks)
     for made in page.lists:

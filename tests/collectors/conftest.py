@@ -45,7 +45,7 @@ class Collector:
     def get(self, path: str) -> httpx.Response:
         return self.request("GET", path)
 
-    def send(self, *events: Any, headers: dict[str, str] | None = None, **envelope: Any) -> dict[str, Any]:
+    def send(self, *events: Any, headers: Any = None, **envelope: Any) -> dict[str, Any]:
         answer = self.request("POST", json={"events": events, **envelope}, headers=headers)
         assert answer.status_code == 200, answer.text
         return answer.json()  # type: ignore[no-any-return]

@@ -177,9 +177,12 @@ def test_too_much_waiting_is_too_many_requests(collector: Collector, monkeypatch
     assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
 
 
-@pytest.mark.parametrize("header", ["sec-gpc", "dnt"])
-def test_browser_that_refuses_is_counted_and_not_stored(collector: Collector, header: str) -> None:
-    answer = collector.send(raw_event(consent="personalise"), headers={header: "1"})
+@pytest.mark.parametrize(
+    "said",
+    [[("sec-gpc", "1")], [("DNT", "1")], [("sec-gpc", "0"), ("sec-gpc", "1")], [("sec-gpc", "1"), ("sec-gpc", "0")]],
+)
+def test_browser_that_refuses_is_counted_and_not_stored(collector: Collector, said: list[tuple[str, str]]) -> None:
+    answer = collector.send(raw_event(consent="personalise"), headers=said)
     assert [found["reason"] for found in answer["rejected"]] == ["no_consent"]
     assert collector.counts() == {"received": 1, "rejected no_consent": 1}
 
@@ -221,6 +224,11 @@ BAD_TOKENS = {
     "junk": "junk",
     "no text": 7,
 }
+
+
+def test_a_bearer_token_for_a_site_that_is_no_text_is_refused_and_no_fault(collector: Collector) -> None:
+    token = forged({"alg": "HS256"}, {"aud": "\ud800"})
+    assert collector.post(a_body(raw_event()), authorization=f"Bearer {token}").status_code == 401
 
 
 @pytest.mark.parametrize("token", BAD_TOKENS.values(), ids=BAD_TOKENS)

@@ -65,8 +65,12 @@ def test_a_dislike_can_be_taken_back(door: Door) -> None:
     assert "i0" in door.ids(n=100, anonymous_id="a")
 
 
-@pytest.mark.parametrize("signal", [{"Sec-GPC": "1"}, {"DNT": "1"}])
-def test_the_browsers_signal_keeps_nothing_and_makes_every_list_general(door: Door, signal: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "signal", [[("Sec-GPC", "1")], [("DNT", "1")], [("DNT", "0"), ("DNT", "1")], [("DNT", "1"), ("Sec-GPC", "0")]]
+)
+def test_the_browsers_signal_keeps_nothing_and_makes_every_list_general(
+    door: Door, signal: list[tuple[str, str]]
+) -> None:
     assert told(door, headers=signal) == {"acts": False, "recorded": False}
     assert not door.store.actor("a").disliked
     told(door)
