@@ -37,7 +37,9 @@ def made_secret(path: Path) -> str:
         raise ConfigError(f"cannot keep the secret in {path}: {error.strerror}; make the folder writable") from error
     made = read_secret(path)
     if not made:  # a link to nowhere: its name is taken, and nothing stands there
-        raise ConfigError(f"cannot keep the secret in {path}: it is a link to a file that is not there; {_HOW_TO_GO_ON}")
+        raise ConfigError(
+            f"cannot keep the secret in {path}: it is a link to a file that is not there; {_HOW_TO_GO_ON}"
+        )
     return made
 
 

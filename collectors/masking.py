@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from urllib.parse import unquote
 
+from collectors.paths import without_session
 from collectors.personal_numbers import CODE_KINDS, HEXADECIMAL, KINDS, SIGNS, SUSPECT, SUSPECT_CODE, Kind, plain
 
 #: Numbers of a text that look like one of a kind and are none, after which it is no text, and not looked at further.
@@ -40,22 +41,31 @@ def _masked(text: str) -> str:
     if not SUSPECT.search(subject):
         return text
     if len(SIGNS.findall(subject)) > _MAX_SIGNS:
-        return "".join("*" if SIGNS.match(sign) else one for one, sign in zip(text, subject, strict=True))
+        text = "".join("*" if SIGNS.match(sign) else one for one, sign in zip(text, subject, strict=True))
+        subject = plain(text)
     for kind in KINDS:
         text, subject = _without(kind, text, subject)
     return text
 
 
 def masked_code(text: str) -> str:
-    """Return a path or an id without personal numbers; what may as well be a code of something else stays.
+    """Return a path or an id without personal numbers and keys of sessions; what may as well be another code stays.
 
     Examples
     --------
-    >>> masked_code("/u/13800138000")
-    '/u/[tel]'
+    >>> masked_code("/u/13800138000"), masked_code("/a/b.jsp;jsessionid=6F1C")
+    ('/u/[tel]', '/a/b.jsp')
     >>> masked_code("11440000006939756B2440101007000")
     '11440000006939756B2440101007000'
     """
+    if "=" in text or "%3" in text:
+        text = without_session(text)
+    if "%" in text and (said := unquote(text)) != text and (clean := _masked_code(said)) != said:
+        return clean
+    return _masked_code(text)
+
+
+def _masked_code(text: str) -> str:
     subject = plain(text)
     if not SUSPECT_CODE.search(subject):
         return text
@@ -84,7 +94,8 @@ def _without(kind: Kind, text: str, subject: str) -> tuple[str, str]:
     plain_parts: list[str] = []
     end = n_others = 0
     for found in kind.pattern.finditer(subject):
-        begin, number = found.start(), found["one"] if "one" in kind.pattern.groupindex else found[0]
+        where = "one" if "one" in kind.pattern.groupindex and found["one"] else 0
+        begin, number = found.start(where), found[where]
         if begin < end:
             continue
         if kind.is_one and not kind.is_one(number):

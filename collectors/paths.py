@@ -14,14 +14,20 @@ from civicrec.text import printable
 
 _HOST = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
 _ROUTE = re.compile(r"!?(/[^?#]*)")
+#: Names of fields that say nothing but which visit it is.
+_SESSION = (
+    r"jsessionid|phpsessid|asp\.?net_sessionid|aspsessionid\w{0,16}|session_?id|cfid|cftoken"
+    r"|(?:access_?|refresh_?|csrf_?)token"
+)
 #: ``;jsessionid=…`` and any other ``;name=value``, ASP.NET's ``/(S(…))``, and keys that are named as such in a segment.
 _KEYS = re.compile(
     r";[^/;=]{1,64}=[^/;]*"
     r"|/\((?:(?:[A-Z]{1,2}\([^/()]*\))+|[0-9a-z]{24})\)(?=/|\Z)"
-    r"|[/;,&!](?:jsessionid|phpsessid|asp\.?net_sessionid|aspsessionid\w{0,16}|session_?id|sid|cfid|cftoken"
-    r"|(?:access_?|refresh_?|csrf_?)?token|ticket|secret|passw(?:or)?d|pwd|signature)[=,][^/]*",
+    rf"|(?:[/;,&!]|%3B)(?:{_SESSION}|sid|token|ticket|secret|passw(?:or)?d|pwd|signature)(?:[=,]|%3D)[^/]*",
     re.IGNORECASE,
 )
+#: The same in an id, where other fields may be what tells one item from the next.
+_KEYS_OF_IDS = re.compile(rf"(?:[/;,&!?]|%3B|%26|%3F)(?:{_SESSION})(?:[=,]|%3D)[^/;&?#]*", re.IGNORECASE)
 #: What a cut through a percent code leaves at the end.
 _STUMP = re.compile(r"(?<=%[0-9A-Fa-f]{2})%[0-9A-Fa-f]?\Z")
 _BLANKS = re.compile(r"\s+")
@@ -41,6 +47,17 @@ def path_of(address: str) -> str:
     """
     host = _HOST.match(address)
     return clean_path(address[host.end() :] if host else address) or "/"
+
+
+def without_session(item_id: str) -> str:
+    """Return an id without the key of a session, which comes with it where items are named by their address.
+
+    Examples
+    --------
+    >>> without_session("/a/b.jsp;jsessionid=6F1C"), without_session("show.do?sid=7&phpsessid=8")
+    ('/a/b.jsp', 'show.do?sid=7')
+    """
+    return _KEYS_OF_IDS.sub("", item_id)
 
 
 def clean_path(path: str) -> str:

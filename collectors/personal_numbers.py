@@ -13,9 +13,9 @@ from operator import mul
 from typing import NamedTuple
 
 #: What people put between the digits of a number.
-_GAP = r"[ .\-/_()\u200b]{0,3}"
+_GAP = r"[ .\-/_()+~\u200b]{0,3}"
 _PLACE = "[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼]"
-HAN = "零〇一二三四五六七八九幺壹贰叁肆伍陆柒捌玖"
+HAN = "零〇○一二三四五六七八九幺壹贰叁肆伍陆柒捌玖"
 
 
 def _plain_characters() -> dict[int, str]:
@@ -24,6 +24,8 @@ def _plain_characters() -> dict[int, str]:
     for code in (*range(0x80, 0xFF01), *range(0x1D7CE, 0x1D800)):
         if (digit := unicodedata.digit(chr(code), None)) is not None:
             plain[code] = str(digit)
+        elif 0xFE50 <= code <= 0xFE6F:  # small forms of signs
+            plain[code] = unicodedata.normalize("NFKC", chr(code))
         elif instead := {"Zs": " ", "Pd": "-", "Cf": "\u200b"}.get(unicodedata.category(chr(code))):
             plain[code] = instead
     return plain | {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)} | {0xFEFF: "\u200b"}
@@ -81,10 +83,14 @@ def _is_card(number: str) -> bool:
 
 #: A name inside the house (zhang@mail) needs Latin letters: elsewhere the sign calls somebody, as in 政务@你.
 _MAIL = (
-    r"(?<![\w.+%-])[\w.+%-]++ {0,2}(?:@|%40|[(\[{] ?at ?[)\]}]) {0,2}[\w-]++(?:\.[\w-]++)++[\w.+@-]*+"
+    r"(?<![\w.+%-])[\w.+%-]++ {0,2}(?:@|%40|[(\[{] ?at ?[)\]}]) {0,2}[\w-]++"
+    r"(?:(?: ?[(\[{] ?dot ?[)\]}] ?|\.| \. )[\w-]++)++[\w.+@-]*+"
     r"|(?<![\w.+-])[A-Za-z0-9][A-Za-z0-9.+_-]++@[A-Za-z][A-Za-z0-9-]++(?![\w.+@-])"
 )
-_KEY = r"(?<![\w-])eyJ[\w-]{5,}+\.[\w-]*+(?:\.[\w-]*+)?"
+_KEY = (
+    r"(?<![\w-])eyJ[\w-]{5,}+\.[\w-]*+(?:\.[\w-]*+)?"
+    r"|(?<![A-Za-z])(?:token|ticket|secret|passw(?:or)?d|pwd|j?session_?id|phpsessid|signature|api_?key)=(?P<one>(?!\[key\])[^\s&;,#]{4,}+)"
+)
 _PROVINCE = r"(?:1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[1-3])"
 _DAY = r"(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
 _OLD_ID = rf"(?<![\dA-Za-z]){_PROVINCE}\d{{6}}{_DAY}\d{{3}}(?![\dA-Za-z])"
@@ -105,20 +111,27 @@ KINDS = (
         r"|0\d{2,3}[ -]\d{7,8}"
         r"|(?<![\w+)])\+[1-9](?:[ .()-]{0,2}\d){7,14}"
         r"|\(?(?:00)?(?:85[23]|886)\)?[ -]{1,2}[5-9]\d{2,3}[ -]?\d{3,4}(?:[ -]?\d{3})?"
-        r"|00(?:85[23]|886)\d{8,9})(?!\d)"
-        rf"|(?<![{HAN}])[一幺壹][三四五六七八九叁肆伍陆柒捌玖][{HAN}]{{9}}(?![{HAN}])"
+        r"|00(?:85[23]|886)\d{8,9})(?!\d)(?!\.?\d{0,2} ?(?:[万亿]?元|亿))"
+        rf"|(?<![{HAN}])[一幺壹] ?[三四五六七八九叁肆伍陆柒捌玖](?:[ -]?[{HAN}]){{9}}(?! ?[{HAN}])"
     )),
     Kind("id", re.compile(  # passports, permits and what else names a person
         r"(?<![A-Z0-9_])(?!.(?:19|20)\d\d)(?:[CDEGHKLMPST]\d{8}|[HM]\d{10}|(?:[CE][A-Z]|[PDS]E|MA)\d{7})(?![A-Z0-9_])"
-        r"|(?<!\w)wxid_\w{6,20}|(?<![A-Z])QQ号?[: ]{0,2}[1-9]\d{4,10}(?!\d)", re.IGNORECASE,
+        r"|(?<!\w)wxid_\w{6,20}|(?<![A-Z])(?:QQ|扣扣)(?:号码?)?[: 是为]{0,2}[1-9]\d{4,10}(?!\d)"
+        r"|微信号[: 是为]{0,2}(?=[a-z])[\w-]{6,20}", re.IGNORECASE,
+    )),
+    Kind("id", re.compile(  # by the words before it
+        r"(?:护照|通行证|台胞证|回乡证|居留证|居住证|社保卡?|医保卡?|身份证)(?:证?号码?|编号)?[: 是为]{0,2}"
+        r"(?P<one>[A-Z]{0,2}[ -]?\d{7,10}[A-Z]?(?![A-Z0-9]))", re.IGNORECASE,
     )),
     Kind("car", re.compile(
-        _PLACE + r"[A-Z][ .]?(?=[A-Z]{0,5}\d)[A-Z0-9]{5,6}(?![A-Z0-9])", re.IGNORECASE
+        _PLACE + r" ?[A-Z][ .-]?(?=[A-Z]{0,5}\d)(?:[A-Z0-9]{5,6}|[A-Z0-9]{4}[警港澳学挂领使])(?![A-Z0-9])",
+        re.IGNORECASE,
     )),
 )  # fmt: skip
 #: Nothing is looked for in a text that has neither of these: most have not.
 SUSPECT = re.compile(
-    rf"(?:\d\D{{0,3}}){{6}}\d|@|%40|[(\[{{] ?at ?[)\]}}]|eyJ|wxid_|QQ|{_PLACE}[A-Z][A-Z0-9. ]{{0,6}}\d|[{HAN}]{{11}}",
+    rf"(?:\d\D{{0,3}}){{6}}\d|[@=]|%40|[(\[{{] ?at ?[)\]}}]|eyJ|wxid_|微信号|QQ|{_PLACE} ?[A-Z][A-Z0-9. -]{{0,6}}\d"
+    rf"|(?:[{HAN}][ -]?){{11}}",
     re.IGNORECASE,
 )  # fmt: skip
 

@@ -21,6 +21,8 @@ from collectors.session import MAX_SESSION, began_at
 from collectors.visit import Visit
 
 _MAX_PATH = 512
+#: A number below this is nobody's.
+_LEAST_NUMBER = 10**9
 #: Ids that tie events together: one of a person's number would tie together what is not.
 _TIES = ("session_id", "request_id")
 _IDS = (*_TIES, "item_id", "scene", "slot", "variant", "campaign_id")
@@ -208,6 +210,10 @@ def put_props(event: Arrival, visit: Visit) -> None:
         for name, value in kept.items():
             if isinstance(value, str):
                 kept[name] = _target(value, visit) if name == "target" else _masked(value, visit)
+            elif isinstance(value, int | float) and abs(value) >= _LEAST_NUMBER and float(value).is_integer():
+                number = str(int(value))
+                clean = _without_numbers(masked, number, visit)
+                kept[name] = value if clean == number else clean
         event.props = kept  # type: ignore[misc]
 
 

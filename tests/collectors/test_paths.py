@@ -54,6 +54,7 @@ def test_character_that_was_cut_in_its_percent_code_is_left_out() -> None:
         ("/(S(abc123def))/x.aspx", "/x.aspx"),
         ("/app/(A(1)S(lit3py55t21z5v55vlm25s55))/x.aspx", "/app/x.aspx"),
         ("/(lit3py55t21z5v55vlm25s55)/x.aspx", "/x.aspx"),
+        ("/a.jsp%253Bjsessionid%253DABC", "/a.jsp"),
         ("/a/PHPSESSID=abc/b", "/a/b"),
         ("/a,jsessionid=abc", "/a"),
         ("/a/token=abc", "/a"),

@@ -233,6 +233,11 @@ def test_props_outside_the_list_are_removed_and_counted() -> None:
     assert (got.props, visit.altered["props"]) == ({"tab": "找 [tel]", "result_count": 3}, 1)
 
 
+@pytest.mark.parametrize(("number", "kept"), [(13800138000, "[tel]"), (110105194912310021, "[id]"), (3.5e9, 3.5e9)])
+def test_personal_number_told_as_a_number_is_masked_too(number: float, kept: object) -> None:
+    assert taken(props={"size_kb": number, "column": True}).props == {"size_kb": kept, "column": True}
+
+
 JSON = (
     st.none() | st.booleans() | st.integers() | st.text() | st.lists(st.text()) | st.dictionaries(st.text(), st.text())
 )
@@ -270,6 +275,19 @@ def test_personal_number_in_a_label_is_masked(name: str) -> None:
     got, visit = arriving(**{name: "case-13800138000"})
     assert isinstance(got, Arrival)
     assert (getattr(got, name), visit.altered["private_text"]) == ("case-[tel]", 1)
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("/a/b.jsp;jsessionid=6F1C0A7B", "/a/b.jsp"),
+        ("b.jsp%3BJSESSIONID%3D6F1C0A7B", "b.jsp"),
+        ("show.do?sid=7&PHPSESSID=abc", "show.do?sid=7"),
+        ("粤府〔2024〕12号;附件1", "粤府〔2024〕12号;附件1"),
+    ],
+)
+def test_an_item_id_holds_no_key_of_a_session(sent: str, kept: str) -> None:
+    assert taken(item_id=sent).item_id == kept
 
 
 @pytest.mark.parametrize("name", ["session_id", "request_id"])

@@ -31,21 +31,23 @@ PRIVATE = [
 ]
 #: The same as people also write them.
 WRITTEN = [
-    *[(f"138{gap}0013{gap}8000", "[tel]") for gap in [*"./_–—－·\u200b\u3000", "  ", " - "]],
+    *[(f"138{gap}0013{gap}8000", "[tel]") for gap in [*"./_–—－·\u200b\u3000+~", "  ", " - "]],
     *[(number, "[tel]") for number in (
         "138 001 38000", "1380 013 8000", "1380-0138-000", "138-00138000", "1 3 8 0 0 1 3 8 0 0 0", "(138) 0013-8000",
         "013800138000", "8613800138000", "0086-13800138000", "(+86)13800138000", "＋８６１３８００１３８０００",
         "一三八零零一三八零零零", "①③⑧⓪⓪①③⑧⓪⓪⓪", "١٣٨٠٠١٣٨٠٠٠", "01062345678", "075586543210", "(010)62345678",
         "（０１０）６２３４５６７８", "0755-8654-3210", "+86-10-62345678", "+852 9123 4567", "00852 9123 4567",
-        "+886 912 345 678", "+1 (212) 555-0100",
+        "+886 912 345 678", "+1 (212) 555-0100", "一三八 零零一三 八零零零", "一三八○○一三八○○○",
     )],
     *[(number, "[id]") for number in (
         "110105 19491231 002X", "110105-1949-1231-002X", "１１０１０５４９１２３１００２", "1101 0519 4912 3100 2X",
-        "E12345678", "EA1234567", "h12345678", "T12345678", "wxid_abcd1234efgh", "QQ号：123456789",
+        "E12345678", "EA1234567", "h12345678", "T12345678", "wxid_abcd1234efgh", "QQ号：123456789", "QQ号码 123456789",
     )],
     *[(number, "[card]") for number in ("6222021234567890123", "6222 0212 3456 7890", "4111-1111-1111-1111")],
-    *[(number, "[car]") for number in ("京A12345", "粤B·D12345", "沪ad12345")],
-    *[(name, "[mail]") for name in ("zhang @ example.com", "zhang(at)mail.cn", "zhang%40example.com", "zhang@mail")],
+    *[(number, "[car]") for number in ("京A12345", "粤B·D12345", "沪ad12345",
+                                      "京 A12345", "川A-12345", "沪A1234警", "粤Z1234港")],
+    *[(name, "[mail]") for name in ("zhang @ example.com", "zhang(at)mail.cn", "zhang%40example.com", "zhang@mail",
+                                      "zhang﹫example.com", "zhang[at]example[dot]com", "zhang @ example . com")],
     ("eyJhbGciOiJIUzI1NiJ9.e30.abc", "[key]"),
 ]  # fmt: skip
 
@@ -55,6 +57,19 @@ WRITTEN = [
 def test_personal_numbers_are_taken_out(text: str, mask: str, before: str, after: str) -> None:
     assert masked(before + text + after).endswith(mask + after)
     assert text not in masked(before + text + after)
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("护照 E 12345678 换发", "护照 [id] 换发"),
+        ("台胞证号：12345678", "台胞证号：[id]"),
+        ("查 https://a.gov.cn/x?jsessionid=6F1C0A7B&id=7", "查 https://a.gov.cn/x?jsessionid=[key]&id=7"),
+        ("access_token=abc12345 打不开", "access_token=[key] 打不开"),
+    ],
+)
+def test_what_the_words_before_it_tell_is_taken_out_after_them(text: str, clean: str) -> None:
+    assert masked(text) == clean
 
 
 OTHER_NUMBERS = [
@@ -71,6 +86,10 @@ OTHER_NUMBERS = [
     "12345678901234567X",
     "20261128123456789",
     "12800138000",
+    "医保缴费 180、2000、4000 三档",
+    "京B2-12345678",
+    "社保 2026 年",
+    "a=b",
     "a @ b",
     "政务@你",
     "0.13800138",
@@ -97,12 +116,22 @@ def test_other_numbers_stay(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "text", ["15000000000元", "合同额 13800138000.00 元", "预算18000000000亿元", "13800138000.5亿"]
+)
+def test_an_amount_of_money_is_nobodys_telephone(text: str) -> None:
+    assert masked(text) == text
+    assert masked("13800138000 万女士") == "[tel] 万女士"
+
+
+@pytest.mark.parametrize(
     ("text", "clean"),
     [
         ("/u/13800138000/11010519491231002X/a@b.cn", "/u/[tel]/[id]/[mail]"),
         ("case-110101199003070011", "case-[id]"),
         ("TEL13800138000.html", "TEL[tel].html"),
         ("tel138-0013-8000", "tel[tel]"),
+        ("138%200013%208000", "[tel]"),
+        ("case-%31%33%38%30%30%31%33%38%30%30%30", "case-[tel]"),
         ("/reset/eyJhbGciOiJIUzI1NiJ9.e30.abc", "/reset/[key]"),
         ("/１３８００１３８０００", "/[tel]"),
     ],
@@ -142,7 +171,11 @@ def test_masking_never_makes_a_text_longer(text: str) -> None:
     assert len(masked_code(text)) <= len(text)
 
 
-@given(st.lists(st.sampled_from([text for text, _ in PRIVATE + WRITTEN] + ["1", "@", "我"])).map("，".join))
+@given(
+    st.lists(
+        st.sampled_from([text for text, _ in PRIVATE + WRITTEN] + ["1", "@", "我", "token=abcdefg", "sessionid=abcd"])
+    ).map("，".join)
+)
 def test_masking_once_is_enough(text: str) -> None:
     assert masked(masked(text)) == masked(text)
 
@@ -174,6 +207,10 @@ PIECES = [
     "QQ",
     "%40",
     "(at)",
+    "=",
+    "token=",
+    "护照",
+    "[dot]",
 ]
 
 
