@@ -10,7 +10,7 @@ from urllib.parse import quote_from_bytes
 
 from civicrec.errors import CivicrecError
 from civicrec.web.asgi import Application, Headers, Message, Receive, Scope, Send, answer_problem, head_as_get
-from civicrec.web.bodies import BodyCutOff, BodyReader, BodyRefused
+from civicrec.web.bodies import BodyReader, BodyRefused
 from civicrec.web.limits import Addresses, Buckets, TooMany
 
 #: Methods whose body, if there is one, is nobody's business.
@@ -32,7 +32,7 @@ class Guard:
     addresses, buckets
         Who pays, and how much each may ask for; a request costs one, and what `charge` adds.
     refused
-        Told the status of what was answered here; 400 for a body cut off, which nobody hears.
+        Told the status of what was answered here; 400 for a body cut off, which is seldom heard.
     clock
         Monotonic seconds.
     """
@@ -66,8 +66,8 @@ class Guard:
             self._refused(error.http_status)
             if isinstance(error, BodyRefused):
                 charge(scope, error.n_bytes / _BYTES_OF_A_REQUEST)
-            if not isinstance(error, BodyCutOff):
-                await answer_problem(send, error.http_status, str(error), _retry_after(error))
+            # Also of a body cut off: where its chunks are broken, its sender is still there.
+            await answer_problem(send, error.http_status, str(error), _retry_after(error))
             return
         scope, send = head_as_get(scope, send)
         if not scope["query_string"].isascii():  # frameworks take an address for the ASCII text it should be

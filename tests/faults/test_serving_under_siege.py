@@ -87,6 +87,23 @@ def test_bodies_cut_off_are_counted_and_write_no_line(serving: RunningStack, n: 
     assert len(serving.log) - log < 2_000
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"2;" + b"x" * 100_000 + b"\r\n{}\r\n0\r\n\r\n",
+        b"2\r\n{}\r\n0\r\n" + b"X: y\r\n" * 3_000 + b"\r\n",
+        b"2\r\n{}\r\nzz\r\n",
+        b"1\r\n \r\n" * 2_000 + b"0\r\n\r\n",
+    ],
+    ids=["a long extension", "many trailers", "a size that is none", "crumbs"],
+)
+def test_chunks_that_no_client_sends_are_a_bad_request(serving: RunningStack, body: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", serving.settings.serving.port), timeout=10) as connection:
+        connection.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + body)
+        assert connection.recv(1_000).split()[1] == b"400"
+    assert httpx.get(f"{serving.serving_url}/v1/recommendations").status_code == 200
+
+
 def test_a_body_no_page_needs_is_refused_and_not_kept(serving: RunningStack) -> None:
     for path in ("/v1/recommendations", "/v1/feedback", "/portal/mode"):
         answer = httpx.post(f"{serving.serving_url}{path}", content=b" " * (20 << 20))
