@@ -8,7 +8,7 @@ import pytest
 
 from civicrec.errors import Unavailable
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
-from civicrec.warehouse.daily import rebuild_daily, replace_day
+from civicrec.warehouse.daily import DAILY_TABLES, item_daily, rebuild_daily, replace_day, traffic_daily
 from civicrec.warehouse.migrate import migrate
 from tests.builders import NOON, uuid7
 
@@ -66,4 +66,33 @@ def test_a_daily_table_whose_rows_were_not_stored_stays_as_it_was(warehouse: Cli
     with pytest.raises(Unavailable, match="0 of 1 rows for item_daily"):
         rebuild_daily(Losing(warehouse, 1), DAY, DAY)
     assert warehouse.rows("SELECT * FROM item_daily") == before
+    warehouse.command("TRUNCATE TABLE events")
+
+
+def test_made_up_names_share_one_row_and_are_counted(
+    warehouse: ClickHouseWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    migrate(warehouse)
+    warehouse.command("TRUNCATE TABLE events")
+    # Three names of two actors each, one of a robot's, and fifty that one sender makes up.
+    names = [f"known-{n % 3}" for n in range(6)] + ["robot"] * 9 + [f"zz-{n}" for n in range(50)]
+    n_rows = len(names)
+    warehouse.insert(
+        "events",
+        {"event_id": [str(uuid7(NOON, n)) for n in range(n_rows)], "kind": ["click"] * n_rows,
+         "occurred_at": [NOON] * n_rows, "local_date": [DAY] * n_rows, "item_id": names, "site": names,
+         "bot_reason": ["x" if name == "robot" else "" for name in names], "session_id": ["s"] * n_rows,
+         "actor": [f"a{n // 3}" for n in range(6)] + ["b"] * 9 + ["sender"] * 50},
+    )  # fmt: skip
+    monkeypatch.setitem(DAILY_TABLES, "item_daily", item_daily(3))
+    monkeypatch.setitem(DAILY_TABLES, "traffic_daily", traffic_daily(3))
+    rebuild_daily(warehouse, DAY, DAY)
+    known = [{"name": f"known-{n}", "n": 2, "actors": 2} for n in range(3)]
+    items = "SELECT item_id AS name, clicks AS n, actors FROM item_daily ORDER BY name"
+    assert warehouse.rows(items) == [{"name": "", "n": 50, "actors": 1}, *known]
+    assert warehouse.rows("SELECT sum(bot_events) AS n FROM item_daily") == [{"n": 9}]
+    sites = "SELECT site AS name, events AS n, actors, sessions FROM traffic_daily ORDER BY name"
+    assert warehouse.rows(sites) == [
+        {"name": "", "n": 50, "actors": 1, "sessions": 50}, *({**row, "sessions": 1} for row in known)
+    ]  # fmt: skip
     warehouse.command("TRUNCATE TABLE events")
