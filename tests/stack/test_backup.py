@@ -112,8 +112,8 @@ def test_an_older_ledger_streams_again_what_the_warehouse_has_and_each_event_cou
 
 def test_ledger_and_log_copied_in_this_order_from_a_running_stack_balance(tmp_path: Path) -> None:
     with running_stack(tmp_path / "home", only=STREAMING) as stack:
-        was_pending = set()
-        for n in range(20):
+        n_pending = 0
+        for n in range(200):  # a quick stream may leave nothing pending for a while
             send(stack, some_events(n * 100, 100))
             copy = Settings(home=tmp_path / f"copy-{n}")
             copy.home.mkdir()
@@ -121,8 +121,10 @@ def test_ledger_and_log_copied_in_this_order_from_a_running_stack_balance(tmp_pa
                 copy_in_use(getattr(stack.settings, of), getattr(copy, of))
             books = balanced_books(copy)
             assert books.accepted == (n + 1) * 100
-            was_pending.add(books.pending > 0)
-        assert True in was_pending
+            n_pending += books.pending > 0
+            if n >= 19 and n_pending:
+                break
+        assert n_pending
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -148,8 +148,12 @@ class Site:
         """Wait until at least `n` have come, told by `browser` now and not with the next batch; return them."""
         if browser:
             browser.execute_script("civicrec('flush')")
-        wait_for(lambda: len(self.events(kind)) >= n, timeout_s, f"{n} {kind} events, have {self.events()}")
+        wait_for(lambda: len(self.events(kind)) >= n, timeout_s, lambda: f"{n} {kind} events, {self.facts()}")
         return self.events(kind)
+
+    def facts(self) -> str:
+        """Return what tells why events are not there: those that are, and the last words of the collector."""
+        return f"have {self.events()}, the door saw {len(self.batches)}; the collector said:\n{self.stack.log[-2_000:]}"
 
     def sent(self) -> list[dict[str, Any]]:
         """Return every event that came to the door, whatever it answered."""
@@ -204,9 +208,18 @@ class Site:
         request.wfile.write(content)
 
 
+def is_free(port: int) -> bool:
+    with socket.socket() as probe, suppress(OSError):
+        probe.bind(("127.0.0.1", port))
+        return True
+    return False
+
+
 @contextmanager
 def a_site(name: str, stack: RunningStack, ports: Iterator[int]) -> Iterator[Site]:
-    site = Site(name, stack, next(ports), next(ports))
+    # Found free at the start of the session; another program may have taken one since.
+    free = filter(is_free, ports)
+    site = Site(name, stack, next(free), next(free))
     with serving(site.port, site._page), serving(site.door_port, site._door):
         yield site
 
