@@ -139,6 +139,7 @@ export function delivery(endpoint: string, queue: Queue, shelf: () => Shelf, all
   /** Double the pause with each failure, spread by chance so that a whole city does not come back in one second. */
   function again(retryAfter?: string | null): void {
     const asked = +retryAfter! * 1000 || 0; // a date is no number: proxies write it, and seldom mean it
+    if (!asked && pause()) return later(0); // requests that were under way together fail once, not once each
     isAsked = asked > 0;
     const own = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * Math.pow(2, failures++)) * (0.5 + Math.random() / 2);
     const wait = isAsked ? Math.min(asked + own / 2, LONGEST_ASKED_MS) : own;

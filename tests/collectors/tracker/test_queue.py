@@ -79,6 +79,28 @@ def test_retries_come_later_each_time_and_repeat_the_ids(browser: webdriver.Chro
     wait_for(lambda: browser.execute_script(QUEUED) == 0, 5, "an empty queue")
 
 
+#: Three requests under way together, as when a page is left while batches are out.
+THREE = "for (let n = 0; n < 3; n++) { civicrec('event', 'share', {item_id: 'x' + n}); civicrec('flush') }"
+
+
+def test_requests_that_fail_together_double_the_pause_once(browser: webdriver.Chrome, site: Site) -> None:
+    site.status = 503
+    browser.get(site.add("/a", head="Math.random = () => 0.99", tag=site.tag(endpoint=site.door)))
+    browser.execute_script(THREE)
+    wait_for(lambda: len(site.batches) == 3, 5, "three tries")
+    site.status = 200
+    wait_for(lambda: len(site.batches) > 3, 10, "the next try")
+    assert site.batches[3][0] - site.batches[2][0] < 2.5  # a second; doubled each time it would be four
+
+
+def test_a_pause_that_was_asked_for_outlasts_what_else_fails(browser: webdriver.Chrome, site: Site) -> None:
+    site.strangers = [(503, {"Retry-After": "3"}, ""), (503, {}, ""), (503, {}, "")]
+    browser.get(site.add("/a", head="Math.random = () => 0", tag=site.tag(endpoint=site.door)))
+    browser.execute_script(THREE)
+    wait_for(lambda: len(site.batches) > 3, 10, "the next try")
+    assert site.batches[3][0] - site.batches[0][0] >= 3.0
+
+
 def test_coming_back_online_ends_the_pause(browser: webdriver.Chrome, site: Site) -> None:
     head = "const chance = Math.random; Math.random = () => 0.9"
     browser.get(site.add("/a", head=head, tag=site.tag(endpoint=site.door)))
