@@ -148,6 +148,10 @@ class Live:
         """Return an item with its text, which the catalogue in memory does without."""
         return self._keeper.whole_item(item)
 
+    def was_online(self, item_id: str) -> bool:
+        """Say whether a withdrawn item had been online."""
+        return self._keeper.was_online(item_id)
+
     def problems(self) -> list[str]:
         """Say what is wrong with what lists are made from, one sentence each."""
         return self._keeper.problems()

@@ -149,6 +149,13 @@ class SnapshotKeeper:
             kept = {}
         return kept.get(item.item_id) or msgspec.structs.replace(item, body_text="")
 
+    def was_online(self, item_id: str) -> bool:
+        """Say whether a withdrawn item had been online; not, while the registry is away."""
+        try:
+            return self._registry is not None and Kept(self._registry).goes_back_to(item_id) == "online"
+        except (CivicrecError, SQLAlchemyError):
+            return False
+
     @property
     def is_standing_still(self) -> bool:
         """Whether trends could not be read last time, so that those in force grow old."""

@@ -62,6 +62,14 @@ class Kept:
         with self.engine.connect() as connection:
             return {item_id: _decode(row.body) for item_id, row in _kept(connection, list(item_ids)).items()}
 
+    def goes_back_to(self, item_id: str) -> str:
+        """Return the status a withdrawn item would be restored to, empty when there is none."""
+        with self.engine.connect() as connection:
+            row = _kept(connection, [item_id]).get(item_id)
+        if row is None or row.status != "withdrawn" or row.status_before == ERASED:
+            return ""
+        return row.status_before or "online"  # withdrawn before this was kept
+
     def with_prefix(self, prefix: str) -> list[Item]:
         """Return the items whose id begins so."""
         with self.engine.connect() as connection:

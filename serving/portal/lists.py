@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import overload
 from uuid import uuid4
 
+import msgspec
 import numpy as np
 from anyio import from_thread
 from numpy.typing import NDArray
@@ -54,11 +55,9 @@ class Lists:
     def is_withdrawn(self, item_id: str) -> bool:
         """Say whether an item was public and is withdrawn."""
         item = self._live.catalogue.items.get(item_id)
-        return (
-            item is not None
-            and item.status == "withdrawn"
-            and (item.published_at is None or item.published_at <= self._now)
-        )
+        if item is None or item.status != "withdrawn":
+            return False
+        return is_public(msgspec.structs.replace(item, status="online"), self._now) and self._live.was_online(item_id)
 
     def public(self, item_type: ItemType) -> Sequence[Item]:
         """Return the items of a type that are online and published, in force or not, newest first."""

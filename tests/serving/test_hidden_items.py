@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from civicrec.clock import to_ms
 from civicrec.eventlog.fences import Mark
 from civicrec.items import Item, Link
-from civicrec.registry.catalogue import upsert_items
+from civicrec.registry.catalogue import set_status, upsert_items
 from civicrec.scenes import SCENES
 from profiles.memory_store import MemoryOnlineStore
 from profiles.store import OnlineUpdate, RecentItem
@@ -24,9 +24,11 @@ from tests.serving.conftest import NOW, THEMES, Door, items, open_door
 SECRET: dict[str, dict[str, Any]] = {
     "draft": {"status": "draft"},
     "withdrawn": {"status": "withdrawn"},
+    "withdrawn-draft": {"status": "draft"},
     "embargoed": {"published_at": NOW + timedelta(seconds=1)},
     "embargoed-and-withdrawn": {"published_at": NOW + timedelta(days=1), "status": "withdrawn"},
     "reprinted-without-permission": {"item_type": "news", "source_permitted": False},
+    "reprinted-and-withdrawn": {"item_type": "news", "source_permitted": False, "status": "withdrawn"},
 }
 PAST: dict[str, dict[str, Any]] = {
     "expired": {"valid_until": NOW}, "void": {"validity": "废止"}, "early": {"valid_from": NOW + timedelta(days=1)},
@@ -56,6 +58,7 @@ def open_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
         links=tuple(Link("interprets", kind) for kind in KINDS),
     )  # fmt: skip
     upsert_items(door.registry, [*items(), naming, *hidden_items()])
+    set_status(door.registry, ["withdrawn-draft"], "withdrawn", who="test", why="test", now=NOW)
     hour = to_ms(NOW) // 3_600_000
     door.store.apply(Mark("log", 0, 1), OnlineUpdate(
         recent={VISITOR: [RecentItem(kind, to_ms(NOW) + n) for n, kind in enumerate(KINDS)]},
