@@ -49,5 +49,7 @@ def add_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> Response:
-        _log.error("request_failed", path=request.url.path, error=repr(error), exc_info=error)
+        # Neither the address, which may name a person, nor the error's arguments, which may be what was sent.
+        route = getattr(request.scope.get("route"), "path", "")
+        _log.error("request_failed", route=route, error=type(error).__name__, exc_info=error)
         return problem(500, "this request met a fault of ours; it is in the log")

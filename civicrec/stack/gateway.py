@@ -226,13 +226,15 @@ class _Handler(BoundedHandler):
     def _refuse_browsers(self) -> None:
         """Keep web pages out: a browser of our own account needs no password, and its pages must not reach the data.
 
-        A page's request carries Origin or Sec-Fetch-Site; one through a rebound DNS name carries that name as Host.
+        A page's request carries Origin, Sec-Fetch-Site or, in old browsers, Referer alone; one through a rebound DNS
+        name carries that name as Host.
         """
         try:
             host = urlsplit("//" + self.headers.get("Host", "")).hostname or ""
         except ValueError:  # an open bracket
             host = ""
-        if "Origin" in self.headers or "Sec-Fetch-Site" in self.headers or host not in self.server.allowed_hosts:
+        is_page = any(name in self.headers for name in ("Origin", "Sec-Fetch-Site", "Referer"))
+        if is_page or host not in self.server.allowed_hosts:
             raise BadRequest(403, f"requests from web pages, or to host {host!r}, are refused")
 
     def _body(self, most: int) -> bytes:

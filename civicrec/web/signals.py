@@ -35,9 +35,10 @@ def refuses(headers: Iterable[tuple[bytes, bytes]]) -> bool:
 def is_from(headers: Mapping[str, str], origins: Collection[str]) -> bool:
     """Say whether a request comes from a page of this server or of one of these origins, or from no page at all.
 
-    Browsers name the page's origin with each POST. Those that hide it (``null``) must say that it is this server's.
+    Browsers name the page's origin with each POST, some older ones only its address. Those that hide the origin
+    (``null``) must say that it is this server's.
     """
-    origin = origin_of(headers.get("origin", ""))
+    origin = origin_of(headers.get("origin", "") or headers.get("referer", ""))
     if origin == "null":
         return headers.get("sec-fetch-site", "") == "same-origin"
     own = origin_of(f"{urlsplit(origin).scheme}://{headers.get('host', '')}")

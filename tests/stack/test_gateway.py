@@ -144,6 +144,7 @@ def test_sql_beyond_the_limit_is_refused(gateway: RunningStack) -> None:
 def test_a_web_page_gets_nothing(gateway: RunningStack) -> None:
     assert ask(gateway, "POST", "/", b"SELECT 1", Origin="http://evil.example")[0] == 403
     assert ask(gateway, "GET", "/?query=SELECT+1", Sec_Fetch_Site="cross-site")[0] == 403
+    assert ask(gateway, "POST", "/", b"SELECT 1", Referer="http://evil.example/")[0] == 403
     assert ask(gateway, "GET", "/?query=SELECT+1", Host="rebound.example")[0] == 403
 
 
