@@ -24,11 +24,13 @@ NAMED_ITEMS, NAMED_SITES = 200_000, 1_000
 
 def _named(column: str, most: int) -> str:
     """Write the name a row of events is counted under."""
-    # Not FINAL: an event that is there twice has one actor.
+    # Not FINAL: an event that is there twice has one actor. Sorted are only days that have too many names, if any.
     return f"""if((local_date, {column}) IN (
-           SELECT local_date, {column} FROM events WHERE local_date BETWEEN {{first:Date}} AND {{last:Date}}
+           SELECT local_date, {column} FROM events
+           WHERE local_date IN (SELECT local_date FROM events WHERE local_date BETWEEN {{first:Date}} AND {{last:Date}}
+                                GROUP BY local_date HAVING uniqExact({column}) > {most})
            GROUP BY local_date, {column} ORDER BY uniqIf(actor, bot_reason = '') DESC, {column}
-           LIMIT {most} BY local_date), {column}, '')"""
+           LIMIT 1000000000 OFFSET {most} BY local_date), '', {column})"""
 
 
 def item_daily(most: int = NAMED_ITEMS) -> str:
