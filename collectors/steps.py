@@ -11,7 +11,7 @@ from datetime import UTC
 from functools import lru_cache
 from operator import attrgetter
 
-from civicrec.events import Dropped, bad_time, clean_props
+from civicrec.events import Dropped, Event, bad_time, clean_props
 from civicrec.text import printable
 from collectors.arrival import Arrival
 from collectors.masking import are_clean, masked, masked_code
@@ -29,19 +29,20 @@ _IDS = (*_TIES, "item_id", "scene", "slot", "variant", "campaign_id")
 _NAMES = ("anonymous_id", "site")
 _ids_of = attrgetter(*_IDS)
 _names_of = attrgetter(*_NAMES)
-_BESIDES = (*_IDS, "item_type", "query", "url_path", "title")
+#: What is kept of a refusal: who and when, and how it was told.
+_OF_A_REFUSAL = frozenset((
+    "event_id", "kind", "occurred_at", "received_at", "site", "channel", "anonymous_id", "subject_id", "bot_reason",
+))  # fmt: skip
+_BESIDES = tuple(name for name in Event.__struct_fields__ if name not in _OF_A_REFUSAL)
 Step = Callable[[Arrival, Visit], Dropped | None]
 
 
 def drop_without_consent(event: Arrival, visit: Visit) -> Dropped | None:
     """End an event whose visitor said no; first, so that nothing else of it is looked at.
 
-    That consent is withdrawn must be known to be obeyed: of such an event it is kept who said so, and when.
+    That consent is withdrawn must be known to be obeyed; `put_refusal` sees to it that no more is kept.
     """
-    if event.kind == "consent_withdrawn" and (visit.refuses or event.consent == "none"):
-        for name in _BESIDES:
-            setattr(event, name, "")
-        event.consent, event.props = "measure", {}  # type: ignore[misc]
+    if event.kind == "consent_withdrawn":
         return None
     if event.consent == "none":
         return Dropped("no_consent", "consent is none: counted, not stored")
@@ -121,8 +122,12 @@ def put_times(event: Arrival, visit: Visit) -> Dropped | None:
 
 
 def drop_bad_time(event: Arrival, visit: Visit) -> Dropped | None:
-    """End an event too far from its arrival."""
-    return bad_time(event, visit.received_at)
+    """End an event too far from its arrival; that consent is withdrawn holds from then on, however wrong the clock."""
+    bad = bad_time(event, visit.received_at)
+    if event.kind == "consent_withdrawn" and (bad or event.occurred_at > visit.received_at):
+        event.occurred_at = visit.received_at  # type: ignore[misc]
+        return None
+    return bad
 
 
 def put_subject(event: Arrival, visit: Visit) -> None:
@@ -217,6 +222,14 @@ def put_props(event: Arrival, visit: Visit) -> None:
         event.props = kept  # type: ignore[misc]
 
 
+def put_refusal(event: Arrival, visit: Visit) -> None:
+    """Keep of a refusal who said so and when, and nothing else that came with it or was told from it."""
+    if event.kind == "consent_withdrawn" and (visit.refuses or event.consent == "none"):
+        nothing = Event(event_id=event.event_id, kind=event.kind, occurred_at=event.occurred_at)  # consent: measure
+        for name in _BESIDES:
+            setattr(event, name, getattr(nothing, name))
+
+
 def _target(value: str, visit: Visit) -> str:
     """Return a host, or the path of a file as the path of a page is kept."""
     return _without_numbers(masked_code, clean_path(value), visit)
@@ -254,6 +267,7 @@ STEPS: tuple[Step, ...] = (
     put_query,
     put_title,
     put_props,
+    put_refusal,
 )
 
 

@@ -56,10 +56,27 @@ def test_no_consent_ends_an_event_before_anything_else() -> None:
 
 @pytest.mark.parametrize("refuses", [True, False])
 def test_consent_withdrawn_is_taken_and_of_a_refusal_only_who_and_when(refuses: bool) -> None:
-    told = {"title": "标题", "url_path": "/x", "item_id": "i", "session_id": "s", "query": "q", "props": {"tab": "a"}}
-    event = taken(Visit(NOON, KEYS, refuses=refuses), kind="consent_withdrawn", consent="none", scene="home", **told)
+    told = {"title": "标题", "url_path": "/x", "item_id": "i", "session_id": "s", "query": "q", "props": {"tab": "a"},
+            "referrer": "http://a.cn", "position": 7, "value": 3, "active_ms": 9, "scroll_pct": 5, "scene": "home",
+            "region": "440100"}  # fmt: skip
+    visit = Visit(NOON, KEYS, refuses=refuses, device="mobile", proven_site="demo", is_server=True)
+    event = taken(visit, kind="consent_withdrawn", consent="none", **told)
     assert (event.anonymous_id, event.occurred_at, event.consent) == ("visitor-1", NOON, "measure")
-    assert not any(getattr(event, name) for name in (*told, "scene"))
+    assert not any(getattr(event, name) for name in (*told, "device", "referrer_type"))
+    assert event.position is event.value is event.active_ms is event.scroll_pct is None
+
+
+@pytest.mark.parametrize(
+    ("at", "counts_from"),
+    [
+        (NOON - timedelta(days=29), NOON - timedelta(days=29)),
+        (NOON - timedelta(days=400), NOON),
+        (NOON + timedelta(hours=5), NOON),
+        (NOON + timedelta(days=400), NOON),
+    ],
+)
+def test_consent_withdrawn_by_a_wrong_clock_holds_from_its_arrival(at: datetime, counts_from: datetime) -> None:
+    assert taken(kind="consent_withdrawn", at=at).occurred_at == counts_from
 
 
 def test_site_of_a_key_or_token_fills_an_empty_one_only() -> None:
