@@ -41,6 +41,13 @@ def survive(home: Path, away_s: float, pause_s: float, at_least: int) -> None:
 
 
 @pytest.mark.stack
+@pytest.mark.timeout(300)
+def test_half_a_minute_without_a_warehouse_refuses_and_loses_nothing(tmp_path: Path) -> None:
+    survive(tmp_path, away_s=30, pause_s=0.2, at_least=8_000)
+
+
+@pytest.mark.stack
+@pytest.mark.slow
 @pytest.mark.timeout(500)
 def test_two_minutes_without_a_warehouse_refuse_and_lose_nothing(tmp_path: Path) -> None:
     survive(tmp_path, away_s=120, pause_s=0.2, at_least=40_000)
