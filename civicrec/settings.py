@@ -7,6 +7,7 @@ Out: one frozen `Settings`, passed on as plain values. Nothing else reads the en
 from __future__ import annotations
 
 import json
+import os
 import re
 from ipaddress import ip_network
 from pathlib import Path
@@ -323,9 +324,16 @@ class AlarmSettings(_Group):
     """Days since the day that the models in force were learned up to."""
 
 
+#: Of a folder or file, and of a path that still has files below it; systems take no more.
+_NAME_BYTES, _PATH_BYTES = 255, 3_800
+
+
 def _can_be_named(home: Path) -> Path:
     if "?" in str(home) or unprintable(str(home)) or not str(home).isprintable():
         raise ValueError("expected a folder whose name has no question mark and nothing that cannot be shown")
+    longest, whole = max(len(os.fsencode(part)) for part in ("", *home.parts)), len(os.fsencode(home.absolute()))
+    if longest > _NAME_BYTES or whole > _PATH_BYTES:
+        raise ValueError(f"expected names of at most {_NAME_BYTES} bytes, and {_PATH_BYTES} bytes together")
     return home
 
 

@@ -56,3 +56,16 @@ def test_a_refused_setting_tells_what_was_got_when_that_is_no_secret(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str
 ) -> None:
     assert told in refusal(monkeypatch, name, value)
+
+
+@pytest.mark.parametrize(
+    "home", ["/tmp/" + "x" * 256, "/tmp/" + "长" * 86, "y" * 300, "/tmp" + "/long" * 800, "/a\nb", "/a?b"]
+)
+def test_a_home_no_system_can_hold_is_refused_at_once(monkeypatch: pytest.MonkeyPatch, home: str) -> None:
+    assert "expected" in refusal(monkeypatch, "CIVICREC_HOME", home)
+
+
+@pytest.mark.parametrize("home", ["/tmp/" + "x" * 255, "/tmp/" + "长" * 85, "100% 'q\" $x `y` 中文", "."])
+def test_any_other_home_is_taken(monkeypatch: pytest.MonkeyPatch, home: str) -> None:
+    monkeypatch.setenv("CIVICREC_HOME", home)
+    assert str(load_settings().home) == home
