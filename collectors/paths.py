@@ -23,7 +23,8 @@ _SESSION = (
 _KEYS = re.compile(
     r";[^/;=]{1,64}=[^/;]*"
     r"|/\((?:(?:[A-Z]{1,2}\([^/()]*\))+|[0-9a-z]{24})\)(?=/|\Z)"
-    rf"|(?:[/;,&!]|%3B)(?:{_SESSION}|sid|token|ticket|secret|passw(?:or)?d|pwd|signature)(?:[=,]|%3D)[^/]*",
+    rf"|(?:[/;,&!|:$；]|%3B)(?:{_SESSION}|sid|token|ticket|secret|passw(?:or)?d|pwd|signature)(?:[=,:$＝]|%3D)[^/]*"
+    rf"|/(?:{_SESSION})/[0-9A-Za-z_.!-]{{8,128}}(?=/|\Z)",
     re.IGNORECASE,
 )
 #: The same in an id, where other fields may be what tells one item from the next.

@@ -55,6 +55,11 @@ def test_character_that_was_cut_in_its_percent_code_is_left_out() -> None:
         ("/app/(A(1)S(lit3py55t21z5v55vlm25s55))/x.aspx", "/app/x.aspx"),
         ("/(lit3py55t21z5v55vlm25s55)/x.aspx", "/x.aspx"),
         ("/a.jsp%253Bjsessionid%253DABC", "/a.jsp"),
+        ("/a.jsp；jsessionid＝ABC", "/a.jsp"),
+        ("/a.jsp;jsessionid:ABC", "/a.jsp"),
+        ("/a.jsp$jsessionid$ABC/b", "/a.jsp/b"),
+        ("/a|jsessionid=ABC", "/a"),
+        ("/a/PHPSESSID/abcdef012345/b", "/a/b"),
         ("/a/PHPSESSID=abc/b", "/a/b"),
         ("/a,jsessionid=abc", "/a"),
         ("/a/token=abc", "/a"),
@@ -66,7 +71,10 @@ def test_keys_of_a_session_are_cut_out(sent: str, kept: str) -> None:
     assert path_of(sent) == kept
 
 
-@pytest.mark.parametrize("path", ["/a;b/c", "/资料(一)/x", "/side/b", "/tokens/1", "/news(2026)/1.html", "/a=b/c"])
+@pytest.mark.parametrize(
+    "path",
+    ["/a;b/c", "/资料(一)/x", "/side/b", "/tokens/1", "/sessionid/help", "/secret/a", "/news(2026)/1.html", "/a=b/c"],
+)
 def test_what_is_no_key_stays(path: str) -> None:
     assert path_of(path) == path
 
