@@ -30,6 +30,18 @@ _QUOTED = re.compile(r'"(\w+)"')
 Port = Annotated[int, Field(ge=1, le=65_535)]
 
 
+_HOST = re.compile(r"[^\s/?#@\[\]\x00-\x1f\x7f]{1,253}")
+
+
+def _is_host(host: str) -> str:
+    if not _HOST.fullmatch(host):
+        raise ValueError("expected a name or an address alone, one of IPv6 without brackets")
+    return host
+
+
+Host = Annotated[str, AfterValidator(_is_host)]
+
+
 def _are_networks(networks: tuple[str, ...]) -> tuple[str, ...]:
     for network in networks:
         ip_network(network)
@@ -101,7 +113,7 @@ class ConnectionSettings(_Group):
 class CollectorSettings(ConnectionSettings):
     """The door for events."""
 
-    host: str = "127.0.0.1"
+    host: Host = "127.0.0.1"
     """Address to listen on."""
     port: Port = 8701
     """Port to listen on."""
@@ -240,7 +252,7 @@ class ListLimitSettings(_Group):
 class ServingSettings(ConnectionSettings):
     """The door for lists."""
 
-    host: str = "127.0.0.1"
+    host: Host = "127.0.0.1"
     """Address to listen on."""
     port: Port = 8702
     """Port to listen on."""
@@ -267,7 +279,7 @@ class WarehouseSettings(ConnectionSettings, TlsSettings):
     max_connections: int = Field(default=256, ge=16, le=10_000)
     """Connections open at once, a thread each; one more takes the place of the one that has rested longest."""
 
-    host: str = "127.0.0.1"
+    host: Host = "127.0.0.1"
     """Host of the HTTP interface."""
     port: Port = 8703
     """Port of the HTTP interface."""
@@ -286,7 +298,7 @@ class WarehouseSettings(ConnectionSettings, TlsSettings):
 class RedisSettings(TlsSettings):
     """The online store: Redis or Valkey."""
 
-    host: str = "127.0.0.1"
+    host: Host = "127.0.0.1"
     """Host."""
     port: Port = 8704
     """Port; the embedded stack starts Valkey here."""

@@ -69,3 +69,15 @@ def test_a_home_no_system_can_hold_is_refused_at_once(monkeypatch: pytest.Monkey
 def test_any_other_home_is_taken(monkeypatch: pytest.MonkeyPatch, home: str) -> None:
     monkeypatch.setenv("CIVICREC_HOME", home)
     assert str(load_settings().home) == home
+
+
+@pytest.mark.parametrize("host", ["", " ", "a b", "[::1]", "http://x", "x/y", "x?", "a\nb", "u@x", "x" * 300])
+@pytest.mark.parametrize("group", ["COLLECTOR", "SERVING", "WAREHOUSE", "REDIS"])
+def test_a_host_that_is_none_is_refused_at_once(monkeypatch: pytest.MonkeyPatch, group: str, host: str) -> None:
+    assert "HOST" in refusal(monkeypatch, f"CIVICREC_{group}__HOST", host)
+
+
+@pytest.mark.parametrize("host", ["::1", "fe80::1%lo", "::ffff:127.0.0.1", "0.0.0.0", "valkey.内网", "a_b.local"])
+def test_any_other_host_is_taken(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    monkeypatch.setenv("CIVICREC_REDIS__HOST", host)
+    assert load_settings().redis.host == host

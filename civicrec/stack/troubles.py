@@ -49,17 +49,14 @@ def _disk(settings: Settings) -> Iterator[str]:
 
 
 def _models(settings: Settings, today: date) -> Iterator[str]:
-    from sqlalchemy import make_url
-
     from civicrec.registry.connection import connect
     from civicrec.registry.migrate import to_run
     from civicrec.registry.runs import future_runs, latest_run
 
-    url = make_url(settings.registry_address)
-    if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
-        return  # the first command that needs it makes it
     engine = connect(settings.registry_address)
     try:
+        if engine.dialect.name == "sqlite" and not Path(engine.url.database or "").exists():
+            return  # the first command that needs it makes it
         if to_run(engine):
             return
         newest, ahead = latest_run(engine, today), future_runs(engine, today)

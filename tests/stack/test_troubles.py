@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from civicrec.clock import utc_now
 from civicrec.errors import Unavailable
@@ -111,3 +112,10 @@ def test_a_full_and_an_incomplete_store_are_told_with_the_limit() -> None:
     assert "10 entries" in full
     assert "CIVICREC_REDIS__MAX_MEMORY_MB" in full
     assert "incomplete" in OnlineState(False, 0, {}, 1, 16).problems()[0]
+
+
+@pytest.mark.parametrize("address", ["x", "postgresql://a:p@[::1/db", "postgresql://a:p@h:port/db", "mysql://x"])
+def test_a_registry_address_that_is_none_is_a_trouble(settings: Settings, address: str) -> None:
+    wrong = settings.model_copy(update={"registry_url": SecretStr(address)})
+    (said,) = troubles(wrong, read_books(wrong), NOW)
+    assert "the state of the models cannot be told: CIVICREC_REGISTRY_URL" in said
