@@ -27,7 +27,7 @@ def connect(home: Path | str | None = None) -> ClickHouseWarehouse:
     """
     from pathlib import Path
 
-    from civicrec.passwords import as_reader
+    from civicrec.security.passwords import as_reader
     from civicrec.settings import load_settings
     from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 

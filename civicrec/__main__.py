@@ -1,8 +1,8 @@
-"""``python -m civicrec`` is the ``civicrec`` command."""
+"""``python -m civicrec`` is the ``civicrec`` command, which is installed with the package and stands above it."""
 
 from __future__ import annotations
 
-from civicrec.cli import main
+from importlib.metadata import entry_points
 
 if __name__ == "__main__":
-    main()
+    next(iter(entry_points(group="console_scripts", name="civicrec"))).load()()

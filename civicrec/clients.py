@@ -5,8 +5,8 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING, Any
 
+from civicrec.security.tls import redis_arguments
 from civicrec.settings import RedisSettings
-from civicrec.tls import redis_arguments
 
 if TYPE_CHECKING:
     from httpx import AsyncClient, Client

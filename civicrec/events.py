@@ -73,7 +73,7 @@ Time = Annotated[datetime, msgspec.Meta(tz=True)]
 PropValue = str | int | float | bool | None
 
 
-#: Looks like a pseudonym that `civicrec.tokens` makes.
+#: Looks like a pseudonym that `civicrec.security.tokens` makes.
 _SUBJECT = re.compile(r"[0-9a-f]{32}")
 
 

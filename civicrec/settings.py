@@ -18,8 +18,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from civicrec.crowds import K_ANONYMITY
 from civicrec.errors import ConfigError
-from civicrec.passwords import with_passwords
-from civicrec.secrets import MIN_CHARACTERS
+from civicrec.security.passwords import with_passwords
+from civicrec.security.secrets import MIN_CHARACTERS
 from civicrec.text import unprintable
 
 if TYPE_CHECKING:

@@ -21,29 +21,29 @@ from granian.server.embed import Server
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 
+from civicrec.accounting.books import read_books
+from civicrec.accounting.proofs import missing_events
+from civicrec.accounting.readers import acknowledged
 from civicrec.clock import Clock, to_ms, utc_now
 from civicrec.errors import ConfigError, Unavailable
-from civicrec.eventlog.books import read_books
 from civicrec.eventlog.ports import EventLog
-from civicrec.eventlog.proofs import missing_events
-from civicrec.eventlog.readers import acknowledged
 from civicrec.eventlog.sqlite import SqliteEventLog
-from civicrec.garbage import spare_what_lives_long
-from civicrec.heartbeat import beating
-from civicrec.listening import address_of, check_ports
-from civicrec.locks import owned
 from civicrec.logs import get_logger
+from civicrec.process.gc_tuning import spare_what_lives_long
+from civicrec.process.heartbeat import beating
+from civicrec.process.locks import owned
+from civicrec.process.ports import address_of, check_ports
+from civicrec.security.tokens import load_keys
 from civicrec.settings import Settings
-from civicrec.tokens import load_keys
 from civicrec.web.asgi import PROBLEM, Receive, Scope, Send, head_as_get, problem
 from civicrec.web.connections import allow_files, granian_options
 from collectors.commit import GroupCommit
 from collectors.counters import Counters
-from collectors.door import Door
-from collectors.forwarding import Forwarding
-from collectors.room import Room
+from collectors.dedup.seen import SeenIds, warm
+from collectors.endpoint import Door
+from collectors.forwarding.assembly import Forwarding
+from collectors.limits.capacity import Room
 from collectors.script import Script
-from collectors.seen import SeenIds, warm
 
 _log = get_logger(__name__)
 EVENTS_PATH = "/v1/events"

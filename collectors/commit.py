@@ -16,8 +16,8 @@ from civicrec.errors import Unavailable
 from civicrec.eventlog.ports import EventLog, Record
 from civicrec.events import Event, dump
 from civicrec.logs import get_logger
-from collectors.acknowledged import Acknowledged
-from collectors.seen import SeenIds
+from collectors.dedup.seen import SeenIds
+from collectors.forwarding.acknowledged import Acknowledged
 
 _log = get_logger(__name__)
 

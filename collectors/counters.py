@@ -10,12 +10,12 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from civicrec.accounting.books import Books
+from civicrec.accounting.nights import failed_night
 from civicrec.clock import to_ms, utc_now
 from civicrec.errors import Unavailable
-from civicrec.eventlog.books import Books
 from civicrec.metrics import MetricName
-from civicrec.nights import failed_night
-from collectors.acknowledged import Acknowledged
+from collectors.forwarding.acknowledged import Acknowledged
 
 #: Counter of the log → (metric, label); the names are those of `civicrec.eventlog.ports.Counts`.
 _METRICS: Mapping[str, tuple[MetricName, str, str]] = {

@@ -14,10 +14,10 @@ from operator import attrgetter
 from civicrec.events import Dropped, Event, bad_time, clean_props
 from civicrec.text import printable
 from collectors.arrival import Arrival
-from collectors.masking import are_clean, masked, masked_code
-from collectors.paths import clean_path, path_of
-from collectors.referrer import referrer_type
-from collectors.session import MAX_SESSION, began_at
+from collectors.facts.masking import are_clean, masked, masked_code
+from collectors.facts.paths import clean_path, path_of
+from collectors.facts.referrer import referrer_type
+from collectors.facts.session import MAX_SESSION, began_at
 from collectors.visit import Visit
 
 _MAX_PATH = 512

@@ -10,8 +10,8 @@ from typing import Any
 
 from civicrec.errors import Unauthorized
 from civicrec.events import Device
-from civicrec.tokens import Keys
-from collectors.behaviour import Behaviour
+from civicrec.security.tokens import Keys
+from collectors.robots.behaviour import Behaviour
 
 #: Below this a difference is the way through the network, not a wrong clock; and whole minutes make a retry, sent a
 #: little later, correct to the same time.

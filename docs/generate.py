@@ -8,8 +8,8 @@ import typer
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from civicrec.cli import app
 from civicrec.settings import Settings
+from operations.cli import app
 
 FOLDER = Path(__file__).parent
 NOTE = "<!-- Made by `make generate` from the code; edit the code instead. -->"

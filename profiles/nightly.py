@@ -16,7 +16,7 @@ import pyarrow as pa
 from civicrec.warehouse.daily import drop_days_before, replace_day
 from civicrec.warehouse.interests import withdrawals
 from civicrec.warehouse.ports import Warehouse
-from profiles.store import OnlineStore
+from profiles.online.ports import OnlineStore
 from profiles.tags import load_vocabulary
 from profiles.update import TagWeights, weigh_tags
 

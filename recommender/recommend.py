@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from civicrec.clock import to_ms
-from profiles.store import ActorState
+from profiles.online.ports import ActorState
 from recommender.candidates import GENERATORS
 from recommender.candidates.scored import Question
 from recommender.catalogue import Catalogue

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from civicrec.clock import to_ms
 from civicrec.crowds import K_ANONYMITY
-from profiles.store import TREND_HALF_LIFE_HOURS
+from profiles.online.ports import TREND_HALF_LIFE_HOURS
 from recommender.artifacts import Models
 from recommender.catalogue import Catalogue
 from recommender.scoring import ridge_inverse

@@ -16,15 +16,16 @@ from starlette.types import Receive, Scope, Send
 
 from civicrec.clients import redis_client
 from civicrec.clock import Clock, monotonic_s, utc_now
-from civicrec.heartbeat import beating
+from civicrec.process.heartbeat import beating
 from civicrec.settings import Settings
 from civicrec.web.bodies import BodyReader
 from civicrec.web.guard import Guard
 from civicrec.web.limits import Addresses, Buckets
 from civicrec.web.origins import origin_of
-from profiles.redis_reader import RedisOnlineReader
-from profiles.redis_store import RedisOnlineStore
-from profiles.store import OnlineReader, OnlineStore
+from profiles.online.ports import OnlineReader, OnlineStore
+from profiles.online.redis_reader import RedisOnlineReader
+from profiles.online.redis_store import RedisOnlineStore
+from serving.api import docs, feedback, health, recommendations, related, transparency
 from serving.console.process import PageProcess
 from serving.console.routes import router as console
 from serving.console.sign_in import password_of
@@ -33,7 +34,6 @@ from serving.feedback import Recorder
 from serving.live import Live
 from serving.portal.routes import router as portal
 from serving.problems import add_problem_handlers
-from serving.routes import docs, feedback, health, recommendations, related, transparency
 
 #: The largest page body that asks for anything: twenty lists that leave out a thousand items each.
 MAX_BODY_BYTES = 1 << 20

@@ -12,11 +12,11 @@ from uuid import uuid4
 
 import httpx
 
+from civicrec.accounting.progress import Lane, Mark
 from civicrec.clients import http_client
 from civicrec.clock import rfc3339
-from civicrec.eventlog.fences import Lane, Mark
 from civicrec.settings import Settings
-from profiles.store import OnlineStore, OnlineUpdate
+from profiles.online.ports import OnlineStore, OnlineUpdate
 
 #: Name under which this enters the online store besides the event log.
 _LOG = "feedback"

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field, replace
 from civicrec.clock import Clock, monotonic_s, utc_now
 from civicrec.items import Item
 from civicrec.scenes import scene_named
+from civicrec.security.tokens import Keys, load_keys
 from civicrec.settings import Settings
-from civicrec.tokens import Keys, load_keys
-from profiles.store import ActorState, OnlineReader, OnlineStore
+from profiles.online.ports import ActorState, OnlineReader, OnlineStore
 from recommender.artifacts import Models
 from recommender.candidates.item_item import MAX_CO_CLICK_VOTERS
 from recommender.catalogue import Catalogue

@@ -16,8 +16,8 @@ import msgspec
 from civicrec.errors import InvalidInput
 from civicrec.events import anonymous_actor
 from civicrec.scenes import MAX_N, scene_named
+from civicrec.security.tokens import Keys
 from civicrec.settings import Settings
-from civicrec.tokens import Keys
 from civicrec.web.origins import origin_of
 from civicrec.web.query import whole_number, without_blanks
 from recommender.request import Mode

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from granian import Granian
 from threadpoolctl import threadpool_limits
 
-from civicrec.listening import address_of, check_ports
 from civicrec.logs import get_logger, set_up_logs
+from civicrec.process.ports import address_of, check_ports
 from civicrec.settings import Settings
 from civicrec.web.connections import allow_files, granian_options
 from serving.counters import metrics_of_all_processes

@@ -25,7 +25,7 @@ from civicrec.registry.connection import connect_as_it_stands
 from civicrec.registry.runs import recent_runs
 from civicrec.registry.tables import open_registry
 from civicrec.settings import Settings
-from profiles.store import CROWD_HOURS, OnlineStore
+from profiles.online.ports import CROWD_HOURS, OnlineStore
 from recommender.artifacts import load_models, stamp_of
 from recommender.catalogue import Catalogue, shelved
 from recommender.signals import TREND_HOURS, PlacedHour, PlacedModels, Trends, place_hour

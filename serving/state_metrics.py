@@ -14,8 +14,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from civicrec.clock import local_date
 from civicrec.errors import Unavailable
 from civicrec.metrics import MetricName
-from profiles.redis_store import RedisOnlineStore
-from profiles.store import OnlineStore
+from profiles.online.ports import OnlineStore
+from profiles.online.redis_store import RedisOnlineStore
 from serving.live import Live
 
 _WHOLE: MetricName = "civicrec_online_whole"

@@ -12,8 +12,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from civicrec.heartbeat import BEAT_S, Heart, Listener
 from civicrec.logs import get_logger
+from civicrec.process.heartbeat import BEAT_S, Heart, Listener
 
 _log = get_logger(__name__)
 #: So long without a beat is told of; a busy machine makes a loop wait a second or two.

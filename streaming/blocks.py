@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from civicrec.eventlog.fences import Lane
+from civicrec.accounting.progress import Lane
 from civicrec.eventlog.ports import LogRecord
 from civicrec.events import DropReason, Event
 

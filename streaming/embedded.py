@@ -22,32 +22,32 @@ from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 from apache_beam.transforms.environments import EmbeddedPythonEnvironment
 from sqlalchemy import Engine
 
+from civicrec.accounting.ledger import Ledger, Plan
+from civicrec.accounting.progress import Lane
+from civicrec.accounting.proofs import Proofs
 from civicrec.clients import redis_client
 from civicrec.clock import utc_now
 from civicrec.errors import ConfigError, Unavailable
-from civicrec.eventlog.fences import Lane
-from civicrec.eventlog.ledger import Ledger, Plan
 from civicrec.eventlog.ports import EventLog, LogRecord
-from civicrec.eventlog.proofs import Proofs
 from civicrec.eventlog.sqlite import SqliteEventLog
-from civicrec.garbage import spare_what_lives_long
-from civicrec.heartbeat import Heart
-from civicrec.locks import owned
 from civicrec.logs import get_logger
+from civicrec.process.gc_tuning import spare_what_lives_long
+from civicrec.process.heartbeat import Heart
+from civicrec.process.locks import owned
 from civicrec.registry.runs import suppressions
 from civicrec.registry.tables import registry_at
 from civicrec.settings import Settings, StreamSettings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.migrate import migrate
-from profiles.bounds import bounds_of
-from profiles.redis_store import RedisOnlineStore
-from profiles.store import OnlineFault
+from profiles.online.bounds import bounds_of
+from profiles.online.ports import OnlineFault
+from profiles.online.redis_store import RedisOnlineStore
 from streaming.blocks import Block, Facts, Origin
 from streaming.catalogue import CatalogueSnapshot
 from streaming.graph import build
 from streaming.online_gap import OnlineGap
 from streaming.prove import Prover
-from streaming.rebuild import STREAM_LOCK, Done, done_so_far, rebuild_online
+from streaming.repair.rebuild import STREAM_LOCK, Done, done_so_far, rebuild_online
 from streaming.sinks import Outcome, Stores, write
 from streaming.sources import blocks_of, next_records
 

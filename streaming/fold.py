@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from profiles.decay import forward_weight
-from profiles.store import (
+from profiles.online.ports import (
     CO_CLICK_HALF_LIFE_DAYS,
     CO_CLICK_WINDOW_HOURS,
     MAX_RECENT,

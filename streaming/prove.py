@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import date
 
+from civicrec.accounting.proofs import Batch, Held, Hole, Proofs
 from civicrec.clock import monotonic_s
 from civicrec.errors import CivicrecError
 from civicrec.eventlog.ports import EventLog
-from civicrec.eventlog.proofs import Batch, Held, Hole, Proofs
 from civicrec.logs import get_logger
 from civicrec.warehouse.held import held
 from civicrec.warehouse.ports import Warehouse
 from streaming.catalogue import CatalogueSnapshot
-from streaming.diff import diff
-from streaming.reprocess import Selection, from_log
+from streaming.repair.diff import diff
+from streaming.repair.reprocess import Selection, from_log
 
 log = get_logger("stream")
 

@@ -15,10 +15,10 @@ from hashlib import blake2b
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Protocol
 
+from civicrec.accounting.progress import Fences, Mark
 from civicrec.clock import to_ms, utc_now
-from civicrec.eventlog.fences import Fences, Mark
 from civicrec.warehouse.ports import Warehouse
-from profiles.store import OnlineStore
+from profiles.online.ports import OnlineStore
 from streaming.blocks import DeadLetter, Facts, Origin, joined
 from streaming.catalogue import CatalogueSnapshot
 from streaming.fold import Slice, fold, personal_actors, slices

@@ -6,13 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from civicrec.eventlog.fences import Lane
+from civicrec.accounting.progress import Lane
 from civicrec.eventlog.ports import EventLog, LogRecord
 from civicrec.settings import StreamSettings
 from streaming.blocks import Block, Origin
 
 if TYPE_CHECKING:
-    from civicrec.eventlog.kafka_reader import TopicRecord
+    from civicrec.kafka.reader import TopicRecord
 
 #: Bytes of records in one batch: keeps the memory of the stream flat when clients send their largest events.
 MAX_BATCH_BYTES = 64 * 1024 * 1024

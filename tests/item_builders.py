@@ -5,9 +5,9 @@ from typing import Any, get_args
 
 from hypothesis import strategies as st
 
+from civicrec.catalogue.importers.fields import says_nothing
 from civicrec.items import ITEM_TYPES, Item, Rel, Status, Validity, item_from
 from civicrec.markup import lost_characters, plain
-from civicrec.registry.importers.fields import says_nothing
 
 PUBLISHED = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 

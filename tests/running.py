@@ -11,12 +11,12 @@ from pathlib import Path
 
 import httpx
 
-from civicrec.bench.own_stack import OwnStack, environment, free_ports, own_stack, settings_on_free_ports
-from civicrec.bench.waiting import wait_for
 from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.events import load
 from civicrec.settings import Settings
-from civicrec.stack.supervisor import PROCESSES
+from operations.harness.stack import OwnStack, environment, free_ports, own_stack, settings_on_free_ports
+from operations.harness.waiting import wait_for
+from operations.stack.supervisor import PROCESSES
 
 __all__ = [
     "RunningCollector", "RunningStack", "environment", "free_ports", "running_collector", "running_stack",

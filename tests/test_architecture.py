@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("civicrec", "collectors", "streaming", "profiles", "recommender", "serving")
+PACKAGES = ("civicrec", "collectors", "streaming", "profiles", "recommender", "serving", "operations")
 HEAVY = ("apache_beam", "sklearn", "implicit")
 
 
@@ -19,7 +19,7 @@ def test_import_contracts_hold() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["serving.app", "serving.server", "collectors.app", "civicrec.cli", "civicrec.stack.supervisor"]
+    "module", ["serving.app", "serving.server", "collectors.app", "operations.cli", "operations.stack.supervisor"]
 )
 def test_a_light_process_loads_no_heavy_library(module: str) -> None:
     code = f"import sys, {module}; print([name for name in {HEAVY!r} if name in sys.modules])"

@@ -12,8 +12,8 @@ import pytest
 from civicrec.clients import http_client
 from civicrec.errors import CivicrecError
 from civicrec.settings import WarehouseSettings
-from civicrec.stack.doctor import examine
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
+from operations.stack.doctor import examine
 from tests.running import free_ports, settings_on_free_ports
 
 ROOT = Path(__file__).parents[1]

@@ -9,12 +9,12 @@ from typing import Any, get_args
 import pytest
 import typer
 
-from civicrec.cli import app
 from civicrec.events import ALLOWED_PROPS, DROP_REASONS, KINDS
 from civicrec.metrics import MetricName
 from civicrec.scenes import SCENES
 from civicrec.settings import Settings
-from collectors.behaviour import Suspicion
+from collectors.robots.behaviour import Suspicion
+from operations.cli import app
 from recommender.request import ReasonCode
 
 ROOT = Path(__file__).parent.parent

@@ -5,13 +5,13 @@ import time
 
 import pytest
 
-from civicrec import heartbeat
-from civicrec.heartbeat import BEAT_S, Heart, Listener, Pulse
+from civicrec.process import heartbeat
+from civicrec.process.heartbeat import BEAT_S, Heart, Listener, Pulse
 from tests.running import wait_for
 
 BEATS = """
 import sys, time
-from civicrec.heartbeat import Heart
+from civicrec.process.heartbeat import Heart
 heart = Heart()
 heart.beat(float(sys.argv[1]))
 heart.say("all is well", 2)

@@ -7,9 +7,9 @@ import msgspec
 import pytest
 from hypothesis import given
 
+from civicrec.catalogue.importers import Rows, read_rows
 from civicrec.errors import InvalidInput
 from civicrec.items import Item, item_from, item_json
-from civicrec.registry.importers import Rows, read_rows
 from tests.item_builders import an_item, any_item, item_rows
 
 

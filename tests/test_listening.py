@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from civicrec.listening import address_of
+from civicrec.process.ports import address_of
 from civicrec.settings import Settings
-from civicrec.stack.doors import urls
+from operations.stack.endpoints import urls
 
 
 @pytest.mark.parametrize(

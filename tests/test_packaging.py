@@ -1,4 +1,4 @@
-"""The wheel holds the six packages and what they need at run time, nothing else."""
+"""The wheel holds the seven packages and what they need at run time, nothing else."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 #: Sources and build of the tracker; what is made of them, collectors/static/c.js, is in the wheel.
 TRACKER = ROOT / "collectors" / "tracker"
-PACKAGES = {"civicrec", "collectors", "streaming", "profiles", "recommender", "serving"}
+PACKAGES = {"civicrec", "collectors", "streaming", "profiles", "recommender", "serving", "operations"}
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def wheel_names(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
         return set(archive.namelist())
 
 
-def test_top_level_names_are_the_six_packages(wheel_names: set[str]) -> None:
+def test_top_level_names_are_the_seven_packages(wheel_names: set[str]) -> None:
     tops = {name.split("/")[0] for name in wheel_names}
     assert {top for top in tops if not top.endswith(".dist-info")} == PACKAGES
 

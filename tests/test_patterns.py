@@ -26,7 +26,7 @@ from civicrec.text import printable_pattern
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("civicrec", "collectors", "profiles", "recommender", "serving", "streaming")
 #: Reads the patterns of a list that comes with a package, at the start.
-OWN_TEXTS = {"collectors.bots._TOKENS"}
+OWN_TEXTS = {"collectors.robots.declared._TOKENS"}
 SHORT, TIMES = 1_500, 8
 SIGNS = {ops.CATEGORY_DIGIT: "1", ops.CATEGORY_SPACE: " ", ops.CATEGORY_WORD: "a"}
 ANCHORED = {"match", "fullmatch"}

@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from civicrec.errors import ConfigError
-from civicrec.secrets import made_secret, read_secret
+from civicrec.security.secrets import made_secret, read_secret
 from civicrec.settings import Settings, Site, load_settings
 
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from civicrec.errors import ConfigError, Unauthorized
+from civicrec.security.tokens import Keys, claimed_site, load_keys
 from civicrec.settings import Settings, Site
-from civicrec.tokens import Keys, claimed_site, load_keys
 from tests.builders import NOON
 
 KEYS = Keys(b"pepper", {})

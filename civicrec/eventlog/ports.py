@@ -1,7 +1,7 @@
 """What any event log must do: keep batches durably, hand out ranges, say how much it holds.
 
 `memory.py` and `sqlite.py` implement it; one contract suite in tests/contracts runs on all. Kafka is none: what
-stands in a log is forwarded there (`kafka_writer.py`), and its topics have an offset per partition.
+stands in a log is forwarded there (`civicrec.kafka.writer`), and its topics have an offset per partition.
 """
 
 from __future__ import annotations

@@ -18,9 +18,9 @@ from uuid import uuid4
 import numpy as np
 
 from civicrec.errors import ConfigError, InvalidInput, Unavailable
-from civicrec.passwords import READER
+from civicrec.security.passwords import READER
+from civicrec.security.tls import tls_context
 from civicrec.settings import WarehouseSettings
-from civicrec.tls import tls_context
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from civicrec.eventlog.proofs import Held
+from civicrec.accounting.proofs import Held
 from civicrec.warehouse.ports import Warehouse
 
 # Of rows not merged yet, two of one event count once.

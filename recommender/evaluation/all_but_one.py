@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from civicrec.items import Item
 from civicrec.scenes import scene_named
-from profiles.store import ActorState
+from profiles.online.ports import ActorState
 from recommender.artifacts import Models
 from recommender.catalogue import Catalogue
 from recommender.evaluation.metrics import breese_score, ndcg_at, recall_at, reciprocal_rank

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from civicrec.clock import monotonic_s
 from civicrec.errors import InvalidInput
-from civicrec.progress import Report
+from civicrec.process.progress import Report
 from civicrec.settings import TrainingSettings
 from recommender.evaluation.all_but_one import Withhold, all_but_one
 from recommender.training.interactions import interactions_from

@@ -16,14 +16,14 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from civicrec.accounting.nights import NIGHTLY_LOCK, noted_night
 from civicrec.clients import redis_client
 from civicrec.clock import PORTAL_TZ, local_date, monotonic_s, to_ms, utc_now
 from civicrec.crowds import K_ANONYMITY
 from civicrec.errors import ArtifactError, InvalidInput
-from civicrec.locks import owned
 from civicrec.logs import get_logger
-from civicrec.nights import NIGHTLY_LOCK, noted_night
-from civicrec.progress import Report
+from civicrec.process.locks import owned
+from civicrec.process.progress import Report
 from civicrec.registry.catalogue import items_since
 from civicrec.registry.runs import drop_future_runs, latest_run, recent_runs, save_run, suppressions
 from civicrec.registry.tables import open_registry
@@ -32,9 +32,9 @@ from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.daily import open_days, rebuild_daily
 from civicrec.warehouse.interests import read_interests, withdrawals
 from civicrec.warehouse.retention import drop_before
-from profiles.bounds import bounds_of
 from profiles.nightly import KEPT_DAYS, rebuild_tags
-from profiles.redis_store import RedisOnlineStore
+from profiles.online.bounds import bounds_of
+from profiles.online.redis_store import RedisOnlineStore
 from profiles.tags import learned_tags
 from recommender.artifacts import FORMAT, load_models, newest_usable, save_models
 from recommender.training.interactions import Interactions, interactions_from

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from civicrec.clock import monotonic_s
-from civicrec.progress import Report
+from civicrec.process.progress import Report
 from civicrec.settings import TrainingSettings
 from recommender.artifacts import Models
 from recommender.training.als import ALS_GRID, GRID_FACTORS, AlsConfig, fit_als

@@ -14,7 +14,7 @@ import hmac
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from civicrec.secrets import made_secret
+from civicrec.security.secrets import made_secret
 from civicrec.settings import Settings
 
 COOKIE = "civicrec_console"

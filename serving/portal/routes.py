@@ -18,12 +18,12 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from civicrec.clock import to_ms
 from civicrec.errors import InvalidInput
 from civicrec.events import anonymous_actor
-from civicrec.listening import address_of
+from civicrec.process.ports import address_of
 from civicrec.scenes import SCENES
 from civicrec.web.guard import charge
 from civicrec.web.query import whole_number
 from civicrec.web.signals import refuses
-from profiles.store import OnlineUpdate
+from profiles.online.ports import OnlineUpdate
 from recommender.eligibility import is_public
 from serving.feedback import act_now
 from serving.portal.forms import form_of, is_https, safe_next

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from civicrec.tokens import Keys
+from civicrec.security.tokens import Keys
 from collectors.arrival import Arrival, BadBody, Envelope, read_envelope, unpack
 from collectors.pieces import pieces_of
 from collectors.steps import take

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from civicrec.events import Event
-from collectors.behaviour import Behaviour
+from collectors.robots.behaviour import Behaviour
 from tests.builders import NOON, an_event
 
 

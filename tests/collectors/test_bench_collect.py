@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from civicrec.bench import collect
-from civicrec.bench.collect import CONNECTIONS, bench_collect
-from civicrec.bench.spool import recovery, soak
+from operations.bench import collect
+from operations.bench.collect import CONNECTIONS, bench_collect
+from operations.bench.spool import recovery, soak
 from tests.services.broker import Broker
 
 

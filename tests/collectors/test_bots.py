@@ -10,8 +10,8 @@ from crawleruseragents import CRAWLER_USER_AGENTS_DATA
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collectors.bots import declared_bot, known_robots, needle
-from collectors.device import read_user_agent
+from collectors.facts.device import read_user_agent
+from collectors.robots.declared import declared_bot, known_robots, needle
 
 CHINESE_ROBOTS = [
     ("Mozilla/5.0 (compatible; Baiduspider/2.0; +http://www.baidu.com/search/spider.html)", "baiduspider"),

@@ -17,15 +17,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from civicrec.accounting.ledger import Ledger
 from civicrec.clock import rfc3339
 from civicrec.errors import Unavailable
-from civicrec.eventlog.ledger import Ledger
 from civicrec.eventlog.memory import MemoryEventLog
 from civicrec.eventlog.ports import Counts, Record
 from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.events import DROP_REASONS, MAX_BATCH_BYTES, MAX_BATCH_EVENTS
+from civicrec.security.tokens import Keys, load_keys
 from civicrec.settings import Settings, Site
-from civicrec.tokens import Keys, load_keys
 from tests.builders import NOON, raw_event, uuid7
 from tests.collectors.conftest import Collector
 

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from civicrec.errors import Unavailable
 from civicrec.eventlog.memory import MemoryEventLog
 from civicrec.eventlog.ports import LogRecord, Record
-from civicrec.eventlog.position import Position, go_on_from, keep_position, kept_position
-from collectors import forward
-from collectors.acknowledged import Acknowledged
-from collectors.forward import Forwarder, Progress
+from civicrec.kafka.position import Position, go_on_from, keep_position, kept_position
+from collectors.forwarding import forwarder as forward
+from collectors.forwarding.acknowledged import Acknowledged
+from collectors.forwarding.forwarder import Forwarder, Progress
 from tests.running import wait_for
 
 
@@ -235,7 +235,7 @@ def test_a_fault_lets_everybody_go_and_says_why_until_kafka_has_caught_up() -> N
 
 def test_with_ack_on_disk_nothing_waits_and_a_long_silence_is_degraded(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
-    monkeypatch.setattr("collectors.acknowledged.monotonic_s", lambda: now)
+    monkeypatch.setattr("collectors.forwarding.acknowledged.monotonic_s", lambda: now)
 
     async def work() -> None:
         nonlocal now

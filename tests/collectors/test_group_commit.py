@@ -20,7 +20,7 @@ from civicrec.eventlog.ports import Counts, Record
 from civicrec.events import Event, load
 from collectors import commit as commit_module
 from collectors.commit import Busy, GroupCommit
-from collectors.seen import SeenIds
+from collectors.dedup.seen import SeenIds
 from tests.builders import an_event
 
 

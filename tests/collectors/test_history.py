@@ -6,9 +6,9 @@ import json
 from datetime import timedelta
 from pathlib import Path
 
-from civicrec.tokens import Keys
-from collectors.history import HISTORY_STEPS, batches
-from collectors.lines import open_lines
+from civicrec.security.tokens import Keys
+from collectors.replay.history import HISTORY_STEPS, batches
+from collectors.replay.lines import open_lines
 from collectors.steps import STEPS
 from collectors.visit import Visit
 from tests.builders import NOON, raw_event

@@ -12,13 +12,13 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from civicrec.bench.load import server_on
 from civicrec.clock import utc_now
 from civicrec.errors import ConfigError
-from civicrec.eventlog.kafka_reader import KafkaReader
+from civicrec.kafka.reader import KafkaReader
 from civicrec.settings import CollectorSettings, KafkaSettings, Settings
-from civicrec.stack.state import look
 from collectors import app
+from operations.harness.load import server_on
+from operations.stack.state import look
 from tests.builders import raw_event
 from tests.running import environment, free_ports, settings_on_free_ports, wait_for
 from tests.services.broker import Broker
@@ -105,7 +105,7 @@ def test_with_ack_from_kafka_a_broker_that_hangs_delays_one_answer_and_no_other(
 def test_without_kafka_nothing_of_it_is_loaded_or_told(tmp_path: Path) -> None:
     program = (
         "import sys; from civicrec.settings import load_settings; from civicrec.eventlog.memory import MemoryEventLog;"
-        "from civicrec.eventlog.books import read_books; from collectors.app import CollectorApp;"
+        "from civicrec.accounting.books import read_books; from collectors.app import CollectorApp;"
         "CollectorApp(load_settings(), MemoryEventLog()); books = read_books(load_settings());"
         "print(books.forwarded, books.unforwarded, [name for name in sys.modules if name.split('.')[0] == 'kafka'])"
     )
@@ -121,7 +121,7 @@ def test_waiting_for_a_kafka_that_is_not_named_is_a_wrong_configuration(tmp_path
 
 
 def test_broker_without_a_port_is_a_wrong_configuration() -> None:
-    from civicrec.eventlog.kafka import check_contact
+    from civicrec.kafka.connection import check_contact
 
     with pytest.raises(ConfigError, match="expected host:port"):
         check_contact(KafkaSettings(bootstrap="broker"))

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from civicrec.settings import CollectorSettings, LimitSettings, Site
 from civicrec.web.limits import Buckets, TooMany
-from collectors.limits import REQUEST_COST, Limits
+from collectors.limits.rates import REQUEST_COST, Limits
 from tests.builders import raw_event
 from tests.collectors.conftest import Collector
 
@@ -82,7 +82,7 @@ def limited(collecting: Callable[..., Collector], monkeypatch: pytest.MonkeyPatc
 
     def start(**limits: Any) -> Collector:
         limits = {"burst_s": 1.0, "unlimited_networks": (), **limits}
-        monkeypatch.setattr("collectors.door.monotonic_s", lambda: clock[0])
+        monkeypatch.setattr("collectors.endpoint.monotonic_s", lambda: clock[0])
         collector = collecting(
             sites=SITES,
             collector=CollectorSettings(limits=LimitSettings(**limits), trusted_proxies=("127.0.0.0/8",)),

@@ -14,10 +14,10 @@ import pytest
 
 from civicrec.errors import InvalidInput, Unavailable
 from civicrec.events import MAX_BATCH_BYTES
-from collectors import replay as sending
-from collectors.lines import open_lines
-from collectors.replay import Verdict, replay
-from collectors.resume import Bookmark, Progress
+from collectors.replay import replay as sending
+from collectors.replay.lines import open_lines
+from collectors.replay.replay import Verdict, replay
+from collectors.replay.resume import Bookmark, Progress
 from tests.builders import raw_event
 
 EVENTS = [raw_event(n=n, title="公积金提取") for n in range(3)]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from civicrec.text import unprintable
-from collectors.paths import clean_path, path_of
+from collectors.facts.paths import clean_path, path_of
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from civicrec.clock import utc_now
-from collectors.lines import open_lines
-from collectors.resume import Bookmark
+from collectors.replay.lines import open_lines
+from collectors.replay.resume import Bookmark
 from tests.builders import raw_event, uuid7
 from tests.running import environment, running_collector, settings_on_free_ports, wait_for
 

@@ -12,17 +12,17 @@ from typing import Any
 
 import pytest
 
+from civicrec.accounting.ledger import Ledger
+from civicrec.accounting.proofs import Held, Proofs
 from civicrec.clock import to_ms
 from civicrec.errors import Unavailable
-from civicrec.eventlog.ledger import Ledger
 from civicrec.eventlog.memory import MemoryEventLog
 from civicrec.eventlog.ports import Record
-from civicrec.eventlog.proofs import Held, Proofs
 from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.settings import CollectorSettings, Settings
-from collectors import room as room_module
-from collectors.room import Room
-from collectors.seen import SeenIds
+from collectors.dedup.seen import SeenIds
+from collectors.limits import capacity as room_module
+from collectors.limits.capacity import Room
 from tests.builders import NOON, raw_event
 from tests.collectors.conftest import Collector
 from tests.running import wait_for

@@ -23,10 +23,10 @@ from civicrec.errors import Unavailable
 from civicrec.eventlog.memory import MemoryEventLog
 from civicrec.eventlog.ports import Record
 from civicrec.events import Event, dump, load
-from collectors import runs as runs_module
 from collectors.commit import GroupCommit
-from collectors.runs import Runs, open_runs, write_run
-from collectors.seen import SeenIds, warm
+from collectors.dedup import runs as runs_module
+from collectors.dedup.runs import Runs, open_runs, write_run
+from collectors.dedup.seen import SeenIds, warm
 from tests.builders import NOON, an_event, uuid7
 
 WINDOW = 8
@@ -248,7 +248,7 @@ def await_writing(seen: SeenIds) -> None:
 def test_disk_that_takes_no_run_is_a_fault_within_bounded_memory_and_heals(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("collectors.seen._RETRY_S", 0.0)
+    monkeypatch.setattr("collectors.dedup.seen._RETRY_S", 0.0)
     folder = tmp_path / "ids"
     folder.write_text("a file where a folder should be")
     seen, taken = SeenIds(folder, 8), 0
@@ -292,7 +292,7 @@ def test_a_damaged_run_and_an_unfinished_one_are_passed_over(tmp_path: Path) -> 
 
 
 def test_log_tells_the_ids_that_no_run_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("collectors.seen._BLOCK", 3)
+    monkeypatch.setattr("collectors.dedup.seen._BLOCK", 3)
     log = MemoryEventLog()
     log.append([Record("a", 2, dump([an_event(n=n), an_event(n=n + 100)])) for n in range(10)])
     seen = SeenIds(tmp_path, 12)

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from civicrec.events import Dropped, Event, dump, load
-from civicrec.tokens import Keys
+from civicrec.security.tokens import Keys
 from collectors.arrival import Arrival
-from collectors.behaviour import Behaviour
+from collectors.robots.behaviour import Behaviour
 from collectors.steps import STEPS, take
 from collectors.visit import Visit, clock_skew
 from tests.builders import NOON, raw_event, uuid7

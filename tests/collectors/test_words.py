@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collectors.device import read_user_agent
-from collectors.masking import are_clean, masked, masked_code
-from collectors.referrer import referrer_type
+from collectors.facts.device import read_user_agent
+from collectors.facts.masking import are_clean, masked, masked_code
+from collectors.facts.referrer import referrer_type
 
 PRIVATE = [
     ("13800138000", "[tel]"),

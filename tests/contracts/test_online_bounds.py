@@ -8,14 +8,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
+from civicrec.accounting.progress import Fences, Lane, Mark
 from civicrec.clock import to_ms, utc_now
 from civicrec.errors import Unavailable
-from civicrec.eventlog.fences import Fences, Lane, Mark
 from civicrec.settings import RedisSettings
-from profiles.bounds import LATE_SHARE, MAX_HOURS, Bounds, bounds_of
-from profiles.redis_keys import HELD_ACTORS, SHED_KEY, counted_key, recent_key, trend_key
-from profiles.redis_store import RedisOnlineStore
-from profiles.store import MAX_COUNTED, MAX_TREND_ITEMS, OnlineUpdate, RecentItem
+from profiles.online.bounds import LATE_SHARE, MAX_HOURS, Bounds, bounds_of
+from profiles.online.ports import MAX_COUNTED, MAX_TREND_ITEMS, OnlineUpdate, RecentItem
+from profiles.online.redis_keys import HELD_ACTORS, SHED_KEY, counted_key, recent_key, trend_key
+from profiles.online.redis_store import RedisOnlineStore
 from tests.contracts.conftest import OnlineServer
 
 NOW_MS = to_ms(utc_now())
@@ -149,7 +149,7 @@ def test_a_full_store_with_nothing_to_shed_says_so_and_has_taken_nothing(brim: R
 @pytest.mark.parametrize("memory_mb", [16, 64, 512, 4_096])
 def test_bounds_follow_the_memory(memory_mb: int) -> None:
     bounds = bounds_of(RedisSettings(max_memory_mb=memory_mb))
-    # What an entry takes was measured: `profiles.bounds`.
+    # What an entry takes was measured: `profiles.online.bounds`.
     hours = MAX_HOURS * bounds.trend_items * 100 + (4 + MAX_HOURS / LATE_SHARE) * bounds.counted * 90
     assert bounds.actors * 512 + bounds.co_items * 4_096 + hours <= 0.9 * memory_mb * 2**20
     assert min(bounds.actors, bounds.co_items, bounds.trend_items, bounds.counted) > 200

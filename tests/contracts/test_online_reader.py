@@ -9,16 +9,16 @@ from contextlib import asynccontextmanager
 import pytest
 from pydantic import SecretStr
 
+from civicrec.accounting.progress import Mark
 from civicrec.errors import Unavailable
-from civicrec.eventlog.fences import Mark
 from civicrec.settings import RedisSettings
-from profiles import redis_reader
-from profiles.bounds import Bounds
-from profiles.memory_store import MemoryOnlineReader, MemoryOnlineStore
-from profiles.redis_keys import co_key
-from profiles.redis_reader import RedisOnlineReader
-from profiles.redis_store import RedisOnlineStore
-from profiles.store import ActorState, OnlineReader, OnlineStore, OnlineUpdate, RecentItem
+from profiles.online import redis_reader
+from profiles.online.bounds import Bounds
+from profiles.online.memory import MemoryOnlineReader, MemoryOnlineStore
+from profiles.online.ports import ActorState, OnlineReader, OnlineStore, OnlineUpdate, RecentItem
+from profiles.online.redis_keys import co_key
+from profiles.online.redis_reader import RedisOnlineReader
+from profiles.online.redis_store import RedisOnlineStore
 from tests.contracts.conftest import OnlineServer
 from tests.running import free_ports
 from tests.services.redis_server import SERVERS

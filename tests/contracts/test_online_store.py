@@ -9,15 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
+from civicrec.accounting.progress import Fences, Lane, Mark, fences_of, fields_of_fences, marks_of
 from civicrec.clients import redis_client
 from civicrec.errors import Unavailable
-from civicrec.eventlog.fences import Fences, Lane, Mark, fences_of, fields_of_fences, marks_of
 from civicrec.settings import RedisSettings
-from profiles.bounds import Bounds
-from profiles.memory_store import MemoryOnlineStore
-from profiles.redis_keys import co_key, counted_key, few_key
-from profiles.redis_store import RedisOnlineStore
-from profiles.store import (
+from profiles.online.bounds import Bounds
+from profiles.online.memory import MemoryOnlineStore
+from profiles.online.ports import (
     COUNTED_TTL_HOURS,
     CROWD_HOURS,
     MAX_CO_CLICKED,
@@ -30,6 +28,8 @@ from profiles.store import (
     OnlineUpdate,
     RecentItem,
 )
+from profiles.online.redis_keys import co_key, counted_key, few_key
+from profiles.online.redis_store import RedisOnlineStore
 from tests.contracts.conftest import OnlineServer
 from tests.running import free_ports
 from tests.services.redis_server import SERVERS
@@ -210,7 +210,7 @@ def test_a_thousand_clicks_of_one_actor_weigh_as_one(store: OnlineStore) -> None
 def test_who_counted_is_known_within_bounds_and_in_no_readable_form(
     client: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("profiles.memory_store.MAX_COUNTED", 10)
+    monkeypatch.setattr("profiles.online.memory.MAX_COUNTED", 10)
     client.flushdb()
     redis, memory = RedisOnlineStore(client, Bounds(counted=10)), MemoryOnlineStore()
     for number in range(2):

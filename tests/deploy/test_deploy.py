@@ -13,10 +13,10 @@ import pytest
 import typer
 import yaml
 
-from civicrec.cli import app
 from civicrec.errors import ConfigError
 from civicrec.settings import RedisSettings, Settings
-from civicrec.stack.valkey import valkey_config
+from operations.cli import app
+from operations.stack.valkey import valkey_config
 from tests.running import wait_for
 
 ROOT = Path(__file__).parents[2]

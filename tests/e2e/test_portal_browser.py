@@ -23,11 +23,11 @@ from selenium.webdriver.support.expected_conditions import staleness_of
 from selenium.webdriver.support.ui import WebDriverWait
 
 from civicrec.clock import utc_now
-from civicrec.demo.catalogue import demo_items
 from civicrec.items import Item
 from civicrec.registry.catalogue import upsert_items
 from civicrec.registry.tables import open_registry
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
+from operations.demo.catalogue import demo_items
 from serving.console.sign_in import password_of
 from tests.running import RunningStack, running_stack, settings_on_free_ports, wait_for
 

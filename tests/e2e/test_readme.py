@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from civicrec.eventlog.books import read_books
+from civicrec.accounting.books import read_books
 from tests.running import running_stack, wait_for
 
 ROOT = Path(__file__).parents[2]

@@ -11,14 +11,14 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from civicrec.accounting import books as books_module
+from civicrec.accounting import readers
+from civicrec.accounting.books import Books, read_books
+from civicrec.accounting.ledger import Ledger
+from civicrec.accounting.proofs import Held, Hole, Proofs
+from civicrec.accounting.readers import acknowledged
 from civicrec.errors import Unavailable
-from civicrec.eventlog import books as books_module
-from civicrec.eventlog import readers
-from civicrec.eventlog.books import Books, read_books
-from civicrec.eventlog.ledger import Ledger
-from civicrec.eventlog.position import Position, keep_position
-from civicrec.eventlog.proofs import Held, Hole, Proofs
-from civicrec.eventlog.readers import acknowledged
+from civicrec.kafka.position import Position, keep_position
 from civicrec.settings import KafkaSettings, Settings
 
 

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kafka.partitioner.default import DefaultPartitioner
 
-from civicrec.eventlog import books as books_module
-from civicrec.eventlog.books import read_books
-from civicrec.eventlog.fences import Fences, Lane, Mark, fences_of, fields_of, lane_of
+from civicrec.accounting import books as books_module
+from civicrec.accounting.books import read_books
+from civicrec.accounting.progress import Fences, Lane, Mark, fences_of, fields_of, lane_of
+from civicrec.accounting.readers import acknowledged
 from civicrec.eventlog.ports import LogRecord, Record
-from civicrec.eventlog.readers import acknowledged
 from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.settings import KafkaSettings, Settings, StreamSettings
 
@@ -105,7 +105,7 @@ def test_a_cluster_s_books_without_a_log_are_empty(tmp_path: Path) -> None:
 
 
 def test_an_old_ledger_does_not_hold_the_log_back_when_flink_reads_kafka(tmp_path: Path) -> None:
-    from civicrec.eventlog.ledger import Ledger
+    from civicrec.accounting.ledger import Ledger
 
     settings = a_cluster(tmp_path)
     Ledger(settings.stream_path).close()

@@ -10,11 +10,11 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from civicrec.errors import Unavailable
-from civicrec.eventlog import kafka_writer
-from civicrec.eventlog.kafka_reader import KafkaReader, TopicRecord
-from civicrec.eventlog.kafka_writer import KafkaWriter
 from civicrec.eventlog.ports import LogRecord, Record
-from civicrec.eventlog.position import Position
+from civicrec.kafka import writer as kafka_writer
+from civicrec.kafka.position import Position
+from civicrec.kafka.reader import KafkaReader, TopicRecord
+from civicrec.kafka.writer import KafkaWriter
 from civicrec.settings import KafkaSettings
 from tests.running import free_ports, wait_for
 from tests.services.broker import Broker

@@ -11,9 +11,9 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from civicrec.errors import Unavailable
-from civicrec.eventlog.kafka import MAX_RECORD_BYTES, make_topics
-from civicrec.eventlog.kafka_letters import KafkaLetters, letter_key
-from civicrec.eventlog.kafka_reader import KafkaReader
+from civicrec.kafka.connection import MAX_RECORD_BYTES, make_topics
+from civicrec.kafka.dead_letters import KafkaLetters, letter_key
+from civicrec.kafka.reader import KafkaReader
 from civicrec.settings import KafkaSettings
 from tests.running import free_ports
 from tests.services.broker import Broker

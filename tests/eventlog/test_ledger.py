@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from civicrec.accounting.ledger import Ledger, Plan, Totals
 from civicrec.errors import Unavailable
-from civicrec.eventlog.ledger import Ledger, Plan, Totals
 
 
 def test_a_plan_outlives_the_process_and_comes_back_exactly(tmp_path: Path) -> None:

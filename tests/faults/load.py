@@ -14,8 +14,8 @@ from typing import Any
 
 import httpx
 
+from civicrec.accounting.books import Books, read_books
 from civicrec.clock import rfc3339, utc_now
-from civicrec.eventlog.books import Books, read_books
 from civicrec.items import Item
 from civicrec.registry.catalogue import upsert_items
 from civicrec.registry.tables import registry_at

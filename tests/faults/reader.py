@@ -4,8 +4,8 @@ import threading
 from contextlib import closing
 from datetime import datetime
 
-from civicrec.eventlog.ledger import Ledger
-from civicrec.eventlog.proofs import Held, Proofs
+from civicrec.accounting.ledger import Ledger
+from civicrec.accounting.proofs import Held, Proofs
 from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.events import load
 from civicrec.settings import Settings

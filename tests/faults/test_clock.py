@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from civicrec.eventlog.books import read_books
+from civicrec.accounting.books import read_books
 from tests.faults.load import load_on, n_sent
 from tests.faults.reader import Reader
 from tests.running import running_collector, wait_for

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from civicrec.eventlog.books import read_books
+from civicrec.accounting.books import read_books
 from civicrec.eventlog.ports import Record
 from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.settings import Settings

@@ -5,18 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from civicrec.accounting.books import read_books
+from civicrec.accounting.progress import Lane
 from civicrec.clients import redis_client
-from civicrec.eventlog.books import read_books
-from civicrec.eventlog.fences import Lane
 from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
-from profiles.redis_store import RedisOnlineStore
+from profiles.online.redis_store import RedisOnlineStore
 from tests.faults.apart import apart
 from tests.faults.kpis import assert_kpis_equal_what_was_sent
 from tests.faults.load import Sender, fill_catalogue, load_on, n_sent
 from tests.faults.test_kill import assert_books, assert_online_store_equals_the_log
+from tests.operations.stack.test_backup import copy_in_use
 from tests.running import RunningStack, running_stack, settings_without_crowds, wait_for
-from tests.stack.test_backup import copy_in_use
 
 pytestmark = pytest.mark.stack
 

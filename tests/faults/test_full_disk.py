@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from civicrec.eventlog.books import read_books
-from civicrec.eventlog.proofs import proved_position
+from civicrec.accounting.books import read_books
+from civicrec.accounting.proofs import proved_position
 from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.settings import Settings
 from tests.faults.disk import filled, small_disk

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from civicrec.accounting.books import read_books
+from civicrec.accounting.ledger import Ledger
+from civicrec.accounting.proofs import Held, Proofs, read_proved
 from civicrec.errors import Unavailable
-from civicrec.eventlog.books import read_books
-from civicrec.eventlog.ledger import Ledger
 from civicrec.eventlog.ports import Record
-from civicrec.eventlog.proofs import Held, Proofs, read_proved
 from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.settings import Settings
 from recommender.artifacts import load_models, save_models

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from civicrec.eventlog.books import read_books
+from civicrec.accounting.books import read_books
 from tests.faults.load import Sender, load_on, n_sent
 from tests.faults.reader import Reader
 from tests.running import RunningCollector, running_collector, wait_for

@@ -7,11 +7,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from civicrec.accounting.books import read_books
 from civicrec.clients import redis_client
 from civicrec.clock import utc_now
-from civicrec.eventlog.books import read_books
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
-from profiles.redis_store import RedisOnlineStore
+from profiles.online.redis_store import RedisOnlineStore
 from tests.builders import raw_event
 from tests.faults.load import fill_catalogue
 from tests.running import RunningStack, running_stack, settings_on_free_ports, wait_for

@@ -11,8 +11,8 @@ import httpx
 import psutil
 import pytest
 
-from civicrec.eventlog.books import read_books
-from civicrec.stack.supervisor import state_path
+from civicrec.accounting.books import read_books
+from operations.stack.supervisor import state_path
 from tests.faults.load import fill_catalogue, load_on, n_sent
 from tests.running import RunningStack, running_stack, settings_on_free_ports, wait_for
 

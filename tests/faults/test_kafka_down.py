@@ -11,10 +11,10 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from civicrec.eventlog.books import read_books
-from civicrec.eventlog.kafka_reader import KafkaReader, TopicRecord
+from civicrec.accounting.books import read_books
 from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.events import load
+from civicrec.kafka.reader import KafkaReader, TopicRecord
 from civicrec.metrics import quantile
 from civicrec.settings import Settings
 from tests.faults.load import Sender, load_on, n_sent

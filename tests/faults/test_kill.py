@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from civicrec.accounting.books import read_books
 from civicrec.clients import redis_client
-from civicrec.eventlog.books import read_books
 from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.events import Event, load
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
-from profiles.bounds import MAX_HOURS
-from profiles.redis_store import RedisOnlineStore
+from profiles.online.bounds import MAX_HOURS
+from profiles.online.redis_store import RedisOnlineStore
 from tests.faults.kpis import assert_kpis_equal_what_was_sent
 from tests.faults.load import Sender, fill_catalogue, load_on, n_sent
 from tests.running import RunningStack, running_stack, settings_without_crowds, wait_for

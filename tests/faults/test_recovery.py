@@ -7,10 +7,10 @@ import httpx
 import psutil
 import pytest
 
-from civicrec.bench.batches import EVENTS_PER_REQUEST
-from civicrec.bench.spool import leave_pending
-from civicrec.eventlog.books import read_books
+from civicrec.accounting.books import read_books
 from civicrec.eventlog.sqlite import SqliteEventLog
+from operations.bench.batches import EVENTS_PER_REQUEST
+from operations.bench.spool import leave_pending
 from tests.running import RunningCollector, running_collector, settings_on_free_ports
 
 #: Of the processor's time: the wall's depends on who else uses the machine, and `ready_s` in `civicrec bench collect`

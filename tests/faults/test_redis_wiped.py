@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
+from civicrec.accounting.books import read_books
+from civicrec.accounting.ledger import ledger_totals
 from civicrec.clients import redis_client
 from civicrec.clock import to_ms, utc_now
-from civicrec.eventlog.books import read_books
-from civicrec.eventlog.ledger import ledger_totals
 from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.settings import Settings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
-from profiles.memory_store import MemoryOnlineStore
-from profiles.redis_store import RedisOnlineStore
-from profiles.store import OnlineStore
-from streaming.rebuild import done_so_far, rebuild_online
+from profiles.online.memory import MemoryOnlineStore
+from profiles.online.ports import OnlineStore
+from profiles.online.redis_store import RedisOnlineStore
+from streaming.repair.rebuild import done_so_far, rebuild_online
 from tests.faults.load import fill_catalogue, load_on, n_sent
 from tests.running import RunningStack, running_stack, settings_on_free_ports, wait_for
 from tests.streaming.world import ITEM_TYPES

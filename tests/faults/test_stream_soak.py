@@ -6,8 +6,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from civicrec.bench.load import rss_mb
-from civicrec.eventlog.books import read_books
+from civicrec.accounting.books import read_books
+from operations.harness.load import rss_mb
 from tests.faults.load import fill_catalogue, load_on
 from tests.faults.test_kill import assert_books, assert_events_are_there_once
 from tests.running import running_stack, settings_on_free_ports, wait_for

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from civicrec.eventlog.books import read_books
+from civicrec.accounting.books import read_books
 from tests.faults.apart import apart
 from tests.faults.load import fill_catalogue, load_on, n_sent
 from tests.faults.test_kill import assert_everything_counts_once

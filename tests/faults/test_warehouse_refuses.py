@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from civicrec.eventlog.books import read_books
+from civicrec.accounting.books import read_books
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from tests.faults.load import fill_catalogue, load_on
 from tests.faults.test_kill import assert_everything_counts_once

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 
 from civicrec.items import ITEM_TYPES, Link
 from civicrec.scenes import SCENES
-from profiles.store import ActorState, RecentItem
+from profiles.online.ports import ActorState, RecentItem
 from profiles.tags import learned_tags, load_vocabulary
 from recommender.candidates.item_item import MAX_CO_CLICK_VOTERS
 from recommender.candidates.tags import MAX_ITEMS_A_TAG, MAX_TAG_VOTERS, MAX_TAGS

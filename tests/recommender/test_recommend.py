@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from civicrec.items import Item
 from civicrec.scenes import SCENES, Scene
-from profiles.store import ActorState, RecentItem
+from profiles.online.ports import ActorState, RecentItem
 from recommender.catalogue import Catalogue
 from recommender.recommend import recommend
 from recommender.request import RankedList, Request

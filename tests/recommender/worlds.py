@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from civicrec.items import ITEM_TYPES, Item, Link
 from civicrec.scenes import SCENES
-from profiles.store import ActorState, RecentItem
+from profiles.online.ports import ActorState, RecentItem
 from recommender.artifacts import Models
 from recommender.catalogue import Catalogue
 from recommender.request import Request

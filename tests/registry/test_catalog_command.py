@@ -9,11 +9,11 @@ import msgspec
 import pytest
 from typer.testing import CliRunner, Result
 
-from civicrec.cli import app
 from civicrec.errors import InvalidInput, NotFound
 from civicrec.registry.catalogue import upsert_items
 from civicrec.registry.tables import registry_at
 from civicrec.text import unprintable
+from operations.cli import app
 from tests.item_builders import an_item
 
 GOOD = '{"item_id": "a", "item_type": "news", "title": "甲"}\n{"item_id": "b", "item_type": "faq", "title": "乙"}\n'

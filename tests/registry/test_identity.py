@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
+from civicrec.catalogue.importers import Rows, read_rows
+from civicrec.catalogue.importers.fields import names_a_document
 from civicrec.items import Item
 from civicrec.registry.catalogue import Kept, Upserted, items_since, upsert_items
-from civicrec.registry.importers import Rows, read_rows
-from civicrec.registry.importers.fields import names_a_document
 from civicrec.registry.tables import registry_at
 
 PLACEHOLDERS = [

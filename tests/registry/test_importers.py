@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from civicrec.catalogue.importers import FORMATS, BadRow, read_rows
+from civicrec.catalogue.importers.fields import summary_of
 from civicrec.clock import local_date
 from civicrec.errors import InvalidInput
 from civicrec.items import Item
-from civicrec.registry.importers import FORMATS, BadRow, read_rows
-from civicrec.registry.importers.fields import summary_of
 from profiles.tags import load_vocabulary
 
 DATA = Path(__file__).parents[3] / "shared" / "data"

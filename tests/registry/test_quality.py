@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from civicrec.registry.quality import ThemeWords, check_catalogue
+from civicrec.catalogue.quality import ThemeWords, check_catalogue
 from tests.item_builders import PUBLISHED, an_item
 
 THEMES = ThemeWords(

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from civicrec.bench.own_kafka import OwnKafka
+from operations.harness.kafka import OwnKafka
 from tests.services.maven import kafka_jars
 
 

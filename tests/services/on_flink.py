@@ -7,13 +7,13 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from civicrec.bench import on_flink as bench
-from civicrec.eventlog.kafka_reader import KafkaReader
 from civicrec.eventlog.ports import Record
 from civicrec.events import Event, dump
 from civicrec.items import Item
+from civicrec.kafka.reader import KafkaReader
 from civicrec.registry.catalogue import upsert_items
 from civicrec.registry.tables import registry_at
+from operations.harness import stream_on_flink as bench
 from tests.running import RunningStack
 from tests.services.maven import CACHE, flink_jars, kafka_jars
 from tests.streaming.world import ITEM_TYPES

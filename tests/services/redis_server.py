@@ -10,8 +10,8 @@ import pytest
 from pydantic import SecretStr
 
 from civicrec.settings import RedisSettings
-from civicrec.stack.probes import redis_ok
-from civicrec.stack.valkey import valkey_binary, valkey_config
+from operations.stack.probes import redis_ok
+from operations.stack.valkey import valkey_binary, valkey_config
 from tests.running import free_ports, wait_for
 
 SERVERS = ("valkey", "redis")

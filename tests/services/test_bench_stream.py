@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from civicrec.bench import stream_on_flink
-from civicrec.bench.own_flink import OwnFlink
-from civicrec.cli import main
+from operations.bench import stream_on_flink
+from operations.cli import main
+from operations.harness.flink import OwnFlink
 from tests.services.maven import CACHE, flink_jars, kafka_jars
 
 

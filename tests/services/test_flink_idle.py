@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from civicrec.eventlog.fences import lane_of
-from civicrec.eventlog.kafka_writer import KafkaWriter
+from civicrec.accounting.progress import lane_of
 from civicrec.eventlog.ports import Record
 from civicrec.events import Event
+from civicrec.kafka.writer import KafkaWriter
 from tests.running import wait_for
 from tests.services.on_flink import OnFlink, on_flink, records_of
 from tests.services.test_flink_kill import assert_each_once, counted

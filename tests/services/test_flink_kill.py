@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from civicrec.bench.flink_recovery import SteadyLoad, killed
 from civicrec.events import Event
 from civicrec.events import load as parsed
+from operations.bench.flink_recovery import SteadyLoad, killed
 from tests.running import wait_for
 from tests.services.on_flink import OnFlink, on_flink, records_of
 from tests.streaming import oracle

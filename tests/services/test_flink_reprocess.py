@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from civicrec.accounting.books import read_books
 from civicrec.clock import local_date, utc_now
-from civicrec.eventlog.books import read_books
 from civicrec.eventlog.ports import Record
 from civicrec.events import Event, dump
 from civicrec.items import Item

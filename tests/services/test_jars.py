@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from streaming.flink import OLDEST_JAVA
+from streaming.flink.job import OLDEST_JAVA
 from tests.services.maven import flink_jars, kafka_jars
 
 pytestmark = pytest.mark.services

@@ -15,13 +15,13 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from civicrec.clients import redis_client
 from civicrec.errors import ConfigError, Unavailable
-from civicrec.eventlog.kafka import connection
+from civicrec.kafka.connection import connection
 from civicrec.registry.connection import connect
-from civicrec.secrets import read_secret
+from civicrec.security.secrets import read_secret
+from civicrec.security.tls import tls_context
 from civicrec.settings import KafkaSettings, RedisSettings, Settings, WarehouseSettings
-from civicrec.stack.doors import is_ready
-from civicrec.tls import tls_context
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
+from operations.stack.endpoints import is_ready
 from tests.certificates import Certificates, made_certificates
 from tests.running import RunningStack, free_ports, running_stack, wait_for
 from tests.services.postgresql import PostgreSQL

@@ -18,8 +18,8 @@ from civicrec.items import Item, Link
 from civicrec.registry.catalogue import upsert_items
 from civicrec.registry.tables import open_registry
 from civicrec.settings import ServingSettings, Settings
-from profiles.memory_store import MemoryOnlineReader, MemoryOnlineStore
-from profiles.store import OnlineReader, OnlineStore
+from profiles.online.memory import MemoryOnlineReader, MemoryOnlineStore
+from profiles.online.ports import OnlineReader, OnlineStore
 from serving.app import create_app
 from serving.live import Live
 

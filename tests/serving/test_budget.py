@@ -11,7 +11,7 @@ import pytest
 
 from civicrec.errors import Unavailable
 from civicrec.registry.catalogue import upsert_items
-from profiles.memory_store import MemoryOnlineReader, MemoryOnlineStore
+from profiles.online.memory import MemoryOnlineReader, MemoryOnlineStore
 from serving.budget import PAUSE_S, StoreBudget
 from tests.serving.conftest import items, open_door
 

@@ -11,7 +11,7 @@ import pytest
 
 from civicrec.registry.catalogue import set_status
 from civicrec.registry.runs import save_run
-from profiles.memory_store import MemoryOnlineStore
+from profiles.online.memory import MemoryOnlineStore
 from recommender.artifacts import save_models
 from serving import snapshot as snapshot_module
 from serving.snapshot import STALE_S, SnapshotKeeper

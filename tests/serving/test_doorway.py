@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from civicrec.registry.catalogue import upsert_items
 from civicrec.settings import Site
-from profiles.memory_store import MemoryOnlineStore
+from profiles.online.memory import MemoryOnlineStore
 from tests.serving.conftest import NOW, Door, items, open_door
 
 LISTS = "/v1/recommendations"

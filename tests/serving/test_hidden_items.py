@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from civicrec.accounting.progress import Mark
 from civicrec.clock import to_ms
-from civicrec.eventlog.fences import Mark
 from civicrec.items import Item, Link
 from civicrec.registry.catalogue import set_status, upsert_items
 from civicrec.scenes import SCENES
-from profiles.memory_store import MemoryOnlineStore
-from profiles.store import OnlineUpdate, RecentItem
+from profiles.online.memory import MemoryOnlineStore
+from profiles.online.ports import OnlineUpdate, RecentItem
 from tests.builders import a_crowd
 from tests.serving.conftest import NOW, THEMES, Door, items, open_door
 

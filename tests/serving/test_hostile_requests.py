@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from civicrec.registry.catalogue import upsert_items
-from profiles.memory_store import MemoryOnlineStore
+from profiles.online.memory import MemoryOnlineStore
 from tests.serving.conftest import Door, items, open_door
 from tests.web.asgi import Said, ask
 

@@ -14,9 +14,9 @@ from civicrec.registry.catalogue import set_status, upsert_items
 from civicrec.registry.connection import connect_as_it_stands
 from civicrec.registry.runs import save_run
 from civicrec.registry.tables import open_registry, registry_at
+from civicrec.security.tokens import load_keys
 from civicrec.settings import Settings
-from civicrec.tokens import load_keys
-from profiles.memory_store import MemoryOnlineReader, MemoryOnlineStore
+from profiles.online.memory import MemoryOnlineReader, MemoryOnlineStore
 from recommender.artifacts import save_models
 from serving import counters as counters_module
 from serving.app import create_app

@@ -7,10 +7,10 @@ import sys
 
 import pytest
 
+from civicrec.accounting.progress import Mark
 from civicrec.errors import Unavailable
-from civicrec.eventlog.fences import Mark
 from civicrec.scenes import SCENES
-from profiles.store import OnlineUpdate
+from profiles.online.ports import OnlineUpdate
 from recommender.ranking.blend import weights_of
 from tests.builders import a_crowd
 from tests.serving.conftest import Door

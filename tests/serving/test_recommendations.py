@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from civicrec.accounting.progress import Mark
 from civicrec.clock import to_ms
-from civicrec.eventlog.fences import Mark
 from civicrec.registry.catalogue import set_status, upsert_items
 from civicrec.registry.runs import save_run
 from civicrec.scenes import SCENES
 from civicrec.settings import Site
-from profiles.memory_store import MemoryOnlineStore
-from profiles.store import OnlineUpdate, RecentItem
+from profiles.online.memory import MemoryOnlineStore
+from profiles.online.ports import OnlineUpdate, RecentItem
 from recommender.artifacts import save_models
 from tests.builders import a_crowd
 from tests.recommender.worlds import some_models

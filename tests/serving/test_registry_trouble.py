@@ -8,7 +8,7 @@ from sqlalchemy import text
 from civicrec.registry.catalogue import upsert_items
 from civicrec.registry.tables import open_registry
 from civicrec.settings import Settings
-from profiles.memory_store import MemoryOnlineStore
+from profiles.online.memory import MemoryOnlineStore
 from serving.snapshot import SnapshotKeeper
 from tests.item_builders import an_item
 

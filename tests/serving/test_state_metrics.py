@@ -8,9 +8,9 @@ import pytest
 
 from civicrec.clients import redis_client
 from civicrec.settings import RedisSettings, Settings
-from profiles.memory_store import MemoryOnlineStore
-from profiles.online_state import OnlineState
-from profiles.redis_store import RedisOnlineStore
+from profiles.online.memory import MemoryOnlineStore
+from profiles.online.redis_store import RedisOnlineStore
+from profiles.online.state import OnlineState
 from serving.state_metrics import model_problems, online_problems, state_metrics
 from tests.running import free_ports
 

@@ -5,10 +5,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from civicrec.accounting.ledger import Ledger
+from civicrec.accounting.proofs import Hole, Proofs
 from civicrec.clients import redis_client
-from civicrec.eventlog.ledger import Ledger
 from civicrec.eventlog.ports import Record
-from civicrec.eventlog.proofs import Hole, Proofs
 from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.events import Event, dump
 from civicrec.items import Item
@@ -16,7 +16,7 @@ from civicrec.registry.catalogue import upsert_items
 from civicrec.registry.tables import registry_at
 from civicrec.settings import StreamSettings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
-from profiles.redis_store import RedisOnlineStore
+from profiles.online.redis_store import RedisOnlineStore
 from streaming.catalogue import CatalogueSnapshot
 from streaming.embedded import Driver
 from streaming.prove import Prover

@@ -15,13 +15,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from civicrec.accounting.progress import Fences, Lane, Mark, lane_of
 from civicrec.errors import Unavailable
-from civicrec.eventlog.fences import Fences, Lane, Mark, lane_of
 from civicrec.eventlog.memory import MemoryEventLog
 from civicrec.eventlog.ports import LogRecord, Record
 from civicrec.events import dump
-from profiles.memory_store import MemoryOnlineStore
-from profiles.store import OnlineUpdate
+from profiles.online.memory import MemoryOnlineStore
+from profiles.online.ports import OnlineUpdate
 from streaming.blocks import Block, Origin
 from streaming.enrich import enrich
 from streaming.parse import parse_block

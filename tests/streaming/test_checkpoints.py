@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from civicrec.errors import ConfigError
-from streaming.checkpoints import newest_checkpoint, remember, remembered, starting_point
+from streaming.flink.checkpoints import newest_checkpoint, remember, remembered, starting_point
 
 
 def a_checkpoint(folder: Path, name: str, at: int, complete: bool = True) -> Path:

@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 import pytest
 from apache_beam.portability.api import beam_runner_api_pb2 as api
 
+from civicrec.accounting.progress import Lane
 from civicrec.errors import ConfigError, Unavailable
-from civicrec.eventlog.fences import Lane
-from civicrec.eventlog.kafka_reader import headers_of
+from civicrec.kafka.reader import headers_of
 from civicrec.settings import FlinkSettings, KafkaSettings, Settings
-from streaming import flink
 from streaming.blocks import Block, Origin
-from streaming.flink_jobs import FlinkJobs, Job
-from streaming.kafka_source import CutIntoBlocks, consumer_config
+from streaming.flink import job as flink
+from streaming.flink.kafka_source import CutIntoBlocks, consumer_config
+from streaming.flink.rest import FlinkJobs, Job
 from streaming.sinks import Stores
 from tests.running import free_ports
 
@@ -188,7 +188,7 @@ def test_a_job_manager_that_is_slow_to_answer_is_asked_again(monkeypatch: pytest
 
 def test_status_and_help_do_not_load_beam() -> None:
     code = (
-        "import sys, civicrec.cli, civicrec.commands.stages, civicrec.stack.state, streaming.flink_jobs;"
+        "import sys, operations.cli, operations.commands.stages, operations.stack.state, streaming.flink.rest;"
         "assert not any(name.startswith('apache_beam') for name in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from civicrec.eventlog.fences import Mark
+from civicrec.accounting.progress import Mark
 from profiles.decay import forward_weight
-from profiles.memory_store import MemoryOnlineStore
-from profiles.store import CO_CLICK_HALF_LIFE_DAYS, MAX_RECENT, RecentItem
+from profiles.online.memory import MemoryOnlineStore
+from profiles.online.ports import CO_CLICK_HALF_LIFE_DAYS, MAX_RECENT, RecentItem
 from streaming.blocks import Facts, Handled, Origin, Turn
 from streaming.fold import MAX_ITEMS_PER_ACTOR, MAX_PAIRS, SLICE_TURNS, fold, latest, pairs, personal_actors, slices
 

@@ -5,13 +5,13 @@ from datetime import date, timedelta
 
 import pytest
 
+from civicrec.accounting.progress import Fences, Lane, lane_of
 from civicrec.clock import local_date
-from civicrec.eventlog.fences import Fences, Lane, lane_of
 from civicrec.eventlog.ports import Record
 from civicrec.events import load
-from streaming import reprocess
-from streaming.rebuild import Done
-from streaming.reprocess import Part, Places, Selection, from_topic
+from streaming.repair import reprocess
+from streaming.repair.rebuild import Done
+from streaming.repair.reprocess import Part, Places, Selection, from_topic
 from tests.streaming.test_online_watch import EVENTS, Topic, records_of
 from tests.streaming.world import ITEM_TYPES
 

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
+from civicrec.accounting.books import read_books
 from civicrec.clients import redis_client
 from civicrec.clock import utc_now
-from civicrec.eventlog.books import read_books
 from civicrec.items import Item
 from civicrec.registry.catalogue import upsert_items
 from civicrec.registry.tables import registry_at
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
-from profiles.redis_store import RedisOnlineStore
+from profiles.online.redis_store import RedisOnlineStore
 from tests.builders import raw_event
 from tests.running import RunningStack, wait_for
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from civicrec.eventlog import proofs as proofs_module
-from civicrec.stack.holes import alarms, examine_books
+from civicrec.accounting import proofs as proofs_module
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.migrate import migrate
-from streaming.repair import repair
+from operations.stack.holes import alarms, examine_books
+from streaming.repair.run import repair
 from tests.builders import NOON, an_event
 from tests.running import RunningStack, running_stack, wait_for
 from tests.streaming.city import City, clicks

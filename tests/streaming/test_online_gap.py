@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from civicrec.accounting.progress import Lane, marks_of
 from civicrec.errors import Unavailable
-from civicrec.eventlog.fences import Lane, marks_of
-from profiles.store import OnlineFault, OnlineUpdate
+from profiles.online.ports import OnlineFault, OnlineUpdate
 from streaming.embedded import Driver
 from streaming.online_gap import OnlineGap
-from streaming.rebuild import Done
+from streaming.repair.rebuild import Done
 from streaming.sinks import Stores
 from tests.streaming.test_embedded import behaviour
 from tests.streaming.world import FixedCatalogue, World, a_world

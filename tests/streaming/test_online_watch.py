@@ -19,20 +19,20 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from civicrec.accounting.progress import Fences, Lane, lane_of
 from civicrec.errors import Unavailable
-from civicrec.eventlog.fences import Fences, Lane, lane_of
-from civicrec.eventlog.kafka_reader import TopicRecord
 from civicrec.eventlog.ports import Record
 from civicrec.events import Event, dump
-from civicrec.locks import owned
+from civicrec.kafka.reader import TopicRecord
+from civicrec.process.locks import owned
 from civicrec.settings import Settings
-from profiles.memory_store import MemoryOnlineStore
-from profiles.store import NotWhole
-from streaming import online_watch, rebuild
+from profiles.online.memory import MemoryOnlineStore
+from profiles.online.ports import NotWhole
 from streaming.enrich import enrich
-from streaming.online_watch import OnlineWatch, catch_up, kept_fences, wait_copied
 from streaming.parse import parse_block
-from streaming.rebuild import Done, rebuild_online
+from streaming.repair import online_watch, rebuild
+from streaming.repair.online_watch import OnlineWatch, catch_up, kept_fences, wait_copied
+from streaming.repair.rebuild import Done, rebuild_online
 from streaming.sinks import Stores, write
 from streaming.sources import topic_blocks
 from tests.streaming import oracle

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from civicrec.eventlog.books import read_books
-from civicrec.eventlog.ledger import Ledger
-from civicrec.eventlog.proofs import Hole, read_proved
-from civicrec.eventlog.readers import acknowledged
+from civicrec.accounting.books import read_books
+from civicrec.accounting.ledger import Ledger
+from civicrec.accounting.proofs import Hole, read_proved
+from civicrec.accounting.readers import acknowledged
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.migrate import migrate
-from streaming.repair import repair
+from streaming.repair.run import repair
 from tests.builders import NOON, an_event
 from tests.running import RunningStack, running_stack
 from tests.streaming.city import City, clicks

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from civicrec.accounting.ledger import Ledger
 from civicrec.clock import local_date
 from civicrec.errors import Unavailable
-from civicrec.eventlog.ledger import Ledger
 from civicrec.eventlog.memory import MemoryEventLog
 from civicrec.eventlog.ports import Record
 from civicrec.events import Event, dump
@@ -20,10 +20,10 @@ from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.daily import replace_day
 from civicrec.warehouse.interests import ACTOR
 from civicrec.warehouse.migrate import migrate
-from profiles.memory_store import MemoryOnlineStore
-from profiles.store import ActorState
+from profiles.online.memory import MemoryOnlineStore
+from profiles.online.ports import ActorState
 from streaming.embedded import Driver
-from streaming.rebuild import Done, done_so_far, rebuild_online
+from streaming.repair.rebuild import Done, done_so_far, rebuild_online
 from streaming.sinks import Stores
 from tests.builders import NOON, an_event
 from tests.running import running_stack

@@ -11,20 +11,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from civicrec.accounting.books import read_books
 from civicrec.clients import redis_client
 from civicrec.clock import utc_now
 from civicrec.errors import ConfigError, Unavailable
-from civicrec.eventlog.books import read_books
 from civicrec.eventlog.ports import Record
 from civicrec.events import dump
-from civicrec.locks import owned
+from civicrec.process.locks import owned
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.daily import rebuild_daily
 from civicrec.warehouse.migrate import migrate
 from streaming import parse
-from streaming import repair as repair_module
-from streaming.repair import repair
-from streaming.reprocess import Selection
+from streaming.repair import run as repair_module
+from streaming.repair.reprocess import Selection
+from streaming.repair.run import repair
 from tests.builders import NOON, an_event
 from tests.running import RunningStack, running_stack
 from tests.streaming.city import City, clicks
@@ -134,7 +134,7 @@ def test_what_the_stream_has_not_done_yet_is_left_to_it(city: City) -> None:
 def test_stopped_anywhere_the_same_call_goes_on_and_forgets_no_day(
     city: City, monkeypatch: pytest.MonkeyPatch, cut: str
 ) -> None:
-    monkeypatch.setattr("streaming.reprocess._AT_ONCE", 5)
+    monkeypatch.setattr("streaming.repair.reprocess._AT_ONCE", 5)
     city.send(*[an_event("click", "i1", k, NOON + timedelta(days=k // 10)) for k in range(20)])
     city.stream()
     city.catalogue("i1")

@@ -8,13 +8,13 @@ from typing import Any
 
 import pyarrow as pa
 
+from civicrec.accounting.ledger import Ledger
 from civicrec.errors import Unavailable
-from civicrec.eventlog.ledger import Ledger
 from civicrec.eventlog.memory import MemoryEventLog
 from civicrec.eventlog.ports import Record
 from civicrec.events import Event, dump
 from civicrec.settings import StreamSettings
-from profiles.memory_store import MemoryOnlineStore
+from profiles.online.memory import MemoryOnlineStore
 from streaming.embedded import Driver
 from streaming.sinks import Stores
 

@@ -8,10 +8,10 @@ import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
-from civicrec.bench.msweb import REQUIRED_RECALL, SPREAD, area_items, run_msweb, visit_batches
-from civicrec.cli import app
 from civicrec.errors import InvalidInput
 from civicrec.settings import TrainingSettings
+from operations.bench.msweb import REQUIRED_RECALL, SPREAD, area_items, run_msweb, visit_batches
+from operations.cli import app
 from recommender.evaluation.all_but_one import Question, all_but_one, both_ways, withhold
 from recommender.evaluation.msweb import TEST_FILE, TRAIN_FILE, Visits, read_msweb
 from recommender.training.interactions import interactions_from

@@ -25,7 +25,7 @@ from civicrec.registry.tables import open_registry, suppressed_tags
 from civicrec.settings import Settings, TrainingSettings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.interests import MAX_PAIR_WEIGHT
-from profiles.redis_store import RedisOnlineStore
+from profiles.online.redis_store import RedisOnlineStore
 from recommender.artifacts import load_models
 from recommender.training import nightly as nightly_module
 from recommender.training.nightly import run_nightly

@@ -13,14 +13,14 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from civicrec.accounting.progress import Mark
 from civicrec.clock import to_ms, utc_now
-from civicrec.eventlog.fences import Mark
 from civicrec.items import Item, Link
 from civicrec.registry.catalogue import set_status, upsert_items
 from civicrec.registry.tables import open_registry
 from civicrec.settings import Settings, WarehouseSettings
-from profiles.memory_store import MemoryOnlineReader, MemoryOnlineStore
-from profiles.store import ActorState, OnlineUpdate, RecentItem
+from profiles.online.memory import MemoryOnlineReader, MemoryOnlineStore
+from profiles.online.ports import ActorState, OnlineUpdate, RecentItem
 from serving.app import create_app
 
 AID = "A1b2C3d4E5f6G7h8I9j0"

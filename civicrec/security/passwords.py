@@ -1,0 +1,62 @@
+"""Which password opens which store of the embedded stack, when the settings name none.
+
+In: settings, and the secrets of the home. Out: settings with the passwords in force. Stores of one's own are opened
+with what the settings say: their home holds no secret of an embedded store, for no such store ever started there.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import SecretStr
+
+from civicrec.security.secrets import made_secret, read_secret
+
+if TYPE_CHECKING:
+    from civicrec.settings import Settings
+
+#: User of the embedded warehouse who may read and nothing else.
+READER = "reader"
+_WAREHOUSE, _READER, _VALKEY = "warehouse.key", "reader.key", "valkey.key"
+
+
+def with_passwords(settings: Settings) -> Settings:
+    """Return the settings with the home's own passwords where none are set."""
+    for group, name in (("warehouse", _WAREHOUSE), ("redis", _VALKEY)):
+        secret = "" if getattr(settings, group).password.get_secret_value() else _found(settings.home / name)
+        if secret:
+            settings = _with(settings, group, password=SecretStr(secret))
+    return settings
+
+
+def as_reader(settings: Settings) -> Settings:
+    """Return settings for somebody who only reads: the reading user's, unless a user is set by name."""
+    if "user" in settings.warehouse.model_fields_set:
+        return settings
+    secret = _found(settings.home / _READER)
+    if not secret:
+        return settings
+    return _with(settings, "warehouse", user=READER, password=SecretStr(secret))
+
+
+def made_warehouse_passwords(settings: Settings) -> tuple[str, str]:
+    """Return the passwords of the full and of the reading user of the embedded warehouse, made at its first start."""
+    full = settings.warehouse.password.get_secret_value() or made_secret(settings.home / _WAREHOUSE)
+    return full, made_secret(settings.home / _READER)
+
+
+def with_valkey_password(settings: Settings) -> Settings:
+    """Return the settings with the password of the embedded online store, made at its first start."""
+    password = settings.redis.password.get_secret_value() or made_secret(settings.home / _VALKEY)
+    return _with(settings, "redis", password=SecretStr(password))
+
+
+def _found(path: Path) -> str:
+    # In another account's home there is nothing for us; the store will say that a password is missing.
+    return read_secret(path) if os.access(path, os.R_OK) else ""
+
+
+def _with(settings: Settings, group: str, **values: object) -> Settings:
+    return settings.model_copy(update={group: getattr(settings, group).model_copy(update=values)})

@@ -1,0 +1,106 @@
+"""Identity at the door: who may speak for a portal user, and the pseudonym we keep instead of their id.
+
+In: a subject token (JWT HS256 signed by the portal backend with its site key). Out: `subject_id`, 32 hex digits.
+The portal's own user id is used once, inside this file, and forgotten.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import jwt
+
+from civicrec.errors import Unauthorized
+from civicrec.security.secrets import made_secret
+from civicrec.settings import Settings
+
+MAX_TOKEN_LIFE = timedelta(hours=24)
+#: A portal whose clock is a little ahead of ours signs tokens whose ``nbf`` has not come here.
+MAX_SKEW = timedelta(seconds=60)
+
+#: Times are judged against the `now` that is passed in, not against the library's own clock.
+_OPTIONS: Any = {
+    "require": ["sub", "aud", "exp"], "verify_exp": False, "verify_iat": False, "verify_nbf": False,
+}  # fmt: skip
+#: What hostile text raises: the library's own errors, those it lets through, and half a surrogate pair in a name.
+_NO_TOKEN = (jwt.InvalidTokenError, ValueError, TypeError, OverflowError, RecursionError)
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The secrets of one installation: a pepper for pseudonyms and a signing key per site."""
+
+    pepper: bytes
+    site_keys: Mapping[str, str]
+
+    def site_key(self, site: str) -> str:
+        """Return the site's signing key; while no site is configured, one derived from the pepper."""
+        if self.site_keys:
+            if site not in self.site_keys:
+                raise Unauthorized(f"unknown site {site!r}; expected one that is configured")
+            return self.site_keys[site]
+        return hmac.new(self.pepper, f"site-key:{site}".encode(), hashlib.sha256).hexdigest()
+
+    def subject_id(self, site: str, user_id: str) -> str:
+        """Return the pseudonym of a portal user: HMAC-SHA256 with the site's pepper, cut to 128 bits."""
+        site_pepper = hmac.new(self.pepper, f"site-pepper:{site}".encode(), hashlib.sha256).digest()
+        return hmac.new(site_pepper, user_id.encode(), hashlib.sha256).hexdigest()[:32]
+
+    def sign(self, site: str, user_id: str, now: datetime, life: timedelta = timedelta(minutes=10)) -> str:
+        """Make a subject token, as a portal backend would."""
+        claims = {"sub": user_id, "aud": site, "exp": int((now + life).timestamp())}
+        return jwt.encode(claims, self.site_key(site), algorithm="HS256")
+
+    def subject_of(self, token: str, site: str, now: datetime) -> str:
+        """Return the pseudonym of the token's user.
+
+        Raises
+        ------
+        Unauthorized
+            If the token is malformed, expired, not yet valid, lives too long, is signed with another key or for another
+            site.
+        """
+        try:
+            claims = jwt.decode(token, self.site_key(site), algorithms=["HS256"], audience=site, options=_OPTIONS)
+            subject_id = self.subject_id(site, claims["sub"])
+            left_s = _seconds(claims["exp"]) - now.timestamp()
+            early_s = _seconds(claims.get("nbf", 0)) - now.timestamp()
+        except _NO_TOKEN as error:
+            raise Unauthorized(f"the subject token is not valid for site {site!r}: {error}") from None
+        if not 0 < left_s <= MAX_TOKEN_LIFE.total_seconds():
+            raise Unauthorized(f"the subject token expires in {left_s:.0f} s; expected 0 to 24 h from now")
+        if early_s > MAX_SKEW.total_seconds():
+            raise Unauthorized(f"the subject token is not valid for another {early_s:.0f} s (nbf)")
+        if not claims["sub"].strip():
+            raise Unauthorized("the subject token names no user; expected the portal's user id in `sub`")
+        return subject_id
+
+
+def _seconds(claim: object) -> float:
+    """Return a NumericDate (RFC 7519); a number too large for the calendar is an error, not infinity."""
+    if isinstance(claim, bool) or not isinstance(claim, int | float) or not math.isfinite(claim):
+        raise ValueError(f"expected a number of seconds, got {type(claim).__name__}")
+    return float(claim)
+
+
+def claimed_site(token: str) -> str:
+    """Return the site a token says it is for, unproven; empty if it says none."""
+    try:
+        site = jwt.decode(token, options={"verify_signature": False}).get("aud")
+    except _NO_TOKEN:
+        return ""
+    return site if isinstance(site, str) else ""
+
+
+def load_keys(settings: Settings) -> Keys:
+    """Take the pepper from the settings, else from ``<home>/secret.key``, made with mode 0600 at first use."""
+    pepper = settings.pepper.get_secret_value()
+    if not pepper:
+        pepper = made_secret(settings.home / "secret.key")
+    return Keys(pepper.encode(), {site: value.key.get_secret_value() for site, value in settings.sites.items()})

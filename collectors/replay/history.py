@@ -1,0 +1,69 @@
+"""A file of what happened before, through the steps of the door, whose limits of age it need not keep.
+
+In: lines. Out: batches of events that may be stored, and what is refused of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from civicrec.events import Dropped
+from civicrec.text import printable
+from collectors.arrival import Arrival, read_event
+from collectors.facts.masking import masked_code
+from collectors.replay.lines import Lines
+from collectors.replay.replay import Verdict
+from collectors.steps import STEPS, Step, drop_bad_time, put_region, take
+from collectors.visit import Visit
+
+_BATCH_EVENTS = 2_000
+_FIRST_YEAR = 2000
+
+
+@dataclass(slots=True)
+class Batch:
+    """Some lines: their events, what is refused, how many lines were not blank, and where they end."""
+
+    line: int
+    offset: int
+    events: list[Arrival] = field(default_factory=list)
+    refused: list[Verdict] = field(default_factory=list)
+    lines: int = 0
+
+
+def drop_what_is_not_past(event: Arrival, visit: Visit) -> Dropped | None:
+    """End an event that has not happened yet, or before there were portals."""
+    if event.occurred_at > visit.received_at or event.occurred_at.year < _FIRST_YEAR:
+        return Dropped("bad_time", f"occurred_at is not between {_FIRST_YEAR} and now")
+    return None
+
+
+def put_told_region(event: Arrival, visit: Visit) -> None:
+    """Keep the region: who loads a history answers for it."""
+    event.region = masked_code(printable(event.region))[:64] if isinstance(event.region, str) else ""
+
+
+_INSTEAD: dict[Step, Step] = {drop_bad_time: drop_what_is_not_past, put_region: put_told_region}
+HISTORY_STEPS = tuple(_INSTEAD.get(step, step) for step in STEPS)
+
+
+def batches(lines: Lines, visit: Visit, line: int) -> Iterator[Batch]:
+    """Judge the lines behind `line` and yield them some thousand at a time."""
+    batch = Batch(line, lines.offset)
+    for number, text in enumerate(lines, line + 1):
+        batch.line, batch.offset = number, lines.offset
+        if not text.strip():
+            continue
+        batch.lines += 1
+        event = read_event(text, [])
+        if isinstance(event, Arrival):
+            event = take(event, visit, HISTORY_STEPS)
+        if isinstance(event, Arrival):
+            batch.events.append(event)
+        else:
+            batch.refused.append(Verdict(number, event.reason, event.detail))
+        if len(batch.events) + len(batch.refused) >= _BATCH_EVENTS:
+            yield batch
+            batch = Batch(number, lines.offset)
+    yield batch

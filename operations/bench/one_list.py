@@ -1,0 +1,77 @@
+"""What one list costs by itself: the CPU of `recommend` and of its JSON, in this process, without HTTP or store.
+
+In: a filled shelf. Out: milliseconds of CPU. The best of some rounds, because a busy machine only ever adds.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+
+from threadpoolctl import threadpool_limits
+
+from civicrec.clients import redis_client
+from civicrec.clock import utc_now
+from civicrec.scenes import SCENES
+from civicrec.settings import Settings
+from profiles.online.ports import ActorState
+from profiles.online.redis_store import RedisOnlineStore
+from recommender.candidates.item_item import MAX_CO_CLICK_VOTERS
+from recommender.recommend import history_of, recommend
+from recommender.request import Request
+from recommender.signals import Signals
+from serving.answers import list_json
+from serving.live import CO_CLICKED
+from serving.snapshot import SnapshotKeeper
+
+_ROUNDS = 15
+_ACTORS = 300
+_HOME = Request(SCENES["home"], 10)
+_KEY = b"bench"
+
+
+def bench_one_list(settings: Settings) -> dict[str, float]:
+    """Measure lists of ten for known visitors.
+
+    Parameters
+    ----------
+    settings
+        Of a stack whose stores `shelf.fill` has filled.
+
+    Returns
+    -------
+    dict
+        ``recommend_cpu_ms`` and ``json_cpu_ms`` a list: means over visitors, the best of the rounds.
+    """
+    store = RedisOnlineStore(redis_client(settings.redis))
+    keeper, now = SnapshotKeeper(settings, store), utc_now()
+    keeper.refresh_catalogue()
+    keeper.refresh_trends(now)
+    keeper.close()
+    snapshot = keeper.current
+    asked: list[tuple[ActorState, Signals]] = []
+    for actor in range(_ACTORS):
+        profile = store.actor(f"bench-{actor}")
+        co_clicks = store.co_clicks(
+            [
+                snapshot.catalogue.item_ids[row]
+                for row in history_of(_HOME, profile, snapshot.catalogue, now)[:MAX_CO_CLICK_VOTERS]
+            ],
+            CO_CLICKED,
+        )
+        asked.append((profile, Signals(snapshot.models, snapshot.trends, co_clicks)))
+    recommend_s, json_s = [], []
+    with threadpool_limits(limits=1, user_api="blas"):  # as a serving process does
+        for _ in range(_ROUNDS):
+            began = time.process_time()
+            made = [recommend(_HOME, profile, snapshot.catalogue, signals, now) for profile, signals in asked]
+            between = time.process_time()
+            for one in made:
+                list_json(one, snapshot, "request", now, cursor_key=_KEY)
+            recommend_s.append(between - began)
+            json_s.append(time.process_time() - between)
+    gc.unfreeze()  # what the keeper froze is let go of here
+    return {
+        "recommend_cpu_ms": round(1000 * min(recommend_s) / _ACTORS, 3),
+        "json_cpu_ms": round(1000 * min(json_s) / _ACTORS, 3),
+    }

@@ -1,0 +1,94 @@
+"""A made-up catalogue with models, visitors and trends, of any size, for measuring lists; says nothing of quality."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import numpy as np
+
+from civicrec.accounting.progress import Mark
+from civicrec.clients import redis_client
+from civicrec.clock import local_date, to_ms, utc_now
+from civicrec.crowds import K_ANONYMITY
+from civicrec.items import ITEM_TYPES, Item
+from civicrec.registry.catalogue import upsert_items
+from civicrec.registry.runs import save_run
+from civicrec.registry.tables import open_registry
+from civicrec.settings import Settings
+from civicrec.tags import tag_name
+from profiles.online.ports import OnlineUpdate, RecentItem
+from profiles.online.redis_keys import co_key
+from profiles.online.redis_store import RedisOnlineStore
+from profiles.tags import load_vocabulary
+from recommender.artifacts import Models, save_models
+
+N_ACTORS = 2_000
+_N_THEMES = 60
+_N_NEIGHBOURS = 100
+_N_FACTORS = 64
+_CHUNK = 20_000
+_RUN = "bench"
+
+
+def fill(settings: Settings, n_items: int, seed: int = 0) -> None:
+    """Put everything a list is made from into the stores of these settings."""
+    rng, now = np.random.default_rng(seed), utc_now()
+    registry = open_registry(settings.registry_address)
+    ages_h = rng.exponential(24 * 30, n_items)
+    words = _themes()
+    themes, types = rng.integers(0, _N_THEMES, (n_items, 2)), rng.integers(0, len(ITEM_TYPES), n_items)
+    for start in range(0, n_items, _CHUNK):
+        upsert_items(registry, [
+            Item(
+                item_id=f"item-{n}", item_type=ITEM_TYPES[types[n]], title=f"关于第{n}项便民举措的通知",
+                url=f"/items/{n}", theme=tuple({words[theme] for theme in themes[n]}), audiences=("自然人",),
+                published_at=now - timedelta(hours=float(ages_h[n])),
+            )
+            for n in range(start, min(start + _CHUNK, n_items))
+        ])  # fmt: skip
+    popularity = np.sort(rng.pareto(1.2, n_items).astype(np.float32))[::-1]
+    save_models(settings.models_path, Models(
+        run=_RUN,
+        item_ids=tuple(f"item-{n}" for n in range(n_items)),
+        popularity=(popularity / popularity.sum()).astype(np.float32),
+        neighbours=rng.integers(0, n_items, (n_items, _N_NEIGHBOURS), dtype=np.int32),
+        neighbour_weights=rng.random((n_items, _N_NEIGHBOURS), dtype=np.float32),
+        factors=rng.standard_normal((n_items, _N_FACTORS), dtype=np.float32),
+        als_regularization=10.0,
+        als_alpha=10.0,
+        manifest={"item_item": {"model": "cosine"}},
+    ))  # fmt: skip
+    save_run(registry, _RUN, local_date(now), {}, now)
+    registry.dispose()
+    _fill_store(settings, n_items, rng, to_ms(now))
+
+
+def _fill_store(settings: Settings, n_items: int, rng: np.random.Generator, now_ms: int) -> None:
+    read = {f"bench-{actor}": rng.integers(0, n_items, rng.integers(1, 15)) for actor in range(N_ACTORS)}
+    turned_to = sorted({int(item) for items in read.values() for item in items})
+    hour, crowd = now_ms // 3_600_000, {f"crowd-{actor}": 1.0 for actor in range(K_ANONYMITY)}
+    update = OnlineUpdate(
+        recent={
+            actor: [RecentItem(f"item-{item}", now_ms - 60_000 * place) for place, item in enumerate(items)]
+            for actor, items in read.items()
+        },
+        interests={
+            hour - back: {f"item-{item}": crowd for item in rng.integers(0, n_items, 1_000)} for back in range(24)
+        },
+    )
+    client = redis_client(settings.redis, timeout_s=60)
+    words, store = _themes(), RedisOnlineStore(client)
+    store.apply(Mark("bench", 0, 1), update)
+    pipeline = client.pipeline(transaction=False)
+    for item in turned_to:  # written as they stand once a crowd made them
+        near = rng.integers(0, n_items, 50)
+        pipeline.zadd(co_key(f"item-{item}"), {f"item-{other}": float(rng.random()) for other in near})
+    pipeline.execute()
+    tags = {actor: {tag_name("theme", words[theme]): 1.0 for theme in rng.integers(0, _N_THEMES, 6)} for actor in read}
+    store.put_tags(_RUN, tags.items())
+
+
+def _themes() -> list[str]:
+    """Return governed words: others never become tags, and a list would have less to do."""
+    tags = load_vocabulary().tags.values()
+    return [tag.word for tag in tags if tag.dimension == "theme" and tag.inferable][:_N_THEMES]

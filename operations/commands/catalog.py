@@ -1,0 +1,219 @@
+"""Commands of `catalog`: bring items in, check them, list them, withdraw, restore and erase them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from json import dumps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, cast
+
+import typer
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from civicrec.items import Item, Status
+    from civicrec.tags import Dimension
+
+Home = Annotated[Path | None, typer.Option(help="Folder that holds all state; default CIVICREC_HOME or .civicrec.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
+Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="Item ids.")]
+Who = Annotated[str, typer.Option(help="Name that goes into the audit log.")]
+
+_SHOWN_FINDINGS = 10  # of each kind, in the report for people; `--json` holds them all
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group `catalog` to the root command."""
+    group = typer.Typer(no_args_is_help=True, help="Bring items in, check, list, withdraw, restore and erase them.")
+    for command in (check, withdraw, restore, erase):
+        group.command()(command)
+    group.command("import")(import_)
+    group.command("list")(list_)
+    app.add_typer(group, name="catalog")
+
+
+def import_(
+    file: Annotated[str, typer.Argument(help="File of JSON objects; - for standard input.")],
+    form: Annotated[str, typer.Option("--format", help="civicrec, zwfw-services or gov-policies.")] = "civicrec",
+    json: Json = False,
+    home: Home = None,
+) -> None:
+    """Put the good rows of a file into the catalogue and name every bad one; exit 1 if there was any.
+
+    JSON lines or one JSON array, in UTF-8, UTF-16 or GB18030, also packed by gzip.
+    """
+    import sys
+    from dataclasses import asdict
+
+    from civicrec.catalogue.importers import BadRow, rows_of
+    from civicrec.errors import InvalidInput
+    from civicrec.json_files import objects_in
+    from civicrec.registry.catalogue import Kept, upsert_items
+    from civicrec.text import printable
+
+    with _registry(home) as registry:
+        try:
+            with sys.stdin.buffer if file == "-" else Path(file).open("rb") as content:
+                rows = rows_of(objects_in(content), form, Kept(registry))
+        except OSError as error:
+            raise InvalidInput(f"cannot read {file}: {error.strerror}") from None
+        done = asdict(upsert_items(registry, rows.items))
+    bad = [*rows.bad, *(BadRow(rows.line_of[item_id], why) for item_id, why in done.pop("refused").items())]
+    told = [(row.line, row.reason) for row in bad] + [(row.line, f"note: {row.reason}") for row in rows.notes]
+    for line, what in sorted(told):
+        print(f"line {line}: {printable(what)}", file=sys.stderr)
+    summary = {"rows": len(rows.items) + len(rows.bad), **done, "bad": len(bad)}
+    print(dumps(summary) if json else ", ".join(f"{n} {name}" for name, n in summary.items()))
+    raise typer.Exit(1 if bad else 0)
+
+
+def check(json: Json = False, home: Home = None) -> None:
+    """Print the data-quality report: counts, missing fields, broken links, words, expiry, re-posts, damaged texts."""
+    import msgspec
+
+    from civicrec.catalogue.quality import ThemeWords, check_catalogue
+    from civicrec.clock import utc_now
+    from civicrec.registry.catalogue import items_since
+    from civicrec.text import printable
+    from profiles.tags import load_vocabulary
+
+    vocabulary = load_vocabulary()
+
+    def governed(dimension: str, word: str) -> Literal["known", "sensitive", "unknown"]:
+        found = vocabulary.find(word, cast("Dimension", dimension))
+        if not found:
+            return "unknown"
+        return "sensitive" if any(tag.sensitivity == "sensitive" for tag in found) else "known"
+
+    tags = [tag for tag in vocabulary.tags.values() if tag.dimension == "theme"]
+    themes = ThemeWords(
+        known=frozenset(tag.word for tag in tags),
+        person=frozenset(tag.word for tag in tags if "person" in tag.codes),
+        legal=frozenset(tag.word for tag in tags if "legal" in tag.codes),
+    )
+    with _registry(home) as registry:
+        _, items = items_since(registry)
+    report = check_catalogue(items, themes, utc_now(), governed)
+    if json:
+        print(msgspec.json.encode(report).decode())
+        return
+    print(f"{report.items} items: {_counts(report.by_type)}")
+    print(f"status: {_counts(report.by_status)}")
+    for name, found in report.findings.items():
+        print(f"\n{name}: {len(found)}")
+        if name == "missing_field":  # one line a field: thousands of items may lack the same one
+            for field, n in Counter(detail for _, detail in found).most_common():
+                print(f"  {n:>6}  {field}")
+            continue
+        for item_id, detail in found[:_SHOWN_FINDINGS]:
+            print(printable(f"  {item_id}  {detail}"))
+        if len(found) > _SHOWN_FINDINGS:
+            print(f"  … {len(found) - _SHOWN_FINDINGS} more")
+
+
+def list_(
+    type: Annotated[str, typer.Option(help="Only this type.")] = "",
+    status: Annotated[str, typer.Option(help="Only this status: draft, online or withdrawn.")] = "",
+    json: Json = False,
+    home: Home = None,
+) -> None:
+    """List the catalogue by id; with --json as lines that `catalog import` reads."""
+    from typing import get_args
+
+    from civicrec.errors import InvalidInput
+    from civicrec.items import ITEM_TYPES, Status, item_json
+    from civicrec.registry.catalogue import items_since
+    from civicrec.text import escaped
+
+    for got, allowed, option in ((type, ITEM_TYPES, "--type"), (status, get_args(Status), "--status")):
+        if got and got not in allowed:
+            raise InvalidInput(f"got {option} {got}; expected one of {', '.join(allowed)}")
+    with _registry(home) as registry:
+        _, items = items_since(registry)
+    for item in items:
+        if (type and item.item_type != type) or (status and item.status != status):
+            continue
+        print(escaped(item_json(item).decode()) if json else _line(item, item.item_type))
+
+
+def withdraw(
+    ids: Ids,
+    why: Annotated[str, typer.Option(help="Reason, kept in the audit log.")],
+    who: Who = "operator",
+    home: Home = None,
+) -> None:
+    """Take items off every list; they stay off when imported again, until restored.
+
+    A reason is needed.
+    """
+    from civicrec.errors import InvalidInput
+    from civicrec.text import is_blank
+
+    if is_blank(why):
+        raise InvalidInput("--why is blank; expected the reason, which the audit log keeps")
+    _set(home, ids, "withdrawn", who=who, why=why)
+
+
+def restore(
+    ids: Ids,
+    why: Annotated[str, typer.Option(help="Reason, kept in the audit log.")] = "",
+    who: Who = "operator",
+    home: Home = None,
+) -> None:
+    """Give withdrawn items the status back that they had: online, or draft."""
+    _set(home, ids, "online", who=who, why=why)
+
+
+def erase(
+    ids: Ids,
+    why: Annotated[str, typer.Option(help="Reason, kept in the audit log.")],
+    who: Who = "operator",
+    home: Home = None,
+) -> None:
+    """Remove all that items say from the catalogue, for good; only id and type stay, withdrawn.
+
+    Backups keep what they hold. A reason is needed.
+    """
+    from civicrec.clock import utc_now
+    from civicrec.errors import InvalidInput
+    from civicrec.registry.catalogue import erase as erase_items
+    from civicrec.text import is_blank
+
+    if is_blank(why):
+        raise InvalidInput("--why is blank; expected the reason, which the audit log keeps")
+    with _registry(home) as registry:
+        for item in erase_items(registry, ids, who=who, why=why, now=utc_now()):
+            print(_line(item))
+
+
+def _set(home: Path | None, ids: list[str], status: Status, *, who: str, why: str) -> None:
+    from civicrec.clock import utc_now
+    from civicrec.registry.catalogue import set_status
+
+    with _registry(home) as registry:
+        items = set_status(registry, ids, status, who=who, why=why, now=utc_now())
+    for item in items:
+        print(_line(item))
+
+
+def _line(item: Item, *more: str) -> str:
+    """Return an item as one line of a terminal."""
+    from civicrec.text import printable
+
+    return printable("\t".join((item.item_id, *more, item.status, " ".join(item.title.split()))))
+
+
+@contextmanager
+def _registry(home: Path | None) -> Iterator[Engine]:
+    from civicrec.registry.tables import registry_at
+    from civicrec.settings import load_settings
+
+    with registry_at(load_settings(home).registry_address) as registry:
+        yield registry
+
+
+def _counts(numbers: dict[str, int]) -> str:
+    return ", ".join(f"{n} {name}" for name, n in numbers.items()) or "none"

@@ -1,0 +1,83 @@
+"""Commands that run and look at the embedded stack."""
+
+from __future__ import annotations
+
+from json import dumps
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Home = Annotated[Path | None, typer.Option(help="Folder that holds all state; default CIVICREC_HOME or .civicrec.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the root command."""
+
+    @app.command()
+    def up(
+        home: Home = None,
+        only: Annotated[
+            list[str] | None, typer.Option(help="Start only this process; repeat for several. The rest runs elsewhere.")
+        ] = None,
+    ) -> None:
+        """Start the whole stack on this machine and keep it running until Ctrl-C."""
+        from civicrec.errors import InvalidInput
+        from civicrec.logs import set_up_logs
+        from civicrec.settings import load_settings
+        from operations.stack.supervisor import PROCESSES, run
+
+        settings = load_settings(home)
+        unknown = sorted(set(only or ()) - set(PROCESSES))
+        if unknown:
+            raise InvalidInput(f"got --only {unknown[0]}; expected one of {', '.join(PROCESSES)}")
+        set_up_logs(settings.log_format, settings.log_level, "up")
+        run(settings, only or PROCESSES)
+
+    @app.command()
+    def status(
+        home: Home = None, json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False
+    ) -> None:
+        """Say what came in, what is stored, how fresh it is, and which processes run; exit 1 if something is wrong."""
+        from civicrec.clock import utc_now
+        from civicrec.settings import load_settings
+        from operations.stack.state import look
+
+        state = look(load_settings(home), utc_now())
+        facts = state.as_json()
+        if json:
+            print(dumps(facts, ensure_ascii=False))
+        else:
+            for name, value in facts.items():
+                print(f"{name:18}{dumps(value, ensure_ascii=False)}")
+        raise typer.Exit(0 if facts["ok"] else 1)
+
+    @app.command()
+    def doctor(
+        home: Home = None,
+        migrate: Annotated[
+            bool, typer.Option("--migrate", help="Only bring the tables of registry and warehouse up to date.")
+        ] = False,
+        books: Annotated[
+            bool, typer.Option("--books", help="Only count again in the warehouse what the stream has stored.")
+        ] = False,
+    ) -> None:
+        """Say what this machine has and lacks for civicrec; exit 1 if something needed is missing.
+
+        With --migrate: say which migrations ran; exit 1 if a store could not be migrated. Again changes nothing.
+        With --books: name the records of the log whose events are missing, and what fills them in; exit 1 if there are.
+        """
+        from functools import partial
+
+        from civicrec.clock import utc_now
+        from civicrec.settings import load_settings
+        from operations.stack.doctor import examine
+        from operations.stack.holes import examine_books
+        from operations.stack.tables import migrate_tables
+
+        settings = load_settings(home)
+        look = partial(examine_books, now=utc_now()) if books else migrate_tables if migrate else examine
+        findings = look(settings)
+        for finding in findings:
+            print(f"{finding.state:9}{finding.name:20}{finding.detail}")
+        raise typer.Exit(1 if any(finding.state == "missing" for finding in findings) else 0)

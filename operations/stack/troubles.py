@@ -1,0 +1,87 @@
+"""What an operator must know and no door says: events that wait, models that are old, a night that failed, a full disk.
+
+In: settings, books. Out: sentences that say what, since when, and what to do. Nothing here raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import date, datetime
+from pathlib import Path
+
+from civicrec.accounting.books import Books
+from civicrec.accounting.nights import failed_night
+from civicrec.clock import local_date
+from civicrec.errors import CivicrecError
+from civicrec.settings import Settings
+from operations.stack.checks import free_disk_mb
+
+
+def troubles(settings: Settings, books: Books | None, now: datetime) -> list[str]:
+    """Return every trouble, one sentence each."""
+    found: list[str] = []
+    looks: dict[str, Callable[[], Iterator[str]]] = {
+        "the disk": lambda: _disk(settings),
+        "the stream": lambda: _said(books.waiting(now, settings.alarms.waiting_s) if books else ""),
+        "the nightly job": lambda: _said(failed_night(settings.home, now)),
+        "the models": lambda: _models(settings, local_date(now)),
+    }
+    for what, look in looks.items():
+        try:
+            found += look()
+        except (CivicrecError, OSError) as error:
+            found.append(f"the state of {what} cannot be told: {error}")
+    return found
+
+
+def _said(sentence: str) -> Iterator[str]:
+    if sentence:
+        yield sentence
+
+
+def _disk(settings: Settings) -> Iterator[str]:
+    if settings.home.exists():
+        free, least = free_disk_mb(settings.home), settings.min_free_disk_mb
+        if free < 2 * least:
+            state = "events are refused" if free < least else f"below {least} MB events are refused"
+            yield f"the disk of {settings.home} is nearly full: {free} MB are free, {state}; make room"
+
+
+def _models(settings: Settings, today: date) -> Iterator[str]:
+    from civicrec.registry.connection import connect
+    from civicrec.registry.migrate import to_run
+    from civicrec.registry.runs import future_runs, latest_run
+
+    engine = connect(settings.registry_address)
+    try:
+        if engine.dialect.name == "sqlite" and not Path(engine.url.database or "").exists():
+            return  # the first command that needs it makes it
+        if to_run(engine):
+            return
+        newest, ahead = latest_run(engine, today), future_runs(engine, today)
+    finally:
+        engine.dispose()
+    if newest is not None:
+        day = date.fromisoformat(newest[1]["day"])
+        if (age := (today - day).days) > settings.alarms.models_days:
+            yield f"the models are {age} days old (run {newest[0]}): the nightly job does not run or fails; see its log"
+    if ahead:
+        yield (
+            f"run {ahead[0]} is of a day that has not come: it is left aside; correct the clock, then "
+            "`civicrec nightly` forgets it"
+        )
+
+
+def online_troubles(settings: Settings) -> tuple[dict[str, object], list[str]]:
+    """Return what the online store says of itself, and what is wrong with it; raises `Unavailable`."""
+    from civicrec.clients import redis_client
+    from profiles.online.redis_store import RedisOnlineStore
+
+    with closing(redis_client(settings.redis, timeout_s=2.0)) as client:
+        state = RedisOnlineStore(client).state()
+    facts = {
+        "whole": state.is_whole, "actors": state.actors, "shed": dict(state.shed),
+        "used_mb": round(state.used_mb, 1), "max_mb": round(state.max_mb, 1),
+    }  # fmt: skip
+    return facts, state.problems()

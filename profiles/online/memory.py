@@ -1,0 +1,228 @@
+"""The online store in memory: complete, for tests, evaluation and notebooks. Nothing expires; it lives as its process.
+
+In: `OnlineUpdate`s and tags. Out: as `profiles.online.ports.OnlineStore` says, in the same order and with the same
+bounds as Redis.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
+
+from civicrec.accounting.progress import Fences, Mark
+from civicrec.crowds import K_ANONYMITY
+from profiles.online.ports import (
+    CROWD_HOURS,
+    MAX_CO_CLICKED,
+    MAX_COUNTED,
+    MAX_DISLIKED,
+    MAX_RECENT,
+    MAX_TREND_ITEMS,
+    ActorState,
+    NotWhole,
+    OnlineStore,
+    OnlineUpdate,
+    RecentItem,
+)
+
+Scores = dict[str, float]
+
+
+class MemoryOnlineReader:
+    """An `OnlineReader` of a store that answers at once."""
+
+    def __init__(self, store: OnlineStore) -> None:
+        self._store = store
+
+    async def actor(self, actor: str) -> ActorState:
+        """Return all that is known of one actor."""
+        return self._store.actor(actor)
+
+    async def co_clicks(self, item_ids: Sequence[str], n: int = MAX_CO_CLICKED) -> dict[str, list[tuple[str, float]]]:
+        """Return item → up to `n` (neighbour, weight), heaviest first, for the items that have any."""
+        return self._store.co_clicks(item_ids, n)
+
+    async def close(self) -> None:
+        """Hold on to nothing."""
+
+
+class MemoryOnlineStore:
+    """An `OnlineStore` made of dictionaries; one thread at a time.
+
+    Parameters
+    ----------
+    min_actors
+        How many make a crowd.
+    """
+
+    def __init__(self, min_actors: int = K_ANONYMITY) -> None:
+        self._min_actors = min_actors
+        self._fences: dict[str, Fences] = defaultdict(Fences)
+        self._recent: dict[str, dict[str, int]] = defaultdict(dict)
+        self._disliked: dict[str, Scores] = defaultdict(dict)
+        self._trends: dict[int, Scores] = defaultdict(dict)
+        self._counted: dict[int, dict[tuple[str, str], float]] = defaultdict(dict)
+        self._co_clicks: dict[str, Scores] = defaultdict(dict)
+        self._few: dict[tuple[str, str], Scores] = {}
+        self._few_trends: dict[str, tuple[int, set[str]]] = {}
+        self._crowded: dict[str, int] = {}
+        self._withdrawn: dict[str, int] = {}
+        self._tags: dict[str, Scores] = {}
+        self._cured: set[tuple[str, tuple[int, int]]] = set()
+        self._whole = False
+
+    def apply(self, mark: Mark, update: OnlineUpdate, *, only_whole: bool = False) -> bool:
+        """Apply the update unless a fence has moved that tells of its records; return whether it was."""
+        if only_whole and not self._whole:
+            raise NotWhole
+        fences = self._fences[mark.log]
+        if not fences.admit(mark):
+            return False
+        self._add(update, mark.last)
+        fences.add(mark)
+        return True
+
+    def fences(self, log: str) -> Fences:
+        """Return what is done of a log."""
+        return deepcopy(self._fences[log])
+
+    def done(self) -> dict[str, Fences]:
+        """Return what is done of every log."""
+        return {log: deepcopy(fences) for log, fences in sorted(self._fences.items()) if fences.reached}
+
+    def cure(self, log: str, letter: tuple[int, int], reason: str, n_events: int) -> None:
+        """Count the events of a dead letter as stored, once."""
+        if (log, letter) not in self._cured:
+            self._cured.add((log, letter))
+            self._fences[log].cure(reason, n_events)
+
+    def _add(self, update: OnlineUpdate, last: int) -> None:
+        for actor, at_ms in update.withdrawn.items():
+            self._withdraw(actor, at_ms)
+        for actor, items in update.recent.items():
+            kept = self._recent[actor]
+            for item in items:
+                kept[item.item_id] = max(item.at_ms, kept.get(item.item_id, item.at_ms))
+            self._recent[actor] = {name: int(at) for name, at in _heaviest(kept, MAX_RECENT)}
+        for actor, names in update.disliked.items():
+            self._disliked[actor] = dict(_heaviest(self._disliked[actor] | dict.fromkeys(names, last), MAX_DISLIKED))
+        for actor, names in update.restored.items():
+            for name in names:
+                self._disliked[actor].pop(name, None)
+        for hour, by_item in update.interests.items():
+            self._count(hour, by_item)
+        for item_id, others in update.co_clicks.items():
+            known = self._co_clicks[item_id]
+            told = {other: self._told(item_id, other, weights) for other, weights in others.items()}
+            self._co_clicks[item_id] = _increased(known, {name: n for name, n in told.items() if n}, MAX_CO_CLICKED)
+
+    def _withdraw(self, actor: str, at_ms: int) -> None:
+        self._withdrawn[actor] = max(at_ms, self._withdrawn.get(actor, at_ms))
+        self._disliked.pop(actor, None)
+        self._tags.pop(actor, None)
+        self._recent[actor] = {name: at for name, at in self._recent.get(actor, {}).items() if at > at_ms}
+
+    def _told(self, item_id: str, other: str, weights: Mapping[str, float]) -> float:
+        """Return what a pair gains: nothing while few actors made it, then all they added."""
+        if other in self._co_clicks[item_id]:
+            return sum(weights.values())
+        few = self._few.setdefault((item_id, other), {})
+        for actor, weight in weights.items():
+            few[actor] = few.get(actor, 0.0) + weight
+        return sum(self._few.pop((item_id, other)).values()) if len(few) >= self._min_actors else 0.0
+
+    def _hear(self, hour: int, item_id: str, actor: str) -> None:
+        """Note that an actor turned to an item, until there is a crowd."""
+        if self._crowded.get(item_id, -1) >= hour:
+            return
+        since, voices = self._few_trends.get(item_id, (hour, set()))
+        if hour - since >= CROWD_HOURS:
+            since, voices = hour, set()
+        self._few_trends[item_id] = since, voices | {actor}
+        if len(voices | {actor}) >= self._min_actors:
+            self._crowded[item_id] = hour
+            del self._few_trends[item_id]
+
+    def _count(self, hour: int, by_item: Mapping[str, Mapping[str, float]]) -> None:
+        """Add to an hour's trend what is above that which each actor counted for before."""
+        counted, trend = self._counted[hour], self._trends[hour]
+        for item_id, weights in by_item.items():
+            for actor, weight in weights.items():
+                before = counted.get((actor, item_id), 0.0)
+                if not before:
+                    self._hear(hour, item_id, actor)
+                if weight > before:
+                    trend[item_id] = trend.get(item_id, 0.0) + (weight - before)
+                    if before or len(counted) < MAX_COUNTED:
+                        counted[actor, item_id] = weight
+        self._trends[hour] = dict(_heaviest(trend, MAX_TREND_ITEMS))
+
+    def recent_of(self, actors: Sequence[str]) -> dict[str, list[RecentItem]]:
+        """Return the recent items of each actor that has any, newest first."""
+        return {actor: self._recent_list(actor) for actor in actors if self._recent.get(actor)}
+
+    def _recent_list(self, actor: str) -> list[RecentItem]:
+        return [RecentItem(name, int(at)) for name, at in _heaviest(self._recent.get(actor, {}), MAX_RECENT)]
+
+    def actor(self, actor: str) -> ActorState:
+        """Return all that is known of one actor."""
+        return ActorState(
+            recent=tuple(self._recent_list(actor)),
+            tags=dict(self._tags.get(actor, {})),
+            disliked=frozenset(self._disliked.get(actor, ())),
+        )
+
+    def trends(self, hours: Sequence[int]) -> dict[int, dict[str, float]]:
+        """Return hour → item → weight for the hours asked that have any."""
+        return {hour: dict(self._trends[hour]) for hour in hours if self._trends.get(hour)}
+
+    def crowded(self, since_hour: int) -> frozenset[str]:
+        """Return the items that a crowd turned to, seen since that epoch hour."""
+        return frozenset(name for name, hour in self._crowded.items() if hour >= since_hour)
+
+    def withdrawn_of(self, actors: Sequence[str]) -> dict[str, int]:
+        """Return when each actor withdrew consent, of those of whom it is known."""
+        return {actor: self._withdrawn[actor] for actor in actors if actor in self._withdrawn}
+
+    def co_clicks(self, item_ids: Sequence[str], n: int = MAX_CO_CLICKED) -> dict[str, list[tuple[str, float]]]:
+        """Return item → up to `n` (neighbour, weight), heaviest first, for the items that have any."""
+        found = {item_id: _heaviest(self._co_clicks.get(item_id, {}), n) for item_id in item_ids}
+        return {item_id: pairs for item_id, pairs in found.items() if pairs}
+
+    def put_tags(self, run: str, tags: Iterable[tuple[str, Mapping[str, float]]]) -> int:
+        """Replace the tags of each actor given; return how many."""
+        new = {actor: dict(weights) for actor, weights in tags}
+        self._tags |= new
+        return len(new)
+
+    def forget(self, actor: str) -> int:
+        """Remove all that is known of this actor; return how many of its parts there were."""
+        parts: tuple[dict[str, Scores] | dict[str, dict[str, int]], ...] = (self._recent, self._disliked, self._tags)
+        return sum(bool(part.pop(actor, None)) for part in parts)
+
+    def is_whole(self) -> bool:
+        """Tell whether all is here that should be."""
+        return self._whole
+
+    def set_whole(self, whole: bool) -> None:
+        """Say whether all is here that should be."""
+        self._whole = whole
+
+    def clear(self) -> None:
+        """Remove everything, fences included, but which letters were cured."""
+        cured = self._cured
+        self.__init__(self._min_actors)  # type: ignore[misc]  # a cleared store is a new one
+        self._cured = cured
+
+
+def _heaviest(scores: Mapping[str, float], n: int) -> list[tuple[str, float]]:
+    """Return the `n` heaviest (name, score); among equals the later name first, as Redis orders them."""
+    return sorted(scores.items(), key=lambda pair: (pair[1], pair[0]), reverse=True)[:n]
+
+
+def _increased(scores: Mapping[str, float], added: Mapping[str, float], n: int) -> Scores:
+    total = dict(scores)
+    for name, weight in added.items():
+        total[name] = total.get(name, 0.0) + weight
+    return total if len(total) <= n else dict(_heaviest(total, n))

@@ -1,0 +1,210 @@
+"""What is known about actors and crowds right now, and the port that keeps it.
+
+In: `OnlineUpdate`s from the stream, `TagWeights` from the nightly job. Out: `ActorState`, trends, co-clicks.
+Everything kept here can be rebuilt from warehouse and registry, and every key is bounded or expires.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from civicrec.accounting.progress import Fences, Mark
+from civicrec.errors import Unavailable
+
+#: Items remembered per actor: enough to filter what was read and to fold a visitor in.
+MAX_RECENT = 50
+#: Neighbours remembered per item.
+MAX_CO_CLICKED = 100
+RECENT_TTL_DAYS = 30
+CO_CLICK_TTL_DAYS = 30
+TREND_TTL_HOURS = 72
+#: Items remembered of one hour's trend; a flood of junk ids cannot grow it.
+MAX_TREND_ITEMS = 5_000
+#: How long it is known who has counted in an hour, after its last turn; later turns of that hour are rare.
+COUNTED_TTL_HOURS = 3
+#: (actor, item) pairs known of one hour, some 90 bytes each; what goes beyond counts each time.
+MAX_COUNTED = 200_000
+#: Hours within which `K_ANONYMITY` actors must turn to an item for its trend to be told.
+CROWD_HOURS = 36
+#: Pairs of one item, and items of all, of which few actors are known yet; beyond that the least known are let go.
+MAX_FEW, MAX_FEW_TRENDS = 100, 5_000
+#: How long it is known that consent was withdrawn: no event may be older when it comes.
+WITHDRAWN_TTL_DAYS = 31
+#: Items an actor does not want to see; the latest refusals are kept.
+MAX_DISLIKED = 200
+DISLIKED_TTL_DAYS = 180
+#: A nightly job that fails for a week takes the tags away rather than serving stale ones.
+TAGS_TTL_DAYS = 7
+#: How long it is known which dead letters were cured; they themselves are removed a moment later.
+CURED_TTL_DAYS = 7
+#: Two clicks of one actor belong together only within this time.
+CO_CLICK_WINDOW_HOURS = 24
+#: A co-click of a week ago weighs half of one of today.
+CO_CLICK_HALF_LIFE_DAYS = 7.0
+#: A click of six hours ago weighs half of one of now in the trend.
+TREND_HALF_LIFE_HOURS = 6.0
+
+
+class OnlineFault(Unavailable):
+    """The online store does not answer, or does not take what it is given."""
+
+
+class NotWhole(OnlineFault):
+    """The online store lacks what it should hold; it takes nothing from the stream until it is rebuilt."""
+
+    def __init__(self) -> None:
+        super().__init__("the online store is not whole; the stream rebuilds it, or `civicrec rebuild-online`")
+
+
+@dataclass(frozen=True, slots=True)
+class RecentItem:
+    """An item an actor turned to, with the time of the latest turn (epoch ms)."""
+
+    item_id: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class OnlineUpdate:
+    """What some records of a log add to the online store, applied whole or not at all.
+
+    Attributes
+    ----------
+    recent
+        actor → items turned to (any order; the newest time of an item wins).
+    disliked
+        actor → item ids the actor does not want to see.
+    interests
+        epoch hour (``at_ms // 3_600_000``) → item → actor → strongest interest shown. The trend of an hour is the sum
+        of the strongest interests of its actors, however many batches told of them.
+    co_clicks
+        item → item → actor → weight added, both directions present; weights are forward-decayed (`profiles.decay`).
+        What few actors made is kept aside, and told of no item before `K_ANONYMITY` actors stand behind the pair.
+    restored
+        actor → item ids whose refusal is taken back.
+    withdrawn
+        actor → epoch ms at which consent was withdrawn: what was known until then goes, before the rest is added.
+    """
+
+    recent: Mapping[str, Sequence[RecentItem]] = field(default_factory=dict)
+    disliked: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    interests: Mapping[int, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
+    co_clicks: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
+    restored: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    withdrawn: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ActorState:
+    """What serving knows of one actor; all empty for a stranger.
+
+    Attributes
+    ----------
+    recent
+        Newest first, at most `MAX_RECENT`.
+    tags
+        tag name → weight > 0, from the nightly job.
+    disliked
+        Item ids never to be shown to this actor.
+    """
+
+    recent: tuple[RecentItem, ...] = ()
+    tags: Mapping[str, float] = field(default_factory=dict)
+    disliked: frozenset[str] = frozenset()
+
+
+class OnlineReader(Protocol):
+    """What a list reads of the online store, from an event loop that nothing here blocks.
+
+    Its methods say what those of `OnlineStore` say, and raise the same.
+    """
+
+    async def actor(self, actor: str) -> ActorState:
+        """Return all that is known of one actor, in one round trip."""
+        ...
+
+    async def co_clicks(self, item_ids: Sequence[str], n: int = MAX_CO_CLICKED) -> dict[str, list[tuple[str, float]]]:
+        """Return item → up to `n` (neighbour, weight), heaviest first; items without any are absent."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of what it holds."""
+        ...
+
+
+class OnlineStore(Protocol):
+    """The online store. Every method raises `OnlineFault` when it cannot be reached in time."""
+
+    def apply(self, mark: Mark, update: OnlineUpdate, *, only_whole: bool = False) -> bool:
+        """Apply the update, move the fence of the mark's lane and count its events, all at once or nothing.
+
+        Nothing is done, and False returned, if the fence has passed ``mark.first``, or if the fences of the log's other
+        divisions are not ``mark.beside``: a part of these records may be done.
+
+        Raises
+        ------
+        NotWhole
+            If `only_whole` is said and the store is not: what it knows of the records before is gone.
+        """
+        ...
+
+    def done(self) -> dict[str, Fences]:
+        """Return what is done of every log."""
+        ...
+
+    def cure(self, log: str, letter: tuple[int, int], reason: str, n_events: int) -> None:
+        """Count the events of one dead letter (offset and piece) as stored; again for the same changes nothing."""
+        ...
+
+    def fences(self, log: str) -> Fences:
+        """Return what is done of a log."""
+        ...
+
+    def recent_of(self, actors: Sequence[str]) -> dict[str, list[RecentItem]]:
+        """Return the recent items of each actor, newest first; actors without any are absent."""
+        ...
+
+    def actor(self, actor: str) -> ActorState:
+        """Return all that is known of one actor, in one round trip."""
+        ...
+
+    def trends(self, hours: Sequence[int]) -> dict[int, dict[str, float]]:
+        """Return hour → item → weight for the hours asked that have any."""
+        ...
+
+    def crowded(self, since_hour: int) -> frozenset[str]:
+        """Return the items that `K_ANONYMITY` actors turned to within `CROWD_HOURS`, seen since that epoch hour."""
+        ...
+
+    def withdrawn_of(self, actors: Sequence[str]) -> dict[str, int]:
+        """Return when each actor withdrew consent, epoch ms; those of whom it is not known are absent."""
+        ...
+
+    def co_clicks(self, item_ids: Sequence[str], n: int = MAX_CO_CLICKED) -> dict[str, list[tuple[str, float]]]:
+        """Return item → up to `n` (neighbour, weight), heaviest first; items without any are absent."""
+        ...
+
+    def put_tags(self, run: str, tags: Iterable[tuple[str, Mapping[str, float]]]) -> int:
+        """Replace the tags of each actor given; return how many. Tags of actors not given expire by TTL."""
+        ...
+
+    def forget(self, actor: str) -> int:
+        """Remove every key of this actor; return how many there were."""
+        ...
+
+    def is_whole(self) -> bool:
+        """Tell whether all is here that should be: not in a new, wiped or cleared store, nor before a rebuild's end."""
+        ...
+
+    def set_whole(self, whole: bool) -> None:
+        """Say whether all is here that should be; after False the stream rebuilds the store."""
+        ...
+
+    def clear(self) -> None:
+        """Remove all this store holds, fences included, to be filled again.
+
+        Which dead letters were cured stays known: whoever puts the counts back has counted them.
+        """
+        ...

@@ -1,0 +1,69 @@
+"""The names of every key the online store has in Redis, each built in one function."""
+
+from __future__ import annotations
+
+#: First words of the keys that `RedisOnlineStore.clear` removes. Besides there are ``cured`` and ``shed``. The fences'
+#: is built in `civicrec.accounting.progress`.
+CLEARED = (
+    "recent", "disliked", "trend", "counted", "co", "few", "crowd", "tags", "withdrawn", "held", "fence", "logs",
+    "whole",
+)  # fmt: skip
+
+#: There while the store holds all it should: a wipe takes it away with the rest. The number is that of the form of what
+#: is kept: a store of another form is not whole, so the stream rebuilds it.
+WHOLE_KEY = "whole:4"
+
+
+def recent_key(actor: str) -> str:
+    """Name the sorted set item → epoch ms of the latest turn to it."""
+    return f"recent:{actor}"
+
+
+def disliked_key(actor: str) -> str:
+    """Name the sorted set item → log offset of the refusal."""
+    return f"disliked:{actor}"
+
+
+def trend_key(hour: int) -> str:
+    """Name the sorted set item → weight in this epoch hour."""
+    return f"trend:{hour}"
+
+
+def counted_key(hour: int) -> str:
+    """Name the hash digest of actor and item → the weight that this pair has in the hour's trend."""
+    return f"counted:{hour}"
+
+
+def co_key(item_id: str) -> str:
+    """Name the sorted set neighbour → forward-decayed weight."""
+    return f"co:{item_id}"
+
+
+def cured_key(log: str) -> str:
+    """Name the set of the dead letters of a log that count as stored now."""
+    return f"cured:{log}"
+
+
+def tags_key(actor: str) -> str:
+    """Name the JSON text with the run that made the tags, and tag → weight."""
+    return f"tags:{actor}"
+
+
+#: Sorted sets of all that is held of a kind, least worth keeping first: actors, items with neighbours, hours.
+HELD_ACTORS, HELD_CO, HELD_HOURS = "held:actors", "held:co", "held:hours"
+#: Hash: kind → how many were shed since the server had no such key.
+SHED_KEY = "shed:"
+#: Sorted set item → epoch hour in which it was last seen that a crowd turned to it.
+CROWD_KEY = "crowd:"
+#: Hash item → the epoch hour of the first and the actors' short hashes, of those that few actors turned to.
+FEW_TRENDS_KEY = "few:"
+
+
+def few_key(item_id: str) -> str:
+    """Name the hash neighbour → weight and the actors' short hashes, of the pairs that few actors made."""
+    return f"few:{item_id}"
+
+
+def withdrawn_key(actor: str) -> str:
+    """Name the epoch ms at which the actor withdrew consent."""
+    return f"withdrawn:{actor}"

@@ -1,0 +1,67 @@
+"""What Redis is asked for lists, and what its answers mean; `redis_store` and `redis_reader` send it, each its way.
+
+In: actors and items. Out: commands, and from their answers (RESP3: scores are numbers) the values of
+`profiles.online.ports`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from profiles.online.ports import MAX_RECENT, ActorState, RecentItem
+from profiles.online.redis_keys import co_key, disliked_key, recent_key, tags_key
+
+Command = tuple[str | int, ...]
+
+
+class StoredTags(msgspec.Struct):
+    """What stands under `tags_key`: the run that made the tags, and tag → weight."""
+
+    run: str
+    tags: dict[str, float]
+
+
+_decode_tags = msgspec.json.Decoder(StoredTags).decode
+
+
+def actor_commands(actor: str) -> list[Command]:
+    """Return what asks for all that is known of an actor."""
+    return [
+        largest(recent_key(actor), MAX_RECENT),
+        ("GET", tags_key(actor)),
+        ("ZRANGE", disliked_key(actor), 0, -1),
+    ]
+
+
+def actor_of(answers: Sequence[Any]) -> ActorState:
+    """Read the answers to `actor_commands`."""
+    recent, tags, disliked = answers
+    return ActorState(
+        recent=tuple(recent_items(recent)),
+        tags=_decode_tags(tags).tags if tags else {},
+        disliked=frozenset([name.decode() for name in disliked]),
+    )
+
+
+def co_click_commands(item_ids: Sequence[str], n: int) -> list[Command]:
+    """Return what asks for the `n` neighbours of each item, nothing for none."""
+    return [largest(co_key(item_id), n) for item_id in item_ids] if n > 0 else []
+
+
+def co_clicks_of(item_ids: Sequence[str], answers: Sequence[Any]) -> dict[str, list[tuple[str, float]]]:
+    """Read the answers to `co_click_commands`."""
+    found = zip(item_ids, answers, strict=False)
+    return {item_id: [(name.decode(), weight) for name, weight in pairs] for item_id, pairs in found if pairs}
+
+
+def largest(key: str, n: int) -> Command:
+    """Return what asks for the `n` largest of a sorted set, with their scores."""
+    return ("ZREVRANGE", key, 0, n - 1, "WITHSCORES")
+
+
+def recent_items(pairs: Iterable[tuple[bytes, float]]) -> list[RecentItem]:
+    """Read what `largest` answers for a `recent_key`."""
+    return [RecentItem(name.decode(), int(at)) for name, at in pairs]

@@ -1,0 +1,61 @@
+"""``POST /v1/feedback``: what a visitor says about an item; acts on the next request."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import get_args
+
+import msgspec
+from fastapi import APIRouter, Request, Response
+
+from civicrec.errors import InvalidInput, NotFound, Unavailable
+from civicrec.events import Consent
+from civicrec.web.query import bearer_of
+from civicrec.web.signals import is_from, refuses
+from profiles.online.ports import OnlineUpdate
+from recommender.eligibility import is_public
+from serving.answers import json_answer
+from serving.feedback import act_now
+from serving.live import Live
+from serving.schemas import FeedbackBody, actor_of, body_of, origins_of, site_of
+
+router = APIRouter(tags=["feedback"])
+
+
+@router.post("/v1/feedback", openapi_extra={"requestBody": {"content": {"application/json": {}}}})
+async def post_feedback(request: Request) -> Response:
+    """Take ``{"kind": "dislike", "item_id", "subject_token" | "anonymous_id"}``; ``undislike`` takes it back.
+
+    ``consent`` is the visitor's, as with an event. Nothing is kept with ``none``, ``Sec-GPC`` or ``DNT``.
+    """
+    live: Live = request.app.state.live
+    body, now = body_of(await request.body(), FeedbackBody), live.clock()
+    site = site_of(body.site, live.settings)
+    if not is_from(request.headers, origins_of(live.settings, site)):
+        raise InvalidInput(f"a page of another origin sent this; expected one that site {site[:64]!r} lists")
+    if body.kind not in ("dislike", "undislike"):
+        raise InvalidInput(f"got kind {body.kind[:50]!r}; expected dislike or undislike")
+    if body.consent not in ("", *get_args(Consent)):
+        raise InvalidInput(f"got consent {body.consent[:50]!r}; expected {', '.join(get_args(Consent))}")
+    item = live.catalogue.items.get(body.item_id)
+    if item is None or not is_public(item, now):
+        raise NotFound(f"no item {body.item_id!r} in the catalogue")
+    token = bearer_of(request.headers.get("authorization", "")) or body.subject_token
+    actor = actor_of(token, body.anonymous_id, site, live.keys, now)
+    if not actor:
+        raise InvalidInput("got neither subject_token nor anonymous_id; expected who says so")
+    if refuses(request.headers.raw) or body.consent == "none":
+        return json_answer(msgspec.json.encode({"acts": False, "recorded": False}), 202)
+    said = {actor: [body.item_id]}
+    update = OnlineUpdate(disliked=said) if body.kind == "dislike" else OnlineUpdate(restored=said)
+    keeps = body.consent != "measure"  # who says nothing of consent asks for this one thing, and it is done
+    acts = keeps and await live.budget.read(lambda: asyncio.to_thread(act_now, live.store, actor, update, now))
+    event = {
+        "kind": body.kind, "site": site, "item_id": body.item_id, "anonymous_id": body.anonymous_id,
+        "request_id": body.request_id, "scene": body.scene, "consent": body.consent or "measure",
+    }  # fmt: skip
+    recorded = await asyncio.to_thread(request.app.state.recorder.record, event, token, now)
+    if not (acts or recorded):
+        raise Unavailable("neither the online store nor the collector took the feedback; try again in a second")
+    told = {"acts": bool(acts), "recorded": recorded}
+    return json_answer(msgspec.json.encode(told), 202)

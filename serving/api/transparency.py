@@ -1,0 +1,65 @@
+"""``GET /v1/transparency``: what recommends, from what, and how to switch it off, as it runs now.
+
+The duty is Art. 16 of 互联网信息服务算法推荐管理规定.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+
+from civicrec.clock import rfc3339
+from civicrec.events import INTEREST_WEIGHTS
+from civicrec.scenes import SCENES
+from profiles.online.ports import DISLIKED_TTL_DAYS, MAX_RECENT, RECENT_TTL_DAYS, TAGS_TTL_DAYS
+from recommender.ranking.blend import weights_of
+from serving.live import Live
+
+router = APIRouter(tags=["about"])
+
+_SAYS = {
+    "related": "与当前页面有编辑标注的配套关系",
+    "item_item": "每日训练的条目关联模型：看过相同内容的人还看什么",
+    "co_click": "近期被同一批访问者点击",
+    "als": "每日训练的协同过滤模型（ALS）",
+    "tags": "与您的兴趣标签或最近浏览内容的标签相同",
+    "trending": "最近数小时点击较多",
+    "fresh": "最近数日发布",
+    "popular": "训练期内浏览人数较多",
+}
+
+
+@router.get("/v1/transparency")
+async def get_transparency(request: Request) -> dict[str, Any]:
+    """Say what lists are made from."""
+    live: Live = request.app.state.live
+    models = live.models
+    return {
+        "purpose": "把政策、解读、服务和资讯推荐给可能需要的人；不用于定价、评分或限制办事",
+        "rules_first": "已失效、废止、撤下、尚未生效、申报已截止或来源未获许可的内容不会被推荐",
+        "scenes": [
+            {
+                "scene": scene.name,
+                "title": scene.title,
+                "personalised": scene.personalised,
+                "sources": [
+                    {"source": name, "weight": weight, "says": _SAYS[name]}
+                    for name, weight in weights_of(scene).items()
+                ],
+                "max_topic_share": scene.max_topic_share,
+            }
+            for scene in SCENES.values()
+        ],  # fmt: skip
+        "data": {
+            "behaviours": sorted(INTEREST_WEIGHTS),
+            "needs_consent": "personalise",
+            "recent_items_kept": MAX_RECENT,
+            "recent_items_days": RECENT_TTL_DAYS,
+            "tags_days": TAGS_TTL_DAYS,
+            "dislikes_days": DISLIKED_TTL_DAYS,
+        },
+        "model": {"run": models.run, "window": models.manifest.get("window")} if models else None,
+        "switch_off": "请求带 mode=general 即不读取任何画像，下一次请求立即生效；门户页面的“推荐说明”提供开关",
+        "generated_at": rfc3339(live.clock()),
+    }

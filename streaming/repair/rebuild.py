@@ -1,0 +1,212 @@
+"""The online store made anew from the warehouse: after a wipe, on a new server, or when an operator asks.
+
+In: `events` of the records that are done, the newest `actor_tags`. Out: an `OnlineStore` that is whole again. Nothing
+else may write turns meanwhile: the embedded stream does this itself, between two batches, and the workers of a cluster
+are refused by a store that is not whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from itertools import groupby
+from typing import Any
+
+from civicrec.accounting.ledger import Totals
+from civicrec.accounting.progress import Fences, Lane, Mark, marks_of
+from civicrec.clock import local_date, to_ms
+from civicrec.eventlog.ports import EventLog
+from civicrec.events import INTEREST_WEIGHTS
+from civicrec.kafka.position import PARTITION_LOG
+from civicrec.process.progress import Report
+from civicrec.warehouse.interests import ACTOR, WITHDRAWING, withdrawals
+from civicrec.warehouse.ports import Warehouse
+from profiles.online.ports import (
+    CO_CLICK_TTL_DAYS,
+    DISLIKED_TTL_DAYS,
+    RECENT_TTL_DAYS,
+    TAGS_TTL_DAYS,
+    TREND_TTL_HOURS,
+    OnlineStore,
+    OnlineUpdate,
+)
+from streaming.blocks import HISTORY, Turn
+from streaming.enrich import LASTING, TURNS, said
+from streaming.fold import SLICE_TURNS, fold, personal_actors
+
+#: Fences of a rebuild stand apart from those of any log.
+REBUILD_LOG = "rebuild"
+#: Held, in the home folder, by whoever writes turns into the online store.
+STREAM_LOCK = "stream.lock"
+_HOUR_MS = 3_600_000
+
+_CHOSEN = (
+    f"(item_known AND bot_reason = '' AND log != '{HISTORY}' OR kind = 'consent_withdrawn')"
+    " AND has({kinds:Array(String)}, toString(kind))"
+)
+_DAYS = f"""
+SELECT local_date AS day, count() AS n FROM events FINAL
+WHERE local_date >= {{first:Date}} AND {_CHOSEN}
+  AND (local_date >= {{busy_first:Date}} OR has({{lasting:Array(String)}}, toString(kind)))
+GROUP BY day ORDER BY day
+"""
+_TURNS = f"""
+SELECT who AS actor, item_id, kind, at_ms, is_personal, log, log_offset FROM (
+    SELECT arrayJoin(if(kind = 'consent_withdrawn', {WITHDRAWING}, [{ACTOR}])) AS who, item_id,
+           toString(events.kind) AS kind, toUnixTimestamp64Milli(occurred_at) AS at_ms,
+           consent = 'personalise' OR kind = 'consent_withdrawn' AS is_personal, toString(events.log) AS log,
+           log_offset, event_id
+    FROM events FINAL
+    WHERE local_date = {{day:Date}} AND {_CHOSEN}
+)
+ORDER BY log_offset, at_ms, item_id, event_id
+"""
+_TAGS = """
+SELECT actor, tag, weight FROM actor_tags WHERE day = {day:Date} ORDER BY actor, tag
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """What one rebuild wrote: turns, and actors that have tags."""
+
+    turns: int
+    actors_with_tags: int
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Which events of the warehouse a rebuilt store holds; those of other records will be delivered again.
+
+    Attributes
+    ----------
+    fences
+        log → what is done of it.
+    others
+        Whether events of logs not named are done.
+    """
+
+    fences: Mapping[str, Fences]
+    others: bool = False
+
+    def has(self, log: str, actor: str, offset: int) -> bool:
+        """Tell whether the record an event came in is done."""
+        if (fences := self.fences.get(log)) is None:
+            return self.others
+        if log.startswith(PARTITION_LOG):  # another producer's: whatever its key, it is all in this partition
+            return offset <= max(fences.reached.values(), default=0)
+        return offset <= fences.all_before() or fences.has(actor, offset)
+
+
+def done_so_far(log: EventLog, totals: Totals) -> Done:
+    """Return what the embedded stream has done of its log."""
+    return Done({log.name: Fences({Lane(): totals.committed}, totals.stored, dict(totals.rejected))}, others=True)
+
+
+def rebuild_online(
+    warehouse: Warehouse,
+    online: OnlineStore,
+    done: Done,
+    now: datetime,
+    suppressed: AbstractSet[tuple[str, str]] = frozenset(),
+    report: Report = lambda *_: None,
+    catch_up: Callable[[], object] = lambda: None,
+) -> Rebuilt:
+    """Clear the online store and fill it from the warehouse; it is whole at the end, and not before.
+
+    It holds what the stream made, but for co-clicks of events that came a day or more late: the stream paired them as
+    they came, here each day is folded after the one before. Times to live begin anew.
+
+    Parameters
+    ----------
+    done
+        What the stream has done; the rest is left to it: it will deliver it again.
+    suppressed
+        (actor, tag) pairs that people deleted since the tags were made.
+    catch_up
+        Adds what was done since `done` was noted, before the store is said to be whole.
+
+    Raises
+    ------
+    civicrec.errors.Unavailable
+        If a store fails; the next call begins anew.
+    """
+    online.set_whole(False)
+    online.clear()
+    today = local_date(now)
+    n_turns = _restore_turns(warehouse, online, done, now, today, report)
+    n_actors = _restore_tags(warehouse, online, today, suppressed)
+    for log, fences in done.fences.items():  # fences and counts are in the store, too
+        for mark in marks_of(log, fences):
+            online.apply(mark, OnlineUpdate())
+    catch_up()
+    online.set_whole(True)
+    return Rebuilt(n_turns, n_actors)
+
+
+def _restore_turns(
+    warehouse: Warehouse, online: OnlineStore, done: Done, now: datetime, today: date, report: Report
+) -> int:
+    kinds, lasting = sorted(TURNS | LASTING), sorted(LASTING)
+    busy_first = today - timedelta(days=max(RECENT_TTL_DAYS, CO_CLICK_TTL_DAYS))
+    first_day = today - timedelta(days=DISLIKED_TTL_DAYS)
+    days = warehouse.rows(_DAYS, {"kinds": kinds, "first": first_day, "busy_first": busy_first, "lasting": lasting})
+    n_turns = n_read = last = 0
+    total = sum(row["n"] for row in days)
+    oldest_hour = to_ms(now - timedelta(hours=TREND_TTL_HOURS)) // _HOUR_MS
+    for row in days:
+        is_busy = row["day"] >= busy_first
+        table = warehouse.query(_TURNS, {"day": row["day"], "kinds": kinds if is_busy else lasting})
+        for begin in range(0, table.num_rows, SLICE_TURNS):
+            part = table.slice(begin, SLICE_TURNS)
+            if turns := _turns(part.to_pydict(), done, is_busy):
+                actors = personal_actors(turns)
+                folded = fold(turns, online.recent_of(actors), online.withdrawn_of(actors))
+                update = _without_old_trends(folded, oldest_hour)
+                # Refusals are kept in order of offset; the fence wants each mark behind the one before.
+                first, last = last, max(last + 1, turns[-1].offset)
+                online.apply(Mark(REBUILD_LOG, first, last), update)
+                n_turns += len(turns)
+            report("turns", n_read := n_read + part.num_rows, total)
+    return n_turns
+
+
+def _turns(columns: dict[str, list[Any]], done: Done, is_busy: bool) -> list[Turn]:
+    """Return what the stream made of these rows; of days long past, only what was refused, restored or withdrawn."""
+    names = ("actor", "item_id", "at_ms", "kind", "is_personal", "log", "log_offset")
+    return [
+        Turn(actor, item_id, at_ms, INTEREST_WEIGHTS.get(kind, 0.0) if is_busy else 0.0, bool(is_personal), offset,
+             said(kind))
+        for actor, item_id, at_ms, kind, is_personal, log, offset in zip(*map(columns.__getitem__, names), strict=True)
+        if done.has(log, actor, offset)
+    ]  # fmt: skip
+
+
+def _without_old_trends(update: OnlineUpdate, oldest_hour: int) -> OnlineUpdate:
+    return replace(update, interests={hour: by for hour, by in update.interests.items() if hour >= oldest_hour})
+
+
+def _restore_tags(
+    warehouse: Warehouse, online: OnlineStore, today: date, suppressed: AbstractSet[tuple[str, str]]
+) -> int:
+    # A day that has not come was made by a wrong clock.
+    tags = warehouse.rows(
+        "SELECT max(day) AS newest, count() AS n FROM actor_tags WHERE day <= {today:Date}", {"today": today}
+    )[0]
+    if not tags["n"] or tags["newest"] < today - timedelta(days=TAGS_TTL_DAYS):
+        return 0
+    columns = warehouse.query(_TAGS, {"day": tags["newest"]}).to_pydict()
+    gone = withdrawals(warehouse, tags["newest"])
+    rows = [
+        row for row in zip(*map(columns.__getitem__, ("actor", "tag", "weight")), strict=True) if row[0] not in gone
+    ]
+    return online.put_tags(tags["newest"].isoformat(), _tags_of(rows, suppressed))
+
+
+def _tags_of(
+    rows: Sequence[tuple[str, str, float]], suppressed: AbstractSet[tuple[str, str]]
+) -> Iterator[tuple[str, dict[str, float]]]:
+    for actor, mine in groupby(rows, key=lambda row: row[0]):
+        yield actor, {tag: weight for _, tag, weight in mine if (actor, tag) not in suppressed}

@@ -1,0 +1,54 @@
+"""The online store made anew on request, by whoever may write turns now: the running stream, or else this process.
+
+In: settings of either engine. Out: what was rebuilt, or nothing if the stream was asked to.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+from civicrec.accounting.ledger import ledger_totals
+from civicrec.clock import utc_now
+from civicrec.eventlog.sqlite import SqliteEventLog
+from civicrec.process.locks import InUse, owned
+from civicrec.process.progress import Report
+from civicrec.registry.runs import suppressions
+from civicrec.registry.tables import registry_at
+from civicrec.settings import Settings
+from civicrec.warehouse.clickhouse import ClickHouseWarehouse
+from profiles.online.ports import OnlineStore
+from streaming.repair.rebuild import STREAM_LOCK, Rebuilt, done_so_far, rebuild_online
+
+
+def renew(settings: Settings, online: OnlineStore, report: Report = lambda *_: None) -> Rebuilt | None:
+    """Rebuild the store, or, where a stream runs on this home, say that it is not whole: then that rebuilds it.
+
+    Raises
+    ------
+    Unavailable
+        If a store fails; the next call, or the stream, begins anew.
+    """
+    try:
+        with owned(settings.home / STREAM_LOCK, "the stream"):
+            return (_renew_of_flink if settings.stream.runner == "flink" else _renew)(settings, online, report)
+    except InUse:
+        online.set_whole(False)
+        return None
+
+
+def _renew(settings: Settings, online: OnlineStore, report: Report) -> Rebuilt:
+    with (
+        registry_at(settings.registry_address) as registry,
+        closing(SqliteEventLog(settings.log_path, readonly=True)) as log,
+        closing(ClickHouseWarehouse(settings.warehouse)) as warehouse,
+    ):
+        done = done_so_far(log, ledger_totals(settings.stream_path))
+        return rebuild_online(warehouse, online, done, utc_now(), suppressions(registry), report)
+
+
+def _renew_of_flink(settings: Settings, online: OnlineStore, report: Report) -> Rebuilt:
+    from streaming.repair.online_watch import OnlineWatch  # Kafka's client is there where it is in use
+
+    watch = OnlineWatch(settings, online)
+    watch.look()
+    return watch.rebuild(report)

@@ -1,0 +1,226 @@
+"""Events put through the stream's steps once more, after a fix of code or catalogue. Writes nothing itself.
+
+In: the event log, Kafka's topic, or the dead letters. Out: `Part`s, each with where it ends, so that a caller can go on
+from there.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING
+
+from civicrec.clock import local_date
+from civicrec.eventlog.ports import EventLog, LogRecord
+from civicrec.events import Event, load, parse
+from civicrec.warehouse.ports import Warehouse
+from streaming.blocks import Block, Columns, DeadLetter, Origin, Parsed, joined
+from streaming.enrich import enrich
+from streaming.parse import epoch_ms, parse_block, refusal
+from streaming.repair.rebuild import Done
+
+if TYPE_CHECKING:
+    from civicrec.kafka.reader import KafkaReader
+
+#: Offset, piece and log of a dead letter; of the event log, its offset alone.
+At = tuple[int, int, str]
+#: Partition of the topic → offset to go on from.
+Places = dict[int, int]
+#: Log records, or dead letters, at once: some thousand events.
+_AT_ONCE = 500
+
+_LETTERS = """
+SELECT log, log_offset, piece, toString(reason) AS reason, hex(raw) AS raw, n_events FROM dead_letters FINAL
+WHERE toDate(seen_at, 'Asia/Shanghai') BETWEEN {first:Date} AND {last:Date}
+  AND (log_offset, piece, log) > ({offset:UInt64}, {piece:UInt32}, {log:String})
+ORDER BY log_offset, piece, log LIMIT {limit:UInt32}
+"""
+_KNOWN = """
+SELECT log_offset, piece FROM dead_letters FINAL
+WHERE log IN ({log:String}, '') AND log_offset IN {offsets:Array(UInt64)}
+"""
+_COUNT_LETTERS = """
+SELECT count() AS n FROM dead_letters FINAL
+WHERE toDate(seen_at, 'Asia/Shanghai') BETWEEN {first:Date} AND {last:Date}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which events: of the portal's days first..last, both included, and of one kind and site unless empty.
+
+    The day of an event is that on which it happened, the day of a dead letter that on which it was refused.
+    """
+
+    first: date
+    last: date
+    kind: str = ""
+    site: str = ""
+
+    def names(self, event: Event) -> bool:
+        """Say whether an event is of the kind and site that are meant."""
+        return self.kind in ("", event.kind) and self.site in ("", event.site)
+
+
+@dataclass(frozen=True, slots=True)
+class Cured:
+    """A dead letter that can be read now."""
+
+    log: str
+    log_offset: int
+    piece: int
+    reason: str
+    n_events: int
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some of the events chosen, as the stream would write them now.
+
+    Attributes
+    ----------
+    at, places
+        Where it ends: in the event log or the dead letters, or in the topic.
+    n_read
+        Log records or dead letters it was made from.
+    refused
+        Events that are refused now, by reason.
+    cured
+        Dead letters whose events are in `columns`.
+    letters
+        What is refused of these records of the event log, each with its log.
+    """
+
+    at: At
+    n_read: int
+    columns: Columns
+    refused: Counter[str] = field(default_factory=Counter)
+    cured: list[Cured] = field(default_factory=list)
+    places: Places = field(default_factory=dict)
+    letters: list[tuple[str, DeadLetter]] = field(default_factory=list)
+
+
+def from_log(log: EventLog, item_types: Mapping[str, str], chosen: Selection, after: int, until: int) -> Iterator[Part]:
+    """Read the records ``after < offset <= until`` again; the stream does those that it has not committed itself."""
+    after = max(after, log.extent().first - 1)
+    while after < until and (records := log.read(after, min(after + _AT_ONCE, until))):
+        after = records[-1].offset
+        parsed, dead = _chosen(log.name, records, chosen)
+        letters = [(log.name, letter) for letter in dead]
+        columns = enrich(parsed, item_types).columns
+        yield Part((after, 0, ""), len(records), columns, _reasons(dead), letters=letters)
+
+
+def from_topic(
+    reader: KafkaReader, done: Done, item_types: Mapping[str, str], chosen: Selection, places: Places, ends: Places
+) -> Iterator[Part]:
+    """Read the topic's records again, from `places` to `ends`; the stream does those that it has not done itself."""
+    while any(places[number] < end for number, end in ends.items()):
+        records, places = reader.read(places, _AT_ONCE)
+        by_log: dict[str, list[LogRecord]] = defaultdict(list)
+        for one in records:
+            if done.has(one.log, one.record.key, one.log_offset):
+                by_log[one.log].append(LogRecord(one.log_offset, one.record))
+        columns: list[Columns] = []
+        refused: Counter[str] = Counter()
+        for log, mine in by_log.items():
+            parsed, dead = _chosen(log, mine, chosen)
+            columns.append(enrich(parsed, item_types).columns)
+            refused += _reasons(dead)
+        yield Part((0, 0, ""), len(records), joined(columns), refused, places=places)
+
+
+def from_dead_letters(
+    warehouse: Warehouse, item_types: Mapping[str, str], chosen: Selection, after: At
+) -> Iterator[Part]:
+    """Read the dead letters again; those of which every event is good now are cured."""
+    days = {"first": chosen.first, "last": chosen.last}
+    while letters := warehouse.rows(
+        _LETTERS, {**days, "offset": after[0], "piece": after[1], "log": after[2], "limit": _AT_ONCE}
+    ):
+        after = (letters[-1]["log_offset"], letters[-1]["piece"], letters[-1]["log"])
+        columns: list[Columns] = []
+        refused, cured = Counter[str](), []
+        for letter in letters:
+            events, reasons = _read(bytes.fromhex(letter["raw"]), letter["n_events"])
+            refused.update(reasons)
+            if not reasons and all(chosen.names(event) for event in events):
+                cured.append(Cured(letter["log"], letter["log_offset"], letter["piece"], letter["reason"], len(events)))
+                parsed = _nothing_parsed(letter["log"])
+                for event in events:
+                    _add(parsed, event, letter["log_offset"])
+                columns.append(enrich(parsed, item_types).columns)
+        yield Part(after, len(letters), joined(columns), refused, cured)
+
+
+def remove_letters(warehouse: Warehouse, cured: Sequence[Cured]) -> None:
+    """Take cured dead letters away."""
+    if cured:
+        warehouse.command(
+            "ALTER TABLE dead_letters DELETE WHERE has(arrayZip({offsets:Array(UInt64)}, {pieces:Array(UInt32)}, "
+            "{logs:Array(String)}), (log_offset, piece, log)) SETTINGS mutations_sync = 1",
+            {
+                "offsets": [one.log_offset for one in cured],
+                "pieces": [one.piece for one in cured],
+                "logs": [one.log for one in cured],
+            },
+        )
+
+
+def lost_letters(
+    warehouse: Warehouse, letters: Sequence[tuple[str, DeadLetter]]
+) -> list[tuple[str, DeadLetter]]:  # fmt: skip
+    """Return those of some dead letters that the warehouse has not."""
+    known: set[tuple[str, int, int]] = set()
+    for log in {log for log, _ in letters}:
+        offsets = sorted({letter.log_offset for of, letter in letters if of == log})
+        rows = warehouse.rows(_KNOWN, {"log": log, "offsets": offsets})
+        known |= {(log, row["log_offset"], row["piece"]) for row in rows}
+    return [(log, letter) for log, letter in letters if (log, letter.log_offset, letter.piece) not in known]
+
+
+def count_letters(warehouse: Warehouse, chosen: Selection) -> int:
+    """Return how many dead letters the days hold."""
+    return int(warehouse.rows(_COUNT_LETTERS, {"first": chosen.first, "last": chosen.last})[0]["n"])
+
+
+def _chosen(log: str, records: Sequence[LogRecord], chosen: Selection) -> tuple[Parsed, list[DeadLetter]]:
+    everything = parse_block(Block(Origin(log), records))
+    parsed = _nothing_parsed(log)
+    for event, offset in zip(everything.events, everything.offsets, strict=True):
+        if chosen.first <= local_date(event.occurred_at) <= chosen.last and chosen.names(event):
+            _add(parsed, event, offset)
+    return parsed, everything.dead
+
+
+def _reasons(dead: Sequence[DeadLetter]) -> Counter[str]:
+    refused: Counter[str] = Counter()
+    for letter in dead:
+        refused[letter.reason] += letter.n_events
+    return refused
+
+
+def _nothing_parsed(log: str) -> Parsed:
+    return Parsed(Block(Origin(log), []), [], [], [], [], [])
+
+
+def _add(parsed: Parsed, event: Event, offset: int) -> None:
+    parsed.events.append(event)
+    parsed.offsets.append(offset)
+    parsed.occurred_ms.append(epoch_ms(event.occurred_at))
+
+
+def _read(raw: bytes, n_events: int) -> tuple[list[Event], list[str]]:
+    """Return the good events of a dead letter, and why it is still refused."""
+    if raw.lstrip()[:1] == b"[":  # a whole record: good only if it holds what was counted in it
+        events, dropped = load(raw)
+        reasons: list[str] = [drop.reason for _, drop in dropped]
+        if len(events) + len(dropped) != n_events:
+            reasons.append("bad_json")
+    else:
+        one = parse(raw)
+        events, reasons = ([one], []) if isinstance(one, Event) else ([], [one.reason])
+    reasons += [drop.reason for event in events if (drop := refusal(event)) is not None]
+    return events, reasons

@@ -1,0 +1,232 @@
+"""One reprocessing from beginning to end: events, then the daily tables of the days touched, then the online store.
+
+In: what to read again. Out: `Repaired`. How far it is stands in a file of the home folder named after what was asked
+for, so that the same call goes on after Ctrl-C or ``kill -9``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from datetime import date, timedelta
+from hashlib import blake2b
+from pathlib import Path
+
+import msgspec
+
+from civicrec.accounting.ledger import Ledger, ledger_totals
+from civicrec.clients import redis_client
+from civicrec.errors import Unavailable
+from civicrec.eventlog.sqlite import SqliteEventLog
+from civicrec.process.atomic_files import replace_file
+from civicrec.process.locks import owned
+from civicrec.process.progress import Report
+from civicrec.registry.tables import registry_at
+from civicrec.settings import Settings
+from civicrec.warehouse.clickhouse import ClickHouseWarehouse
+from civicrec.warehouse.daily import rebuild_daily
+from civicrec.warehouse.ports import Warehouse
+from profiles.online.bounds import bounds_of
+from profiles.online.ports import NotWhole, OnlineStore
+from profiles.online.redis_store import RedisOnlineStore
+from streaming.catalogue import CatalogueSnapshot
+from streaming.enrich import TURNS
+from streaming.repair.diff import diff, write
+from streaming.repair.rebuild import Done
+from streaming.repair.rebuild_on_request import renew
+from streaming.repair.reprocess import (
+    At,
+    Part,
+    Places,
+    Selection,
+    count_letters,
+    from_dead_letters,
+    from_log,
+    from_topic,
+    lost_letters,
+    remove_letters,
+)
+from streaming.sinks import letter_columns
+
+_DAY, _MONTH = timedelta(days=1), timedelta(days=31)
+
+
+@dataclass(slots=True)
+class Repaired:
+    """What changed, or would have; the counts are of this call, the days of all that led up to it.
+
+    Attributes
+    ----------
+    same
+        Events that are as they should be.
+    refused
+        Events that are refused now, by reason.
+    cured
+        Dead letters whose events are in the warehouse now.
+    letters
+        Dead letters that were lost, and are written again.
+    days
+        The portal's days whose daily tables were rebuilt.
+    went_on_after
+        Offset of the log up to which an earlier call had come; in a topic, the sum of its partitions' offsets.
+    """
+
+    new: int = 0
+    changed: int = 0
+    same: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    cured: int = 0
+    letters: int = 0
+    days: list[date] = field(default_factory=list)
+    went_on_after: int = 0
+
+
+class _Bookmark(msgspec.Struct):
+    at: At = (0, 0, "")
+    places: Places = {}
+    days: set[date] = set()
+    turns_changed: bool = False
+
+
+def repair(
+    settings: Settings, chosen: Selection, *, dead_letters: bool = False, dry_run: bool = False,
+    report: Report = lambda *_: None,
+) -> Repaired:  # fmt: skip
+    """Read what was chosen again, from the event log or from the dead letters, and write what differs.
+
+    Raises
+    ------
+    Unavailable
+        If a store fails; the same call goes on from there.
+        Also if the store of a stream on Flink is not whole: nobody knows then what is done.
+    ConfigError
+        If another reprocessing or a nightly job runs on this home.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(owned(settings.home / "reprocess.lock", "the folder of a reprocessing"))
+        warehouse = stack.enter_context(closing(ClickHouseWarehouse(settings.warehouse)))
+        online = RedisOnlineStore(stack.enter_context(closing(redis_client(settings.redis))), bounds_of(settings.redis))
+        path = _bookmark_path(settings, chosen, dead_letters)
+        mark = _Bookmark() if dry_run else _kept(path)
+        total, parts = stack.enter_context(_source(settings, chosen, dead_letters, mark, warehouse, online))
+        done = Repaired(went_on_after=mark.at[0] or sum(mark.places.values()))
+        n_read = 0
+        for part in parts:
+            found = diff(warehouse, part.columns)
+            lost = lost_letters(warehouse, part.letters)
+            mark.days |= found.days
+            mark.turns_changed |= any(row["kind"] in TURNS for row in (*found.new, *found.changed))
+            if not dry_run:
+                _keep(path, mark)  # first: else a crash after the write would leave these days as they are
+                write(warehouse, found)
+                if lost:
+                    warehouse.insert("dead_letters", letter_columns(lost))
+                _cure(settings, online, warehouse, part)
+                mark.at, mark.places = part.at, part.places
+                _keep(path, mark)
+            done.new, done.changed, done.same = (
+                done.new + len(found.new), done.changed + len(found.changed), done.same + found.same,
+            )  # fmt: skip
+            done.refused += part.refused
+            done.cured += len(part.cured)
+            done.letters += len(lost)
+            n_read += part.n_read
+            report("events", n_read, total)
+        done.days = sorted(mark.days)
+        if not dry_run:
+            rebuild_days(settings, warehouse, done.days, report)
+            if mark.turns_changed:
+                renew(settings, online, report)
+            path.unlink(missing_ok=True)
+        return done
+
+
+@contextmanager
+def _source(
+    settings: Settings, chosen: Selection, dead_letters: bool, mark: _Bookmark, warehouse: Warehouse,
+    online: OnlineStore,
+) -> Iterator[tuple[int, Iterator[Part]]]:  # fmt: skip
+    """Open what is to be read; give how many records or letters that is at most, and the parts."""
+    item_types = item_types_of(settings)
+    if dead_letters:
+        yield count_letters(warehouse, chosen), from_dead_letters(warehouse, item_types, chosen, mark.at)
+    elif settings.stream.runner == "flink":
+        from civicrec.kafka.reader import KafkaReader  # known where Kafka is in use, and only there asked
+
+        if not online.is_whole():
+            raise NotWhole
+        with closing(KafkaReader(settings.kafka)) as reader:
+            places = {number: max(start, mark.places.get(number, 0)) for number, start in reader.starts().items()}
+            ends = reader.ends()
+            total = sum(end - places[number] for number, end in ends.items())
+            yield total, from_topic(reader, Done(online.done()), item_types, chosen, places, ends)
+    else:
+        with closing(SqliteEventLog(settings.log_path, readonly=True)) as log:
+            until = ledger_totals(settings.stream_path).committed
+            yield until - mark.at[0], from_log(log, item_types, chosen, mark.at[0], until)
+
+
+def item_types_of(settings: Settings) -> dict[str, str]:
+    """Return item id → type of every item in the catalogue."""
+    with registry_at(settings.registry_address) as registry:
+        return dict(CatalogueSnapshot(registry).item_types())
+
+
+def _cure(settings: Settings, online: OnlineStore, warehouse: Warehouse, part: Part) -> None:
+    """Move what was cured from rejected to stored, then take its letters away: in this order nothing counts twice."""
+    if not part.cured:
+        return
+    with ExitStack() as stack:
+        on_flink = settings.stream.runner == "flink"
+        counts = online if on_flink else stack.enter_context(closing(Ledger(settings.stream_path)))
+        for one in part.cured:
+            counts.cure(one.log, (one.log_offset, one.piece), one.reason, one.n_events)
+        if on_flink:
+            from civicrec.kafka.dead_letters import KafkaLetters, letter_key  # known where Kafka is in use
+            from streaming.repair.online_watch import wait_copied
+
+            letters = stack.enter_context(closing(KafkaLetters(settings.kafka)))
+            wait_copied(settings, online)  # the letters are all that tells of it once the store is wiped
+            letters.remove(letter_key(one.log, one.log_offset, one.piece) for one in part.cured)
+    remove_letters(warehouse, part.cured)
+
+
+def rebuild_days(settings: Settings, warehouse: Warehouse, days: Collection[date], report: Report) -> None:
+    """Rebuild the daily tables of some days, which come in order."""
+    with owned(settings.home / "nightly.lock", "the folder of a nightly job"):
+        for n, (first, last) in enumerate(spans := list(_spans(days)), 1):
+            rebuild_daily(warehouse, first, last)
+            report("daily tables", n, len(spans))
+
+
+def _spans(days: Iterable[date]) -> Iterator[tuple[date, date]]:
+    """Join days that follow one another, a month at most: each day is a part of its table, and one insert makes few."""
+    first = last = None
+    for day in days:
+        if first is not None and last is not None and (day - last > _DAY or day - first >= _MONTH):
+            yield first, last
+            first = None
+        first, last = first or day, day
+    if first is not None and last is not None:
+        yield first, last
+
+
+def _bookmark_path(settings: Settings, chosen: Selection, dead_letters: bool) -> Path:
+    asked = json.dumps([*asdict(chosen).values(), dead_letters], default=str).encode()
+    return settings.home / f"reprocess-{blake2b(asked, digest_size=6).hexdigest()}.json"
+
+
+def _kept(path: Path) -> _Bookmark:
+    with suppress(OSError, msgspec.DecodeError):
+        return msgspec.json.decode(path.read_bytes(), type=_Bookmark)
+    return _Bookmark()
+
+
+def _keep(path: Path, mark: _Bookmark) -> None:
+    try:
+        replace_file(path, msgspec.json.encode(mark))
+    except OSError as error:
+        raise Unavailable(f"cannot keep how far it got in {path}: {error.strerror}; make room on the disk") from error
