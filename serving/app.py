@@ -1,6 +1,6 @@
-"""The door for lists as an application; `serving.server` runs it.
+"""The list API as an application; `serving.site` adds the pages for people, `serving.server` runs it.
 
-In: settings. Out: the HTTP API of docs/contracts.md §3, the portal pages and the console.
+In: settings. Out: the HTTP API of docs/contracts.md §3.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
@@ -26,13 +25,9 @@ from profiles.online.ports import OnlineReader, OnlineStore
 from profiles.online.redis_reader import RedisOnlineReader
 from profiles.online.redis_store import RedisOnlineStore
 from serving.api import docs, feedback, health, recommendations, related, transparency
-from serving.console.process import PageProcess
-from serving.console.routes import router as console
-from serving.console.sign_in import password_of
 from serving.counters import ListCounters
 from serving.feedback import Recorder
 from serving.live import Live
-from serving.portal.routes import router as portal
 from serving.problems import add_problem_handlers
 
 #: The largest page body that asks for anything: twenty lists that leave out a thousand items each.
@@ -49,7 +44,7 @@ def create_app(
     reader: OnlineReader | None = None,
     clock: Clock = utc_now,
 ) -> FastAPI:
-    """Return the application; `app.state.live` is its `Live` state.
+    """Return the application; `app.state.live` is its `Live` state, `app.state.closing` is called at its end.
 
     Parameters
     ----------
@@ -67,16 +62,15 @@ def create_app(
         async with beating():
             yield
         await asyncio.to_thread(live.stop)
-        app.state.console_pages.close()
-        app.state.recorder.close()
+        for close in app.state.closing:
+            close()
         await live.reader.close()
 
     app = FastAPI(title="civicrec", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url="/openapi.json")
     app.state.live = live
     app.state.counters = counters
     app.state.recorder = Recorder(settings)
-    app.state.console_pages = PageProcess(settings)
-    app.state.console_password = partial(password_of, settings)
+    app.state.closing = [app.state.recorder.close]
     app.add_middleware(
         Guard,
         bodies=BodyReader(settings.serving.body_timeout_s, MAX_BODY_BYTES, MAX_HELD_BYTES, MAX_READ_BYTES),
@@ -99,8 +93,6 @@ def create_app(
     add_problem_handlers(app)
     for module in (recommendations, related, feedback, transparency, health, docs):
         app.include_router(module.router)
-    app.include_router(portal)
-    app.include_router(console)
     return app
 
 

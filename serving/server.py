@@ -67,6 +67,6 @@ def _worker(settings: Settings) -> FastAPI:
     set_up_logs(settings.log_format, settings.log_level, "serve")
     sys.setswitchinterval(_SWITCH_S)
     threadpool_limits(limits=1, user_api="blas")  # many small products: threads would only wait for each other
-    from serving.app import create_app
+    from serving.site import create_site
 
-    return create_app(settings)
+    return create_site(settings)

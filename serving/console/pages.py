@@ -24,7 +24,7 @@ from civicrec.reports.report import Report
 from civicrec.settings import Settings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from serving.console.table import Asked, as_csv, asked_of, heads, in_order
-from serving.portal.views import item_path
+from serving.links import item_path
 
 log = get_logger(__name__)
 

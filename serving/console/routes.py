@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from civicrec.errors import InvalidInput, Unavailable
 from civicrec.logs import get_logger
 from serving.console.sign_in import COOKIE, SESSION, is_password, is_signed_in, session_cookie
-from serving.portal.forms import form_of, is_https
+from serving.forms import form_of, is_https
 
 router = APIRouter(include_in_schema=False)
 log = get_logger(__name__)
@@ -32,13 +32,13 @@ _HEADERS = {
 }
 
 
-@router.get("/console/")
+@router.get("/")
 def items_page(request: Request) -> Response:
     """Show the item table, or the sign-in form."""
     return _made(request, "items_page") if _is_signed_in(request) else _sign_in_form(200)
 
 
-@router.get("/console/items.csv")
+@router.get("/items.csv")
 def items_csv(request: Request) -> Response:
     """Give the same table to office software."""
     if not _is_signed_in(request):
@@ -48,27 +48,27 @@ def items_csv(request: Request) -> Response:
     return _made(request, "items_csv")
 
 
-@router.post("/console/sign-in")
+@router.post("/sign-in")
 async def sign_in(request: Request) -> Response:
     """Begin a session; the form comes back when the password is wrong."""
     try:
-        given = (await form_of(request)).get("password", "")
+        given = (await form_of(request, request.app.state.settings)).get("password", "")
     except InvalidInput:  # of another site, or longer than any password
         return _sign_in_form(403, WRONG)
-    live = request.app.state.live
-    password = await run_in_threadpool(request.app.state.console_password)
+    state = request.app.state
+    password = await run_in_threadpool(state.password)
     if not is_password(given, password):
         log.warning("console_sign_in_refused")
         return _sign_in_form(403, WRONG)
     answer = RedirectResponse("/console/", 303, _HEADERS)
     answer.set_cookie(
-        COOKIE, session_cookie(password, live.clock()), max_age=int(SESSION.total_seconds()), path="/console/",
+        COOKIE, session_cookie(password, state.clock()), max_age=int(SESSION.total_seconds()), path="/console/",
         secure=is_https(request), httponly=True, samesite="strict",
     )  # fmt: skip
     return answer
 
 
-@router.post("/console/sign-out")
+@router.post("/sign-out")
 def sign_out() -> Response:
     """End the session in this browser."""
     answer = RedirectResponse("/console/", 303, _HEADERS)
@@ -76,7 +76,7 @@ def sign_out() -> Response:
     return answer
 
 
-@router.get("/console/static/console.css")
+@router.get("/static/console.css")
 def style() -> Response:
     """Serve the style sheet."""
     text = resources.files("serving.console").joinpath("static/console.css").read_text(encoding="utf-8")
@@ -86,12 +86,12 @@ def style() -> Response:
 def _is_signed_in(request: Request) -> bool:
     state = request.app.state
     cookie = request.cookies.get(COOKIE, "")
-    return is_signed_in(request.headers, cookie, state.console_password(), state.live.clock())
+    return is_signed_in(request.headers, cookie, state.password(), state.clock())
 
 
 def _made(request: Request, name: str) -> Response:
     try:
-        made: Any = request.app.state.console_pages.call(name, dict(request.query_params))
+        made: Any = request.app.state.pages.call(name, dict(request.query_params))
     except Unavailable as error:
         log.warning("console_page_failed", page=name, error=str(error))
         return PlainTextResponse(BUSY, 503, _HEADERS)

@@ -26,7 +26,7 @@ from civicrec.web.signals import refuses
 from profiles.online.ports import OnlineUpdate
 from recommender.eligibility import is_public
 from serving.feedback import act_now
-from serving.portal.forms import form_of, is_https, safe_next
+from serving.forms import form_of, is_https
 from serving.portal.lists import Lists
 from serving.portal.views import (
     ELDER_PAGE_ITEMS,
@@ -45,6 +45,7 @@ from serving.portal.visitor import (
     MODE_COOKIE,
     Visitor,
     new_anonymous_id,
+    safe_next,
     visitor_of,
 )
 from serving.schemas import site_of
@@ -225,7 +226,7 @@ def _lists(request: Request, visitor: Visitor) -> Lists:
 
 async def _chosen(request: Request, act: Any) -> Response:
     try:
-        fields = await form_of(request)
+        fields = await form_of(request, request.app.state.live.settings)
         answer = RedirectResponse(safe_next(fields.get("next", "")), status_code=303)
         act(request, answer, fields)
     except InvalidInput as error:

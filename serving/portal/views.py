@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
-from urllib.parse import quote
 
 from civicrec.clock import local_date, moved
 from civicrec.items import Item, ItemType
+from serving.links import item_path
 
 TYPE_NAMES: dict[ItemType, str] = {
     "policy": "政策文件", "interpretation": "政策解读", "service": "办事服务", "news": "新闻动态",
@@ -71,11 +71,6 @@ class ListPage:
     number: int
     pages: int
     total: int
-
-
-def item_path(item_id: str) -> str:
-    """Return the path of an item's page; an id holds no space or control character, the rest is quoted."""
-    return f"/portal/items/{quote(item_id, safe='')}"
 
 
 def state_of(item: Item, now: datetime) -> State:

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, cast, get_args
+from urllib.parse import urlsplit
 
 from civicrec.events import Consent
 
@@ -20,6 +21,7 @@ CONSENT_COOKIE = "civicrec_consent"
 ID_COOKIE = "civicrec_aid"
 MODE_COOKIE = "civicrec_mode"
 ELDER_COOKIE = "civicrec_elder"
+HOME = "/portal/"
 MAX_AGE_S = 180 * 86_400
 """A choice is asked for again after half a year, and not before (no nagging: PIPL 14, NDR 22)."""
 
@@ -78,3 +80,11 @@ def visitor_of(cookies: Mapping[str, str]) -> Visitor:
 def new_anonymous_id() -> str:
     """Return a fresh random pseudonym of 128 bits that says nothing about anybody."""
     return secrets.token_urlsafe(16)
+
+
+def safe_next(path: str) -> str:
+    """Return the path to go back to if it is a page of this portal, else the home page."""
+    parts = urlsplit(path)
+    inside = parts.path.startswith("/portal/") and not parts.scheme and not parts.netloc
+    plain = path.isprintable() and "\\" not in path
+    return path if inside and plain else HOME

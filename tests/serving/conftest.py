@@ -20,8 +20,8 @@ from civicrec.registry.tables import open_registry
 from civicrec.settings import ServingSettings, Settings
 from profiles.online.memory import MemoryOnlineReader, MemoryOnlineStore
 from profiles.online.ports import OnlineReader, OnlineStore
-from serving.app import create_app
 from serving.live import Live
+from serving.site import create_site
 
 NOW = datetime(2026, 3, 10, 4, 0, tzinfo=UTC)
 THEMES = ("就业创业", "社会保障", "住房保障", "教育科研", "交通运输")
@@ -87,7 +87,7 @@ def open_door(home: Path, store: OnlineStore, reader: OnlineReader | None = None
     settings = Settings(home=home, serving=ServingSettings(store_timeout_ms=100), **changes)
     registry = open_registry(settings.registry_address)
     return Door(
-        create_app(settings, store, reader or MemoryOnlineReader(store), lambda: NOW), settings, registry, store
+        create_site(settings, store, reader or MemoryOnlineReader(store), lambda: NOW), settings, registry, store
     )
 
 

@@ -19,8 +19,8 @@ from civicrec.settings import Settings
 from profiles.online.memory import MemoryOnlineReader, MemoryOnlineStore
 from recommender.artifacts import save_models
 from serving import counters as counters_module
-from serving.app import create_app
 from serving.counters import metrics_of_all_processes
+from serving.site import create_site
 from tests.faults.disk import filled, small_disk
 from tests.recommender.worlds import some_models
 from tests.serving.conftest import NOW, Door, items
@@ -46,7 +46,7 @@ def test_lists_come_from_a_disk_that_takes_nothing(tmp_path: Path, kind: str) ->
             save_run(registry, "run-1", NOW.date(), {}, NOW)
         store = MemoryOnlineStore()
         with filled(home, 0) if kind == "full" else read_only(home):
-            app = create_app(settings, store, MemoryOnlineReader(store), lambda: NOW)
+            app = create_site(settings, store, MemoryOnlineReader(store), lambda: NOW)
             app.state.live.refresh()
             answer = asked(app, settings, store).get("/v1/recommendations", n=3, recent="i3")
             assert (answer.status_code, answer.json()["model"], len(answer.json()["items"])) == (200, "run-1", 3)

@@ -21,7 +21,7 @@ from civicrec.registry.tables import open_registry
 from civicrec.settings import Settings, WarehouseSettings
 from profiles.online.memory import MemoryOnlineReader, MemoryOnlineStore
 from profiles.online.ports import ActorState, OnlineUpdate, RecentItem
-from serving.app import create_app
+from serving.site import create_site
 
 AID = "A1b2C3d4E5f6G7h8I9j0"
 AGREED = {"civicrec_consent": "personalise", "civicrec_aid": AID}
@@ -52,7 +52,7 @@ def app(tmp_path: Path) -> FastAPI:
     store = MemoryOnlineStore()
     at = to_ms(utc_now())
     store.apply(Mark("log", 0, 1), OnlineUpdate(recent={AID: [RecentItem("i-1", at), RecentItem("i-5", at - 1)]}))
-    made = create_app(settings, store, MemoryOnlineReader(store))
+    made = create_site(settings, store, MemoryOnlineReader(store))
     made.state.live.refresh()
     return made
 

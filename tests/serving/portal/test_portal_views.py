@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from civicrec.items import Item
-from serving.portal.forms import HOME, safe_next
-from serving.portal.views import facts_of, item_path, list_page, state_of
+from serving.links import item_path
+from serving.portal.views import facts_of, list_page, state_of
+from serving.portal.visitor import HOME, safe_next
 
 NOW = datetime(2026, 3, 10, 4, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -1,23 +1,23 @@
 """Small forms that work without JavaScript: read safely, answered with a redirect.
 
-In: a POST of url-encoded fields. Out: the fields, or `Refused`.
+In: a POST of url-encoded fields. Out: the fields, or `InvalidInput`.
 """
 
 from __future__ import annotations
 
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from fastapi import Request
 
 from civicrec.errors import InvalidInput
+from civicrec.settings import Settings
 from civicrec.web.signals import is_from
 from serving.schemas import origins_of
 
 MAX_BYTES = 4096
-HOME = "/portal/"
 
 
-async def form_of(request: Request) -> dict[str, str]:
+async def form_of(request: Request, settings: Settings) -> dict[str, str]:
     """Return the fields of a form that a page of this origin sent.
 
     Raises
@@ -27,7 +27,6 @@ async def form_of(request: Request) -> dict[str, str]:
     """
     # Browsers state where a request comes from, older ones by its origin; a page elsewhere must not change a
     # visitor's choices.
-    settings = request.app.state.live.settings
     origins = {origin for site in settings.sites or ("",) for origin in origins_of(settings, site)}
     fetched_from = request.headers.get("sec-fetch-site", "same-origin")
     if fetched_from not in ("same-origin", "none") or not is_from(request.headers, origins):
@@ -36,7 +35,7 @@ async def form_of(request: Request) -> dict[str, str]:
     async for chunk in request.stream():
         body += chunk
         if len(body) > MAX_BYTES:
-            raise InvalidInput(f"got a form of more than {MAX_BYTES} bytes; the forms of this portal are shorter")
+            raise InvalidInput(f"got a form of more than {MAX_BYTES} bytes; the forms of these pages are shorter")
     return dict(parse_qsl(body.decode("utf-8", "replace")))
 
 
@@ -46,11 +45,3 @@ def is_https(request: Request) -> bool:
     Who claims it for themselves only gets a cookie that their browser sends over https alone.
     """
     return "https" in (request.url.scheme, request.headers.get("x-forwarded-proto", "").split(",")[0].strip().lower())
-
-
-def safe_next(path: str) -> str:
-    """Return the path to go back to if it is a page of this portal, else the home page."""
-    parts = urlsplit(path)
-    inside = parts.path.startswith("/portal/") and not parts.scheme and not parts.netloc
-    plain = path.isprintable() and "\\" not in path
-    return path if inside and plain else HOME

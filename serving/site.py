@@ -1,0 +1,30 @@
+"""What one process serves on one port: the list API, the console as an application of its own, the portal's pages.
+
+In: settings. Out: an ASGI application. The limits of `serving.app` stand in front of all of it.
+"""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from civicrec.clock import Clock, utc_now
+from civicrec.settings import Settings
+from profiles.online.ports import OnlineReader, OnlineStore
+from serving.app import create_app
+from serving.console.app import create_console
+from serving.portal.routes import router as portal
+
+
+def create_site(
+    settings: Settings,
+    store: OnlineStore | None = None,
+    reader: OnlineReader | None = None,
+    clock: Clock = utc_now,
+) -> FastAPI:
+    """Return the application; the parameters are those of `serving.app.create_app`."""
+    app = create_app(settings, store, reader, clock)
+    app.include_router(portal)
+    console = create_console(settings, clock)
+    app.mount("/console", console)
+    app.state.closing.append(console.state.pages.close)
+    return app
