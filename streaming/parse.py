@@ -41,8 +41,8 @@ def _refused(dead: Sequence[DeadLetter]) -> Mapping[str, int]:
     if not dead:
         return _NOTHING
     refused: Counter[str] = Counter()
-    for letter in dead:
-        refused[letter.reason] += letter.n_events
+    for dead_letter in dead:
+        refused[dead_letter.reason] += dead_letter.n_events
     return refused
 
 

@@ -32,7 +32,7 @@ class Outcome:
     rejected: Counter[str] = field(default_factory=Counter)
 
 
-class Letters(Protocol):
+class DeadLetterTopic(Protocol):
     """Who is told of dead letters besides the warehouse."""
 
     def put(self, columns: Mapping[str, Sequence[Any]]) -> None:
@@ -44,7 +44,7 @@ class Stores:
 
     Parameters
     ----------
-    letters
+    dead_letters
         Told of dead letters, too, if given.
     only_whole
         Whether the online store must be whole to be written; not so for who makes it whole.
@@ -55,13 +55,13 @@ class Stores:
         warehouse: Warehouse,
         online: OnlineStore,
         catalogue: CatalogueSnapshot,
-        letters: Letters | None = None,
+        dead_letters: DeadLetterTopic | None = None,
         only_whole: bool = True,
     ) -> None:
         self.warehouse = warehouse
         self.online = online
         self.catalogue = catalogue
-        self.letters = letters
+        self.dead_letters = dead_letters
         self.only_whole = only_whole
         self.outcome = Outcome()
 
@@ -87,14 +87,14 @@ def write_events(stores: Stores, blocks: Sequence[Facts]) -> None:
 
 def write_dead_letters(stores: Stores, blocks: Sequence[Facts]) -> None:
     """Write what was refused, the original bytes and the reason."""
-    dead = [(block.origin.log, letter) for block in blocks for letter in block.dead]
-    for _, letter in dead:
-        stores.outcome.rejected[letter.reason] += letter.n_events
+    dead = [(block.origin.log, dead_letter) for block in blocks for dead_letter in block.dead]
+    for _, dead_letter in dead:
+        stores.outcome.rejected[dead_letter.reason] += dead_letter.n_events
     if dead:
-        columns = letter_columns(dead)
+        columns = dead_letter_columns(dead)
         stores.warehouse.insert("dead_letters", columns, token("dead_letters", blocks))
-        if stores.letters is not None:
-            stores.letters.put(columns)
+        if stores.dead_letters is not None:
+            stores.dead_letters.put(columns)
 
 
 def write_online(stores: Stores, blocks: Sequence[Facts]) -> None:
@@ -149,20 +149,20 @@ def token(table: str, blocks: Sequence[Facts]) -> str:
     return named.hexdigest()
 
 
-def letter_columns(found: Sequence[tuple[str, DeadLetter]]) -> Mapping[str, Sequence[object]]:
+def dead_letter_columns(found: Sequence[tuple[str, DeadLetter]]) -> Mapping[str, Sequence[object]]:
     """Return dead letters, each with its log, as columns of ``dead_letters``."""
-    dead = [letter for _, letter in found]
+    dead = [dead_letter for _, dead_letter in found]
     return {
         "log": [log for log, _ in found],
-        "log_offset": [letter.log_offset for letter in dead],
-        "piece": [letter.piece for letter in dead],
+        "log_offset": [dead_letter.log_offset for dead_letter in dead],
+        "piece": [dead_letter.piece for dead_letter in dead],
         "seen_at": [to_ms(utc_now())] * len(dead),
-        "reason": [letter.reason for letter in dead],
-        "detail": [letter.detail for letter in dead],
-        "step": [letter.step for letter in dead],
+        "reason": [dead_letter.reason for dead_letter in dead],
+        "detail": [dead_letter.detail for dead_letter in dead],
+        "step": [dead_letter.step for dead_letter in dead],
         "version": [code_version()] * len(dead),
-        "raw": [letter.raw for letter in dead],
-        "n_events": [letter.n_events for letter in dead],
+        "raw": [dead_letter.raw for dead_letter in dead],
+        "n_events": [dead_letter.n_events for dead_letter in dead],
     }
 
 

@@ -143,10 +143,10 @@ class Ledger:
                 (MAX_BATCHES,),
             )
 
-    def cure(self, log: str, letter: tuple[int, int], reason: str, n_events: int) -> None:
+    def cure(self, log: str, dead_letter: tuple[int, int], reason: str, n_events: int) -> None:
         """Count the events of one dead letter (offset and piece) as stored; again for the same changes nothing."""
         with self.transaction():
-            known = self._db.execute("INSERT OR IGNORE INTO cured VALUES (?, ?, ?)", (log, *letter))
+            known = self._db.execute("INSERT OR IGNORE INTO cured VALUES (?, ?, ?)", (log, *dead_letter))
             if known.rowcount:
                 self._db.execute(
                     "UPDATE totals SET n = n - ? WHERE outcome = 'rejected' AND reason = ?", (n_events, reason)

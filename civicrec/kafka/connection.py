@@ -21,7 +21,7 @@ from civicrec.settings import KafkaSettings
 #: A record of the log holds a request of up to 1 MiB plus what the collector added to each event.
 MAX_RECORD_BYTES = 2 * 1024 * 1024
 #: A dead letter may be such a record as a whole, and says why besides.
-MAX_LETTER_BYTES = MAX_RECORD_BYTES + 64 * 1024
+MAX_DEAD_LETTER_BYTES = MAX_RECORD_BYTES + 64 * 1024
 #: The client's pause before asking again, also while a transaction's markers are being written: its default of 100 ms
 #: would make every transaction that follows another take 100 ms instead of 6.
 RETRY_MS = 5
@@ -109,7 +109,7 @@ def make_topics(settings: KafkaSettings) -> None:
             | {
                 "cleanup.policy": "compact,delete",
                 "retention.ms": str(int(settings.retention_days * _DAY_MS)),
-                "max.message.bytes": str(MAX_LETTER_BYTES),
+                "max.message.bytes": str(MAX_DEAD_LETTER_BYTES),
             },
         },
         # Small segments and a short memory for deletions: all but the newest position of each log goes within

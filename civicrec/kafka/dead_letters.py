@@ -13,7 +13,7 @@ from typing import Any
 from kafka import KafkaProducer
 
 from civicrec.errors import Unavailable
-from civicrec.kafka.connection import MAX_LETTER_BYTES, kafka_faults
+from civicrec.kafka.connection import MAX_DEAD_LETTER_BYTES, kafka_faults
 from civicrec.kafka.producer import DELIVERY_MS, drop, open_producer
 from civicrec.settings import KafkaSettings
 
@@ -21,7 +21,7 @@ from civicrec.settings import KafkaSettings
 _HEADERS = ("log", "log_offset", "piece", "seen_at", "reason", "detail", "step", "version", "n_events")
 
 
-class KafkaLetters:
+class KafkaDeadLetters:
     """Writes to the topic of dead letters; connects at the first one. May be used by several threads.
 
     Raises
@@ -40,7 +40,7 @@ class KafkaLetters:
         rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
         self._write(
             (
-                letter_key(row["log"], row["log_offset"], row["piece"]),
+                dead_letter_key(row["log"], row["log_offset"], row["piece"]),
                 row["raw"],
                 [(name, str(row[name]).encode()) for name in _HEADERS],
             )
@@ -48,7 +48,7 @@ class KafkaLetters:
         )
 
     def remove(self, keys: Iterable[bytes]) -> None:
-        """Take letters away: compaction forgets them."""
+        """Take dead letters away: compaction forgets them."""
         self._write((key, None, []) for key in keys)
 
     def close(self) -> None:
@@ -73,10 +73,10 @@ class KafkaLetters:
     def _open(self) -> KafkaProducer:
         with self._lock:
             if self._producer is None:
-                self._producer = open_producer(self._settings, max_request_size=MAX_LETTER_BYTES)
+                self._producer = open_producer(self._settings, max_request_size=MAX_DEAD_LETTER_BYTES)
             return self._producer
 
 
-def letter_key(log: str, log_offset: int, piece: int) -> bytes:
-    """Return the key of a letter's record: those of its row in ``dead_letters``."""
+def dead_letter_key(log: str, log_offset: int, piece: int) -> bytes:
+    """Return the key of a dead letter's record: those of its row in ``dead_letters``."""
     return f"{log}/{log_offset}/{piece}".encode()

@@ -10,7 +10,7 @@ from datetime import date
 from civicrec.warehouse.ports import Warehouse
 
 _MONTHS = "SELECT DISTINCT toYYYYMM(occurred_at) AS month FROM events WHERE occurred_at < {day:Date} ORDER BY month"
-_OLD_LETTERS = "seen_at < {day:Date}"
+_OLD_DEAD_LETTERS = "seen_at < {day:Date}"
 
 
 def drop_before(warehouse: Warehouse, day: date) -> list[int]:
@@ -21,6 +21,6 @@ def drop_before(warehouse: Warehouse, day: date) -> list[int]:
     old = [row["month"] for row in warehouse.rows(_MONTHS, {"day": day}) if row["month"] < day.year * 100 + day.month]
     for month in old:
         warehouse.command(f"ALTER TABLE events DROP PARTITION {int(month)}")
-    if warehouse.rows(f"SELECT 1 FROM dead_letters WHERE {_OLD_LETTERS} LIMIT 1", {"day": day}):
-        warehouse.command(f"ALTER TABLE dead_letters DELETE WHERE {_OLD_LETTERS}", {"day": day})
+    if warehouse.rows(f"SELECT 1 FROM dead_letters WHERE {_OLD_DEAD_LETTERS} LIMIT 1", {"day": day}):
+        warehouse.command(f"ALTER TABLE dead_letters DELETE WHERE {_OLD_DEAD_LETTERS}", {"day": day})
     return old

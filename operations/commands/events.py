@@ -213,8 +213,8 @@ def reprocess(
     print(f"{done.new} events {would}added, {done.changed} {would}changed, {done.same} as they should be")
     if dead_letters:
         print(f"{done.cured} dead letters {would}taken away")
-    if done.letters:
-        print(f"{done.letters} dead letters {would}written again")
+    if done.dead_letters:
+        print(f"{done.dead_letters} dead letters {would}written again")
     for reason, n in sorted(done.refused.items()):
         print(f"{n} still refused: {reason}")
     print(f"daily tables {would}rebuilt: {', '.join(map(str, done.days)) or 'none'}")

@@ -91,10 +91,10 @@ class MemoryOnlineStore:
         """Return what is done of every log."""
         return {log: deepcopy(fences) for log, fences in sorted(self._fences.items()) if fences.reached}
 
-    def cure(self, log: str, letter: tuple[int, int], reason: str, n_events: int) -> None:
+    def cure(self, log: str, dead_letter: tuple[int, int], reason: str, n_events: int) -> None:
         """Count the events of a dead letter as stored, once."""
-        if (log, letter) not in self._cured:
-            self._cured.add((log, letter))
+        if (log, dead_letter) not in self._cured:
+            self._cured.add((log, dead_letter))
             self._fences[log].cure(reason, n_events)
 
     def _add(self, update: OnlineUpdate, last: int) -> None:
@@ -210,7 +210,7 @@ class MemoryOnlineStore:
         self._whole = whole
 
     def clear(self) -> None:
-        """Remove everything, fences included, but which letters were cured."""
+        """Remove everything, fences included, but which dead letters were cured."""
         cured = self._cured
         self.__init__(self._min_actors)  # type: ignore[misc]  # a cleared store is a new one
         self._cured = cured

@@ -154,7 +154,7 @@ class OnlineStore(Protocol):
         """Return what is done of every log."""
         ...
 
-    def cure(self, log: str, letter: tuple[int, int], reason: str, n_events: int) -> None:
+    def cure(self, log: str, dead_letter: tuple[int, int], reason: str, n_events: int) -> None:
         """Count the events of one dead letter (offset and piece) as stored; again for the same changes nothing."""
         ...
 

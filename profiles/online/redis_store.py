@@ -146,10 +146,10 @@ class RedisOnlineStore:
         with _reachable("read fences"):
             return read_all_fences(self._client)
 
-    def cure(self, log: str, letter: tuple[int, int], reason: str, n_events: int) -> None:
+    def cure(self, log: str, dead_letter: tuple[int, int], reason: str, n_events: int) -> None:
         """Count the events of a dead letter as stored, once."""
         keys = [fence_key(log), cured_key(log)]
-        name, seconds = f"{letter[0]}:{letter[1]}", CURED_TTL_DAYS * _DAY_S
+        name, seconds = f"{dead_letter[0]}:{dead_letter[1]}", CURED_TTL_DAYS * _DAY_S
         with _reachable("count a cured dead letter"):
             self._cure(keys=keys, args=[name, f"rejected:{reason}", n_events, seconds])
 
@@ -234,7 +234,7 @@ class RedisOnlineStore:
         return OnlineState(bool(whole), actors, {kind.decode(): int(n) for kind, n in shed.items()}, used_mb, max_mb)
 
     def clear(self) -> None:
-        """Remove everything, fences included, but which letters were cured; other keys of the server are left alone."""
+        """Remove all of this store, fences included, but which dead letters were cured; other keys stay."""
         with _reachable("clear the online store"):
             for family in CLEARED:
                 names = iter(self._client.scan_iter(match=f"{family}:*", count=1_000))

@@ -24,7 +24,7 @@ from civicrec.clients import redis_client
 from civicrec.clock import monotonic_s
 from civicrec.errors import ConfigError, Unavailable
 from civicrec.kafka.connection import check_contact, make_topics
-from civicrec.kafka.dead_letters import KafkaLetters
+from civicrec.kafka.dead_letters import KafkaDeadLetters
 from civicrec.kafka.reader import KafkaReader
 from civicrec.logs import get_logger
 from civicrec.process.gc_tuning import spare_what_lives_long
@@ -69,7 +69,7 @@ def _worker_stores(kafka: KafkaSettings) -> Stores:
         ClickHouseWarehouse(settings.warehouse),
         RedisOnlineStore(redis_client(settings.redis), bounds_of(settings.redis)),
         CatalogueSnapshot(open_registry(settings.registry_address)),
-        KafkaLetters(kafka),
+        KafkaDeadLetters(kafka),
     )
     spare_what_lives_long()
     return stores

@@ -17,7 +17,7 @@ import msgspec
 from civicrec.accounting.progress import Fences, fences_of, fields_of_fences, positions_of
 from civicrec.clock import monotonic_s, utc_now
 from civicrec.errors import Unavailable
-from civicrec.kafka.dead_letters import KafkaLetters
+from civicrec.kafka.dead_letters import KafkaDeadLetters
 from civicrec.kafka.reader import KafkaReader, TopicRecord
 from civicrec.process.atomic_files import replace_file
 from civicrec.process.locks import InUse, owned
@@ -97,9 +97,9 @@ class OnlineWatch:
             registry_at(settings.registry_address) as registry,
             closing(ClickHouseWarehouse(settings.warehouse)) as warehouse,
             closing(KafkaReader(settings.kafka)) as reader,
-            closing(KafkaLetters(settings.kafka)) as letters,
+            closing(KafkaDeadLetters(settings.kafka)) as dead_letters,
         ):
-            stores = Stores(warehouse, self._online, CatalogueSnapshot(registry), letters, only_whole=False)
+            stores = Stores(warehouse, self._online, CatalogueSnapshot(registry), dead_letters, only_whole=False)
             margin = _BUNDLES_BACK * settings.flink.bundle_records
             return rebuild_online(
                 warehouse, self._online, Done(self.kept), utc_now(), suppressions(registry), report,

@@ -31,7 +31,7 @@ Places = dict[int, int]
 #: Log records, or dead letters, at once: some thousand events.
 _AT_ONCE = 500
 
-_LETTERS = """
+_DEAD_LETTERS = """
 SELECT log, log_offset, piece, toString(reason) AS reason, hex(raw) AS raw, n_events FROM dead_letters FINAL
 WHERE toDate(seen_at, 'Asia/Shanghai') BETWEEN {first:Date} AND {last:Date}
   AND (log_offset, piece, log) > ({offset:UInt64}, {piece:UInt32}, {log:String})
@@ -41,7 +41,7 @@ _KNOWN = """
 SELECT log_offset, piece FROM dead_letters FINAL
 WHERE log IN ({log:String}, '') AND log_offset IN {offsets:Array(UInt64)}
 """
-_COUNT_LETTERS = """
+_COUNT_DEAD_LETTERS = """
 SELECT count() AS n FROM dead_letters FINAL
 WHERE toDate(seen_at, 'Asia/Shanghai') BETWEEN {first:Date} AND {last:Date}
 """
@@ -89,7 +89,7 @@ class Part:
         Events that are refused now, by reason.
     cured
         Dead letters whose events are in `columns`.
-    letters
+    dead_letters
         What is refused of these records of the event log, each with its log.
     """
 
@@ -99,7 +99,7 @@ class Part:
     refused: Counter[str] = field(default_factory=Counter)
     cured: list[Cured] = field(default_factory=list)
     places: Places = field(default_factory=dict)
-    letters: list[tuple[str, DeadLetter]] = field(default_factory=list)
+    dead_letters: list[tuple[str, DeadLetter]] = field(default_factory=list)
 
 
 def from_log(log: EventLog, item_types: Mapping[str, str], chosen: Selection, after: int, until: int) -> Iterator[Part]:
@@ -108,9 +108,9 @@ def from_log(log: EventLog, item_types: Mapping[str, str], chosen: Selection, af
     while after < until and (records := log.read(after, min(after + _AT_ONCE, until))):
         after = records[-1].offset
         parsed, dead = _chosen(log.name, records, chosen)
-        letters = [(log.name, letter) for letter in dead]
+        dead_letters = [(log.name, dead_letter) for dead_letter in dead]
         columns = enrich(parsed, item_types).columns
-        yield Part((after, 0, ""), len(records), columns, _reasons(dead), letters=letters)
+        yield Part((after, 0, ""), len(records), columns, _reasons(dead), dead_letters=dead_letters)
 
 
 def from_topic(
@@ -137,25 +137,33 @@ def from_dead_letters(
 ) -> Iterator[Part]:
     """Read the dead letters again; those of which every event is good now are cured."""
     days = {"first": chosen.first, "last": chosen.last}
-    while letters := warehouse.rows(
-        _LETTERS, {**days, "offset": after[0], "piece": after[1], "log": after[2], "limit": _AT_ONCE}
+    while dead_letters := warehouse.rows(
+        _DEAD_LETTERS, {**days, "offset": after[0], "piece": after[1], "log": after[2], "limit": _AT_ONCE}
     ):
-        after = (letters[-1]["log_offset"], letters[-1]["piece"], letters[-1]["log"])
+        after = (dead_letters[-1]["log_offset"], dead_letters[-1]["piece"], dead_letters[-1]["log"])
         columns: list[Columns] = []
         refused, cured = Counter[str](), []
-        for letter in letters:
-            events, reasons = _read(bytes.fromhex(letter["raw"]), letter["n_events"])
+        for dead_letter in dead_letters:
+            events, reasons = _read(bytes.fromhex(dead_letter["raw"]), dead_letter["n_events"])
             refused.update(reasons)
             if not reasons and all(chosen.names(event) for event in events):
-                cured.append(Cured(letter["log"], letter["log_offset"], letter["piece"], letter["reason"], len(events)))
-                parsed = _nothing_parsed(letter["log"])
+                cured.append(
+                    Cured(
+                        dead_letter["log"],
+                        dead_letter["log_offset"],
+                        dead_letter["piece"],
+                        dead_letter["reason"],
+                        len(events),
+                    )
+                )
+                parsed = _nothing_parsed(dead_letter["log"])
                 for event in events:
-                    _add(parsed, event, letter["log_offset"])
+                    _add(parsed, event, dead_letter["log_offset"])
                 columns.append(enrich(parsed, item_types).columns)
-        yield Part(after, len(letters), joined(columns), refused, cured)
+        yield Part(after, len(dead_letters), joined(columns), refused, cured)
 
 
-def remove_letters(warehouse: Warehouse, cured: Sequence[Cured]) -> None:
+def remove_dead_letters(warehouse: Warehouse, cured: Sequence[Cured]) -> None:
     """Take cured dead letters away."""
     if cured:
         warehouse.command(
@@ -169,21 +177,25 @@ def remove_letters(warehouse: Warehouse, cured: Sequence[Cured]) -> None:
         )
 
 
-def lost_letters(
-    warehouse: Warehouse, letters: Sequence[tuple[str, DeadLetter]]
+def lost_dead_letters(
+    warehouse: Warehouse, dead_letters: Sequence[tuple[str, DeadLetter]]
 ) -> list[tuple[str, DeadLetter]]:  # fmt: skip
     """Return those of some dead letters that the warehouse has not."""
     known: set[tuple[str, int, int]] = set()
-    for log in {log for log, _ in letters}:
-        offsets = sorted({letter.log_offset for of, letter in letters if of == log})
+    for log in {log for log, _ in dead_letters}:
+        offsets = sorted({dead_letter.log_offset for of, dead_letter in dead_letters if of == log})
         rows = warehouse.rows(_KNOWN, {"log": log, "offsets": offsets})
         known |= {(log, row["log_offset"], row["piece"]) for row in rows}
-    return [(log, letter) for log, letter in letters if (log, letter.log_offset, letter.piece) not in known]
+    return [
+        (log, dead_letter)
+        for log, dead_letter in dead_letters
+        if (log, dead_letter.log_offset, dead_letter.piece) not in known
+    ]
 
 
-def count_letters(warehouse: Warehouse, chosen: Selection) -> int:
+def count_dead_letters(warehouse: Warehouse, chosen: Selection) -> int:
     """Return how many dead letters the days hold."""
-    return int(warehouse.rows(_COUNT_LETTERS, {"first": chosen.first, "last": chosen.last})[0]["n"])
+    return int(warehouse.rows(_COUNT_DEAD_LETTERS, {"first": chosen.first, "last": chosen.last})[0]["n"])
 
 
 def _chosen(log: str, records: Sequence[LogRecord], chosen: Selection) -> tuple[Parsed, list[DeadLetter]]:
@@ -197,8 +209,8 @@ def _chosen(log: str, records: Sequence[LogRecord], chosen: Selection) -> tuple[
 
 def _reasons(dead: Sequence[DeadLetter]) -> Counter[str]:
     refused: Counter[str] = Counter()
-    for letter in dead:
-        refused[letter.reason] += letter.n_events
+    for dead_letter in dead:
+        refused[dead_letter.reason] += dead_letter.n_events
     return refused
 
 

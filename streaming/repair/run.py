@@ -42,14 +42,14 @@ from streaming.repair.reprocess import (
     Part,
     Places,
     Selection,
-    count_letters,
+    count_dead_letters,
     from_dead_letters,
     from_log,
     from_topic,
-    lost_letters,
-    remove_letters,
+    lost_dead_letters,
+    remove_dead_letters,
 )
-from streaming.sinks import letter_columns
+from streaming.sinks import dead_letter_columns
 
 _DAY, _MONTH = timedelta(days=1), timedelta(days=31)
 
@@ -66,7 +66,7 @@ class Repaired:
         Events that are refused now, by reason.
     cured
         Dead letters whose events are in the warehouse now.
-    letters
+    dead_letters
         Dead letters that were lost, and are written again.
     days
         The portal's days whose daily tables were rebuilt.
@@ -79,7 +79,7 @@ class Repaired:
     same: int = 0
     refused: Counter[str] = field(default_factory=Counter)
     cured: int = 0
-    letters: int = 0
+    dead_letters: int = 0
     days: list[date] = field(default_factory=list)
     went_on_after: int = 0
 
@@ -116,14 +116,14 @@ def repair(
         n_read = 0
         for part in parts:
             found = diff(warehouse, part.columns)
-            lost = lost_letters(warehouse, part.letters)
+            lost = lost_dead_letters(warehouse, part.dead_letters)
             mark.days |= found.days
             mark.turns_changed |= any(row["kind"] in TURNS for row in (*found.new, *found.changed))
             if not dry_run:
                 _keep(path, mark)  # first: else a crash after the write would leave these days as they are
                 write(warehouse, found)
                 if lost:
-                    warehouse.insert("dead_letters", letter_columns(lost))
+                    warehouse.insert("dead_letters", dead_letter_columns(lost))
                 _cure(settings, online, warehouse, part)
                 mark.at, mark.places = part.at, part.places
                 _keep(path, mark)
@@ -132,7 +132,7 @@ def repair(
             )  # fmt: skip
             done.refused += part.refused
             done.cured += len(part.cured)
-            done.letters += len(lost)
+            done.dead_letters += len(lost)
             n_read += part.n_read
             report("events", n_read, total)
         done.days = sorted(mark.days)
@@ -149,10 +149,10 @@ def _source(
     settings: Settings, chosen: Selection, dead_letters: bool, mark: _Bookmark, warehouse: Warehouse,
     online: OnlineStore,
 ) -> Iterator[tuple[int, Iterator[Part]]]:  # fmt: skip
-    """Open what is to be read; give how many records or letters that is at most, and the parts."""
+    """Open what is to be read; give how many records or dead letters that is at most, and the parts."""
     item_types = item_types_of(settings)
     if dead_letters:
-        yield count_letters(warehouse, chosen), from_dead_letters(warehouse, item_types, chosen, mark.at)
+        yield count_dead_letters(warehouse, chosen), from_dead_letters(warehouse, item_types, chosen, mark.at)
     elif settings.stream.runner == "flink":
         from civicrec.kafka.reader import KafkaReader  # known where Kafka is in use, and only there asked
 
@@ -176,7 +176,7 @@ def item_types_of(settings: Settings) -> dict[str, str]:
 
 
 def _cure(settings: Settings, online: OnlineStore, warehouse: Warehouse, part: Part) -> None:
-    """Move what was cured from rejected to stored, then take its letters away: in this order nothing counts twice."""
+    """Move what was cured from rejected to stored, then take the dead letters away: so nothing counts twice."""
     if not part.cured:
         return
     with ExitStack() as stack:
@@ -185,13 +185,13 @@ def _cure(settings: Settings, online: OnlineStore, warehouse: Warehouse, part: P
         for one in part.cured:
             counts.cure(one.log, (one.log_offset, one.piece), one.reason, one.n_events)
         if on_flink:
-            from civicrec.kafka.dead_letters import KafkaLetters, letter_key  # known where Kafka is in use
+            from civicrec.kafka.dead_letters import KafkaDeadLetters, dead_letter_key  # known where Kafka is in use
             from streaming.repair.online_watch import wait_copied
 
-            letters = stack.enter_context(closing(KafkaLetters(settings.kafka)))
-            wait_copied(settings, online)  # the letters are all that tells of it once the store is wiped
-            letters.remove(letter_key(one.log, one.log_offset, one.piece) for one in part.cured)
-    remove_letters(warehouse, part.cured)
+            dead_letters = stack.enter_context(closing(KafkaDeadLetters(settings.kafka)))
+            wait_copied(settings, online)  # the dead letters are all that tells of it once the store is wiped
+            dead_letters.remove(dead_letter_key(one.log, one.log_offset, one.piece) for one in part.cured)
+    remove_dead_letters(warehouse, part.cured)
 
 
 def rebuild_days(settings: Settings, warehouse: Warehouse, days: Collection[date], report: Report) -> None:

@@ -72,8 +72,8 @@ def assert_counted_once(stack: RunningStack, senders: Sequence[Sender], n_poison
     assert books.balanced
     assert (books.accepted, books.stored, books.rejected) == (len(sent) + n_poison, len(sent), {"bad_json": n_poison})
     with closing(ClickHouseWarehouse(stack.settings.warehouse)) as warehouse:
-        (letters,) = warehouse.rows("SELECT count() AS n, uniqExact(log_offset) AS different FROM dead_letters")
-    assert letters == {"n": n_poison, "different": n_poison}
+        (dead_letters,) = warehouse.rows("SELECT count() AS n, uniqExact(log_offset) AS different FROM dead_letters")
+    assert dead_letters == {"n": n_poison, "different": n_poison}
     assert_events_are_there_once(stack, sent)
     assert_online_store_equals_the_log(stack)
     assert_kpis_equal_what_was_sent(stack.settings, senders)

@@ -28,7 +28,7 @@ class OnFlink(bench.OnFlink):
     def civicrec(self, *words: str) -> subprocess.CompletedProcess[str]:
         return self.stack.civicrec(*words, check=False, timeout_s=170)
 
-    def letters(self) -> dict[bytes, bytes]:
+    def dead_letters(self) -> dict[bytes, bytes]:
         """Key → value of the dead letters in Kafka, as compaction leaves them."""
         with closing(KafkaReader(self.settings.kafka, self.settings.kafka.dead_topic)) as reader:
             newest = {raw.key: raw.value for raw in reader.read_raw({})[0]}

@@ -30,7 +30,7 @@ DAYS = sorted({local_date(event.occurred_at) for event in EVENTS})
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnFlink]:
-    """A job that has done all events and refused one record, whose letter is one event."""
+    """A job that has done all events and refused one record, whose dead letter is one event."""
     with on_flink(tmp_path_factory.mktemp("flink-reprocess")) as one:
         one.send([*records_of(EVENTS), Record("v2", 1, b"\x00 poison")])
         one.start()
@@ -100,14 +100,14 @@ def assert_as_sent(world: OnFlink, events: list[Event]) -> None:
         assert kept == oracle.recent(events, actor)
 
 
-def test_a_letter_that_can_be_read_now_is_cured_and_counted_in_the_fences(world: OnFlink) -> None:
+def test_a_dead_letter_that_can_be_read_now_is_cured_and_counted_in_the_fences(world: OnFlink) -> None:
     stored, n_rejected = world.fences().stored, sum(world.fences().rejected.values())
     cured = an_event(
         "click", "i2", 995_000, EVENTS[-1].occurred_at + timedelta(minutes=1), anonymous_id="v2", consent="personalise"
     )
     assert n_rejected == 1
     assert reprocess(world, "--dead-letters")["refused"] == {"bad_json": 1}
-    # What code that has been mended would read in the letter.
+    # What code that has been mended would read in the dead letter.
     world.warehouse.command(
         "INSERT INTO dead_letters SELECT * REPLACE (unhex({raw:String}) AS raw) FROM dead_letters FINAL",
         {"raw": dump([cured])[1:-1].hex()},
@@ -115,7 +115,7 @@ def test_a_letter_that_can_be_read_now_is_cured_and_counted_in_the_fences(world:
     dry = reprocess(world, "--dead-letters", "--dry-run")
     assert (dry["cured"], dry["new"]) == (1, 1)
     assert world.fences().stored == stored
-    assert len(world.letters()) == 1
+    assert len(world.dead_letters()) == 1
     done = reprocess(world, "--dead-letters")
     assert (done["cured"], done["new"], done["refused"]) == (1, 1, {})
     assert reprocess(world, "--dead-letters")["cured"] == 0
@@ -123,7 +123,7 @@ def test_a_letter_that_can_be_read_now_is_cured_and_counted_in_the_fences(world:
     assert (world.fences().stored, world.fences().rejected) == (stored + 1, {})
     assert world.stored() == (stored + 1, stored + 1)
     assert world.warehouse.rows("SELECT * FROM dead_letters FINAL") == []
-    assert world.letters() == {}
+    assert world.dead_letters() == {}
     books = read_books(world.settings)
     assert (books.balanced, books.stored, books.rejected) == (True, stored + 1, {})
     assert world.online.actor(cured.actor).recent[0].item_id == "i2"

@@ -38,8 +38,8 @@ def test_what_flink_stores_is_what_a_recomputation_of_the_log_gives(world: OnFli
     for event in events:
         expected = oracle.row(event) | {"event_id": str(event.event_id)}
         assert rows[str(event.event_id)] == expected
-    letters = world.warehouse.rows("SELECT log, reason, raw FROM dead_letters FINAL")
-    assert [(row["log"], row["reason"]) for row in letters] == [(world.log.name, "bad_json")]
+    dead_letters = world.warehouse.rows("SELECT log, reason, raw FROM dead_letters FINAL")
+    assert [(row["log"], row["reason"]) for row in dead_letters] == [(world.log.name, "bad_json")]
     for actor in {event.actor for event in events}:
         kept = [(item.item_id, item.at_ms) for item in world.online.actor(actor).recent]
         assert kept == oracle.recent(events, actor)
@@ -51,4 +51,4 @@ def test_what_flink_stores_is_what_a_recomputation_of_the_log_gives(world: OnFli
     for item, others in expected.items():
         assert dict(found[item]) == pytest.approx(others)
     assert world.fences().rejected == {"bad_json": 2}
-    assert list(world.letters().values()) == [b"\x00 poison"]
+    assert list(world.dead_letters().values()) == [b"\x00 poison"]

@@ -124,7 +124,7 @@ def test_poison_goes_to_dead_letters_and_the_stream_goes_on(tmp_path: Path) -> N
 _CUTS = [
     (store, method, matching, after)
     for store, method, matching in [
-        ("warehouse", "insert", "events"), ("warehouse", "insert", "dead_letters"), ("letters", "put", ""),
+        ("warehouse", "insert", "events"), ("warehouse", "insert", "dead_letters"), ("dead_letters", "put", ""),
         ("online", "recent_of", ""), ("online", "apply", ""), ("ledger", "commit", ""),
     ]
     for after in (False, True)
@@ -152,7 +152,7 @@ def test_a_batch_cut_off_anywhere_is_run_again_and_counts_once(
         assert_equals_the_recomputation(world, events)
         assert_co_clicks_equal(world, events)
         assert len(world.dead) == 1
-        assert list(world.letters.kept.values()) == [b"poison"]
+        assert list(world.dead_letters.kept.values()) == [b"poison"]
 
 
 def test_a_slice_written_before_the_crash_is_not_written_again(tmp_path: Path) -> None:

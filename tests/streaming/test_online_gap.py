@@ -95,7 +95,7 @@ def a_stream(folder: Path) -> Iterator[tuple[World, Full, Driver, list[Done]]]:
                 assert all(online.apply(mark, OnlineUpdate()) for mark in marks_of(log, fences))
             online.set_whole(True)
 
-        stores = Stores(world.warehouse, online, FixedCatalogue(), world.letters)
+        stores = Stores(world.warehouse, online, FixedCatalogue(), world.dead_letters)
         driver = Driver(world.log, world.ledger, stores, world.driver._settings, restore)
         driver.gap = driver._batch.gap = OnlineGap(PATIENCE_S, clock := Clock())
         driver.clock = clock  # type: ignore[attr-defined]

@@ -329,7 +329,7 @@ def a_stream(home: Settings, online: MemoryOnlineStore, copies: bool = True) -> 
             thread.join()
 
 
-def test_a_cure_is_in_the_copy_before_its_letter_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cure_is_in_the_copy_before_its_dead_letter_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home, online = Settings(home=tmp_path), MemoryOnlineStore(min_actors=1)
     online.set_whole(True)
     online._fences["log"] = Fences({Lane(): 9}, 5, {"bad_json": 4})

@@ -32,9 +32,9 @@ def test_a_bad_event_does_not_take_its_neighbours_along() -> None:
     bad = b'{"event_id":"nonsense","kind":"click"}'
     result = parsed(b"[" + bad + b"," + dump([good])[1:], n_events=2)
     assert result.events == [good]
-    assert [(letter.raw, letter.reason, letter.step, letter.n_events) for letter in result.dead] == [
-        (bad, "bad_field", "parse", 1)
-    ]
+    assert [
+        (dead_letter.raw, dead_letter.reason, dead_letter.step, dead_letter.n_events) for dead_letter in result.dead
+    ] == [(bad, "bad_field", "parse", 1)]
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,9 @@ def test_an_event_without_arrival_is_taken() -> None:
 def test_a_record_that_cannot_be_read_counts_for_all_its_events(value: bytes) -> None:
     result = parsed(value, n_events=3)
     assert result.events == []
-    assert [(letter.raw, letter.reason, letter.n_events) for letter in result.dead] == [(value, "bad_json", 3)]
+    assert [(dead_letter.raw, dead_letter.reason, dead_letter.n_events) for dead_letter in result.dead] == [
+        (value, "bad_json", 3)
+    ]
 
 
 def test_a_record_that_holds_another_number_than_it_says_is_not_stored_in_part() -> None:
@@ -91,7 +93,7 @@ def test_half_a_surrogate_pair_never_reaches_the_warehouse() -> None:
 def test_every_event_counted_comes_out_once(records: list[tuple[bytes, int]]) -> None:
     numbered = [LogRecord(offset, Record("a", n, value)) for offset, (value, n) in enumerate(records, 1)]
     result = parse_block(Block(ORIGIN, numbered))
-    assert len(result.events) + sum(letter.n_events for letter in result.dead) == sum(n for _, n in records)
+    assert len(result.events) + sum(dead_letter.n_events for dead_letter in result.dead) == sum(n for _, n in records)
     for record, n in zip(result.records, (n for _, n in records), strict=True):
         assert record.good + sum(record.refused.values()) == n
     assert len(result.events) == len(result.offsets) == len(result.occurred_ms)

@@ -101,9 +101,9 @@ def test_dead_letters_are_counted_too(city: City) -> None:
     city.stream()
     city.warehouse.command("ALTER TABLE dead_letters DELETE WHERE log_offset = 4 SETTINGS mutations_sync = 1")
     assert city.count() == [Hole(3, 4, 2)]
-    assert repair(city.settings, ALL).letters == 1
+    assert repair(city.settings, ALL).dead_letters == 1
     assert city.count() == []
-    assert repair(city.settings, ALL).letters == 0
+    assert repair(city.settings, ALL).dead_letters == 0
 
 
 def test_a_ledger_of_an_older_version_counts_from_what_it_remembers(city: City) -> None:

@@ -187,11 +187,11 @@ def test_dead_letters_are_cured_after_a_fix_and_the_books_follow(city: City, mon
         books = read_books(city.settings)
         assert (books.stored, books.rejected, books.balanced) == (8, {"bad_json": 2}, True)
         assert len(city.rows()) == 8
-        letters = city.warehouse.rows("SELECT reason, hex(raw) AS raw FROM dead_letters FINAL")
-        assert [(row["reason"], bytes.fromhex(row["raw"])) for row in letters] == [("bad_json", b"\x00 poison")]
+        dead_letters = city.warehouse.rows("SELECT reason, hex(raw) AS raw FROM dead_letters FINAL")
+        assert [(row["reason"], bytes.fromhex(row["raw"])) for row in dead_letters] == [("bad_json", b"\x00 poison")]
 
 
-@pytest.mark.parametrize("cut", ["write", "remove_letters"])
+@pytest.mark.parametrize("cut", ["write", "remove_dead_letters"])
 def test_a_cure_cut_off_counts_once(city: City, monkeypatch: pytest.MonkeyPatch, cut: str) -> None:
     with monkeypatch.context() as bug:
         refuse_the_first(bug)
@@ -210,7 +210,7 @@ def test_a_cure_cut_off_counts_once(city: City, monkeypatch: pytest.MonkeyPatch,
     assert len(city.rows()) == 3
 
 
-def test_a_record_that_contradicts_its_count_stays_a_letter_and_a_readable_one_is_cured_as_one(city: City) -> None:
+def test_a_record_that_contradicts_its_count_stays_a_dead_letter_and_a_readable_one_is_cured_as_one(city: City) -> None:
     events = clicks(3)
     city.log.append([Record("x", 4, dump(events))])  # counted as 4: the record contradicts its count
     city.stream()

@@ -45,8 +45,8 @@ class TokenWarehouse:
         raise NotImplementedError
 
 
-class MemoryLetters:
-    """Keeps the newest letter of each key, as a compacted topic does."""
+class MemoryDeadLetters:
+    """Keeps the newest dead letter of each key, as a compacted topic does."""
 
     def __init__(self) -> None:
         self.kept: dict[tuple[str, int, int], bytes] = {}
@@ -68,7 +68,7 @@ class World:
     warehouse: TokenWarehouse
     online: MemoryOnlineStore
     driver: Driver
-    letters: MemoryLetters
+    dead_letters: MemoryDeadLetters
     fail: dict[str, int] = field(default_factory=dict)
 
     def send(self, events: Sequence[Event], in_record: int = 3) -> None:
@@ -99,21 +99,21 @@ class World:
 @contextmanager
 def a_world(folder: Path, **settings: int) -> Iterator[World]:
     ledger = Ledger(folder / "stream.sqlite")
-    log, warehouse, online, letters = (
+    log, warehouse, online, dead_letters = (
         MemoryEventLog(),
         TokenWarehouse(),
         MemoryOnlineStore(min_actors=1),
-        MemoryLetters(),
+        MemoryDeadLetters(),
     )
     driver = Driver(
         log,
         ledger,
-        Stores(warehouse, online, FixedCatalogue(), letters),
+        Stores(warehouse, online, FixedCatalogue(), dead_letters),
         StreamSettings(**settings),
         lambda _: online.set_whole(True),
     )
     try:
-        yield World(log, ledger, warehouse, online, driver, letters)
+        yield World(log, ledger, warehouse, online, driver, dead_letters)
     finally:
         driver.close()
         ledger.close()

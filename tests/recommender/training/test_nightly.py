@@ -341,12 +341,12 @@ def test_a_night_drops_the_months_that_are_older_than_events_are_kept(
     oldest = DAY - timedelta(days=settings.warehouse.keep_days)
     ages = [oldest.replace(day=1) - timedelta(days=1), oldest.replace(day=1), DAY]
     store_events(settings, [an_event(n, at(day)) for n, day in enumerate(ages)])
-    letters = {
+    dead_letters = {
         "log_offset": [1, 2],
         "seen_at": [to_ms(at(oldest - timedelta(days=2))), to_ms(at(DAY))],
         "raw": ["a", "b"],
     }
-    ClickHouseWarehouse(settings.warehouse).insert("dead_letters", letters)
+    ClickHouseWarehouse(settings.warehouse).insert("dead_letters", dead_letters)
     run_nightly(settings, DAY, "daily")
     assert [row["local_date"] for row in rows("SELECT local_date FROM events ORDER BY 1")] == ages[1:]
     assert [row["raw"] for row in rows("SELECT raw FROM dead_letters")] == ["b"]
