@@ -16,19 +16,16 @@ from anyio import from_thread
 from numpy.typing import NDArray
 
 from civicrec.events import anonymous_actor
-from civicrec.items import ITEM_TYPES, Item, ItemType
-from civicrec.scenes import SCENES, scene_named
-from recommender.candidates.related import links_of
+from civicrec.items import Item, ItemType
+from civicrec.scenes import SCENES
 from recommender.catalogue import Catalogue
-from recommender.eligibility import eligible, is_public, public_rows
+from recommender.eligibility import is_public, public_rows
 from recommender.request import RankedItem, RankedList
 from serving import live as served
 from serving.counters import ListCounters
 from serving.portal.views import TYPE_NAMES, Block, Card, state_of
 from serving.portal.visitor import Visitor
-
-MAX_BUNDLE = 5
-"""Items of one type in the list of what belongs to an item."""
+from serving.related import related
 
 
 class Lists:
@@ -64,20 +61,17 @@ class Lists:
         return _Items(self._live.catalogue, public_rows(self._live.catalogue, item_type, self._now))
 
     def bundle(self, item: Item) -> list[Block]:
-        """Return what explicit links tie to an item (配套), a block per type, nothing that may not be shown."""
-        catalogue = self._live.catalogue
-        may_show = eligible(catalogue, scene_named("item"), self._now)
-        linked = [row for row in links_of(catalogue, catalogue.rows[item.item_id]) if may_show[row]]
-        found = [catalogue.items[catalogue.item_ids[row]] for row in linked]
-        blocks = []
-        for item_type in ITEM_TYPES:
-            cards = tuple(
-                Card(other, position, f"related-{item_type}")
-                for position, other in enumerate([one for one in found if one.item_type == item_type][:MAX_BUNDLE])
+        """Return what belongs to an item (配套), a block per type, as ``/related`` answers."""
+        lists = from_thread.run(related, self._live, item.item_id).lists
+        return [
+            Block(
+                "related",
+                f"配套{TYPE_NAMES[item_type]}",
+                tuple(self._card(one, f"related-{item_type}") for one in ranked),
+                uuid4().hex,
             )
-            if cards:
-                blocks.append(Block("related", f"配套{TYPE_NAMES[item_type]}", cards, uuid4().hex))
-        return blocks
+            for item_type, ranked in lists.items()
+        ]
 
     @property
     def model(self) -> str:

@@ -221,3 +221,13 @@ def test_elder_pages_are_shorter(ask: Ask) -> None:
     assert 'class="elder"' in answer.text
     assert len(recommended(answer.text)) == 5
     assert "退出适老版" in answer.text
+
+
+def test_the_page_and_the_api_name_the_same_that_belongs_to_an_item(app: FastAPI, ask: Ask) -> None:
+    for item_id in ("read-me", "i-0"):
+        lists = ask(f"/v1/items/{item_id}/related").json()["lists"]
+        ids = [item["item_id"] for one in lists for item in one["items"]]
+        assert ids
+        page = ask(f"/portal/items/{item_id}").text
+        bundles = page[page.index('class="bundle"') : page.index('class="side"')]
+        assert re.findall(r'data-civicrec-item="([^"]+)"', bundles) == ids
