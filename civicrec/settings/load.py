@@ -1,0 +1,61 @@
+"""Read the settings from the environment, and say in one line what is wrong with one."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic_settings import SettingsError
+
+from civicrec.errors import ConfigError
+from civicrec.security.passwords import with_passwords
+from civicrec.settings.installation import Settings
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+_QUOTED = re.compile(r'"(\w+)"')
+
+
+def load_settings(home: Path | None = None) -> Settings:
+    """Read the environment, and the passwords the home holds; an explicit `home` wins over ``CIVICREC_HOME``.
+
+    Raises
+    ------
+    ConfigError
+        If a secret of the home is not good, or a variable is unknown, not JSON or out of bounds; the message names it,
+        and tells a value that is no secret.
+    """
+    try:
+        settings = Settings(home=home) if home is not None else Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "CIVICREC_" + "__".join(str(part).upper() for part in first["loc"])
+        raise ConfigError(f"{name}: {first['msg']}{_got(first)}; see docs/settings.md") from None
+    except SettingsError as error:
+        field = _QUOTED.search(str(error))
+        cause = error.__cause__
+        why = f" ({cause.msg}, column {cause.colno})" if isinstance(cause, json.JSONDecodeError) else ""
+        name = "CIVICREC_" + (field[1].upper() if field else "…")
+        raise ConfigError(f"{name}: not JSON{why}; expected an object or a list, see docs/settings.md") from None
+    return with_passwords(settings)
+
+
+def _got(error: ErrorDetails) -> str:
+    """Return what was got, for a declared setting that is no secret; any other value may be one and is not shown."""
+    model: object = Settings
+    for part in error["loc"]:
+        fields = model.model_fields if isinstance(model, type) and issubclass(model, BaseModel) else {}
+        model = fields[str(part)].annotation if str(part) in fields else None
+    is_open = model is not None and not _may_hold_secret(model) and isinstance(error["input"], str | int | float)
+    is_open = is_open and "@" not in str(error["input"])  # an address may hold a password before it
+    return f" (got {error['input']!r})" if is_open else ""
+
+
+def _may_hold_secret(kind: object) -> bool:
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return True
+    return kind is SecretStr or any(_may_hold_secret(part) for part in get_args(kind))

@@ -1,0 +1,39 @@
+"""The endpoint for lists, its limits and the console."""
+
+from __future__ import annotations
+
+from pydantic import Field, SecretStr
+
+from civicrec.settings.connections import ConnectionSettings
+from civicrec.settings.fields import Group, Host, KeyOrEmpty, Networks, Port
+
+
+class ListLimitSettings(Group):
+    """How much one client may ask of a serving process, in lists; any other request counts as one."""
+
+    address_lists_per_s: float = Field(default=200, ge=0, le=1e9)
+    """Lists a second from one address (IPv6: one /64), which a whole office may share; 0 means no limit."""
+    burst_s: float = Field(default=10, ge=0.1, le=3_600)
+    """Seconds' worth of a limit that may come at once after a pause."""
+    unlimited_networks: Networks = ("127.0.0.0/8", "::1/128")
+    """Networks whose requests have no limit: this machine, and the portal's servers that ask for their visitors."""
+
+
+class ServingSettings(ConnectionSettings):
+    """The endpoint for lists."""
+
+    host: Host = "127.0.0.1"
+    """Address to listen on."""
+    port: Port = 8702
+    """Port to listen on."""
+    workers: int = Field(default=2, ge=1, le=64)
+    """Processes that answer requests; one core is busy with about one."""
+    store_timeout_ms: int = Field(default=150, ge=5, le=5_000)
+    """How long to wait for the online store before the fallback answers, milliseconds."""
+    catalogue_poll_s: float = Field(default=0.5, gt=0, le=60)
+    """How often a change of catalogue or model is looked for, seconds; a withdrawal acts within it."""
+    console_password: KeyOrEmpty = SecretStr("")
+    """Opens the console; at least 16 characters. Empty means the one in ``<home>/console.key``, made at first use."""
+    trusted_proxies: Networks = ()
+    """Networks whose ``X-Forwarded-For`` is believed: the portal's own proxies, such as ``10.1.2.3``."""
+    limits: ListLimitSettings = ListLimitSettings()

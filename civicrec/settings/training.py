@@ -1,0 +1,20 @@
+"""What the nightly job learns from, and how."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from civicrec.settings.fields import Group
+
+
+class TrainingSettings(Group):
+    """The nightly job."""
+
+    window_days: int = Field(default=90, ge=1, le=730)
+    """Days of behaviour the models learn from."""
+    half_life_days: float = Field(default=14, gt=0, le=365)
+    """Days after which an interest in a tag weighs half."""
+    factors: int = Field(default=64, ge=4, le=512)
+    """Length of an ALS vector."""
+    neighbours: int = Field(default=200, ge=5, le=1_000)
+    """Neighbours kept for an item by the item-item model."""
