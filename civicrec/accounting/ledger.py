@@ -27,7 +27,7 @@ CREATE TABLE IF NOT EXISTS batches (
 );
 CREATE TABLE IF NOT EXISTS totals (outcome TEXT NOT NULL, reason TEXT NOT NULL, n INTEGER NOT NULL,
     PRIMARY KEY (outcome, reason));
-CREATE TABLE IF NOT EXISTS cured (log TEXT, log_offset INTEGER, piece INTEGER,
+CREATE TABLE IF NOT EXISTS recovered (log TEXT, log_offset INTEGER, piece INTEGER,
     PRIMARY KEY (log, log_offset, piece)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS proofs (
     last INTEGER PRIMARY KEY, first INTEGER NOT NULL, at_ms INTEGER NOT NULL, held BLOB NOT NULL
@@ -66,7 +66,7 @@ class Totals:
 
 
 class Ledger:
-    """The ledger in its SQLite file. Plans belong to the one stream process; `cure` may come from another.
+    """The ledger in its SQLite file. Plans belong to the one stream process; `recover` may come from another.
 
     Raises
     ------
@@ -86,6 +86,9 @@ class Ledger:
             # A log has no name of its own; without one, two logs would share tokens and lose each other's events.
             if self._db.execute("SELECT log FROM identity").fetchone() is None:
                 self._db.execute("INSERT INTO identity VALUES (?)", (uuid.uuid4().hex[:12],))
+            if self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'cured'").fetchone():  # its name until 0.1
+                self._db.execute("INSERT OR IGNORE INTO recovered SELECT log, log_offset, piece FROM cured")
+                self._db.execute("DROP TABLE cured")
         self.log: str = self._db.execute("SELECT log FROM identity").fetchone()[0]
 
     def committed(self) -> int:
@@ -143,10 +146,10 @@ class Ledger:
                 (MAX_BATCHES,),
             )
 
-    def cure(self, log: str, dead_letter: tuple[int, int], reason: str, n_events: int) -> None:
+    def recover(self, log: str, dead_letter: tuple[int, int], reason: str, n_events: int) -> None:
         """Count the events of one dead letter (offset and piece) as stored; again for the same changes nothing."""
         with self.transaction():
-            known = self._db.execute("INSERT OR IGNORE INTO cured VALUES (?, ?, ?)", (log, *dead_letter))
+            known = self._db.execute("INSERT OR IGNORE INTO recovered VALUES (?, ?, ?)", (log, *dead_letter))
             if known.rowcount:
                 self._db.execute(
                     "UPDATE totals SET n = n - ? WHERE outcome = 'rejected' AND reason = ?", (n_events, reason)

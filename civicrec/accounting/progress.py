@@ -115,7 +115,7 @@ class Fences:
         if mark.position >= 0:
             self.positions[mark.lane] = mark.position
 
-    def cure(self, reason: str, n_events: int) -> None:
+    def recover(self, reason: str, n_events: int) -> None:
         """Count events that were rejected as stored."""
         self.stored += n_events
         self.rejected[reason] = self.rejected.get(reason, 0) - n_events

@@ -1,7 +1,7 @@
 """Dead letters in a compacted topic of Kafka, for consumers that act on what the stream refused.
 
 In: rows of ``dead_letters``. Out: one living record for each, under a key that names it, so that one written again
-replaces itself; one that was cured is taken away.
+replaces itself; one that was recovered is taken away.
 """
 
 from __future__ import annotations

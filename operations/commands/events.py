@@ -207,12 +207,13 @@ def reprocess(
     if done.went_on_after:
         print(f"went on after offset {done.went_on_after}, where an earlier run stopped", file=sys.stderr)
     if json:
-        print(dumps(msgspec.to_builtins(done)))  # `asdict` makes a Counter of a Counter's pairs
+        figures = msgspec.to_builtins(done)  # `asdict` makes a Counter of a Counter's pairs
+        print(dumps({"cured" if name == "recovered" else name: n for name, n in figures.items()}))  # docs/contracts.md
         return
     would = "would be " if dry_run else ""
     print(f"{done.new} events {would}added, {done.changed} {would}changed, {done.same} as they should be")
     if dead_letters:
-        print(f"{done.cured} dead letters {would}taken away")
+        print(f"{done.recovered} dead letters {would}recovered")
     if done.dead_letters:
         print(f"{done.dead_letters} dead letters {would}written again")
     for reason, n in sorted(done.refused.items()):

@@ -131,7 +131,7 @@ def _missing(
 ) -> int:  # fmt: skip
     then = reduce(add, (proof.held for proof in proofs), Held())
     found = held(warehouse, log, proofs[0].first, proofs[-1].last, known_s)
-    # A dead letter that was cured is an event now, so both are compared as one.
+    # A dead letter that was recovered is an event now, so both are compared as one.
     months = [month for month in then.events if month > thinned]
     wanted = sum(then.events[month] for month in months)
     there = sum(found.events.get(month, 0) for month in months)

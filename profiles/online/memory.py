@@ -69,7 +69,7 @@ class MemoryOnlineStore:
         self._crowded: dict[str, int] = {}
         self._withdrawn: dict[str, int] = {}
         self._tags: dict[str, Scores] = {}
-        self._cured: set[tuple[str, tuple[int, int]]] = set()
+        self._recovered: set[tuple[str, tuple[int, int]]] = set()
         self._whole = False
 
     def apply(self, mark: Mark, update: OnlineUpdate, *, only_whole: bool = False) -> bool:
@@ -91,11 +91,11 @@ class MemoryOnlineStore:
         """Return what is done of every log."""
         return {log: deepcopy(fences) for log, fences in sorted(self._fences.items()) if fences.reached}
 
-    def cure(self, log: str, dead_letter: tuple[int, int], reason: str, n_events: int) -> None:
+    def recover(self, log: str, dead_letter: tuple[int, int], reason: str, n_events: int) -> None:
         """Count the events of a dead letter as stored, once."""
-        if (log, dead_letter) not in self._cured:
-            self._cured.add((log, dead_letter))
-            self._fences[log].cure(reason, n_events)
+        if (log, dead_letter) not in self._recovered:
+            self._recovered.add((log, dead_letter))
+            self._fences[log].recover(reason, n_events)
 
     def _add(self, update: OnlineUpdate, last: int) -> None:
         for actor, at_ms in update.withdrawn.items():
@@ -210,10 +210,10 @@ class MemoryOnlineStore:
         self._whole = whole
 
     def clear(self) -> None:
-        """Remove everything, fences included, but which dead letters were cured."""
-        cured = self._cured
+        """Remove everything, fences included, but which dead letters were recovered."""
+        recovered = self._recovered
         self.__init__(self._min_actors)  # type: ignore[misc]  # a cleared store is a new one
-        self._cured = cured
+        self._recovered = recovered
 
 
 def _heaviest(scores: Mapping[str, float], n: int) -> list[tuple[str, float]]:

@@ -37,8 +37,8 @@ MAX_DISLIKED = 200
 DISLIKED_TTL_DAYS = 180
 #: A nightly job that fails for a week takes the tags away rather than serving stale ones.
 TAGS_TTL_DAYS = 7
-#: How long it is known which dead letters were cured; they themselves are removed a moment later.
-CURED_TTL_DAYS = 7
+#: How long it is known which dead letters were recovered; they themselves are removed a moment later.
+RECOVERED_TTL_DAYS = 7
 #: Two clicks of one actor belong together only within this time.
 CO_CLICK_WINDOW_HOURS = 24
 #: A co-click of a week ago weighs half of one of today.
@@ -154,7 +154,7 @@ class OnlineStore(Protocol):
         """Return what is done of every log."""
         ...
 
-    def cure(self, log: str, dead_letter: tuple[int, int], reason: str, n_events: int) -> None:
+    def recover(self, log: str, dead_letter: tuple[int, int], reason: str, n_events: int) -> None:
         """Count the events of one dead letter (offset and piece) as stored; again for the same changes nothing."""
         ...
 
@@ -205,6 +205,6 @@ class OnlineStore(Protocol):
     def clear(self) -> None:
         """Remove all this store holds, fences included, to be filled again.
 
-        Which dead letters were cured stays known: whoever puts the counts back has counted them.
+        Which dead letters were recovered stays known: whoever puts the counts back has counted them.
         """
         ...

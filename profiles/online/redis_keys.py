@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-#: First words of the keys that `RedisOnlineStore.clear` removes. Besides there are ``cured`` and ``shed``. The fences'
-#: is built in `civicrec.accounting.progress`.
+#: First words of the keys that `RedisOnlineStore.clear` removes. Besides there are ``recovered`` and ``shed``. The key
+#: of the fences is built in `civicrec.accounting.progress`.
 CLEARED = (
     "recent", "disliked", "trend", "counted", "co", "few", "crowd", "tags", "withdrawn", "held", "fence", "logs",
     "whole",
@@ -39,9 +39,9 @@ def co_key(item_id: str) -> str:
     return f"co:{item_id}"
 
 
-def cured_key(log: str) -> str:
+def recovered_key(log: str) -> str:
     """Name the set of the dead letters of a log that count as stored now."""
-    return f"cured:{log}"
+    return f"recovered:{log}"
 
 
 def tags_key(actor: str) -> str:

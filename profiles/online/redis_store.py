@@ -34,7 +34,6 @@ from profiles.online.ports import (
     CO_CLICK_TTL_DAYS,
     COUNTED_TTL_HOURS,
     CROWD_HOURS,
-    CURED_TTL_DAYS,
     DISLIKED_TTL_DAYS,
     MAX_CO_CLICKED,
     MAX_DISLIKED,
@@ -43,6 +42,7 @@ from profiles.online.ports import (
     MAX_RECENT,
     MAX_TREND_ITEMS,
     RECENT_TTL_DAYS,
+    RECOVERED_TTL_DAYS,
     TAGS_TTL_DAYS,
     TREND_TTL_HOURS,
     WITHDRAWN_TTL_DAYS,
@@ -61,10 +61,10 @@ from profiles.online.redis_keys import (
     WHOLE_KEY,
     co_key,
     counted_key,
-    cured_key,
     disliked_key,
     few_key,
     recent_key,
+    recovered_key,
     tags_key,
     trend_key,
     withdrawn_key,
@@ -87,7 +87,7 @@ _APPLY, _PUT_TAGS, _SHED = (
     (Path(__file__).parent / f"{name}.lua").read_text() for name in ("apply", "put_tags", "shed")
 )
 #: Moves the events of a dead letter from rejected to stored unless its name is in the set of those that were.
-_CURE = """
+_RECOVER = """
 if redis.call('SADD', KEYS[2], ARGV[1]) == 1 then
   redis.call('HINCRBY', KEYS[1], ARGV[2], -ARGV[3])
   redis.call('HINCRBY', KEYS[1], 'stored', ARGV[3])
@@ -116,7 +116,7 @@ class RedisOnlineStore:
         self._apply = client.register_script(_APPLY)
         self._put_tags = client.register_script(_PUT_TAGS)
         self._shed = client.register_script(_SHED)
-        self._cure = client.register_script(_CURE)
+        self._recover = client.register_script(_RECOVER)
 
     def apply(self, mark: Mark, update: OnlineUpdate, *, only_whole: bool = False) -> bool:
         """Apply the update unless a fence has moved that tells of its records; return whether it was."""
@@ -146,12 +146,12 @@ class RedisOnlineStore:
         with _reachable("read fences"):
             return read_all_fences(self._client)
 
-    def cure(self, log: str, dead_letter: tuple[int, int], reason: str, n_events: int) -> None:
+    def recover(self, log: str, dead_letter: tuple[int, int], reason: str, n_events: int) -> None:
         """Count the events of a dead letter as stored, once."""
-        keys = [fence_key(log), cured_key(log)]
-        name, seconds = f"{dead_letter[0]}:{dead_letter[1]}", CURED_TTL_DAYS * _DAY_S
-        with _reachable("count a cured dead letter"):
-            self._cure(keys=keys, args=[name, f"rejected:{reason}", n_events, seconds])
+        keys = [fence_key(log), recovered_key(log)]
+        name, seconds = f"{dead_letter[0]}:{dead_letter[1]}", RECOVERED_TTL_DAYS * _DAY_S
+        with _reachable("count a recovered dead letter"):
+            self._recover(keys=keys, args=[name, f"rejected:{reason}", n_events, seconds])
 
     def recent_of(self, actors: Sequence[str]) -> dict[str, list[RecentItem]]:
         """Return the recent items of each actor that has any, newest first."""
@@ -234,7 +234,7 @@ class RedisOnlineStore:
         return OnlineState(bool(whole), actors, {kind.decode(): int(n) for kind, n in shed.items()}, used_mb, max_mb)
 
     def clear(self) -> None:
-        """Remove all of this store, fences included, but which dead letters were cured; other keys stay."""
+        """Remove all of this store, fences included, but which dead letters were recovered; other keys stay."""
         with _reachable("clear the online store"):
             for family in CLEARED:
                 names = iter(self._client.scan_iter(match=f"{family}:*", count=1_000))

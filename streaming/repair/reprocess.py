@@ -65,7 +65,7 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
-class Cured:
+class Recovered:
     """A dead letter that can be read now."""
 
     log: str
@@ -87,7 +87,7 @@ class Part:
         Log records or dead letters it was made from.
     refused
         Events that are refused now, by reason.
-    cured
+    recovered
         Dead letters whose events are in `columns`.
     dead_letters
         What is refused of these records of the event log, each with its log.
@@ -97,7 +97,7 @@ class Part:
     n_read: int
     columns: Columns
     refused: Counter[str] = field(default_factory=Counter)
-    cured: list[Cured] = field(default_factory=list)
+    recovered: list[Recovered] = field(default_factory=list)
     places: Places = field(default_factory=dict)
     dead_letters: list[tuple[str, DeadLetter]] = field(default_factory=list)
 
@@ -135,20 +135,20 @@ def from_topic(
 def from_dead_letters(
     warehouse: Warehouse, item_types: Mapping[str, str], chosen: Selection, after: At
 ) -> Iterator[Part]:
-    """Read the dead letters again; those of which every event is good now are cured."""
+    """Read the dead letters again; those of which every event is good now are recovered."""
     days = {"first": chosen.first, "last": chosen.last}
     while dead_letters := warehouse.rows(
         _DEAD_LETTERS, {**days, "offset": after[0], "piece": after[1], "log": after[2], "limit": _AT_ONCE}
     ):
         after = (dead_letters[-1]["log_offset"], dead_letters[-1]["piece"], dead_letters[-1]["log"])
         columns: list[Columns] = []
-        refused, cured = Counter[str](), []
+        refused, recovered = Counter[str](), []
         for dead_letter in dead_letters:
             events, reasons = _read(bytes.fromhex(dead_letter["raw"]), dead_letter["n_events"])
             refused.update(reasons)
             if not reasons and all(chosen.names(event) for event in events):
-                cured.append(
-                    Cured(
+                recovered.append(
+                    Recovered(
                         dead_letter["log"],
                         dead_letter["log_offset"],
                         dead_letter["piece"],
@@ -160,19 +160,19 @@ def from_dead_letters(
                 for event in events:
                     _add(parsed, event, dead_letter["log_offset"])
                 columns.append(enrich(parsed, item_types).columns)
-        yield Part(after, len(dead_letters), joined(columns), refused, cured)
+        yield Part(after, len(dead_letters), joined(columns), refused, recovered)
 
 
-def remove_dead_letters(warehouse: Warehouse, cured: Sequence[Cured]) -> None:
-    """Take cured dead letters away."""
-    if cured:
+def remove_dead_letters(warehouse: Warehouse, recovered: Sequence[Recovered]) -> None:
+    """Take recovered dead letters away."""
+    if recovered:
         warehouse.command(
             "ALTER TABLE dead_letters DELETE WHERE has(arrayZip({offsets:Array(UInt64)}, {pieces:Array(UInt32)}, "
             "{logs:Array(String)}), (log_offset, piece, log)) SETTINGS mutations_sync = 1",
             {
-                "offsets": [one.log_offset for one in cured],
-                "pieces": [one.piece for one in cured],
-                "logs": [one.log for one in cured],
+                "offsets": [one.log_offset for one in recovered],
+                "pieces": [one.piece for one in recovered],
+                "logs": [one.log for one in recovered],
             },
         )
 

@@ -64,7 +64,7 @@ class Repaired:
         Events that are as they should be.
     refused
         Events that are refused now, by reason.
-    cured
+    recovered
         Dead letters whose events are in the warehouse now.
     dead_letters
         Dead letters that were lost, and are written again.
@@ -78,7 +78,7 @@ class Repaired:
     changed: int = 0
     same: int = 0
     refused: Counter[str] = field(default_factory=Counter)
-    cured: int = 0
+    recovered: int = 0
     dead_letters: int = 0
     days: list[date] = field(default_factory=list)
     went_on_after: int = 0
@@ -124,14 +124,14 @@ def repair(
                 write(warehouse, found)
                 if lost:
                     warehouse.insert("dead_letters", dead_letter_columns(lost))
-                _cure(settings, online, warehouse, part)
+                _recover(settings, online, warehouse, part)
                 mark.at, mark.places = part.at, part.places
                 _keep(path, mark)
             done.new, done.changed, done.same = (
                 done.new + len(found.new), done.changed + len(found.changed), done.same + found.same,
             )  # fmt: skip
             done.refused += part.refused
-            done.cured += len(part.cured)
+            done.recovered += len(part.recovered)
             done.dead_letters += len(lost)
             n_read += part.n_read
             report("events", n_read, total)
@@ -175,23 +175,23 @@ def item_types_of(settings: Settings) -> dict[str, str]:
         return dict(CatalogueSnapshot(registry).item_types())
 
 
-def _cure(settings: Settings, online: OnlineStore, warehouse: Warehouse, part: Part) -> None:
-    """Move what was cured from rejected to stored, then take the dead letters away: so nothing counts twice."""
-    if not part.cured:
+def _recover(settings: Settings, online: OnlineStore, warehouse: Warehouse, part: Part) -> None:
+    """Move what was recovered from rejected to stored, then take the dead letters away: so nothing counts twice."""
+    if not part.recovered:
         return
     with ExitStack() as stack:
         on_flink = settings.stream.runner == "flink"
         counts = online if on_flink else stack.enter_context(closing(Ledger(settings.stream_path)))
-        for one in part.cured:
-            counts.cure(one.log, (one.log_offset, one.piece), one.reason, one.n_events)
+        for one in part.recovered:
+            counts.recover(one.log, (one.log_offset, one.piece), one.reason, one.n_events)
         if on_flink:
             from civicrec.kafka.dead_letters import KafkaDeadLetters, dead_letter_key  # known where Kafka is in use
             from streaming.repair.online_watch import wait_copied
 
             dead_letters = stack.enter_context(closing(KafkaDeadLetters(settings.kafka)))
             wait_copied(settings, online)  # the dead letters are all that tells of it once the store is wiped
-            dead_letters.remove(dead_letter_key(one.log, one.log_offset, one.piece) for one in part.cured)
-    remove_dead_letters(warehouse, part.cured)
+            dead_letters.remove(dead_letter_key(one.log, one.log_offset, one.piece) for one in part.recovered)
+    remove_dead_letters(warehouse, part.recovered)
 
 
 def rebuild_days(settings: Settings, warehouse: Warehouse, days: Collection[date], report: Report) -> None:

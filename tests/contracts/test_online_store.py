@@ -109,14 +109,14 @@ def test_what_is_done_of_every_log_can_be_put_into_another_store(store: OnlineSt
     assert store.done() == done
 
 
-def test_a_cured_dead_letter_counts_as_stored_once(store: OnlineStore) -> None:
+def test_a_recovered_dead_letter_counts_as_stored_once(store: OnlineStore) -> None:
     store.apply(Mark("log", 0, 5, stored=7, rejected={"bad_json": 2, "bad_time": 1}), OnlineUpdate())
     for _ in range(2):
-        store.cure("log", (3, 0), "bad_json", 2)
+        store.recover("log", (3, 0), "bad_json", 2)
     assert store.fences("log") == Fences({Lane(): 5}, 9, {"bad_time": 1})
     store.clear()
     store.apply(Mark("log", 0, 5, stored=9, rejected={"bad_time": 1}), OnlineUpdate())  # as a rebuild counts it
-    store.cure("log", (3, 0), "bad_json", 2)
+    store.recover("log", (3, 0), "bad_json", 2)
     assert store.fences("log") == Fences({Lane(): 5}, 9, {"bad_time": 1})
 
 
@@ -337,7 +337,7 @@ def test_every_key_in_redis_expires_except_the_fences_and_the_indexes_of_what_is
         b"fence": 1,
         b"logs": 1,
     }
-    store.cure("log", (1, 0), "bad_json", 2)
+    store.recover("log", (1, 0), "bad_json", 2)
     lasting = sorted(key for key in client.scan_iter() if client.ttl(key) < 0)
     assert lasting == [b"fence:log", b"held:actors", b"held:co", b"held:hours", b"logs:"]
 

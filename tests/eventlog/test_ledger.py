@@ -1,5 +1,7 @@
 """The stream's ledger: plans outlive crashes, commits happen once."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -76,3 +78,22 @@ def test_totals_are_the_sum_of_the_batches(
     assert totals.stored == sum(stored for _, stored, _ in batches)
     assert sum(totals.rejected.values()) == sum(sum(rejected.values()) for _, _, rejected in batches)
     ledger.close()
+
+
+def test_what_a_ledger_of_before_has_recovered_counts_once(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "s.sqlite")) as db:
+        db.executescript(
+            "CREATE TABLE cured (log TEXT, log_offset INTEGER, piece INTEGER,"
+            " PRIMARY KEY (log, log_offset, piece)) WITHOUT ROWID;"
+            "CREATE TABLE totals (outcome TEXT NOT NULL, reason TEXT NOT NULL, n INTEGER NOT NULL,"
+            " PRIMARY KEY (outcome, reason));"
+            "INSERT INTO cured VALUES ('log', 4, 1);"
+            "INSERT INTO totals VALUES ('stored', '', 7), ('rejected', 'bad_json', 2);"
+        )
+    for _ in range(2):  # the second time there is nothing of before
+        with closing(Ledger(tmp_path / "s.sqlite")) as ledger:
+            ledger.recover("log", (4, 1), "bad_json", 1)
+            ledger.recover("log", (5, 0), "bad_json", 1)
+            assert ledger.totals() == Totals(0, 8, {"bad_json": 1})
+    with closing(sqlite3.connect(tmp_path / "s.sqlite")) as db:
+        assert db.execute("SELECT name FROM sqlite_master WHERE name = 'cured'").fetchone() is None

@@ -100,9 +100,9 @@ def assert_as_sent(world: OnFlink, events: list[Event]) -> None:
         assert kept == oracle.recent(events, actor)
 
 
-def test_a_dead_letter_that_can_be_read_now_is_cured_and_counted_in_the_fences(world: OnFlink) -> None:
+def test_a_dead_letter_that_can_be_read_now_is_recovered_and_counted_in_the_fences(world: OnFlink) -> None:
     stored, n_rejected = world.fences().stored, sum(world.fences().rejected.values())
-    cured = an_event(
+    recovered = an_event(
         "click", "i2", 995_000, EVENTS[-1].occurred_at + timedelta(minutes=1), anonymous_id="v2", consent="personalise"
     )
     assert n_rejected == 1
@@ -110,7 +110,7 @@ def test_a_dead_letter_that_can_be_read_now_is_cured_and_counted_in_the_fences(w
     # What code that has been mended would read in the dead letter.
     world.warehouse.command(
         "INSERT INTO dead_letters SELECT * REPLACE (unhex({raw:String}) AS raw) FROM dead_letters FINAL",
-        {"raw": dump([cured])[1:-1].hex()},
+        {"raw": dump([recovered])[1:-1].hex()},
     )
     dry = reprocess(world, "--dead-letters", "--dry-run")
     assert (dry["cured"], dry["new"]) == (1, 1)
@@ -126,4 +126,4 @@ def test_a_dead_letter_that_can_be_read_now_is_cured_and_counted_in_the_fences(w
     assert world.dead_letters() == {}
     books = read_books(world.settings)
     assert (books.balanced, books.stored, books.rejected) == (True, stored + 1, {})
-    assert world.online.actor(cured.actor).recent[0].item_id == "i2"
+    assert world.online.actor(recovered.actor).recent[0].item_id == "i2"

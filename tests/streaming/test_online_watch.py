@@ -329,7 +329,7 @@ def a_stream(home: Settings, online: MemoryOnlineStore, copies: bool = True) -> 
             thread.join()
 
 
-def test_a_cure_is_in_the_copy_before_its_dead_letter_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_recovery_is_in_the_copy_before_its_dead_letter_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home, online = Settings(home=tmp_path), MemoryOnlineStore(min_actors=1)
     online.set_whole(True)
     online._fences["log"] = Fences({Lane(): 9}, 5, {"bad_json": 4})
@@ -340,15 +340,15 @@ def test_a_cure_is_in_the_copy_before_its_dead_letter_goes(tmp_path: Path, monke
         kept = kept_fences(home.fences_path)["log"]
         return kept.stored, kept.rejected
 
-    online.cure("log", (1, 1), "bad_json", 1)
+    online.recover("log", (1, 1), "bad_json", 1)
     assert copied() == (6, {"bad_json": 3})  # no stream runs: copied here
     with a_stream(home, online):
-        online.cure("log", (2, 1), "bad_json", 2)
+        online.recover("log", (2, 1), "bad_json", 2)
         assert copied() == (8, {"bad_json": 1})
     monkeypatch.setattr(online_watch, "_COPY_S", 0.2)
     with a_stream(home, online, copies=False):
         assert copied() == (8, {"bad_json": 1})  # nothing new to wait for
-        online.cure("log", (3, 1), "bad_json", 1)
+        online.recover("log", (3, 1), "bad_json", 1)
         with pytest.raises(Unavailable, match="copies no fences"):
             wait_copied(home, online)
         online.set_whole(False)

@@ -130,7 +130,7 @@ def test_what_the_stream_has_not_done_yet_is_left_to_it(city: City) -> None:
     assert len(city.rows()) == 3
 
 
-@pytest.mark.parametrize("cut", ["write", "_cure", "_keep"])
+@pytest.mark.parametrize("cut", ["write", "_recover", "_keep"])
 def test_stopped_anywhere_the_same_call_goes_on_and_forgets_no_day(
     city: City, monkeypatch: pytest.MonkeyPatch, cut: str
 ) -> None:
@@ -168,7 +168,9 @@ def refuse_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def test_dead_letters_are_cured_after_a_fix_and_the_books_follow(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dead_letters_are_recovered_after_a_fix_and_the_books_follow(
+    city: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
     city.catalogue("i1")
     with monkeypatch.context() as bug:
         refuse_the_first(bug)
@@ -180,7 +182,7 @@ def test_dead_letters_are_cured_after_a_fix_and_the_books_follow(city: City, mon
     today = utc_now().date()
     seen = Selection(today - timedelta(days=1), today + timedelta(days=1))
     dry = repair(city.settings, seen, dead_letters=True, dry_run=True)
-    assert (dry.new, dry.cured, dict(dry.refused)) == (3, 3, {"bad_json": 1})
+    assert (dry.new, dry.recovered, dict(dry.refused)) == (3, 3, {"bad_json": 1})
     assert read_books(city.settings).stored == 5
     for _ in range(2):  # the second time nothing is left to do
         repair(city.settings, seen, dead_letters=True)
@@ -192,7 +194,7 @@ def test_dead_letters_are_cured_after_a_fix_and_the_books_follow(city: City, mon
 
 
 @pytest.mark.parametrize("cut", ["write", "remove_dead_letters"])
-def test_a_cure_cut_off_counts_once(city: City, monkeypatch: pytest.MonkeyPatch, cut: str) -> None:
+def test_a_recovery_cut_off_counts_once(city: City, monkeypatch: pytest.MonkeyPatch, cut: str) -> None:
     with monkeypatch.context() as bug:
         refuse_the_first(bug)
         city.send(*[an_event("click", "i1", k, title="x") for k in range(3)])
@@ -204,23 +206,25 @@ def test_a_cure_cut_off_counts_once(city: City, monkeypatch: pytest.MonkeyPatch,
         with pytest.raises(Unavailable):
             repair(city.settings, seen, dead_letters=True)
     assert read_books(city.settings).balanced
-    assert repair(city.settings, seen, dead_letters=True).cured == 3
+    assert repair(city.settings, seen, dead_letters=True).recovered == 3
     books = read_books(city.settings)
     assert (books.stored, books.rejected, books.balanced) == (3, {}, True)
     assert len(city.rows()) == 3
 
 
-def test_a_record_that_contradicts_its_count_stays_a_dead_letter_and_a_readable_one_is_cured_as_one(city: City) -> None:
+def test_a_record_that_contradicts_its_count_stays_a_dead_letter_and_a_readable_one_is_recovered_as_one(
+    city: City,
+) -> None:
     events = clicks(3)
     city.log.append([Record("x", 4, dump(events))])  # counted as 4: the record contradicts its count
     city.stream()
     assert read_books(city.settings).rejected == {"bad_json": 4}
     today = utc_now().date()
     seen = Selection(today - timedelta(days=1), today + timedelta(days=1))
-    assert repair(city.settings, seen, dead_letters=True).cured == 0  # nobody knows what became of the fourth
+    assert repair(city.settings, seen, dead_letters=True).recovered == 0  # nobody knows what became of the fourth
     assert read_books(city.settings).balanced
     city.warehouse.command("INSERT INTO dead_letters SELECT * REPLACE (3 AS n_events) FROM dead_letters")  # as counted
-    assert repair(city.settings, seen, dead_letters=True).cured == 1
+    assert repair(city.settings, seen, dead_letters=True).recovered == 1
     assert len(city.rows()) == 3
 
 
@@ -245,7 +249,7 @@ def test_the_command_says_what_it_would_do_and_what_it_did(city: City) -> None:
     ]
     done = json.loads(city.stack.civicrec(*words, "--json").stdout)
     assert (done["new"], done["changed"], done["same"], done["days"]) == (0, 3, 0, ["2026-01-31"])
-    assert done["refused"] == {"bad_json": 2}
+    assert (done["refused"], done["cured"], done["dead_letters"]) == ({"bad_json": 2}, 0, 0)
     for wrong, said in [
         (["--from", "2026-02-01", "--until", "2026-01-31"], "expected the earlier day first"),
         (["--from", "2026-01-31", "--until", "2026-01-31", "--kind", "klick"], "expected one of"),
