@@ -19,6 +19,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from civicrec.catalogue.references import normal_number, references
 from civicrec.clock import rfc3339, to_ms
 from civicrec.items import ITEM_TYPES, Item, Rel
 from profiles.tags import learned_tags
@@ -28,9 +29,6 @@ EVER_MS, NEVER_MS = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 
 _IN_FORCE = frozenset({"有效", "修改"})
 _TYPE_NUMBER = {name: number for number, name in enumerate(ITEM_TYPES)}
-#: A title in book marks, or a document number such as 云人社发〔2026〕21号.
-_NAME = re.compile(r"《[^《》]{2,200}》|〔\d{4}〕\d{1,5}号")
-_BEFORE_NUMBER = re.compile(r"[\u4e00-\u9fff]{1,15}$")
 #: How much of a text is looked through for the documents it names.
 MAX_TEXT = 20_000
 _encode = msgspec.json.Encoder().encode
@@ -259,7 +257,7 @@ def _inverted(tags: Sequence[tuple[int, ...]], places: NDArray[np.int64], n_tags
 
 
 def _names_of(item: Item) -> tuple[str, ...]:
-    return tuple(name for name in (item.title, item.document_no) if name)
+    return tuple(name for name in (item.title, normal_number(item.document_no)) if name)
 
 
 def _linked_from(
@@ -298,17 +296,9 @@ def _rows_called(names: Iterable[str], named: Mapping[str, int]) -> list[int]:
 
 
 def _names_in(text: str) -> Iterator[str]:
-    """Find titles in 《》, and document numbers with up to 15 signs that stand before their year."""
-    done = 0
-    for found in _NAME.finditer(text):
-        name = found[0]
-        if name[0] != "《":
-            before = _BEFORE_NUMBER.search(text[max(done, found.start() - 15) : found.start()])
-            if not before:
-                continue
-            name = before[0] + name
-        yield name
-        done = found.end()
+    """Find titles, in 《》, and document numbers in their one writing."""
+    for one in references(text):
+        yield f"《{one}》" if isinstance(one, str) else one.normal
 
 
 def shelved(item: Item) -> Item:

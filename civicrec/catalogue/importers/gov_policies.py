@@ -18,6 +18,7 @@ from civicrec.catalogue.importers.dates import time_in
 from civicrec.catalogue.importers.fields import Note, link_in, names_a_document, summary_of, text_in, value_in, words_in
 from civicrec.catalogue.importers.identity import Ids
 from civicrec.catalogue.importers.validity import meaning_of
+from civicrec.catalogue.references import first_number
 from civicrec.clock import rfc3339
 from civicrec.errors import InvalidInput
 from civicrec.items import Item, Status, Validity, item_from
@@ -51,10 +52,6 @@ _PUBLISHER_THEMES = {"人力资源": "劳动、人事、监察", "科学技术":
 
 _INTERPRETS = re.compile(r"解读|图解|读懂|答记者问")
 _ISSUER = re.compile(r"^[《]?(.{2,80}?(?:厅|部|局|委|院|政府|办公室|委员会|小组|部门))\s*(?:关于|印发|转发)")
-#: 冀人社发〔2024〕12号, 国办发[2019]5号, 河北省人民政府令〔2001〕第15号
-_NUMBER = re.compile(
-    r"(?:(?![年月日])[\u4e00-\u9fff]){2,14}\s*[〔\[（(［]\s*(?:19|20)\d\d\s*[〕\]）)］]\s*第?\s*\d{1,4}\s*号"
-)
 _PROMULGATED = re.compile(r"(\d{4})年(\d{1,2})月(\d{1,2})日")
 #: A text that only points elsewhere says nothing about the policy.
 _POINTER = re.compile(r"^(?:更多信息请关注.{0,30}|[^。]{0,80}\.(?:pdf|docx?|xlsx?))$", re.IGNORECASE)
@@ -216,6 +213,6 @@ def _issuer(title: str) -> str:
 
 def _number_in(text: str) -> str:
     """Return the document number that stands at the head of a text; further down it is another document's."""
-    found = _NUMBER.search(text, 0, 80)
-    # No space parts a title from the number after it, and the pattern cannot tell the two apart.
-    return re.split("通知|意见|办法|方案|规定", re.sub(r"\s+", "", found.group()))[-1] if found else ""
+    number = first_number(text[:80])
+    # No space parts a title from the number after it, and nothing tells the two apart but these words.
+    return re.split("通知|意见|办法|方案|规定", number.written)[-1] if number and number.issuer[1:] else ""

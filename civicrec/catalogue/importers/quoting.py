@@ -11,9 +11,9 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from civicrec.catalogue.references import titles
 from civicrec.items import Item, Link
 
-_QUOTED = re.compile(r"《((?:[^《》]|《[^《》]*》)+)》")
 _SHORTEST_NAME = 8  # 《通知》 or 《实施办法》 names no document
 _MOST_POLICIES = 3  # a name that fits more documents than this tells none of them apart
 
@@ -34,7 +34,7 @@ def linked_by_title(items: Sequence[Item]) -> list[Item]:
 def _linked(item: Item, policies: dict[str, list[str]]) -> Item:
     if item.links:
         return item
-    quoted = (name for title in _QUOTED.findall(item.title) for name in _names(title))
+    quoted = (name for title in titles(item.title) for name in _names(title))
     found = [policies[name] for name in quoted if 0 < len(policies.get(name, ())) <= _MOST_POLICIES]
     targets = dict.fromkeys(item_id for item_ids in found for item_id in item_ids)
     return msgspec.structs.replace(item, links=tuple(Link("interprets", item_id) for item_id in targets))
@@ -43,6 +43,6 @@ def _linked(item: Item, policies: dict[str, list[str]]) -> Item:
 def _names(title: str) -> Iterable[str]:
     """Return what a document of this title is called: the title, without its issuer, and the name it puts in 《》."""
     title = re.sub(r"\s+", "", title)
-    names = {title, *_QUOTED.findall(title)}
+    names = {title, *titles(title)}
     names |= {name[name.index("关于") :] for name in names if "关于" in name}
     return sorted(name for name in names if len(name) >= _SHORTEST_NAME)
