@@ -42,7 +42,7 @@ DropReason = Literal[
 KINDS: frozenset[str] = frozenset(get_args(Kind))
 DROP_REASONS: tuple[str, ...] = get_args(DropReason)
 
-#: Kinds that say the actor turned to an item, with the strength each gives an (actor, item) pair.
+#: Kinds that say the actor interacted with an item, with the strength each gives an (actor, item) pair.
 #: A click is the unit; the order, not the exact size, matters to the models (Hu, Koren & Volinsky 2008, §4).
 INTEREST_WEIGHTS: dict[str, float] = {
     "click": 1.0, "read": 0.5, "favourite": 3.0, "share": 2.0, "download": 2.0, "subscribe": 3.0,

@@ -112,7 +112,7 @@ class Vocabulary:
 
 
 def learned_tags(item: Item) -> tuple[str, ...]:
-    """Return the tags that turning to an item may teach us of a person, and a reason may name.
+    """Return the tags that interacting with an item may teach us of a person, and a reason may name.
 
     Only governed words that are neither sensitive nor empty of meaning (`Tag.inferable`), an alias as its word, in the
     order of the item's own (`civicrec.tags.item_tags`), each once.

@@ -1,4 +1,4 @@
-"""Interests become tags: what somebody turned to says, fading with time, what they care for.
+"""Interests become tags: what somebody interacted with says, fading with time, what they care for.
 
 In: (actor, item) interests and the tags of each item. Out: `TagWeights`. Pure; columns all the way, because a city
 has millions of interests.

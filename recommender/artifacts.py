@@ -38,14 +38,14 @@ class Models:
     item_ids
         Row number → item id; every array's first axis follows it.
     popularity
-        (n_items,) float32, share of actors that turned to the item in the window, 0..1.
+        (n_items,) float32, share of actors that interacted with the item in the window, 0..1.
     neighbours
         (n_items, k) int32 row numbers of the strongest neighbours, -1 where there are fewer. Row i holds what a
         history with item i says about others; a history's scores are the sum of its rows (`scoring.py`).
     neighbour_weights
         (n_items, k) float32 item-item weights; may be negative (EASE), 0 where the neighbour is -1.
     factors
-        (n_items, f) float32 ALS item vectors, all 0 for an item nobody turned to.
+        (n_items, f) float32 ALS item vectors, all 0 for an item nobody interacted with.
     als_regularization, als_alpha
         As fitted: needed to fold a visitor in (`scoring.fold_in`; Hu, Koren & Volinsky 2008, eq. 4).
     manifest

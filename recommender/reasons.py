@@ -62,7 +62,7 @@ def _mention(question: Question, row: int) -> Reason | None:
 
 
 def _item_item(question: Question, row: int) -> Reason | None:
-    """Name the voter with the largest weight. A cosine above 0 means people turned to both; EASE says less."""
+    """Name the voter with the largest weight. A cosine above 0 means people interacted with both; EASE says less."""
     placed, loudest = question.signals.models, question.memo["loudest"].get(row)
     if placed is None or loudest is None:
         return None

@@ -68,7 +68,7 @@ def recommend(
 
 
 def history_of(request: Request, profile: ActorState, catalogue: Catalogue, now: datetime) -> list[int]:
-    """Return the rows the actor turned to, newest first: what the caller says, then what the store knows.
+    """Return the rows the actor interacted with, newest first: what the caller says, then what the store knows.
 
     Only what is in force: an id that somebody merely names must not tell what stands behind it.
     """

@@ -26,7 +26,7 @@ Source = Literal[
     "tags",  # governed tags of the actor and of what they read
     "trending",  # clicked most in the last hours
     "fresh",  # published in the last days
-    "popular",  # turned to by most actors of the training window
+    "popular",  # interacted with by most actors of the training window
     "fallback",  # fills the list
 ]
 

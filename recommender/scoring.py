@@ -1,6 +1,6 @@
 """What the trained models say about a history: item-item votes, and an ALS vector for somebody never seen.
 
-In: `Models` and the row numbers of what somebody turned to. Out: one score per item. Pure numpy, nothing is kept.
+In: `Models` and the row numbers of what somebody interacted with. Out: one score per item. Pure numpy, nothing is kept.
 """
 
 from __future__ import annotations

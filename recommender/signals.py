@@ -38,7 +38,7 @@ class PlacedModels:
     model_of_row
         (n_catalogue,) the reverse, -1 for what the model never saw.
     popular
-        Catalogue rows by falling popularity, those that a crowd turned to.
+        Catalogue rows by falling popularity, those that a crowd interacted with.
     inverse
         As `scoring.fold_in` needs it.
     als_rows, als_factors

@@ -90,8 +90,8 @@ class Parsed:
     dead: list[DeadLetter]
 
 
-class Turn(NamedTuple):
-    """An actor turned to an item, refused it, took that back, or withdrew the consent to all of this.
+class Interaction(NamedTuple):
+    """An actor took interest in an item, refused it, took that back, or withdrew the consent to all of this.
 
     Attributes
     ----------
@@ -116,11 +116,11 @@ class Turn(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """A block as the sinks take it: columns of `events`, turns for the online store in log order, dead letters."""
+    """A block as the sinks take it: columns of `events`, interactions in log order, dead letters."""
 
     origin: Origin
     position: int
     records: list[Handled]
     columns: Columns
-    turns: list[Turn]
+    interactions: list[Interaction]
     dead: list[DeadLetter]

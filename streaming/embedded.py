@@ -254,7 +254,9 @@ def run(settings: Settings) -> None:
             rebuilt = rebuild_online(
                 warehouse, stores.online, done, utc_now(), suppressions(registry), lambda *_: heart.beat(_REBUILD_S)
             )
-            log.info("online_store_rebuilt", turns=rebuilt.turns, actors_with_tags=rebuilt.actors_with_tags)
+            log.info(
+                "online_store_rebuilt", interactions=rebuilt.interactions, actors_with_tags=rebuilt.actors_with_tags
+            )
 
         driver = stack.enter_context(closing(Driver(events, ledger, stores, settings.stream, restore)))
 

@@ -14,7 +14,7 @@ import msgspec
 
 from civicrec.clock import PORTAL_TZ
 from civicrec.events import INTEREST_WEIGHTS, Event, anonymous_actor
-from streaming.blocks import DISLIKE, RESTORING, WITHDRAWN, Columns, Facts, Parsed, Turn
+from streaming.blocks import DISLIKE, RESTORING, WITHDRAWN, Columns, Facts, Interaction, Parsed
 from streaming.parse import epoch_ms
 
 #: Columns that hold a field of the event as it is.
@@ -27,14 +27,14 @@ _plain = attrgetter(*_PLAIN)
 _encode_props = msgspec.json.Encoder(order="deterministic").encode
 _OFFSET_MS = int(PORTAL_TZ.utcoffset(None).total_seconds() * 1000)
 _DAY_MS = 86_400_000
-#: Kinds of events that tell of an actor turning to an item, refusing it, or taking that back.
-TURNS = frozenset({*INTEREST_WEIGHTS, DISLIKE, *RESTORING})
+#: Kinds of events that tell of an actor's interest in an item, refusing it, or taking that back.
+INTERACTION_KINDS = frozenset({*INTEREST_WEIGHTS, DISLIKE, *RESTORING})
 #: Kinds that are looked at again long after: an interest of then is past, but what was refused or withdrawn is not.
 LASTING = frozenset({DISLIKE, *RESTORING, WITHDRAWN})
 
 
 def enrich(parsed: Parsed, item_types: Mapping[str, str]) -> Facts:
-    """Turn a parsed block into columns and turns.
+    """Turn a parsed block into columns and interactions.
 
     Parameters
     ----------
@@ -43,8 +43,8 @@ def enrich(parsed: Parsed, item_types: Mapping[str, str]) -> Facts:
     item_types
         item id → type, of every item in the catalogue; what the catalogue says wins over what the client said.
     """
-    columns, turns = _columns(parsed, item_types), _turns(parsed, item_types)
-    return Facts(parsed.block.origin, parsed.block.position, parsed.records, columns, turns, parsed.dead)
+    columns, interactions = _columns(parsed, item_types), _interactions(parsed, item_types)
+    return Facts(parsed.block.origin, parsed.block.position, parsed.records, columns, interactions, parsed.dead)
 
 
 def _columns(parsed: Parsed, item_types: Mapping[str, str]) -> Columns:
@@ -72,21 +72,23 @@ def _props(props: dict[str, Any]) -> str:
     return _encode_props(props).decode() if props else "{}"
 
 
-def _turns(parsed: Parsed, item_types: Mapping[str, str]) -> list[Turn]:
-    turns: list[Turn] = []
+def _interactions(parsed: Parsed, item_types: Mapping[str, str]) -> list[Interaction]:
+    interactions: list[Interaction] = []
     for event, at, offset in zip(parsed.events, parsed.occurred_ms, parsed.offsets, strict=True):
         kind = event.kind
-        if kind in TURNS:
+        if kind in INTERACTION_KINDS:
             if event.item_id in item_types and not event.bot_reason:
                 weight, is_personal = INTEREST_WEIGHTS.get(kind, 0.0), event.consent == "personalise"
-                turns.append(Turn(event.actor, event.item_id, at, weight, is_personal, offset, said(kind)))
+                interactions.append(
+                    Interaction(event.actor, event.item_id, at, weight, is_personal, offset, said(kind))
+                )
         elif kind == WITHDRAWN:
-            turns += [Turn(actor, "", at, 0.0, True, offset, kind) for actor in withdrawing(event)]
-    return turns
+            interactions += [Interaction(actor, "", at, 0.0, True, offset, kind) for actor in withdrawing(event)]
+    return interactions
 
 
 def said(kind: str) -> str:
-    """Return what a turn keeps of its event's kind."""
+    """Return what an interaction keeps of its event's kind."""
     return kind if kind in LASTING else ""
 
 

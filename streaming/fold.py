@@ -1,4 +1,4 @@
-"""Turns in the order of the log in, an update of the online store out. Pure, and the same however the log is cut.
+"""Interactions in log order in, an update of the online store out. Pure, and the same however the log is cut.
 
 To fold two slices, the second knowing what the first left, gives what folding both at once gives, within the bounds.
 Trends count the crowd; recent items, dislikes and co-clicks need the actor's consent.
@@ -19,69 +19,69 @@ from profiles.online.ports import (
     OnlineUpdate,
     RecentItem,
 )
-from streaming.blocks import RESTORING, WITHDRAWN, Facts, Handled, Turn
+from streaming.blocks import RESTORING, WITHDRAWN, Facts, Handled, Interaction
 
 _HOUR_MS = 3_600_000
 _WINDOW_MS = CO_CLICK_WINDOW_HOURS * _HOUR_MS
-#: Turns in one slice, unless one record has more. The store is blocked while a slice is applied: 500 turns of all
+#: Interactions in one slice, unless one record has more. The store is blocked while a slice is applied: 500 of all
 #: different items and actors take it about 20 ms, usual ones 5 ms.
-SLICE_TURNS = 500
-#: An item is paired with the last few the actor turned to: more pairs say less about each.
+SLICE_INTERACTIONS = 500
+#: An item is paired with the last few the actor interacted with: more pairs say less about each.
 MAX_PAIRS = 5
-#: Items of one actor that count in one slice. A person does not turn to more within seconds; a crawler does.
+#: Items of one actor that count in one slice. A person does not interact with more within seconds; a crawler does.
 MAX_ITEMS_PER_ACTOR = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Records of one lane, in order, with the turns in them."""
+    """Records of one lane, in order, with the interactions in them."""
 
     records: list[Handled]
-    turns: list[Turn]
+    interactions: list[Interaction]
 
 
 def slices(blocks: Sequence[Facts]) -> Iterator[Slice]:
-    """Cut blocks of one lane, in order, between records, so that a slice has at most `SLICE_TURNS` turns."""
+    """Cut blocks of one lane, in order, between records, each slice of at most `SLICE_INTERACTIONS`."""
     part, done = Slice([], []), 0
     for block in blocks:
-        turns, at = block.turns, 0
+        interactions, at = block.interactions, 0
         for record in block.records:
             end = at
-            while end < len(turns) and turns[end].offset == record.offset:
+            while end < len(interactions) and interactions[end].offset == record.offset:
                 end += 1
             if record.offset <= done:  # it came twice
                 at = end
                 continue
-            if part.records and len(part.turns) + end - at > SLICE_TURNS:
+            if part.records and len(part.interactions) + end - at > SLICE_INTERACTIONS:
                 yield part
                 part = Slice([], [])
             part.records.append(record)
-            part.turns.extend(turns[at:end])
+            part.interactions.extend(interactions[at:end])
             at, done = end, record.offset
     if part.records:
         yield part
 
 
 def fold(
-    turns: Sequence[Turn],
+    interactions: Sequence[Interaction],
     recent: Mapping[str, Sequence[RecentItem]],
     withdrawn: Mapping[str, int] = MappingProxyType({}),
 ) -> OnlineUpdate:
-    """Return what turns add to the online store.
+    """Return what interactions add to the online store.
 
     Parameters
     ----------
-    turns
+    interactions
         In the order of the log.
     recent
-        actor → what it turned to before, newest first; for the actors of `personal_actors`.
+        actor → what it interacted with before, newest first; for the actors of `personal_actors`.
     withdrawn
         actor → epoch ms at which consent was withdrawn before; what happened until then, and comes late, only counts in
         the crowd.
     """
-    by_actor: dict[str, list[Turn]] = defaultdict(list)
-    for turn in turns:
-        by_actor[turn.actor].append(turn)
+    by_actor: dict[str, list[Interaction]] = defaultdict(list)
+    for interaction in interactions:
+        by_actor[interaction.actor].append(interaction)
     folded = _Folded()
     for actor, mine in by_actor.items():
         mine.sort(key=_order)
@@ -89,14 +89,14 @@ def fold(
     return folded.update()
 
 
-def _order(turn: Turn) -> tuple[int, int, str]:
-    """Order the turns of one record by what the warehouse also keeps of them, so that a rebuild gives the same."""
-    return turn.offset, turn.at_ms, turn.item_id
+def _order(interaction: Interaction) -> tuple[int, int, str]:
+    """Order the interactions of one record by what the warehouse keeps of them, too: a rebuild gives the same."""
+    return interaction.offset, interaction.at_ms, interaction.item_id
 
 
-def personal_actors(turns: Sequence[Turn]) -> list[str]:
+def personal_actors(interactions: Sequence[Interaction]) -> list[str]:
     """Return the actors whose history `fold` needs, sorted."""
-    return sorted({turn.actor for turn in turns if turn.is_personal})
+    return sorted({interaction.actor for interaction in interactions if interaction.is_personal})
 
 
 class _Folded:
@@ -110,20 +110,20 @@ class _Folded:
         self.restored: dict[str, list[str]] = {}
         self.withdrawn: dict[str, int] = {}
 
-    def add(self, actor: str, turns: Sequence[Turn], before: Sequence[RecentItem], until: int) -> None:
-        for (hour, item_id), weight in strongest(turns).items():
+    def add(self, actor: str, interactions: Sequence[Interaction], before: Sequence[RecentItem], until: int) -> None:
+        for (hour, item_id), weight in strongest(interactions).items():
             self.interests[hour][item_id][actor] = weight
-        if ended := [turn.at_ms for turn in turns if turn.kind == WITHDRAWN]:
+        if ended := [interaction.at_ms for interaction in interactions if interaction.kind == WITHDRAWN]:
             until = max(until, *ended)
             self.withdrawn[actor] = until
             before = [item for item in before if item.at_ms > until]
-        personal = [turn for turn in turns if turn.is_personal and turn.at_ms > until]
-        wished = {turn.item_id: turn.kind in RESTORING for turn in personal if not turn.weight or turn.kind}
+        personal = [one for one in interactions if one.is_personal and one.at_ms > until]
+        wished = {one.item_id: one.kind in RESTORING for one in personal if not one.weight or one.kind}
         if disliked := sorted(item_id for item_id, is_restored in wished.items() if not is_restored):
             self.disliked[actor] = disliked
         if restored := sorted(item_id for item_id, is_restored in wished.items() if is_restored):
             self.restored[actor] = restored
-        if liked := [turn for turn in personal if turn.weight]:
+        if liked := [interaction for interaction in personal if interaction.weight]:
             self.recent[actor] = latest(liked)
             for one, other, weight in pairs(liked, before):
                 for here, there in ((one, other), (other, one)):
@@ -141,53 +141,54 @@ class _Folded:
         )
 
 
-def strongest(turns: Sequence[Turn]) -> dict[tuple[int, str], float]:
+def strongest(interactions: Sequence[Interaction]) -> dict[tuple[int, str], float]:
     """Return (hour, item) → the strongest interest one actor showed, so that nobody counts twice in an hour."""
     found: dict[tuple[int, str], float] = {}
-    for turn in turns:
-        if not turn.weight:
+    for interaction in interactions:
+        if not interaction.weight:
             continue
-        key = (turn.at_ms // _HOUR_MS, turn.item_id)
+        key = (interaction.at_ms // _HOUR_MS, interaction.item_id)
         if key in found or len(found) < MAX_ITEMS_PER_ACTOR:
-            found[key] = max(turn.weight, found.get(key, 0.0))
+            found[key] = max(interaction.weight, found.get(key, 0.0))
     return found
 
 
-def latest(turns: Sequence[Turn]) -> list[RecentItem]:
+def latest(interactions: Sequence[Interaction]) -> list[RecentItem]:
     """Return the newest items of one actor, newest first, each once, at most `MAX_RECENT`."""
-    at = {turn.item_id: turn.at_ms for turn in sorted(turns, key=lambda turn: turn.at_ms)}
+    at = {one.item_id: one.at_ms for one in sorted(interactions, key=lambda one: one.at_ms)}
     newest = sorted(at.items(), key=lambda pair: (pair[1], pair[0]), reverse=True)[:MAX_RECENT]
     return [RecentItem(item_id, at_ms) for item_id, at_ms in newest]
 
 
-def pairs(turns: Sequence[Turn], before: Sequence[RecentItem]) -> list[tuple[str, str, float]]:
-    """Return the pairs (item, earlier item, weight) that one actor's turns make.
+def pairs(interactions: Sequence[Interaction], before: Sequence[RecentItem]) -> list[tuple[str, str, float]]:
+    """Return the pairs (item, earlier item, weight) that one actor's interactions make.
 
-    An item is paired when the actor turns to it for the first time within the window, with the last `MAX_PAIRS` other
-    items of the window; coming back to it adds nothing. The weight is forward-decayed from the later of the two times.
+    An item is paired when the actor interacts with it for the first time within the window, with the last `MAX_PAIRS`
+    other items of the window; coming back to it adds nothing. The weight is forward-decayed from the later of the two
+    times.
 
     Parameters
     ----------
-    turns
+    interactions
         In the order of the log.
     before
-        What the actor turned to before, newest first.
+        What the actor interacted with before, newest first.
     """
-    # What the store would keep after each turn: oldest first, the name deciding between equals.
+    # What the store would keep after each interaction: oldest first, the name deciding between equals.
     seen = {item.item_id: item.at_ms for item in reversed(before)}
     last = (before[0].at_ms, before[0].item_id) if before else (0, "")
     found: list[tuple[str, str, float]] = []
     n_items = 0
-    for turn in turns:
-        last_at = seen.pop(turn.item_id, None)
-        if (last_at is None or abs(turn.at_ms - last_at) > _WINDOW_MS) and n_items < MAX_ITEMS_PER_ACTOR:
+    for interaction in interactions:
+        last_at = seen.pop(interaction.item_id, None)
+        if (last_at is None or abs(interaction.at_ms - last_at) > _WINDOW_MS) and n_items < MAX_ITEMS_PER_ACTOR:
             n_items += 1
-            near = [(other, at) for other, at in reversed(seen.items()) if abs(turn.at_ms - at) <= _WINDOW_MS]
+            near = [(other, at) for other, at in reversed(seen.items()) if abs(interaction.at_ms - at) <= _WINDOW_MS]
             for other, at in near[:MAX_PAIRS]:
-                weight = forward_weight(max(turn.at_ms, at), CO_CLICK_HALF_LIFE_DAYS)
-                found.append((turn.item_id, other, weight))
-        newest = (max(turn.at_ms, last_at or 0), turn.item_id)
-        seen[turn.item_id] = newest[0]
+                weight = forward_weight(max(interaction.at_ms, at), CO_CLICK_HALF_LIFE_DAYS)
+                found.append((interaction.item_id, other, weight))
+        newest = (max(interaction.at_ms, last_at or 0), interaction.item_id)
+        seen[interaction.item_id] = newest[0]
         if newest >= last:
             last = newest
         else:  # late: it takes its place among the others

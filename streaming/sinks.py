@@ -98,7 +98,7 @@ def write_dead_letters(stores: Stores, blocks: Sequence[Facts]) -> None:
 
 
 def write_online(stores: Stores, blocks: Sequence[Facts]) -> None:
-    """Fold the turns into the online store, each lane in its order, and move the lanes' fences."""
+    """Fold the interactions into the online store, each lane in its order, and move the lanes' fences."""
     by_origin: dict[Origin, list[Facts]] = defaultdict(list)
     for block in blocks:
         by_origin[block.origin].append(block)
@@ -117,10 +117,10 @@ def _fold_in(stores: Stores, origin: Origin, part: Slice, fences: Fences, positi
         records = [record for record in part.records if not fences.have(origin.lane, record.actor, record.offset)]
         if not records:
             return fences
-        turns = part.turns
+        interactions = part.interactions
         if len(records) < len(part.records):
             fresh = {record.offset for record in records}
-            turns = [turn for turn in turns if turn.offset in fresh]
+            interactions = [interaction for interaction in interactions if interaction.offset in fresh]
         rejected: Counter[str] = Counter()
         for record in records:
             rejected.update(record.refused)
@@ -128,8 +128,8 @@ def _fold_in(stores: Stores, origin: Origin, part: Slice, fences: Fences, positi
             origin.log, fences.at(origin.lane), records[-1].offset, origin.lane,
             sum(record.good for record in records), rejected, position, fences.beside(origin.lane),
         )  # fmt: skip
-        actors = personal_actors(turns)
-        update = fold(turns, online.recent_of(actors), online.withdrawn_of(actors))
+        actors = personal_actors(interactions)
+        update = fold(interactions, online.recent_of(actors), online.withdrawn_of(actors))
         if online.apply(mark, update, only_whole=stores.only_whole):
             fences.add(mark)
             return fences

@@ -1,4 +1,4 @@
-"""Who turned to what: the one question that the nightly tags and the nightly models both start from.
+"""Who interacted with what: the one question that the nightly tags and the nightly models both start from.
 
 In: `events FINAL`. Out: one row per (actor, item), in order of both, so that what is built from it is repeatable.
 """

@@ -1,4 +1,4 @@
-"""Robots that do not say so, told by what they do: too many turns for a person, or turns without ever a page.
+"""Robots that do not say so, told by what they do: too many actions for a person, or actions without ever a page.
 
 In: events, one by one, in the order they arrive. Out: a bot reason each, empty for people. Judged by the events' own
 times, so that a file sent again and a queue sent late are judged as they happened. Lives in memory; after a restart it
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 Suspicion = Literal[
     "",
-    "behaviour:speed",  # so many turns within two seconds that no hand makes them
-    "behaviour:rate",  # more than one turn a second for a minute
-    "behaviour:no_view",  # turned to many items and was never shown a page or a list
+    "behaviour:speed",  # so many actions within two seconds that no hand makes them
+    "behaviour:rate",  # more than one action a second for a minute
+    "behaviour:no_view",  # acted on many items and was never shown a page or a list
 ]
 
 #: What a person does on purpose. Impressions come by the screenful, reads by the clock, pushes from the portal.
-_TURNS = KINDS - {"impression", "read", "push_sent", "push_delivered", "consent_given", "consent_withdrawn"}
+_ACTIONS = KINDS - {"impression", "read", "push_sent", "push_delivered", "consent_given", "consent_withdrawn"}
 _VIEWS = {"page_view", "impression"}
-#: 24 turns within 2 s is a page every 80 ms; opening a folder of bookmarks stays below.
-_SPEED_TURNS, _SPEED_MS = 24, 2_000
-_RATE_TURNS, _RATE_MS = 61, 60_000
-#: Different items turned to. Of different items, because a page that was open while this process restarted is one.
+#: 24 actions within 2 s is a page every 80 ms; opening a folder of bookmarks stays below.
+_SPEED_ACTIONS, _SPEED_MS = 24, 2_000
+_RATE_ACTIONS, _RATE_MS = 61, 60_000
+#: Different items acted on. Of different items, because a page that was open while this process restarted is one.
 _NO_VIEW_ITEMS = 20
 #: Views that a site must have sent before anyone is blamed for sending none: some portals report clicks only.
 _SITE_VIEWS = 100
@@ -42,11 +42,11 @@ _MAX_SITES = 1_000
 class _Trail:
     """What one actor did lately."""
 
-    __slots__ = ("items", "marked_until_ms", "reason", "turns", "was_shown")
+    __slots__ = ("actions", "items", "marked_until_ms", "reason", "was_shown")
 
     def __init__(self) -> None:
-        #: Newest last, at most `_RATE_TURNS`: the time in milliseconds above 64 bits of the event's id.
-        self.turns: list[int] = []
+        #: Newest last, at most `_RATE_ACTIONS`: the time in milliseconds above 64 bits of the event's id.
+        self.actions: list[int] = []
         self.items: set[str] | None = None
         self.was_shown = False
         self.reason: Suspicion = ""
@@ -80,12 +80,12 @@ class Behaviour:
             trail.was_shown, trail.items = True, None
             if self._views_of_site.get(event.site, 0) < _SITE_VIEWS:
                 self._count_view(event.site)
-        is_turn = kind in _TURNS
-        if not (is_turn or trail.reason or (kind == "read" and not trail.was_shown)):
+        is_action = kind in _ACTIONS
+        if not (is_action or trail.reason or (kind == "read" and not trail.was_shown)):
             return ""
         at_ms = to_ms(event.occurred_at)
-        found = _pace(trail.turns, at_ms << 64 | event.event_id.int & _LOW_64) if is_turn else ""
-        if not trail.was_shown and event.item_id and self._turned_unseen(trail, event):
+        found = _pace(trail.actions, at_ms << 64 | event.event_id.int & _LOW_64) if is_action else ""
+        if not trail.was_shown and event.item_id and self._acted_unseen(trail, event):
             found = found or "behaviour:no_view"
         if found:
             trail.reason, trail.marked_until_ms = found, max(trail.marked_until_ms, at_ms + _MARK_MS)
@@ -102,8 +102,8 @@ class Behaviour:
         if n or len(self._views_of_site) < _MAX_SITES:
             self._views_of_site[site] = n + 1
 
-    def _turned_unseen(self, trail: _Trail, event: Arrival) -> bool:
-        """Say whether an actor that was shown nothing has turned to too many items of a site that tells of views."""
+    def _acted_unseen(self, trail: _Trail, event: Arrival) -> bool:
+        """Say whether an actor that was shown nothing has acted on too many items of a site that tells of views."""
         if trail.items is None:
             trail.items = set()
         if len(trail.items) < _NO_VIEW_ITEMS:
@@ -111,16 +111,16 @@ class Behaviour:
         return len(trail.items) >= _NO_VIEW_ITEMS and self._views_of_site.get(event.site, 0) >= _SITE_VIEWS
 
 
-def _pace(turns: list[int], turn: int) -> Suspicion:
-    """Add a turn to an actor's last ones; return what is wrong with their pace."""
-    if turn not in turns:
-        turns.append(turn)
-        if len(turns) > _RATE_TURNS:
-            del turns[0]
-    if len(turns) >= _SPEED_TURNS and _span_ms(turns[-_SPEED_TURNS:]) <= _SPEED_MS:
+def _pace(actions: list[int], action: int) -> Suspicion:
+    """Add an action to an actor's last ones; return what is wrong with their pace."""
+    if action not in actions:
+        actions.append(action)
+        if len(actions) > _RATE_ACTIONS:
+            del actions[0]
+    if len(actions) >= _SPEED_ACTIONS and _span_ms(actions[-_SPEED_ACTIONS:]) <= _SPEED_MS:
         return "behaviour:speed"
-    return "behaviour:rate" if len(turns) == _RATE_TURNS and _span_ms(turns) <= _RATE_MS else ""
+    return "behaviour:rate" if len(actions) == _RATE_ACTIONS and _span_ms(actions) <= _RATE_MS else ""
 
 
-def _span_ms(turns: list[int]) -> int:
-    return (max(turns) >> 64) - (min(turns) >> 64)
+def _span_ms(actions: list[int]) -> int:
+    return (max(actions) >> 64) - (min(actions) >> 64)

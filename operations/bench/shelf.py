@@ -65,7 +65,7 @@ def fill(settings: Settings, n_items: int, seed: int = 0) -> None:
 
 def _fill_store(settings: Settings, n_items: int, rng: np.random.Generator, now_ms: int) -> None:
     read = {f"bench-{actor}": rng.integers(0, n_items, rng.integers(1, 15)) for actor in range(N_ACTORS)}
-    turned_to = sorted({int(item) for items in read.values() for item in items})
+    interacted_with = sorted({int(item) for items in read.values() for item in items})
     hour, crowd = now_ms // 3_600_000, {f"crowd-{actor}": 1.0 for actor in range(K_ANONYMITY)}
     update = OnlineUpdate(
         recent={
@@ -80,7 +80,7 @@ def _fill_store(settings: Settings, n_items: int, rng: np.random.Generator, now_
     words, store = _themes(), RedisOnlineStore(client)
     store.apply(Mark("bench", 0, 1), update)
     pipeline = client.pipeline(transaction=False)
-    for item in turned_to:  # written as they stand once a crowd made them
+    for item in interacted_with:  # written as they stand once a crowd made them
         near = rng.integers(0, n_items, 50)
         pipeline.zadd(co_key(f"item-{item}"), {f"item-{other}": float(rng.random()) for other in near})
     pipeline.execute()

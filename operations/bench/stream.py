@@ -86,8 +86,8 @@ def plain_loop_s(records: Sequence[Record]) -> float:
         batch = numbered[first : first + a_batch]
         blocks = blocks_of(Origin("bench"), batch, settings.block_records)
         facts = [enrich(parse_block(block), types) for block in blocks]
-        turns = [turn for block in facts for turn in block.turns]
-        fold(turns, online.recent_of(personal_actors(turns)))
+        interactions = [interaction for block in facts for interaction in block.interactions]
+        fold(interactions, online.recent_of(personal_actors(interactions)))
     return time.process_time() - began
 
 

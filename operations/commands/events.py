@@ -183,7 +183,7 @@ def reprocess(
 ) -> None:
     """Put events through the stream's steps once more, and write what differs; for after a fix of code or catalogue.
 
-    The daily tables of the days touched are rebuilt, and no others; the online store too, if turns to items changed.
+    The daily tables of the days touched are rebuilt, and no others; the online store too, if interactions changed.
     A second run changes nothing. Stopped half-way, the same command goes on where it was.
     """
     import sys

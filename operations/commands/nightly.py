@@ -40,7 +40,7 @@ def nightly(
         manifest = run_nightly(settings, day.date() if day else None, only, report)
     if "models" in manifest and manifest["models"] is None:
         typer.echo(
-            "nightly: nobody turned to an item of the catalogue in this window, so there is nothing to learn; "
+            "nightly: nobody interacted with an item of the catalogue in this window, so there is nothing to learn; "
             "lists come from fresh items and trends until somebody does",
             err=True,
         )

@@ -39,7 +39,7 @@ def rebuild_online(home: Home = None) -> None:
         with progress_bars() as report:
             rebuilt = renew(settings, online, report)
         if rebuilt is not None:
-            print(f"{rebuilt.turns} turns and the tags of {rebuilt.actors_with_tags} actors restored")
+            print(f"{rebuilt.interactions} interactions and the tags of {rebuilt.actors_with_tags} actors restored")
             return
         print("the running stream rebuilds it", file=sys.stderr)
         while not online.is_whole():

@@ -8,7 +8,7 @@
 --   [score, member, ...]}, of the third {key, ttl_s, bound, [score, member, voice, ...], few}, of the fourth {trend, ttl_s,
 --   bound, counted, ttl_s, bound, [pair, member, score, voice, ...], hour}: a pair of actor and item counts in the trend
 --   with the highest score it ever had, so only what is above the last one is added; a voice is a short hash of the actor;
---   then [actor, epoch s of its newest turn or 0, ...], and {actors, items with neighbours, hours, share of `counted` for
+--   then [actor, epoch s of its newest interaction or 0, ...], and {actors, items with neighbours, hours, share of `counted` for
 --   all but the newest hours, epoch s}.
 -- Returns 1, or 0 if a fence has moved, or -1 if the store is not whole.
 local claim = cmsgpack.unpack(ARGV[1])
@@ -191,7 +191,7 @@ for _, entry in ipairs(groups[3]) do
   items[#items + 1] = string.sub(entry[1], 4)
 end
 hold('co', bounds[2], {'co:', 'few:'}, items)
--- Worth keeping is who came lately, and before any who clicked once whoever turned to several items within the month.
+-- Worth keeping is who came lately, and before any who clicked once whoever interacted with several items within the month.
 local actors, worth = groups[5], {}
 for place = 1, #actors, 2 do
   local actor = actors[place]

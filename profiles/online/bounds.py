@@ -14,7 +14,7 @@ from profiles.online.ports import MAX_COUNTED, MAX_TREND_ITEMS, TREND_TTL_HOURS
 
 #: Hours that have a trend: those that are read, and a few for clocks that differ.
 MAX_HOURS = TREND_TTL_HOURS + 8
-#: Of an hour long past, the share of the pairs that an hour of today may have: few turns come so late.
+#: Of an hour long past, the share of the pairs that an hour of today may have: few interactions come so late.
 LATE_SHARE = 20
 _MB = 1 << 20
 #: What one entry takes in Valkey 9, rounded up: an actor with a click takes some 300 bytes, with 50 clicks 1 500; 100

@@ -133,7 +133,7 @@ class MemoryOnlineStore:
         return sum(self._few.pop((item_id, other)).values()) if len(few) >= self._min_actors else 0.0
 
     def _hear(self, hour: int, item_id: str, actor: str) -> None:
-        """Note that an actor turned to an item, until there is a crowd."""
+        """Note that an actor interacted with an item, until there is a crowd."""
         if self._crowded.get(item_id, -1) >= hour:
             return
         since, voices = self._few_trends.get(item_id, (hour, set()))
@@ -178,7 +178,7 @@ class MemoryOnlineStore:
         return {hour: dict(self._trends[hour]) for hour in hours if self._trends.get(hour)}
 
     def crowded(self, since_hour: int) -> frozenset[str]:
-        """Return the items that a crowd turned to, seen since that epoch hour."""
+        """Return the items that a crowd interacted with, seen since that epoch hour."""
         return frozenset(name for name, hour in self._crowded.items() if hour >= since_hour)
 
     def withdrawn_of(self, actors: Sequence[str]) -> dict[str, int]:

@@ -22,11 +22,11 @@ CO_CLICK_TTL_DAYS = 30
 TREND_TTL_HOURS = 72
 #: Items remembered of one hour's trend; a flood of junk ids cannot grow it.
 MAX_TREND_ITEMS = 5_000
-#: How long it is known who has counted in an hour, after its last turn; later turns of that hour are rare.
+#: How long it is known who has counted in an hour, after its last interaction; later ones of that hour are rare.
 COUNTED_TTL_HOURS = 3
 #: (actor, item) pairs known of one hour, some 90 bytes each; what goes beyond counts each time.
 MAX_COUNTED = 200_000
-#: Hours within which `K_ANONYMITY` actors must turn to an item for its trend to be told.
+#: Hours within which `K_ANONYMITY` actors must interact with an item for its trend to be told.
 CROWD_HOURS = 36
 #: Pairs of one item, and items of all, of which few actors are known yet; beyond that the least known are let go.
 MAX_FEW, MAX_FEW_TRENDS = 100, 5_000
@@ -60,7 +60,7 @@ class NotWhole(OnlineFault):
 
 @dataclass(frozen=True, slots=True)
 class RecentItem:
-    """An item an actor turned to, with the time of the latest turn (epoch ms)."""
+    """An item an actor interacted with, with the time of the latest interaction (epoch ms)."""
 
     item_id: str
     at_ms: int
@@ -73,7 +73,7 @@ class OnlineUpdate:
     Attributes
     ----------
     recent
-        actor → items turned to (any order; the newest time of an item wins).
+        actor → items interacted with (any order; the newest time of an item wins).
     disliked
         actor → item ids the actor does not want to see.
     interests
@@ -175,7 +175,7 @@ class OnlineStore(Protocol):
         ...
 
     def crowded(self, since_hour: int) -> frozenset[str]:
-        """Return the items that `K_ANONYMITY` actors turned to within `CROWD_HOURS`, seen since that epoch hour."""
+        """Return the items `K_ANONYMITY` actors interacted with within `CROWD_HOURS`, seen since that epoch hour."""
         ...
 
     def withdrawn_of(self, actors: Sequence[str]) -> dict[str, int]:

@@ -15,7 +15,7 @@ WHOLE_KEY = "whole:4"
 
 
 def recent_key(actor: str) -> str:
-    """Name the sorted set item → epoch ms of the latest turn to it."""
+    """Name the sorted set item → epoch ms of the latest interaction to it."""
     return f"recent:{actor}"
 
 
@@ -53,9 +53,9 @@ def tags_key(actor: str) -> str:
 HELD_ACTORS, HELD_CO, HELD_HOURS = "held:actors", "held:co", "held:hours"
 #: Hash: kind → how many were shed since the server had no such key.
 SHED_KEY = "shed:"
-#: Sorted set item → epoch hour in which it was last seen that a crowd turned to it.
+#: Sorted set item → epoch hour in which it was last seen that a crowd interacted with it.
 CROWD_KEY = "crowd:"
-#: Hash item → the epoch hour of the first and the actors' short hashes, of those that few actors turned to.
+#: Hash item → the epoch hour of the first and the actors' short hashes, of those that few actors interacted with.
 FEW_TRENDS_KEY = "few:"
 
 

@@ -172,8 +172,8 @@ class RedisOnlineStore:
         return {hour: {name.decode(): weight for name, weight in pairs} for hour, pairs in found if pairs}
 
     def crowded(self, since_hour: int) -> frozenset[str]:
-        """Return the items that a crowd turned to, seen since that epoch hour."""
-        with _reachable("read what a crowd turned to"):
+        """Return the items that a crowd interacted with, seen since that epoch hour."""
+        with _reachable("read what a crowd interacted with"):
             (names,) = self._answers([("ZRANGEBYSCORE", CROWD_KEY, since_hour, "+inf")])
         return frozenset(name.decode() for name in names)
 

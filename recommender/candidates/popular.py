@@ -1,4 +1,4 @@
-"""Candidates by popularity: what most actors of the training window turned to."""
+"""Candidates by popularity: what most actors of the training window interacted with."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from recommender.candidates.scored import NOTHING, Question, Scored, first_open
 
 
 def popular_candidates(question: Question, n: int) -> Scored:
-    """Return the items most actors turned to."""
+    """Return the items most actors interacted with."""
     placed = question.signals.models
     if placed is None:
         return NOTHING

@@ -35,7 +35,7 @@ class Question:
     open_rows
         (n,) mask of rows that may be answered: eligible, not hidden from this caller, not seen.
     history
-        Rows the actor turned to, newest first, each once.
+        Rows the actor interacted with, newest first, each once.
     context
         Row of the page's item, -1 for none.
     tags

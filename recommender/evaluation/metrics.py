@@ -1,4 +1,4 @@
-"""Measures of a ranked list against what somebody really turned to next.
+"""Measures of a ranked list against what somebody really interacted with next.
 
 In: item ids in the order shown, and the wanted ones. Out: numbers from 0 to 1. Ranks are counted from 0 inside.
 """

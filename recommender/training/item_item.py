@@ -2,8 +2,8 @@
 
 In: a CSR matrix (n_users, n_items). Out: per item its strongest neighbours and their weights.
 EASE (Steck 2019) has a closed form and wins on short histories, but inverts a dense n_items² matrix;
-larger catalogues get a shrunk cosine. A pair that fewer than `K_ANONYMITY` actors turned to speaks for nothing: it
-would tell the path of one of them.
+larger catalogues get a shrunk cosine. A pair that fewer than `K_ANONYMITY` actors interacted with speaks for nothing:
+it would tell the path of one of them.
 """
 
 from __future__ import annotations

@@ -165,7 +165,7 @@ class _Night:
     def _models(self, data: Interactions, n_unknown: int, manifest: dict[str, Any]) -> None:
         manifest["models"] = None
         if not len(data.users):
-            return  # nobody turned to an item of the catalogue: earlier models, if any, stay in force
+            return  # nobody interacted with an item of the catalogue: earlier models, if any, stay in force
         folder, training = self._settings.models_path, self._settings.training
         run = manifest["run"] = f"{self._day}-{_fingerprint(data, training.model_dump_json())}"
         try:

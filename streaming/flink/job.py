@@ -144,7 +144,7 @@ def _keep_whole(watch: OnlineWatch, heart: Heart) -> None:
     if not watch.look():
         log.warning("online_store_not_whole", remedy="it is rebuilt; the job waits, and lists are plainer meanwhile")
         rebuilt = watch.rebuild(lambda *_: heart.beat(_STEP_S))
-        log.info("online_store_rebuilt", turns=rebuilt.turns, actors_with_tags=rebuilt.actors_with_tags)
+        log.info("online_store_rebuilt", interactions=rebuilt.interactions, actors_with_tags=rebuilt.actors_with_tags)
 
 
 def stop_job(settings: Settings) -> str:

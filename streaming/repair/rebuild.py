@@ -1,8 +1,8 @@
 """The online store made anew from the warehouse: after a wipe, on a new server, or when an operator asks.
 
 In: `events` of the records that are done, the newest `actor_tags`. Out: an `OnlineStore` that is whole again. Nothing
-else may write turns meanwhile: the embedded stream does this itself, between two batches, and the workers of a cluster
-are refused by a store that is not whole.
+else may write interactions meanwhile: the embedded stream does this itself, between two batches, and the workers of a
+cluster are refused by a store that is not whole.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from profiles.online.ports import (
     OnlineStore,
     OnlineUpdate,
 )
-from streaming.blocks import HISTORY, Turn
-from streaming.enrich import LASTING, TURNS, said
-from streaming.fold import SLICE_TURNS, fold, personal_actors
+from streaming.blocks import HISTORY, Interaction
+from streaming.enrich import INTERACTION_KINDS, LASTING, said
+from streaming.fold import SLICE_INTERACTIONS, fold, personal_actors
 
 #: Fences of a rebuild stand apart from those of any log.
 REBUILD_LOG = "rebuild"
-#: Held, in the home folder, by whoever writes turns into the online store.
+#: Held, in the home folder, by whoever writes interactions into the online store.
 STREAM_LOCK = "stream.lock"
 _HOUR_MS = 3_600_000
 
@@ -52,7 +52,7 @@ WHERE local_date >= {{first:Date}} AND {_CHOSEN}
   AND (local_date >= {{busy_first:Date}} OR has({{lasting:Array(String)}}, toString(kind)))
 GROUP BY day ORDER BY day
 """
-_TURNS = f"""
+_EVENTS_OF_DAY = f"""
 SELECT who AS actor, item_id, kind, at_ms, is_personal, log, log_offset FROM (
     SELECT arrayJoin(if(kind = 'consent_withdrawn', {WITHDRAWING}, [{ACTOR}])) AS who, item_id,
            toString(events.kind) AS kind, toUnixTimestamp64Milli(occurred_at) AS at_ms,
@@ -70,9 +70,9 @@ SELECT actor, tag, weight FROM actor_tags WHERE day = {day:Date} ORDER BY actor,
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """What one rebuild wrote: turns, and actors that have tags."""
+    """What one rebuild wrote: interactions, and actors that have tags."""
 
-    turns: int
+    interactions: int
     actors_with_tags: int
 
 
@@ -136,49 +136,49 @@ def rebuild_online(
     online.set_whole(False)
     online.clear()
     today = local_date(now)
-    n_turns = _restore_turns(warehouse, online, done, now, today, report)
+    n_interactions = _restore_interactions(warehouse, online, done, now, today, report)
     n_actors = _restore_tags(warehouse, online, today, suppressed)
     for log, fences in done.fences.items():  # fences and counts are in the store, too
         for mark in marks_of(log, fences):
             online.apply(mark, OnlineUpdate())
     catch_up()
     online.set_whole(True)
-    return Rebuilt(n_turns, n_actors)
+    return Rebuilt(n_interactions, n_actors)
 
 
-def _restore_turns(
+def _restore_interactions(
     warehouse: Warehouse, online: OnlineStore, done: Done, now: datetime, today: date, report: Report
 ) -> int:
-    kinds, lasting = sorted(TURNS | LASTING), sorted(LASTING)
+    kinds, lasting = sorted(INTERACTION_KINDS | LASTING), sorted(LASTING)
     busy_first = today - timedelta(days=max(RECENT_TTL_DAYS, CO_CLICK_TTL_DAYS))
     first_day = today - timedelta(days=DISLIKED_TTL_DAYS)
     days = warehouse.rows(_DAYS, {"kinds": kinds, "first": first_day, "busy_first": busy_first, "lasting": lasting})
-    n_turns = n_read = last = 0
+    n_interactions = n_read = last = 0
     total = sum(row["n"] for row in days)
     oldest_hour = to_ms(now - timedelta(hours=TREND_TTL_HOURS)) // _HOUR_MS
     for row in days:
         is_busy = row["day"] >= busy_first
-        table = warehouse.query(_TURNS, {"day": row["day"], "kinds": kinds if is_busy else lasting})
-        for begin in range(0, table.num_rows, SLICE_TURNS):
-            part = table.slice(begin, SLICE_TURNS)
-            if turns := _turns(part.to_pydict(), done, is_busy):
-                actors = personal_actors(turns)
-                folded = fold(turns, online.recent_of(actors), online.withdrawn_of(actors))
+        table = warehouse.query(_EVENTS_OF_DAY, {"day": row["day"], "kinds": kinds if is_busy else lasting})
+        for begin in range(0, table.num_rows, SLICE_INTERACTIONS):
+            part = table.slice(begin, SLICE_INTERACTIONS)
+            if interactions := _interactions(part.to_pydict(), done, is_busy):
+                actors = personal_actors(interactions)
+                folded = fold(interactions, online.recent_of(actors), online.withdrawn_of(actors))
                 update = _without_old_trends(folded, oldest_hour)
                 # Refusals are kept in order of offset; the fence wants each mark behind the one before.
-                first, last = last, max(last + 1, turns[-1].offset)
+                first, last = last, max(last + 1, interactions[-1].offset)
                 online.apply(Mark(REBUILD_LOG, first, last), update)
-                n_turns += len(turns)
-            report("turns", n_read := n_read + part.num_rows, total)
-    return n_turns
+                n_interactions += len(interactions)
+            report("interactions", n_read := n_read + part.num_rows, total)
+    return n_interactions
 
 
-def _turns(columns: dict[str, list[Any]], done: Done, is_busy: bool) -> list[Turn]:
+def _interactions(columns: dict[str, list[Any]], done: Done, is_busy: bool) -> list[Interaction]:
     """Return what the stream made of these rows; of days long past, only what was refused, restored or withdrawn."""
     names = ("actor", "item_id", "at_ms", "kind", "is_personal", "log", "log_offset")
     return [
-        Turn(actor, item_id, at_ms, INTEREST_WEIGHTS.get(kind, 0.0) if is_busy else 0.0, bool(is_personal), offset,
-             said(kind))
+        Interaction(actor, item_id, at_ms, INTEREST_WEIGHTS.get(kind, 0.0) if is_busy else 0.0, bool(is_personal),
+                    offset, said(kind))
         for actor, item_id, at_ms, kind, is_personal, log, offset in zip(*map(columns.__getitem__, names), strict=True)
         if done.has(log, actor, offset)
     ]  # fmt: skip

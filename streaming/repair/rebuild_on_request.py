@@ -1,4 +1,4 @@
-"""The online store made anew on request, by whoever may write turns now: the running stream, or else this process.
+"""The online store rebuilt on request, by whoever may write interactions now: the running stream, or else this process.
 
 In: settings of either engine. Out: what was rebuilt, or nothing if the stream was asked to.
 """

@@ -33,7 +33,7 @@ from profiles.online.bounds import bounds_of
 from profiles.online.ports import NotWhole, OnlineStore
 from profiles.online.redis_store import RedisOnlineStore
 from streaming.catalogue import CatalogueSnapshot
-from streaming.enrich import TURNS
+from streaming.enrich import INTERACTION_KINDS
 from streaming.repair.diff import diff, write
 from streaming.repair.rebuild import Done
 from streaming.repair.rebuild_on_request import renew
@@ -88,7 +88,7 @@ class _Bookmark(msgspec.Struct):
     at: At = (0, 0, "")
     places: Places = {}
     days: set[date] = set()
-    turns_changed: bool = False
+    interactions_changed: bool = False
 
 
 def repair(
@@ -118,7 +118,7 @@ def repair(
             found = diff(warehouse, part.columns)
             lost = lost_dead_letters(warehouse, part.dead_letters)
             mark.days |= found.days
-            mark.turns_changed |= any(row["kind"] in TURNS for row in (*found.new, *found.changed))
+            mark.interactions_changed |= any(row["kind"] in INTERACTION_KINDS for row in (*found.new, *found.changed))
             if not dry_run:
                 _keep(path, mark)  # first: else a crash after the write would leave these days as they are
                 write(warehouse, found)
@@ -138,7 +138,7 @@ def repair(
         done.days = sorted(mark.days)
         if not dry_run:
             rebuild_days(settings, warehouse, done.days, report)
-            if mark.turns_changed:
+            if mark.interactions_changed:
                 renew(settings, online, report)
             path.unlink(missing_ok=True)
         return done
@@ -221,7 +221,9 @@ def _bookmark_path(settings: Settings, chosen: Selection, dead_letters: bool) ->
 
 def _kept(path: Path) -> _Bookmark:
     with suppress(OSError, msgspec.DecodeError):
-        return msgspec.json.decode(path.read_bytes(), type=_Bookmark)
+        # Left half-way by an older version, under the old name: what it says must not be forgotten.
+        kept = path.read_bytes().replace(b'"turns_changed":', b'"interactions_changed":')
+        return msgspec.json.decode(kept, type=_Bookmark)
     return _Bookmark()
 
 

@@ -39,13 +39,13 @@ def every(seconds: float, n: int) -> list[float]:
 
 
 @pytest.mark.parametrize("kind", ["click", "page_view", "search", "download", "share"])
-def test_more_than_one_turn_a_second_for_a_minute_is_a_robot(kind: str) -> None:
+def test_more_than_one_action_a_second_for_a_minute_is_a_robot(kind: str) -> None:
     found = judged(Behaviour(), events(kind, every(0.5, 300)))
     assert found[:60] == [""] * 60
     assert set(found[60:]) == {"behaviour:rate"}
 
 
-def test_one_turn_every_two_seconds_for_an_hour_is_a_person() -> None:
+def test_one_action_every_two_seconds_for_an_hour_is_a_person() -> None:
     assert set(judged(Behaviour(), events("page_view", every(2, 1_800)))) == {""}
 
 
@@ -58,7 +58,7 @@ def test_a_folder_of_twenty_tabs_opened_at_once_is_a_person() -> None:
     assert set(judged(Behaviour(), events("page_view", [0] * 20))) == {""}
 
 
-def test_lists_that_come_by_the_screenful_and_reads_by_the_clock_are_no_turns() -> None:
+def test_lists_that_come_by_the_screenful_and_reads_by_the_clock_are_no_actions() -> None:
     found = judged(Behaviour(), events("page_view", [0]), events("impression", [1] * 500), events("read", [2] * 500))
     assert set(found) == {""}
 
@@ -99,7 +99,7 @@ def viewed(site: str = "demo", n: int = 100) -> list[Event]:
 
 
 @pytest.mark.parametrize("kind", ["click", "read"])
-def test_actor_who_turns_to_many_items_and_was_never_shown_any_is_a_robot(kind: str) -> None:
+def test_actor_who_acts_on_many_items_and_was_never_shown_any_is_a_robot(kind: str) -> None:
     found = judged(Behaviour(), viewed(), events(kind, every(60, 25)))
     assert found[100:] == [""] * 19 + ["behaviour:no_view"] * 6
 
@@ -136,7 +136,7 @@ def test_memory_is_bounded_whoever_comes() -> None:
     )
 )  # fmt: skip
 def test_flag_of_a_slow_actor_is_never_raised(sent: list[tuple[str, str, int, float]]) -> None:
-    # Nine items at most and turns no closer than three seconds: nothing of this is a robot's.
+    # Nine items at most and actions no closer than three seconds: nothing of this is a robot's.
     behaviour = Behaviour()
     for n, (kind, actor, item, jitter) in enumerate(sent):
         event = an_event(kind, f"i{item}", n=n, at=NOON + timedelta(seconds=3 * n + (jitter % 1)), anonymous_id=actor)

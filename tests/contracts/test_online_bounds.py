@@ -57,19 +57,19 @@ def test_a_flood_of_one_click_ids_pushes_out_nobody_who_comes_again(client: Redi
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(turns=st.lists(st.tuples(st.integers(0, 30), st.integers(1, 5), st.integers(0, 29)), max_size=60))
-def test_whoever_turned_to_several_items_is_held_before_whoever_turned_to_one(
-    client: Redis, turns: list[tuple[int, int, int]]
+@given(interactions=st.lists(st.tuples(st.integers(0, 30), st.integers(1, 5), st.integers(0, 29)), max_size=60))
+def test_whoever_interacted_with_several_items_is_held_before_whoever_interacted_with_one(
+    client: Redis, interactions: list[tuple[int, int, int]]
 ) -> None:
     client.flushdb()
     store = RedisOnlineStore(client, Bounds(actors=8))
-    for who, n_items, days_ago in turns:
+    for who, n_items, days_ago in interactions:
         clicks(store, f"a{who}", n_items, NOW_MS - days_ago * DAY_MS)
         held = {actor.decode() for actor in client.zrange(HELD_ACTORS, 0, -1)}
         assert held == {key.decode().removeprefix("recent:") for key in client.scan_iter(match="recent:*")}
         assert len(held) <= 8
     n_shed = shed(client)
-    assert len({who for who, _, _ in turns}) <= len(store.recent_of([f"a{who}" for who in range(31)])) + n_shed
+    assert len({who for who, _, _ in interactions}) <= len(store.recent_of([f"a{who}" for who in range(31)])) + n_shed
     held_now = store.recent_of([f"a{who}" for who in range(31)])
     if len(held_now) == 8 and any(len(items) == 1 for items in held_now.values()):
         add(store, OnlineUpdate(recent={"regular": [RecentItem("x", NOW_MS - 29 * DAY_MS), RecentItem("y", NOW_MS)]}))

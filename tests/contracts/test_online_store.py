@@ -397,8 +397,8 @@ def test_what_few_did_is_told_once_they_are_a_crowd(shy_store: OnlineStore) -> N
 
 
 def test_one_visitor_of_many_hours_is_no_crowd_and_three_far_apart_are_none(shy_store: OnlineStore) -> None:
-    turns = [("a", hour) for hour in range(30)] + [("b", 31), ("c", CROWD_HOURS + 1), ("d", 2 * CROWD_HOURS)]
-    for n, (actor, hour) in enumerate(turns):
+    interactions = [("a", hour) for hour in range(30)] + [("b", 31), ("c", CROWD_HOURS + 1), ("d", 2 * CROWD_HOURS)]
+    for n, (actor, hour) in enumerate(interactions):
         shy_store.apply(Mark("log", n, n + 1), OnlineUpdate(interests={HOUR + hour: {"i1": {actor: 1.0}}}))
     assert shy_store.crowded(0) == frozenset()
     more = {HOUR + 2 * CROWD_HOURS: {"i1": {"b": 1.0, "a": 1.0}}}

@@ -35,7 +35,7 @@ _ROBOT_EVERY = 20
 
 
 def fill_catalogue(settings: Settings) -> None:
-    """Put the items that senders turn to into the catalogue."""
+    """Put the items that senders interact with into the catalogue."""
     with registry_at(settings.registry_address) as registry:
         upsert_items(registry, [Item(item_id=name, item_type="policy", title=name) for name in ITEM_TYPES])
 

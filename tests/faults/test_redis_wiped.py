@@ -82,7 +82,7 @@ def survive(home: Path, wipes: int, at_least: int, pause_s: float) -> None:
         closing(redis_client(settings.redis)) as redis,
     ):
         redis.flushall()
-        assert "turns and the tags of 0 actors restored" in stores.civicrec("rebuild-online").stdout  # by itself
+        assert "interactions and the tags of 0 actors restored" in stores.civicrec("rebuild-online").stdout  # by itself
         assert_equal_to_a_rebuilt_one(settings)
 
 

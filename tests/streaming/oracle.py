@@ -16,14 +16,14 @@ def at_ms(event: Event) -> int:
     return (event.occurred_at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
 
 
-def is_turn(event: Event) -> bool:
+def is_interaction(event: Event) -> bool:
     return event.kind in INTEREST_WEIGHTS and not event.bot_reason and event.item_id in ITEM_TYPES
 
 
 def recent(events: Sequence[Event], actor: str) -> list[tuple[str, int]]:
     times: dict[str, int] = {}
     for event in events:
-        if is_turn(event) and event.consent == "personalise" and event.actor == actor:
+        if is_interaction(event) and event.consent == "personalise" and event.actor == actor:
             times[event.item_id] = max(at_ms(event), times.get(event.item_id, 0))
     return sorted(times.items(), key=lambda pair: (pair[1], pair[0]), reverse=True)[:50]
 
@@ -31,7 +31,7 @@ def recent(events: Sequence[Event], actor: str) -> list[tuple[str, int]]:
 def trends(batches: Sequence[Sequence[Event]]) -> dict[int, dict[str, float]]:
     """Strongest interest of each actor in each item and hour, summed over actors; how it was batched is no matter."""
     shown: dict[tuple[str, str, int], set[float]] = defaultdict(set)
-    for event in filter(is_turn, chain.from_iterable(batches)):
+    for event in filter(is_interaction, chain.from_iterable(batches)):
         shown[event.actor, event.item_id, at_ms(event) // HOUR_MS].add(INTEREST_WEIGHTS[event.kind])
     total: dict[int, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for (_, item, hour), weights in shown.items():
@@ -47,7 +47,7 @@ def co_clicks(events: Sequence[Event]) -> dict[str, dict[str, float]]:
     total: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     latest: dict[str, dict[str, int]] = defaultdict(dict)
     for event in events:
-        if not is_turn(event) or event.consent != "personalise":
+        if not is_interaction(event) or event.consent != "personalise":
             continue
         now, known = at_ms(event), latest[event.actor]
         within = sorted((at, item) for item, at in known.items() if abs(now - at) <= 24 * HOUR_MS)

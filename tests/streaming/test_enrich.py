@@ -67,7 +67,7 @@ def test_props_are_one_json_text_in_a_fixed_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "turns"),
+    ("fields", "interactions"),
     [
         ({"consent": "personalise"}, [(1.0, True)]),
         ({"consent": "measure"}, [(1.0, False)]),
@@ -79,9 +79,12 @@ def test_props_are_one_json_text_in_a_fixed_order() -> None:
         ({"bot_reason": "agent"}, []),
     ],
 )
-def test_only_people_turning_to_known_items_reach_the_online_store(
-    fields: dict[str, str], turns: list[tuple[float, bool]]
+def test_only_people_interacting_with_known_items_reach_the_online_store(
+    fields: dict[str, str], interactions: list[tuple[float, bool]]
 ) -> None:
-    found = enriched(an_event(**({"item": "i1"} | fields))).turns
-    assert [(turn.weight, turn.is_personal) for turn in found] == turns
-    assert all((turn.actor, turn.item_id, turn.at_ms) == ("visitor-1", "i1", epoch_ms(NOON)) for turn in found)
+    found = enriched(an_event(**({"item": "i1"} | fields))).interactions
+    assert [(interaction.weight, interaction.is_personal) for interaction in found] == interactions
+    assert all(
+        (interaction.actor, interaction.item_id, interaction.at_ms) == ("visitor-1", "i1", epoch_ms(NOON))
+        for interaction in found
+    )

@@ -10,21 +10,32 @@ from civicrec.accounting.progress import Mark
 from profiles.decay import forward_weight
 from profiles.online.memory import MemoryOnlineStore
 from profiles.online.ports import CO_CLICK_HALF_LIFE_DAYS, MAX_RECENT, RecentItem
-from streaming.blocks import Facts, Handled, Origin, Turn
-from streaming.fold import MAX_ITEMS_PER_ACTOR, MAX_PAIRS, SLICE_TURNS, fold, latest, pairs, personal_actors, slices
+from streaming.blocks import Facts, Handled, Interaction, Origin
+from streaming.fold import (
+    MAX_ITEMS_PER_ACTOR,
+    MAX_PAIRS,
+    SLICE_INTERACTIONS,
+    fold,
+    latest,
+    pairs,
+    personal_actors,
+    slices,
+)
 
 HOUR = 3_600_000
 DAY = 24 * HOUR
 AT = 1_769_846_400_000
 
 
-def a_turn(item: str = "i1", at_ms: int = AT, actor: str = "a", weight: float = 1.0, personal: bool = True) -> Turn:
-    return Turn(actor, item, at_ms, weight, personal)
+def an_interaction(
+    item: str = "i1", at_ms: int = AT, actor: str = "a", weight: float = 1.0, personal: bool = True
+) -> Interaction:
+    return Interaction(actor, item, at_ms, weight, personal)
 
 
-_turns = st.lists(
+_interactions = st.lists(
     st.builds(
-        Turn, st.sampled_from("abc"), st.sampled_from(["i1", "i2", "i3", "i4"]), st.integers(AT, AT + 3 * DAY),
+        Interaction, st.sampled_from("abc"), st.sampled_from(["i1", "i2", "i3", "i4"]), st.integers(AT, AT + 3 * DAY),
         st.sampled_from([0.0, 0.5, 1.0, 3.0]), st.booleans(),
     ),
     max_size=30,
@@ -32,56 +43,65 @@ _turns = st.lists(
 
 
 def test_two_clicks_of_one_actor_belong_together_in_both_directions() -> None:
-    update = fold([a_turn("x", AT), a_turn("y", AT + HOUR)], {})
+    update = fold([an_interaction("x", AT), an_interaction("y", AT + HOUR)], {})
     weight = forward_weight(AT + HOUR, CO_CLICK_HALF_LIFE_DAYS)
     assert update.co_clicks == {"y": {"x": {"a": weight}}, "x": {"y": {"a": weight}}}
 
 
 def test_clicks_of_two_actors_do_not_belong_together() -> None:
-    update = fold([a_turn("x", actor="a"), a_turn("y", actor="b")], {})
+    update = fold([an_interaction("x", actor="a"), an_interaction("y", actor="b")], {})
     assert update.co_clicks == {}
 
 
 def test_a_click_belongs_to_what_was_clicked_in_an_earlier_batch() -> None:
-    update = fold([a_turn("y")], {"a": [RecentItem("x", AT - HOUR), RecentItem("old", AT - 2 * DAY)]})
+    update = fold([an_interaction("y")], {"a": [RecentItem("x", AT - HOUR), RecentItem("old", AT - 2 * DAY)]})
     assert set(update.co_clicks) == {"x", "y"}
 
 
 def test_coming_back_within_the_window_adds_no_pair_and_after_it_does() -> None:
     before = {"a": [RecentItem("x", AT - HOUR), RecentItem("y", AT - 2 * HOUR)]}
-    assert fold([a_turn("y")], before).co_clicks == {}
-    assert fold([a_turn("y", AT + DAY - 2 * HOUR)], before).co_clicks == {}
-    assert set(fold([a_turn("y", AT + DAY - 2 * HOUR + 1)], before).co_clicks) == {"x", "y"}
+    assert fold([an_interaction("y")], before).co_clicks == {}
+    assert fold([an_interaction("y", AT + DAY - 2 * HOUR)], before).co_clicks == {}
+    assert set(fold([an_interaction("y", AT + DAY - 2 * HOUR + 1)], before).co_clicks) == {"x", "y"}
 
 
 def test_an_item_is_paired_with_the_last_few_only() -> None:
     before = [RecentItem(f"b{n}", AT - n - 1) for n in range(20)]
-    assert [other for _, other, _ in pairs([a_turn("x")], before)] == [f"b{n}" for n in range(MAX_PAIRS)]
+    assert [other for _, other, _ in pairs([an_interaction("x")], before)] == [f"b{n}" for n in range(MAX_PAIRS)]
 
 
 def test_without_consent_only_the_crowd_is_told() -> None:
-    turns = [a_turn("x", personal=False), a_turn("y", personal=False), a_turn("z", weight=0.0, personal=False)]
-    update = fold(turns, {})
-    assert personal_actors(turns) == []
+    interactions = [
+        an_interaction("x", personal=False),
+        an_interaction("y", personal=False),
+        an_interaction("z", weight=0.0, personal=False),
+    ]
+    update = fold(interactions, {})
+    assert personal_actors(interactions) == []
     assert (update.recent, update.co_clicks, update.disliked) == ({}, {}, {})
     assert update.interests == {AT // HOUR: {"x": {"a": 1.0}, "y": {"a": 1.0}}}
 
 
 def test_nobody_counts_twice_for_an_item_in_an_hour() -> None:
-    turns = [a_turn("x", AT), a_turn("x", AT + 1, weight=3.0), a_turn("x", AT + HOUR), a_turn("x", AT, actor="b")]
-    update = fold(turns, {})
+    interactions = [
+        an_interaction("x", AT),
+        an_interaction("x", AT + 1, weight=3.0),
+        an_interaction("x", AT + HOUR),
+        an_interaction("x", AT, actor="b"),
+    ]
+    update = fold(interactions, {})
     assert update.interests == {AT // HOUR: {"x": {"a": 3.0, "b": 1.0}}, AT // HOUR + 1: {"x": {"a": 1.0}}}
 
 
 def test_a_dislike_is_kept_and_is_no_interest() -> None:
-    update = fold([a_turn("x", weight=0.0)], {})
+    update = fold([an_interaction("x", weight=0.0)], {})
     assert update.disliked == {"a": ["x"]}
     assert (update.recent, update.interests, update.co_clicks) == ({}, {}, {})
 
 
 def test_a_refusal_is_taken_back_by_saying_so_or_by_a_favourite_and_the_last_word_counts() -> None:
-    refused, favoured = a_turn("x", weight=0.0), a_turn("x", weight=3.0)._replace(kind="favourite")
-    restored = a_turn("x", weight=0.0)._replace(kind="undislike")
+    refused, favoured = an_interaction("x", weight=0.0), an_interaction("x", weight=3.0)._replace(kind="favourite")
+    restored = an_interaction("x", weight=0.0)._replace(kind="undislike")
     for last in (favoured, restored):
         update = fold([refused, last._replace(offset=1)], {})
         assert (update.disliked, update.restored) == ({}, {"a": ["x"]})
@@ -90,14 +110,14 @@ def test_a_refusal_is_taken_back_by_saying_so_or_by_a_favourite_and_the_last_wor
     assert fold([restored._replace(is_personal=False)], {}).restored == {}
 
 
-def withdrawal(at_ms: int, offset: int = 0) -> Turn:
-    return Turn("a", "", at_ms, 0.0, True, offset, "consent_withdrawn")
+def withdrawal(at_ms: int, offset: int = 0) -> Interaction:
+    return Interaction("a", "", at_ms, 0.0, True, offset, "consent_withdrawn")
 
 
 def test_consent_withdrawn_ends_what_was_before_and_not_what_comes_after() -> None:
-    turns = [a_turn("x", AT), a_turn("no", AT, weight=0.0), withdrawal(AT + 1, 1)]
-    turns += [a_turn("y", AT + 2)._replace(offset=2), a_turn("late", AT)._replace(offset=3)]
-    update = fold(turns, {"a": [RecentItem("before", AT - 1)]})
+    interactions = [an_interaction("x", AT), an_interaction("no", AT, weight=0.0), withdrawal(AT + 1, 1)]
+    interactions += [an_interaction("y", AT + 2)._replace(offset=2), an_interaction("late", AT)._replace(offset=3)]
+    update = fold(interactions, {"a": [RecentItem("before", AT - 1)]})
     assert update.withdrawn == {"a": AT + 1}
     assert update.recent == {"a": [RecentItem("y", AT + 2)]}
     assert (update.disliked, update.co_clicks) == ({}, {})
@@ -105,14 +125,18 @@ def test_consent_withdrawn_ends_what_was_before_and_not_what_comes_after() -> No
 
 
 def test_what_happened_before_a_known_withdrawal_and_comes_late_is_not_kept() -> None:
-    update = fold([a_turn("late", AT), a_turn("no", AT, weight=0.0), a_turn("new", AT + 2)], {}, {"a": AT + 1})
+    update = fold(
+        [an_interaction("late", AT), an_interaction("no", AT, weight=0.0), an_interaction("new", AT + 2)],
+        {},
+        {"a": AT + 1},
+    )
     assert update.recent == {"a": [RecentItem("new", AT + 2)]}
     assert (update.disliked, update.co_clicks, update.withdrawn) == ({}, {}, {})
 
 
 def test_a_crawler_cannot_flood_a_slice() -> None:
-    turns = [a_turn(f"i{n}", AT + n) for n in range(5_000)]
-    update = fold(turns, {})
+    interactions = [an_interaction(f"i{n}", AT + n) for n in range(5_000)]
+    update = fold(interactions, {})
     assert len(update.recent["a"]) == MAX_RECENT
     assert sum(len(by_item) for by_item in update.interests.values()) == MAX_ITEMS_PER_ACTOR
     assert sum(len(others) for others in update.co_clicks.values()) <= 2 * MAX_PAIRS * MAX_ITEMS_PER_ACTOR
@@ -122,36 +146,40 @@ def test_slices_are_cut_between_records_and_hold_each_record_once() -> None:
     rng = random.Random(7)
     blocks, offset = [], 0
     for _ in range(30):
-        records, turns = [], []
+        records, interactions = [], []
         for _ in range(rng.randrange(1, 40)):
             offset += rng.randrange(1, 3)
             n = rng.choice([0, 3, 10, 700])
             records.append(Handled(offset, "a", n, {}))
-            turns += [a_turn()._replace(offset=offset)] * n
-        blocks.append(Facts(Origin("log"), -1, records, {}, turns, []))
+            interactions += [an_interaction()._replace(offset=offset)] * n
+        blocks.append(Facts(Origin("log"), -1, records, {}, interactions, []))
     found = list(slices([blocks[0], *blocks]))  # the first block comes twice
     assert [record for part in found for record in part.records] == [
         record for block in blocks for record in block.records
     ]
-    assert [turn for part in found for turn in part.turns] == [turn for block in blocks for turn in block.turns]
+    assert [interaction for part in found for interaction in part.interactions] == [
+        interaction for block in blocks for interaction in block.interactions
+    ]
     for part in found:
-        assert {turn.offset for turn in part.turns} <= {record.offset for record in part.records}
-        assert len(part.turns) <= SLICE_TURNS or len(part.records) == 1
-    assert len(found) < sum(len(block.turns) for block in blocks) / SLICE_TURNS * 2 + 1
+        assert {interaction.offset for interaction in part.interactions} <= {record.offset for record in part.records}
+        assert len(part.interactions) <= SLICE_INTERACTIONS or len(part.records) == 1
+    assert len(found) < sum(len(block.interactions) for block in blocks) / SLICE_INTERACTIONS * 2 + 1
 
 
-def applied(store: MemoryOnlineStore, turns: list[Turn], first: int) -> None:
-    assert store.apply(Mark("log", first, first + 1), fold(turns, store.recent_of(personal_actors(turns))))
+def applied(store: MemoryOnlineStore, interactions: list[Interaction], first: int) -> None:
+    assert store.apply(
+        Mark("log", first, first + 1), fold(interactions, store.recent_of(personal_actors(interactions)))
+    )
 
 
-@given(turns=_turns, cuts=st.lists(st.integers(0, 30), max_size=5))
-def test_folding_in_parts_is_folding_at_once(turns: list[Turn], cuts: list[int]) -> None:
-    turns = [turn._replace(offset=offset) for offset, turn in enumerate(turns)]  # records are never cut
+@given(interactions=_interactions, cuts=st.lists(st.integers(0, 30), max_size=5))
+def test_folding_in_parts_is_folding_at_once(interactions: list[Interaction], cuts: list[int]) -> None:
+    interactions = [one._replace(offset=offset) for offset, one in enumerate(interactions)]  # records are never cut
     at_once, in_parts = MemoryOnlineStore(min_actors=1), MemoryOnlineStore(min_actors=1)
-    applied(at_once, turns, 0)
-    borders = [0, *sorted(cuts), len(turns)]
+    applied(at_once, interactions, 0)
+    borders = [0, *sorted(cuts), len(interactions)]
     for number, (first, last) in enumerate(pairwise(borders)):
-        applied(in_parts, turns[first:last], number)
+        applied(in_parts, interactions[first:last], number)
     assert in_parts.recent_of("abc") == at_once.recent_of("abc")
     assert [in_parts.actor(actor) for actor in "abc"] == [at_once.actor(actor) for actor in "abc"]
     hours = range(AT // HOUR, AT // HOUR + 73)
@@ -163,11 +191,11 @@ def test_folding_in_parts_is_folding_at_once(turns: list[Turn], cuts: list[int])
         assert dict(weights) == pytest.approx(dict(other[item]))
 
 
-@given(turns=_turns, seed=st.integers(0, 100))
-def test_in_what_order_a_record_holds_its_turns_is_no_matter(turns: list[Turn], seed: int) -> None:
+@given(interactions=_interactions, seed=st.integers(0, 100))
+def test_in_what_order_a_record_holds_its_interactions_is_no_matter(interactions: list[Interaction], seed: int) -> None:
     """The warehouse does not keep that order, and a rebuild must give the same."""
-    shuffled = random.Random(seed).sample(turns, len(turns))
-    one, other = fold(turns, {}), fold(shuffled, {})
+    shuffled = random.Random(seed).sample(interactions, len(interactions))
+    one, other = fold(interactions, {}), fold(shuffled, {})
     assert one.recent == other.recent
     assert one.interests == other.interests
     assert one.co_clicks.keys() == other.co_clicks.keys()
@@ -179,12 +207,14 @@ def test_in_what_order_a_record_holds_its_turns_is_no_matter(turns: list[Turn], 
 
 def test_more_items_than_are_remembered_fold_alike_in_parts() -> None:
     rng = random.Random(11)
-    turns = [a_turn(f"i{rng.randrange(90)}", AT + rng.randrange(3 * HOUR))._replace(offset=n) for n in range(400)]
+    interactions = [
+        an_interaction(f"i{rng.randrange(90)}", AT + rng.randrange(3 * HOUR))._replace(offset=n) for n in range(400)
+    ]
     found = []
     for step in (1, 7, 40):
         store = MemoryOnlineStore(min_actors=1)
-        for first in range(0, len(turns), step):
-            applied(store, turns[first : first + step], first)
+        for first in range(0, len(interactions), step):
+            applied(store, interactions[first : first + step], first)
         found.append({item: dict(weights) for item, weights in store.co_clicks([f"i{n}" for n in range(90)]).items()})
     for other in found[1:]:
         assert other.keys() == found[0].keys()
@@ -192,9 +222,11 @@ def test_more_items_than_are_remembered_fold_alike_in_parts() -> None:
             assert weights == pytest.approx(found[0][item])
 
 
-@given(turns=_turns)
-def test_co_clicks_are_symmetric_and_trends_and_recents_come_from_the_turns(turns: list[Turn]) -> None:
-    updates = [fold(turns, {})]
+@given(interactions=_interactions)
+def test_co_clicks_are_symmetric_and_trends_and_recents_come_from_the_interactions(
+    interactions: list[Interaction],
+) -> None:
+    updates = [fold(interactions, {})]
     weights: dict[tuple[str, str], float] = defaultdict(float)
     for update in updates:
         for item_id, others in update.co_clicks.items():
@@ -204,11 +236,11 @@ def test_co_clicks_are_symmetric_and_trends_and_recents_come_from_the_turns(turn
                 weights[item_id, other] += sum(by_actor.values())
     assert all(weights[other, item_id] == pytest.approx(weight) for (item_id, other), weight in weights.items())
     expected = {
-        (turn.actor, turn.at_ms // HOUR, turn.item_id): max(
-            other.weight for other in turns
-            if (other.actor, other.at_ms // HOUR, other.item_id) == (turn.actor, turn.at_ms // HOUR, turn.item_id)
+        (one.actor, one.at_ms // HOUR, one.item_id): max(
+            other.weight for other in interactions
+            if (other.actor, other.at_ms // HOUR, other.item_id) == (one.actor, one.at_ms // HOUR, one.item_id)
         )
-        for turn in turns if turn.weight
+        for one in interactions if one.weight
     }  # fmt: skip
     found = {
         (actor, hour, item_id): weight
@@ -220,16 +252,17 @@ def test_co_clicks_are_symmetric_and_trends_and_recents_come_from_the_turns(turn
     assert found == expected
 
 
-@given(turns=_turns)
-def test_latest_is_the_newest_time_of_each_item(turns: list[Turn]) -> None:
-    found = latest(turns)
+@given(interactions=_interactions)
+def test_latest_is_the_newest_time_of_each_item(interactions: list[Interaction]) -> None:
+    found = latest(interactions)
     assert {item.item_id: item.at_ms for item in found} == {
-        turn.item_id: max(other.at_ms for other in turns if other.item_id == turn.item_id) for turn in turns
+        interaction.item_id: max(other.at_ms for other in interactions if other.item_id == interaction.item_id)
+        for interaction in interactions
     }
     assert [item.at_ms for item in found] == sorted((item.at_ms for item in found), reverse=True)
 
 
-def test_a_late_turn_does_not_make_the_item_older() -> None:
+def test_a_late_interaction_does_not_make_the_item_older() -> None:
     before = [RecentItem("x", AT)]
-    found = pairs([a_turn("x", AT - 20 * HOUR), a_turn("z", AT + 5 * HOUR)], before)
+    found = pairs([an_interaction("x", AT - 20 * HOUR), an_interaction("z", AT + 5 * HOUR)], before)
     assert [(item, other) for item, other, _ in found] == [("z", "x")]

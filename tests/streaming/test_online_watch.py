@@ -59,7 +59,7 @@ class Warehouse(KeyedWarehouse):
         return [{"day": None, "n": 0}]
 
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
-        assert sql == rebuild._TURNS
+        assert sql == rebuild._EVENTS_OF_DAY
         asked = parameters or {}
         names = ("actor", "item_id", "kind", "log", "log_offset")
         found = [

@@ -121,7 +121,7 @@ def test_a_rebuilt_store_is_the_one_the_stream_made(
         rebuilt = MemoryOnlineStore(min_actors=1)
         done = rebuild_online(warehouse, rebuilt, stream.done(), stream.now)
         assert rebuilt.is_whole()
-        assert done.turns == sum(oracle.is_turn(event) or _is_dislike(event) for event in events)
+        assert done.interactions == sum(oracle.is_interaction(event) or _is_dislike(event) for event in events)
         expected = everything(stream.online, events, hours_of(events))
         assert expected["trends"]
         assert expected["co_clicks"]
@@ -207,13 +207,13 @@ def test_disordered_and_doubled_events_leave_recent_items_and_trends_exact(
 
 
 def test_only_what_would_still_be_there_comes_back(tmp_path: Path, warehouse: ClickHouseWarehouse) -> None:
-    def turn(kind: str, item: str, days_ago: int) -> Event:
+    def about(kind: str, item: str, days_ago: int) -> Event:
         return an_event(kind, item, days_ago, NOON - timedelta(days=days_ago), consent="personalise",
                         received_at=NOON - timedelta(days=days_ago))  # fmt: skip
 
     events = [
-        turn("dislike", "i1", 200), turn("dislike", "i2", 100), turn("click", "i3", 40), turn("click", "i4", 20),
-        turn("click", "i5", 0),
+        about("dislike", "i1", 200), about("dislike", "i2", 100), about("click", "i3", 40), about("click", "i4", 20),
+        about("click", "i5", 0),
     ]  # fmt: skip
     with closing(Stream(tmp_path, warehouse, 100)) as stream:
         stream.send(events)

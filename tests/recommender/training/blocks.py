@@ -1,4 +1,4 @@
-"""A population with a known answer: blocks of users who turn to the items of their own block only."""
+"""A population with a known answer: blocks of users who interact with the items of their own block only."""
 
 import numpy as np
 import pyarrow as pa

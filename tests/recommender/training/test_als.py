@@ -57,7 +57,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not() -> None:
     assert first.tobytes() != fit_als(matrix, CONFIG, 2).tobytes()
 
 
-def test_an_item_nobody_turned_to_has_a_zero_vector() -> None:
+def test_an_item_nobody_interacted_with_has_a_zero_vector() -> None:
     matrix = blocks().user_items().tolil()
     matrix[:, 2] = 0
     vectors = fit_als(matrix.tocsr(), CONFIG, 1)
