@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import httpx
 
-from civicrec.accounting.progress import Lane, Mark
+from civicrec.accounting.progress import Mark, Partition
 from civicrec.clients import http_client
 from civicrec.clock import rfc3339
 from civicrec.settings import Settings
@@ -21,7 +21,7 @@ from profiles.online.ports import OnlineStore, OnlineUpdate
 #: Name under which this enters the online store besides the event log.
 _LOG = "feedback"
 #: Fences of feedback; bounded, and enough that two actors rarely share one.
-_LANES = 256
+_PARTITIONS = 256
 _TRIES = 3
 _COLLECTOR_TIMEOUT_S = 1.0
 
@@ -29,16 +29,16 @@ _COLLECTOR_TIMEOUT_S = 1.0
 def act_now(store: OnlineStore, actor: str, update: OnlineUpdate, now: datetime) -> bool:
     """Change what is known of the actor at once; return whether the store took it.
 
-    The fence of the lane is the time in microseconds: of two changes at one instant the second takes the next.
+    The fence of the partition is the time in microseconds: of two changes at one instant the second takes the next.
 
     Raises
     ------
     Unavailable
         If the store is down.
     """
-    number, at = zlib.crc32(actor.encode()) % _LANES, int(now.timestamp() * 1_000_000)
-    lane = Lane(_LANES, number)
-    return any(store.apply(Mark(_LOG, now_us - 1, now_us, lane), update) for now_us in range(at, at + _TRIES))
+    number, at = zlib.crc32(actor.encode()) % _PARTITIONS, int(now.timestamp() * 1_000_000)
+    partition = Partition(_PARTITIONS, number)
+    return any(store.apply(Mark(_LOG, now_us - 1, now_us, partition), update) for now_us in range(at, at + _TRIES))
 
 
 class Recorder:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from civicrec.accounting.progress import Lane
+from civicrec.accounting.progress import Partition
 from civicrec.eventlog.ports import LogRecord
 from civicrec.events import DropReason, Event
 
@@ -27,10 +27,10 @@ def joined(parts: Sequence[Columns]) -> Columns:
 
 
 class Origin(NamedTuple):
-    """Where the records of a block come from: a log by its name, and the lane of it that is read in order."""
+    """Where the records of a block come from: a log by its name, and the partition of it that is read in order."""
 
     log: str
-    lane: Lane = Lane()
+    partition: Partition = Partition()
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from apache_beam.transforms.environments import EmbeddedPythonEnvironment
 from sqlalchemy import Engine
 
 from civicrec.accounting.ledger import Ledger, Plan
-from civicrec.accounting.progress import Lane
+from civicrec.accounting.progress import Partition
 from civicrec.accounting.proofs import Proofs
 from civicrec.clients import redis_client
 from civicrec.clock import utc_now
@@ -177,7 +177,7 @@ class Driver:
     def _is_whole(self) -> bool:
         """Tell whether the store says so and has all that is done: one may lose the end of its file, or all of it."""
         online = self._batch.stores.online
-        return online.is_whole() and online.fences(self._events.name).at(Lane()) >= self._ledger.committed()
+        return online.is_whole() and online.fences(self._events.name).at(Partition()) >= self._ledger.committed()
 
     def backlog(self) -> int:
         """Return how many records wait in the log."""

@@ -34,14 +34,14 @@ MAX_ITEMS_PER_ACTOR = 50
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Records of one lane, in order, with the interactions in them."""
+    """Records of one partition, in order, with the interactions in them."""
 
     records: list[Handled]
     interactions: list[Interaction]
 
 
 def slices(blocks: Sequence[Facts]) -> Iterator[Slice]:
-    """Cut blocks of one lane, in order, between records, each slice of at most `SLICE_INTERACTIONS`."""
+    """Cut blocks of one partition, in order, between records, each slice of at most `SLICE_INTERACTIONS`."""
     part, done = Slice([], []), 0
     for block in blocks:
         interactions, at = block.interactions, 0

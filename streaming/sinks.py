@@ -1,7 +1,7 @@
 """Facts in, stores written, so that the same records in whatever bundles, once or again, change nothing twice.
 
 Rows of the warehouse are known by their keys, and a whole bundle that comes again by its token; the online store knows
-records by the fences of their lanes. Both engines write here.
+records by the fences of their partitions. Both engines write here.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def write_dead_letters(stores: Stores, blocks: Sequence[Facts]) -> None:
 
 
 def write_online(stores: Stores, blocks: Sequence[Facts]) -> None:
-    """Fold the interactions into the online store, each lane in its order, and move the lanes' fences."""
+    """Fold the interactions into the online store, each partition in its order, and move their fences."""
     by_origin: dict[Origin, list[Facts]] = defaultdict(list)
     for block in blocks:
         by_origin[block.origin].append(block)
@@ -114,7 +114,7 @@ def _fold_in(stores: Stores, origin: Origin, part: Slice, fences: Fences, positi
     """Fold what is not done yet; return the fences as they are then."""
     online = stores.online
     while True:
-        records = [record for record in part.records if not fences.have(origin.lane, record.actor, record.offset)]
+        records = [record for record in part.records if not fences.have(origin.partition, record.actor, record.offset)]
         if not records:
             return fences
         interactions = part.interactions
@@ -125,8 +125,8 @@ def _fold_in(stores: Stores, origin: Origin, part: Slice, fences: Fences, positi
         for record in records:
             rejected.update(record.refused)
         mark = Mark(
-            origin.log, fences.at(origin.lane), records[-1].offset, origin.lane,
-            sum(record.good for record in records), rejected, position, fences.beside(origin.lane),
+            origin.log, fences.at(origin.partition), records[-1].offset, origin.partition,
+            sum(record.good for record in records), rejected, position, fences.beside(origin.partition),
         )  # fmt: skip
         actors = personal_actors(interactions)
         update = fold(interactions, online.recent_of(actors), online.withdrawn_of(actors))

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from civicrec.accounting.progress import Lane
+from civicrec.accounting.progress import Partition
 from civicrec.eventlog.ports import EventLog, LogRecord
 from civicrec.settings import StreamSettings
 from streaming.blocks import Block, Origin
@@ -46,7 +46,7 @@ def topic_blocks(records: Sequence[TopicRecord], partitions: int, block_records:
     """Gather records of the topic by log and partition, and cut each gathering into blocks."""
     by_origin: dict[Origin, list[TopicRecord]] = defaultdict(list)
     for one in records:
-        by_origin[Origin(one.log, Lane(partitions, one.partition))].append(one)
+        by_origin[Origin(one.log, Partition(partitions, one.partition))].append(one)
     for origin, mine in by_origin.items():
         for first in range(0, len(mine), block_records):
             yield topic_block(origin, mine[first : first + block_records])

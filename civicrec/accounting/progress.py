@@ -1,9 +1,9 @@
-"""How far the stream has taken a log into the online store: fences per lane, and what became of the events before them.
+"""How far the stream has taken a log into the online store: fences per partition, and what became of the events.
 
 In: marks, one with each update of the online store. Out: which records are done, by whichever engine did them.
 
-The embedded stream takes the log as one lane. On Kafka an actor's batches are in one partition, in the log's order, so
-there each partition of the topic is a lane. A record is done if the fence of one of its lanes has passed it.
+The embedded stream takes the log as one partition. On Kafka an actor's batches are in one partition of the topic, in
+the log's order. A record is done if the fence of one of its partitions has passed it, of whichever division of the log.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 LOGS_KEY = "logs:"
 
 
-class Lane(NamedTuple):
+class Partition(NamedTuple):
     """A part of a log whose records are handled in order: number `number` of `parts`."""
 
     parts: int = 1
@@ -33,7 +33,7 @@ class Lane(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """The records ``first < offset <= last`` of a lane, handled as one.
+    """The records ``first < offset <= last`` of a partition, handled as one.
 
     Attributes
     ----------
@@ -48,11 +48,11 @@ class Mark:
     log: str
     first: int
     last: int
-    lane: Lane = Lane()
+    partition: Partition = Partition()
     stored: int = 0
     rejected: Mapping[str, int] = field(default_factory=dict)
     position: int = -1
-    beside: Mapping[Lane, int] = field(default_factory=dict)
+    beside: Mapping[Partition, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -62,58 +62,58 @@ class Fences:
     Attributes
     ----------
     reached
-        lane → offset in the log of the last record done.
+        partition → offset in the log of the last record done.
     stored, rejected
         Events of all records done, by what became of them.
     positions
-        lane → offset in the partition of the last record done, for lanes of Kafka.
+        partition → offset in Kafka of the last record done, for partitions of a topic.
     """
 
-    reached: dict[Lane, int] = field(default_factory=dict)
+    reached: dict[Partition, int] = field(default_factory=dict)
     stored: int = 0
     rejected: dict[str, int] = field(default_factory=dict)
-    positions: dict[Lane, int] = field(default_factory=dict)
+    positions: dict[Partition, int] = field(default_factory=dict)
 
-    def at(self, lane: Lane) -> int:
-        """Return the fence of a lane, 0 before the first record."""
-        return self.reached.get(lane, 0)
+    def at(self, partition: Partition) -> int:
+        """Return the fence of a partition, 0 before the first record."""
+        return self.reached.get(partition, 0)
 
-    def have(self, lane: Lane, actor: str, offset: int) -> bool:
-        """Tell whether a record of this lane is done, also if its log was divided otherwise then."""
-        return offset <= self.at(lane) or self.has(actor, offset, but=lane.parts)
+    def have(self, partition: Partition, actor: str, offset: int) -> bool:
+        """Tell whether a record of this partition is done, also if its log was divided otherwise then."""
+        return offset <= self.at(partition) or self.has(actor, offset, but=partition.parts)
 
     def has(self, actor: str, offset: int, but: int = 0) -> bool:
-        """Tell whether a record is done, whatever lane it came in; `but` leaves one division out."""
+        """Tell whether a record is done, whatever partition it came in; `but` leaves one division out."""
         return any(
-            offset <= reached and lane.parts != but and lane_of(actor, lane.parts) == lane.number
-            for lane, reached in self.reached.items()
+            offset <= reached and partition.parts != but and partition_of(actor, partition.parts) == partition.number
+            for partition, reached in self.reached.items()
         )
 
     def all_before(self) -> int:
         """Return an offset up to which every record is surely done, by the fences alone."""
-        parts = {lane.parts for lane in self.reached}
-        return max((min(self.at(Lane(n, number)) for number in range(n)) for n in parts), default=0)
+        parts = {partition.parts for partition in self.reached}
+        return max((min(self.at(Partition(n, number)) for number in range(n)) for n in parts), default=0)
 
     def went_back(self, before: Fences) -> bool:
-        """Tell whether a lane stands before where it was, as in a store restored from an older copy."""
-        return any(self.at(lane) < reached for lane, reached in before.reached.items())
+        """Tell whether a partition stands before where it was, as in a store restored from an older copy."""
+        return any(self.at(partition) < reached for partition, reached in before.reached.items())
 
-    def beside(self, lane: Lane) -> dict[Lane, int]:
-        """Return the fences of divisions that this lane does not belong to."""
-        return {other: reached for other, reached in self.reached.items() if other.parts != lane.parts}
+    def beside(self, partition: Partition) -> dict[Partition, int]:
+        """Return the fences of divisions that this partition does not belong to."""
+        return {other: reached for other, reached in self.reached.items() if other.parts != partition.parts}
 
     def admit(self, mark: Mark) -> bool:
         """Tell whether none of the mark's records can have been done since they were looked at."""
-        return self.at(mark.lane) <= mark.first and self.beside(mark.lane) == mark.beside
+        return self.at(mark.partition) <= mark.first and self.beside(mark.partition) == mark.beside
 
     def add(self, mark: Mark) -> None:
-        """Move the fence of the mark's lane and count its events."""
-        self.reached[mark.lane] = mark.last
+        """Move the fence of the mark's partition and count its events."""
+        self.reached[mark.partition] = mark.last
         self.stored += mark.stored
         for reason, n in mark.rejected.items():
             self.rejected[reason] = self.rejected.get(reason, 0) + n
         if mark.position >= 0:
-            self.positions[mark.lane] = mark.position
+            self.positions[mark.partition] = mark.position
 
     def recover(self, reason: str, n_events: int) -> None:
         """Count events that were rejected as stored."""
@@ -123,8 +123,8 @@ class Fences:
             del self.rejected[reason]
 
 
-def lane_of(actor: str, parts: int) -> int:
-    """Return the number of an actor's lane, as Kafka's partitioner has it."""
+def partition_of(actor: str, parts: int) -> int:
+    """Return the number of an actor's partition, as Kafka's partitioner has it."""
     if parts == 1:
         return 0
     from kafka.partitioner.default import murmur2  # known where Kafka is in use, and only there asked
@@ -132,26 +132,26 @@ def lane_of(actor: str, parts: int) -> int:
     return int(murmur2(actor.encode()) & 0x7FFFFFFF) % parts
 
 
-def division(lane: Lane) -> str:
+def division(partition: Partition) -> str:
     """Return how the fields of a division's fences begin."""
-    return f"lane:{lane.parts}:"
+    return f"partition:{partition.parts}:"
 
 
-def lane_field(lane: Lane) -> str:
-    """Name the field of a lane's fence; there are `position_field`, `stored` and `rejected:<reason>`, too."""
-    return f"{division(lane)}{lane.number}"
+def partition_field(partition: Partition) -> str:
+    """Name the field of a partition's fence; there are `position_field`, `stored` and `rejected:<reason>`, too."""
+    return f"{division(partition)}{partition.number}"
 
 
-def position_field(lane: Lane) -> str:
-    """Name the field of a lane's offset in its partition."""
-    return f"position:{lane.parts}:{lane.number}"
+def position_field(partition: Partition) -> str:
+    """Name the field of a partition's offset in Kafka."""
+    return f"position:{partition.parts}:{partition.number}"
 
 
 def fields_of(mark: Mark) -> tuple[dict[str, int], dict[str, int]]:
     """Return the fields that a mark sets, and those it adds to."""
-    moved = {lane_field(mark.lane): mark.last}
+    moved = {partition_field(mark.partition): mark.last}
     if mark.position >= 0:
-        moved[position_field(mark.lane)] = mark.position
+        moved[position_field(mark.partition)] = mark.position
     added = {"stored": mark.stored} | {f"rejected:{reason}": n for reason, n in mark.rejected.items()}
     return moved, {name: n for name, n in added.items() if n}
 
@@ -159,9 +159,11 @@ def fields_of(mark: Mark) -> tuple[dict[str, int], dict[str, int]]:
 def marks_of(log: str, fences: Fences) -> Iterator[Mark]:
     """Return the marks that bring a store which knows nothing of a log to these fences and counts."""
     put = Fences()
-    for lane, reached in fences.reached.items():
+    for partition, reached in fences.reached.items():
         stored, rejected = (0, {}) if put.reached else (fences.stored, fences.rejected)
-        mark = Mark(log, 0, reached, lane, stored, rejected, fences.positions.get(lane, -1), put.beside(lane))
+        mark = Mark(
+            log, 0, reached, partition, stored, rejected, fences.positions.get(partition, -1), put.beside(partition)
+        )
         put.add(mark)
         yield mark
 
@@ -170,8 +172,8 @@ def positions_of(done: Iterable[Fences]) -> dict[int, int]:
     """Return partition → offset of the last record done, over logs that lead into one topic."""
     reached: dict[int, int] = {}
     for fences in done:
-        for lane, position in fences.positions.items():
-            reached[lane.number] = max(position, reached.get(lane.number, -1))
+        for partition, position in fences.positions.items():
+            reached[partition.number] = max(position, reached.get(partition.number, -1))
     return reached
 
 
@@ -179,8 +181,8 @@ def fields_of_fences(fences: Fences) -> dict[str, int]:
     """Write fences as the fields that `fences_of` reads."""
     fields = {"stored": fences.stored}
     fields |= {f"rejected:{reason}": n for reason, n in fences.rejected.items()}
-    fields |= {lane_field(lane): reached for lane, reached in fences.reached.items()}
-    return fields | {position_field(lane): position for lane, position in fences.positions.items()}
+    fields |= {partition_field(partition): reached for partition, reached in fences.reached.items()}
+    return fields | {position_field(partition): position for partition, position in fences.positions.items()}
 
 
 def fences_of(fields: Mapping[Any, Any]) -> Fences:
@@ -193,8 +195,8 @@ def fences_of(fields: Mapping[Any, Any]) -> Fences:
         elif kind == "rejected":
             fences.rejected |= {rest: int(value)} if int(value) else {}
         else:
-            lanes = fences.reached if kind == "lane" else fences.positions
-            lanes[Lane(*map(int, rest.split(":")))] = int(value)
+            partitions = fences.positions if kind == "position" else fences.reached  # there a `lane` until 0.1
+            partitions[Partition(*map(int, rest.split(":")))] = int(value)
     return fences
 
 

@@ -1,8 +1,8 @@
 -- Applies one update, whole or not at all: the fence, the counts and every command in one script.
 -- KEYS the hash of the log's fences, the set of all logs, and the key that says the store is whole.
 -- ARGV[1] MessagePack of {field, first, moved, added, division, beside, log, only_whole, withdrawn, restored, crowd}: the
---   lane's field, the offset it may have reached at most, a list [field, value, ...] to set and one to add, how the fields
---   of its division begin, what the fences of all others must be, the log, whether only a whole store takes this, keys of
+--   partition's field, the offset it may have reached at most, a list [field, value, ...] to set and one to add, how the
+--   fields of its division begin, what the fences of all others must be, the log, whether only a whole store takes this, keys of
 --   actors who withdrew consent, with the time, refusals taken back, and how a crowd is told from a few; ARGV[2] MessagePack
 --   of {newest, refused, added, counted, actors, bounds}: of the first two each a list of {key, ttl_s, bound,
 --   [score, member, ...]}, of the third {key, ttl_s, bound, [score, member, voice, ...], few}, of the fourth {trend, ttl_s,
@@ -21,7 +21,7 @@ end
 local fences = redis.call('HGETALL', KEYS[1])
 for index = 1, #fences, 2 do
   local name = fences[index]
-  if string.sub(name, 1, 5) == 'lane:' and string.sub(name, 1, #claim[5]) ~= claim[5]
+  if string.sub(name, 1, 10) == 'partition:' and string.sub(name, 1, #claim[5]) ~= claim[5]
       and claim[6][name] ~= tonumber(fences[index + 1]) then
     return 0
   end

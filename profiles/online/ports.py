@@ -138,7 +138,7 @@ class OnlineStore(Protocol):
     """The online store. Every method raises `OnlineFault` when it cannot be reached in time."""
 
     def apply(self, mark: Mark, update: OnlineUpdate, *, only_whole: bool = False) -> bool:
-        """Apply the update, move the fence of the mark's lane and count its events, all at once or nothing.
+        """Apply the update, move the fence of the mark's partition and count its events, all at once or nothing.
 
         Nothing is done, and False returned, if the fence has passed ``mark.first``, or if the fences of the log's other
         divisions are not ``mark.beside``: a part of these records may be done.

@@ -11,7 +11,7 @@ CLEARED = (
 
 #: There while the store holds all it should: a wipe takes it away with the rest. The number is that of the form of what
 #: is kept: a store of another form is not whole, so the stream rebuilds it.
-WHOLE_KEY = "whole:4"
+WHOLE_KEY = "whole:5"
 
 
 def recent_key(actor: str) -> str:

@@ -25,7 +25,7 @@ from civicrec.accounting.progress import (
     fence_key,
     fences_of,
     fields_of,
-    lane_field,
+    partition_field,
     read_all_fences,
 )
 from civicrec.clock import to_ms, utc_now
@@ -121,10 +121,10 @@ class RedisOnlineStore:
     def apply(self, mark: Mark, update: OnlineUpdate, *, only_whole: bool = False) -> bool:
         """Apply the update unless a fence has moved that tells of its records; return whether it was."""
         moved, added = fields_of(mark)
-        beside = {lane_field(lane): reached for lane, reached in mark.beside.items()}
+        beside = {partition_field(partition): reached for partition, reached in mark.beside.items()}
         claim = (
-            lane_field(mark.lane), mark.first, list(chain(*moved.items())), list(chain(*added.items())),
-            division(mark.lane), beside, mark.log, only_whole, _withdrawn(update),
+            partition_field(mark.partition), mark.first, list(chain(*moved.items())), list(chain(*added.items())),
+            division(mark.partition), beside, mark.log, only_whole, _withdrawn(update),
             [(disliked_key(actor), list(names)) for actor, names in update.restored.items() if names],
             (self._bounds.min_actors, *_CROWD),
         )  # fmt: skip

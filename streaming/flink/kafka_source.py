@@ -12,7 +12,7 @@ import apache_beam as beam
 from apache_beam.io.kafka import ReadFromKafka
 from apache_beam.transforms.window import GlobalWindows
 
-from civicrec.accounting.progress import Lane
+from civicrec.accounting.progress import Partition
 from civicrec.errors import ConfigError
 from civicrec.kafka.reader import TopicRecord, topic_record
 from civicrec.settings import FlinkSettings, KafkaSettings
@@ -85,7 +85,7 @@ class CutIntoBlocks(beam.DoFn):
         """Keep a record; yield its block if it is full."""
         headers = ((header.key, header.value) for header in row.headers or ())
         record = topic_record(row.partition, row.offset, row.key, row.value, headers)
-        origin = Origin(record.log, Lane(self._partitions, record.partition))
+        origin = Origin(record.log, Partition(self._partitions, record.partition))
         waiting = self._waiting.setdefault(origin, [])
         waiting.append(record)
         if len(waiting) >= self._block_records:

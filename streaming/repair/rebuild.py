@@ -15,7 +15,7 @@ from itertools import groupby
 from typing import Any
 
 from civicrec.accounting.ledger import Totals
-from civicrec.accounting.progress import Fences, Lane, Mark, marks_of
+from civicrec.accounting.progress import Fences, Mark, Partition, marks_of
 from civicrec.clock import local_date, to_ms
 from civicrec.eventlog.ports import EventLog
 from civicrec.events import INTEREST_WEIGHTS
@@ -102,7 +102,7 @@ class Done:
 
 def done_so_far(log: EventLog, totals: Totals) -> Done:
     """Return what the embedded stream has done of its log."""
-    return Done({log.name: Fences({Lane(): totals.committed}, totals.stored, dict(totals.rejected))}, others=True)
+    return Done({log.name: Fences({Partition(): totals.committed}, totals.stored, dict(totals.rejected))}, others=True)
 
 
 def rebuild_online(

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from civicrec.accounting.progress import Fences, Lane, Mark
+from civicrec.accounting.progress import Fences, Mark, Partition
 from civicrec.clock import to_ms, utc_now
 from civicrec.errors import Unavailable
 from civicrec.settings import RedisSettings
@@ -142,7 +142,7 @@ def test_a_full_store_with_nothing_to_shed_says_so_and_has_taken_nothing(brim: R
     brim.config_set("maxmemory", 1)
     store = RedisOnlineStore(brim)
     with pytest.raises(Unavailable, match="maxmemory"):
-        store.apply(Mark("brim", 0, 1, Lane(), 3), OnlineUpdate(recent={"a": [RecentItem("i", NOW_MS)]}))
+        store.apply(Mark("brim", 0, 1, Partition(), 3), OnlineUpdate(recent={"a": [RecentItem("i", NOW_MS)]}))
     assert (store.fences("brim"), brim.exists(recent_key("a"))) == (Fences(), 0)
 
 

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from civicrec.accounting.progress import Fences, Lane, Mark, fences_of, fields_of_fences, marks_of
+from civicrec.accounting.progress import Fences, Mark, Partition, fences_of, fields_of_fences, marks_of
 from civicrec.clients import redis_client
 from civicrec.errors import Unavailable
 from civicrec.settings import RedisSettings
@@ -91,16 +91,17 @@ def test_what_needs_a_whole_store_is_refused_by_any_other_and_changes_nothing(st
 
 def test_what_is_done_of_every_log_can_be_put_into_another_store(store: OnlineStore) -> None:
     marks = [
-        Mark("log", 0, 9, Lane(6, 3), 4, {"bad_time": 1}, 17), Mark("log", 0, 5, Lane(6, 2), 2, {"no_actor": 3}, 4),
-        Mark("log", 0, 7, beside={Lane(6, 3): 9, Lane(6, 2): 5}), Mark("other", 0, 2, stored=2),
+        Mark("log", 0, 9, Partition(6, 3), 4, {"bad_time": 1}, 17),
+        Mark("log", 0, 5, Partition(6, 2), 2, {"no_actor": 3}, 4),
+        Mark("log", 0, 7, beside={Partition(6, 3): 9, Partition(6, 2): 5}), Mark("other", 0, 2, stored=2),
     ]  # fmt: skip
     for mark in marks:
         assert store.apply(mark, OnlineUpdate())
     done = store.done()
     assert done == {
-        "log": Fences({Lane(6, 3): 9, Lane(6, 2): 5, Lane(): 7}, 6, {"bad_time": 1, "no_actor": 3},
-                      {Lane(6, 3): 17, Lane(6, 2): 4}),
-        "other": Fences({Lane(): 2}, 2),
+        "log": Fences({Partition(6, 3): 9, Partition(6, 2): 5, Partition(): 7}, 6, {"bad_time": 1, "no_actor": 3},
+                      {Partition(6, 3): 17, Partition(6, 2): 4}),
+        "other": Fences({Partition(): 2}, 2),
     }  # fmt: skip
     assert {log: fences_of(fields_of_fences(fences)) for log, fences in done.items()} == done
     store.clear()
@@ -113,11 +114,11 @@ def test_a_recovered_dead_letter_counts_as_stored_once(store: OnlineStore) -> No
     store.apply(Mark("log", 0, 5, stored=7, rejected={"bad_json": 2, "bad_time": 1}), OnlineUpdate())
     for _ in range(2):
         store.recover("log", (3, 0), "bad_json", 2)
-    assert store.fences("log") == Fences({Lane(): 5}, 9, {"bad_time": 1})
+    assert store.fences("log") == Fences({Partition(): 5}, 9, {"bad_time": 1})
     store.clear()
     store.apply(Mark("log", 0, 5, stored=9, rejected={"bad_time": 1}), OnlineUpdate())  # as a rebuild counts it
     store.recover("log", (3, 0), "bad_json", 2)
-    assert store.fences("log") == Fences({Lane(): 5}, 9, {"bad_time": 1})
+    assert store.fences("log") == Fences({Partition(): 5}, 9, {"bad_time": 1})
 
 
 @pytest.mark.parametrize("name", SERVERS)
@@ -149,14 +150,14 @@ def test_records_delivered_twice_count_once(store: OnlineStore) -> None:
     assert store.apply(Mark("log", 0, 5, stored=7, rejected={"bad_json": 2}), an_update())
     assert not store.apply(Mark("log", 0, 5, stored=7, rejected={"bad_json": 2}), an_update(actor="b"))
     assert store.trends([HOUR]) == {HOUR: {"i1": 1.0}}
-    assert store.fences("log") == Fences({Lane(): 5}, 7, {"bad_json": 2}, {})
+    assert store.fences("log") == Fences({Partition(): 5}, 7, {"bad_json": 2}, {})
 
 
 def test_records_of_which_a_part_is_done_are_refused_whole(store: OnlineStore) -> None:
     store.apply(Mark("log", 0, 5), an_update())
     assert not store.apply(Mark("log", 3, 8, stored=3), an_update(actor="b"))
     assert store.actor("b") == ActorState()
-    assert store.fences("log") == Fences({Lane(): 5})
+    assert store.fences("log") == Fences({Partition(): 5})
 
 
 def test_the_next_records_pass_the_fence_and_older_ones_do_not(store: OnlineStore) -> None:
@@ -166,26 +167,29 @@ def test_the_next_records_pass_the_fence_and_older_ones_do_not(store: OnlineStor
     assert store.trends([HOUR]) == {HOUR: {"i1": 2.0}}
 
 
-def test_lanes_of_a_log_have_fences_of_their_own_and_one_count(store: OnlineStore) -> None:
+def test_partitions_of_a_log_have_fences_of_their_own_and_one_count(store: OnlineStore) -> None:
     big = 2**53 - 1
     assert store.fences("log") == Fences()
-    assert store.apply(Mark("log", 0, 9, Lane(6, 3), 4, {"bad_time": 1}, 17), an_update())
-    assert store.apply(Mark("log", 0, 5, Lane(6, 2), 2, {"bad_time": 1, "no_actor": 3}, 4), an_update(actor="b"))
-    assert store.apply(Mark("log", 9, big, Lane(6, 3), 1, {}, big), an_update(actor="c"))
+    assert store.apply(Mark("log", 0, 9, Partition(6, 3), 4, {"bad_time": 1}, 17), an_update())
+    assert store.apply(Mark("log", 0, 5, Partition(6, 2), 2, {"bad_time": 1, "no_actor": 3}, 4), an_update(actor="b"))
+    assert store.apply(Mark("log", 9, big, Partition(6, 3), 1, {}, big), an_update(actor="c"))
     assert store.fences("log") == Fences(
-        {Lane(6, 3): big, Lane(6, 2): 5}, 7, {"bad_time": 2, "no_actor": 3}, {Lane(6, 3): big, Lane(6, 2): 4}
+        {Partition(6, 3): big, Partition(6, 2): 5},
+        7,
+        {"bad_time": 2, "no_actor": 3},
+        {Partition(6, 3): big, Partition(6, 2): 4},
     )
     assert store.fences("another") == Fences()
 
 
 def test_records_are_refused_while_another_engine_moves_on_in_the_same_log(store: OnlineStore) -> None:
     assert store.apply(Mark("log", 0, 5), an_update())
-    assert not store.apply(Mark("log", 0, 5, Lane(3, 1)), an_update(actor="b"))
-    assert not store.apply(Mark("log", 0, 5, Lane(3, 1), beside={Lane(): 4}), an_update(actor="b"))
-    assert store.apply(Mark("log", 0, 5, Lane(3, 1), beside={Lane(): 5}), an_update(actor="b"))
-    assert store.apply(Mark("log", 0, 7, Lane(3, 2), beside={Lane(): 5}), an_update(actor="c"))
-    assert not store.apply(Mark("log", 5, 6, beside={Lane(3, 1): 5}), an_update(actor="d"))
-    assert store.apply(Mark("log", 5, 6, beside={Lane(3, 1): 5, Lane(3, 2): 7}), an_update(actor="d"))
+    assert not store.apply(Mark("log", 0, 5, Partition(3, 1)), an_update(actor="b"))
+    assert not store.apply(Mark("log", 0, 5, Partition(3, 1), beside={Partition(): 4}), an_update(actor="b"))
+    assert store.apply(Mark("log", 0, 5, Partition(3, 1), beside={Partition(): 5}), an_update(actor="b"))
+    assert store.apply(Mark("log", 0, 7, Partition(3, 2), beside={Partition(): 5}), an_update(actor="c"))
+    assert not store.apply(Mark("log", 5, 6, beside={Partition(3, 1): 5}), an_update(actor="d"))
+    assert store.apply(Mark("log", 5, 6, beside={Partition(3, 1): 5, Partition(3, 2): 7}), an_update(actor="d"))
     assert store.trends([HOUR]) == {HOUR: {"i1": 4.0}}
 
 
@@ -278,10 +282,10 @@ def test_a_cleared_store_is_empty_and_takes_the_same_batch_again(store: OnlineSt
 _names = st.sampled_from(["a", "b", "c", "东莞", "i,1"[:1], "0"])
 _weights = st.dictionaries(_names, st.floats(0.001, 1e6), max_size=4)
 _marks = st.builds(
-    lambda first, more, lane, stored, rejected, position: Mark(
-        "log", first, first + more, lane, stored, rejected, position
+    lambda first, more, partition, stored, rejected, position: Mark(
+        "log", first, first + more, partition, stored, rejected, position
     ),
-    st.integers(0, 6), st.integers(1, 4), st.builds(Lane, st.integers(1, 2), st.integers(0, 1)), st.integers(0, 9),
+    st.integers(0, 6), st.integers(1, 4), st.builds(Partition, st.integers(1, 2), st.integers(0, 1)), st.integers(0, 9),
     st.dictionaries(st.sampled_from(["bad_json", "no_actor"]), st.integers(1, 9)), st.integers(-1, 9),
 )  # fmt: skip
 _updates = st.builds(
@@ -305,7 +309,7 @@ def test_redis_answers_exactly_as_memory_does(client: Redis, updates: list[tuple
     names = ["a", "b", "c", "东莞", "i", "0"]
     for number, (mark, update) in enumerate(updates):
         if number % 3:  # the others know nothing of another engine
-            mark = replace(mark, beside=memory.fences("log").beside(mark.lane))
+            mark = replace(mark, beside=memory.fences("log").beside(mark.partition))
         assert redis.apply(mark, update) == memory.apply(mark, update)
     assert redis.fences("log") == memory.fences("log")
     assert redis.recent_of(names) == memory.recent_of(names)

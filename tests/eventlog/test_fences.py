@@ -1,4 +1,4 @@
-"""Fences, lanes, and the books of a cluster that rest on them."""
+"""Fences, partitions, and the books of a cluster that rest on them."""
 
 from contextlib import closing
 from pathlib import Path
@@ -11,7 +11,7 @@ from kafka.partitioner.default import DefaultPartitioner
 
 from civicrec.accounting import books as books_module
 from civicrec.accounting.books import read_books
-from civicrec.accounting.progress import Fences, Lane, Mark, fences_of, fields_of, lane_of
+from civicrec.accounting.progress import Fences, Mark, Partition, fences_of, fields_of, partition_of
 from civicrec.accounting.readers import acknowledged
 from civicrec.eventlog.ports import LogRecord, Record
 from civicrec.eventlog.sqlite import SqliteEventLog
@@ -22,13 +22,13 @@ _records = st.lists(st.tuples(_actors, st.integers(1, 5)), max_size=30)
 
 
 @given(actor=st.text(min_size=1, max_size=40), partitions=st.integers(1, 12))
-def test_an_actor_s_lane_is_the_partition_kafka_gives_it(actor: str, partitions: int) -> None:
+def test_an_actor_s_partition_is_the_one_kafka_gives_it(actor: str, partitions: int) -> None:
     numbers = set(range(partitions))
     cluster = SimpleNamespace(
         topics=lambda: {"t"}, partitions_for_topic=lambda _: numbers, available_partitions_for_topic=lambda _: numbers
     )
     chosen = DefaultPartitioner().partition("t", actor, actor.encode(), None, None, cluster)
-    assert lane_of(actor, partitions) == chosen
+    assert partition_of(actor, partitions) == chosen
 
 
 _marks = st.builds(
@@ -36,7 +36,7 @@ _marks = st.builds(
     st.just("log"),
     st.just(0),
     st.integers(1, 2**50),
-    st.builds(Lane, st.integers(1, 3), st.integers(0, 2)),
+    st.builds(Partition, st.integers(1, 3), st.integers(0, 2)),
     st.integers(0, 99),
     st.dictionaries(st.sampled_from(["bad_json", "no_actor"]), st.integers(1, 9)),
     st.integers(-1, 2**50),
@@ -55,32 +55,32 @@ def test_fields_read_back_are_the_fences_that_were_added(marks: list[Mark]) -> N
     assert fences_of(fields) == expected
 
 
-def done_by_lanes(records: list[LogRecord], parts: int, upto: list[int]) -> Fences:
-    """The fences of a cluster that has come so far in each lane."""
+def done_by_partitions(records: list[LogRecord], parts: int, upto: list[int]) -> Fences:
+    """The fences of a cluster that has come so far in each partition."""
     fences = Fences()
     for number in range(parts):
-        mine = [one for one in records if lane_of(one.record.key, parts) == number][: upto[number]]
+        mine = [one for one in records if partition_of(one.record.key, parts) == number][: upto[number]]
         for one in mine:
-            fences.add(Mark("log", 0, one.offset, Lane(parts, number), one.record.n_events))
+            fences.add(Mark("log", 0, one.offset, Partition(parts, number), one.record.n_events))
     return fences
 
 
 @given(records=_records, upto=st.lists(st.integers(0, 12), min_size=3, max_size=3), embedded=st.integers(0, 10))
-def test_a_record_is_done_if_one_of_its_lanes_has_passed_it(
+def test_a_record_is_done_if_one_of_its_partitions_has_passed_it(
     records: list[tuple[str, int]], upto: list[int], embedded: int
 ) -> None:
     log = [LogRecord(offset, Record(actor, n, b"[]")) for offset, (actor, n) in enumerate(records, 1)]
-    fences = done_by_lanes(log, 3, upto)
+    fences = done_by_partitions(log, 3, upto)
     if embedded:
-        fences.reached[Lane()] = embedded
-    of_lane: dict[int, int] = {}
+        fences.reached[Partition()] = embedded
+    of_partition: dict[int, int] = {}
     for one in log:
-        number = lane_of(one.record.key, 3)
-        of_lane[number] = of_lane.get(number, 0) + 1
-        done = of_lane[number] <= upto[number] or one.offset <= embedded
+        number = partition_of(one.record.key, 3)
+        of_partition[number] = of_partition.get(number, 0) + 1
+        done = of_partition[number] <= upto[number] or one.offset <= embedded
         assert fences.has(one.record.key, one.offset) is done
-        assert fences.have(Lane(3, number), one.record.key, one.offset) is done
-        assert fences.have(Lane(), one.record.key, one.offset) is done
+        assert fences.have(Partition(3, number), one.record.key, one.offset) is done
+        assert fences.have(Partition(), one.record.key, one.offset) is done
         if one.offset <= fences.all_before():
             assert done
 
@@ -92,7 +92,7 @@ def test_the_books_of_a_cluster_balance_wherever_it_stands(
     settings = a_cluster(tmp_path_factory.mktemp("books"))
     with closing(SqliteEventLog(settings.log_path)) as log, pytest.MonkeyPatch.context() as patch:
         log.append([Record(actor, n, b"[]") for actor, n in records])
-        fences = done_by_lanes(log.read(0, log.head()), 3, upto)
+        fences = done_by_partitions(log.read(0, log.head()), 3, upto)
         patch.setattr(books_module, "read_fences", lambda _, name: {log.name: fences}[name])
         books = read_books(settings)
     assert books.balanced

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from civicrec.accounting.books import read_books
-from civicrec.accounting.progress import Lane
+from civicrec.accounting.progress import Partition
 from civicrec.clients import redis_client
 from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
@@ -58,7 +58,7 @@ def assert_each_counts_once(stack: RunningStack, senders: list[Sender]) -> None:
         ids = warehouse.query("SELECT toString(event_id) AS id FROM events FINAL").to_pydict()["id"]
         assert sorted(ids) == sorted(sent)
         fences = RedisOnlineStore(redis).fences(log.name)
-        assert (fences.stored, fences.rejected, fences.reached) == (len(sent), {}, {Lane(): log.head()})
+        assert (fences.stored, fences.rejected, fences.reached) == (len(sent), {}, {Partition(): log.head()})
     assert_online_store_equals_the_log(stack)
     assert_kpis_equal_what_was_sent(stack.settings, senders)
 

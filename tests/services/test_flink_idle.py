@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from civicrec.accounting.progress import lane_of
+from civicrec.accounting.progress import partition_of
 from civicrec.eventlog.ports import Record
 from civicrec.events import Event
 from civicrec.kafka.writer import KafkaWriter
@@ -69,7 +69,7 @@ def go_through(folder: Path, capsys: pytest.CaptureFixture[str], n_events: int, 
     busy: list[Event] = []
     silent: list[Event] = []
     for event in behaviour(n_events, step_s=5, actors=300):
-        (silent if lane_of(event.actor, PARTITIONS) == SILENT else busy).append(event)
+        (silent if partition_of(event.actor, PARTITIONS) == SILENT else busy).append(event)
     records = records_of(busy)
     first, steady = records[:50], records[50 : -100 * kills]
     with on_flink(folder, PARTITIONS, {"CIVICREC_FLINK__PARALLELISM": str(PARTS)}) as world:
@@ -80,7 +80,7 @@ def go_through(folder: Path, capsys: pytest.CaptureFixture[str], n_events: int, 
         slowest_s = send_steadily(world, steady, per_s)
         n_checkpoints, took_s = newest_checkpoint(world) - before, time.monotonic() - began
         again = [killed(world, records[-100 * n :][:100]) for n in range(kills, 0, -1)]
-        assert {lane.number for lane in world.fences().reached} == {0, 1, 2} - {SILENT}
+        assert {partition.number for partition in world.fences().reached} == {0, 1, 2} - {SILENT}
         world.send(records_of(silent))
         assert_each_once(world, sorted([*busy, *silent], key=lambda event: event.occurred_at))
     with capsys.disabled():

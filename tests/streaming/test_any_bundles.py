@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from civicrec.accounting.progress import Fences, Lane, Mark, lane_of
+from civicrec.accounting.progress import Fences, Mark, Partition, partition_of
 from civicrec.errors import Unavailable
 from civicrec.eventlog.memory import MemoryEventLog
 from civicrec.eventlog.ports import LogRecord, Record
@@ -49,10 +49,10 @@ def sent(world: World) -> list[LogRecord]:
 
 
 @dataclass
-class Partition:
+class PartitionSource:
     """What a cluster reads of one partition: a range of its records with each bundle."""
 
-    lane: Lane
+    partition: Partition
     records: list[LogRecord]
     at: int = 0
     checkpoints: list[int] = field(default_factory=lambda: [0])
@@ -63,8 +63,8 @@ class Partition:
         return found
 
 
-def block(log: MemoryEventLog, lane: Lane, records: Sequence[LogRecord]) -> Block:
-    return Block(Origin(log.name, lane), records, records[-1].offset)
+def block(log: MemoryEventLog, partition: Partition, records: Sequence[LogRecord]) -> Block:
+    return Block(Origin(log.name, partition), records, records[-1].offset)
 
 
 def bundle(stores: Stores, blocks: Sequence[Block]) -> None:
@@ -119,15 +119,15 @@ def test_any_bundles_of_either_engine_lead_to_the_recomputation(steps: list[tupl
         stores = Stores(warehouse, world.online, FixedCatalogue())
         world.driver._batch.stores = stores
         topic = [
-            Partition(
-                Lane(partitions, n),
-                [record for record in records if lane_of(record.record.key, partitions) == n],
+            PartitionSource(
+                Partition(partitions, n),
+                [record for record in records if partition_of(record.record.key, partitions) == n],
             )
             for n in range(partitions)
         ]
 
         def run(parts: Sequence[tuple[Partition, int]]) -> None:
-            blocks = [block(world.log, one.lane, found) for one, n in parts if (found := one.next(n))]
+            blocks = [block(world.log, one.partition, found) for one, n in parts if (found := one.next(n))]
             if blocks:
                 bundle(stores, blocks)
 
@@ -155,7 +155,7 @@ def test_any_bundles_of_either_engine_lead_to_the_recomputation(steps: list[tupl
         run([(one, len(one.records)) for one in topic])
         fences = world.online.fences(world.log.name)
         assert_as_recomputed(world, warehouse, fences)
-        assert all(fences.have(Lane(), record.record.key, record.offset) for record in records)
+        assert all(fences.have(Partition(), record.record.key, record.offset) for record in records)
 
 
 def test_a_worker_thought_dead_that_still_writes_changes_nothing(tmp_path: Path) -> None:
@@ -165,22 +165,22 @@ def test_a_worker_thought_dead_that_still_writes_changes_nothing(tmp_path: Path)
         world.online.set_whole(True)
         warehouse = KeyedWarehouse()
         stores = Stores(warehouse, world.online, FixedCatalogue())
-        real, lane, calls = world.online.apply, Lane(1, 0), [0]
+        real, partition, calls = world.online.apply, Partition(1, 0), [0]
 
         def overtaken(mark: Mark, update: OnlineUpdate, **words: bool) -> bool:
             calls[0] += 1
             if calls[0] == 2:  # between its reading and its writing, another takes half of the same records and more
                 world.online.apply = real  # type: ignore[method-assign]
                 half = len(records) // 2
-                bundle(stores, [block(world.log, lane, records[: half + 5])])
+                bundle(stores, [block(world.log, partition, records[: half + 5])])
             return real(mark, update, **words)
 
-        bundle(stores, [block(world.log, lane, records[:10])])
+        bundle(stores, [block(world.log, partition, records[:10])])
         world.online.apply = overtaken  # type: ignore[method-assign]
-        bundle(stores, [block(world.log, lane, records[10:20])])
+        bundle(stores, [block(world.log, partition, records[10:20])])
         world.online.apply = overtaken  # type: ignore[method-assign]
-        bundle(stores, [block(world.log, lane, records[10 : len(records) // 2 + 9])])
-        bundle(stores, [block(world.log, lane, records[20:])])
+        bundle(stores, [block(world.log, partition, records[10 : len(records) // 2 + 9])])
+        bundle(stores, [block(world.log, partition, records[20:])])
         assert calls[0] >= 2
         assert_as_recomputed(world, warehouse, world.online.fences(world.log.name))
 
@@ -192,18 +192,21 @@ def test_two_engines_at_once_fold_each_record_once(tmp_path: Path) -> None:
         world.online.set_whole(True)
         warehouse = KeyedWarehouse()
         stores, world.driver._batch.stores = (Stores(warehouse, world.online, FixedCatalogue()) for _ in range(2))
-        lanes = [Partition(Lane(2, n), [one for one in records if lane_of(one.record.key, 2) == n]) for n in range(2)]
+        partitions = [
+            PartitionSource(Partition(2, n), [one for one in records if partition_of(one.record.key, 2) == n])
+            for n in range(2)
+        ]
         real, nested = world.online.apply, [False]
 
         def disturbed(mark: Mark, update: OnlineUpdate, **words: bool) -> bool:
             if not nested[0]:
                 nested[0] = True
-                world.driver.step() if mark.lane.parts == 2 else bundle_of(7)
+                world.driver.step() if mark.partition.parts == 2 else bundle_of(7)
                 nested[0] = False
             return real(mark, update, **words)
 
         def bundle_of(n: int) -> None:
-            if blocks := [block(world.log, one.lane, found) for one in lanes if (found := one.next(n))]:
+            if blocks := [block(world.log, one.partition, found) for one in partitions if (found := one.next(n))]:
                 bundle(stores, blocks)
 
         world.online.apply = disturbed  # type: ignore[method-assign]
@@ -224,7 +227,7 @@ def test_two_logs_of_equal_offsets_do_not_meet(tmp_path: Path) -> None:
     for n, log in enumerate(logs):
         log.append([Record("x", 1, b"poison"), Record("v0", 1, dump(EVENTS[n : n + 1]))])
     for log in logs:
-        bundle(stores, [block(log, Lane(2, 1), log.read(0, 2))])
+        bundle(stores, [block(log, Partition(2, 1), log.read(0, 2))])
     assert len(warehouse.of("dead_letters")) == 2
     assert len(warehouse.of("events")) == 2
     assert [online.fences(log.name).stored for log in logs] == [1, 1]

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 from apache_beam.portability.api import beam_runner_api_pb2 as api
 
-from civicrec.accounting.progress import Lane
+from civicrec.accounting.progress import Partition
 from civicrec.errors import ConfigError, Unavailable
 from civicrec.kafka.reader import headers_of
 from civicrec.settings import FlinkSettings, KafkaSettings, Settings
@@ -52,20 +52,20 @@ def test_a_bundle_is_cut_by_log_and_partition_in_order() -> None:
     rows = [a_row(0, 1), a_row(1, 1), a_row(0, 3), a_row(0, 4), a_row(1, 9, "other", 5), a_row(0, 5)]
     found = {(block.origin, tuple(one.offset for one in block.records)): block.position for block in cut(rows)}
     assert found == {
-        (Origin("log", Lane(3, 0)), (1, 3)): 3, (Origin("log", Lane(3, 1)), (1,)): 1,
-        (Origin("log", Lane(3, 0)), (4, 5)): 5, (Origin("other", Lane(3, 1)), (5,)): 9,
+        (Origin("log", Partition(3, 0)), (1, 3)): 3, (Origin("log", Partition(3, 1)), (1,)): 1,
+        (Origin("log", Partition(3, 0)), (4, 5)): 5, (Origin("other", Partition(3, 1)), (5,)): 9,
     }  # fmt: skip
 
 
 def test_a_log_that_was_sent_again_is_another_log() -> None:
     (block,) = cut([a_row(2, 7, log_offset=1, generation=2)])
-    assert block.origin == Origin("log.2", Lane(3, 2))
+    assert block.origin == Origin("log.2", Partition(3, 2))
 
 
 @pytest.mark.parametrize(("value", "n_events"), [(b"[1,2,3]", 3), (b"nonsense", 1), (b"[]", 1)])
 def test_a_record_of_another_producer_is_taken_as_it_is(value: bytes, n_events: int) -> None:
     (block,) = cut([Row(1, 0, b"who", value, None)])
-    assert block.origin == Origin("partition-1", Lane(3, 1))
+    assert block.origin == Origin("partition-1", Partition(3, 1))
     (record,) = block.records
     assert (record.offset, record.record.n_events, record.record.value) == (1, n_events, value)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from civicrec.accounting.progress import Lane, marks_of
+from civicrec.accounting.progress import Partition, marks_of
 from civicrec.errors import Unavailable
 from profiles.online.ports import OnlineFault, OnlineUpdate
 from streaming.embedded import Driver
@@ -142,7 +142,7 @@ def test_the_warehouse_goes_on_without_a_broken_store_and_the_books_stay_exact(h
         assert restored[-1].fences[world.log.name].stored == 100
         assert len(restored) > n_restored
         assert online.is_whole()
-        assert online.fences(world.log.name).at(Lane()) == world.ledger.committed() == world.log.head()
+        assert online.fences(world.log.name).at(Partition()) == world.ledger.committed() == world.log.head()
         assert world.ledger.totals().stored == 120
 
 
@@ -154,8 +154,8 @@ def test_a_store_that_lost_the_end_of_its_file_is_made_anew_though_it_says_it_is
         for _ in range(3):
             driver.step()
         assert len(restored) == n_restored  # nothing is missing
-        before = online.fences(world.log.name).at(Lane())
-        online._online._fences[world.log.name].reached[Lane()] = before - 1
+        before = online.fences(world.log.name).at(Partition())
+        online._online._fences[world.log.name].reached[Partition()] = before - 1
         driver.step()
         assert len(restored) == n_restored + 1
-        assert online.fences(world.log.name).at(Lane()) == before
+        assert online.fences(world.log.name).at(Partition()) == before

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from civicrec.accounting.progress import Fences, Lane, lane_of
+from civicrec.accounting.progress import Fences, Partition, partition_of
 from civicrec.errors import Unavailable
 from civicrec.eventlog.ports import Record
 from civicrec.events import Event, dump
@@ -88,7 +88,7 @@ class Topic:
         self.kept: list[list[TopicRecord]] = [[] for _ in range(partitions)]
         self._coming: list[list[TopicRecord]] = [[] for _ in range(partitions)]
         for log, offset, record in records:
-            number = lane_of(record.key, partitions)
+            number = partition_of(record.key, partitions)
             mine = self._coming[number]
             mine.append(TopicRecord(number, 2 * len(mine), log, offset, record))
 
@@ -300,10 +300,10 @@ def test_a_store_put_back_to_an_older_copy_is_not_whole(tmp_path: Path) -> None:
     watch = OnlineWatch(Settings(home=tmp_path), online)
     assert not watch.look()
     online.set_whole(True)
-    online._fences["log"] = Fences({Lane(2, 0): 5, Lane(2, 1): 4})
+    online._fences["log"] = Fences({Partition(2, 0): 5, Partition(2, 1): 4})
     assert watch.look()
     assert kept_fences(Settings(home=tmp_path).fences_path) == watch.kept == online.done()
-    online._fences["log"] = Fences({Lane(2, 0): 7, Lane(2, 1): 3})
+    online._fences["log"] = Fences({Partition(2, 0): 7, Partition(2, 1): 3})
     assert not watch.look()
     assert not online.is_whole()
 
@@ -332,8 +332,8 @@ def a_stream(home: Settings, online: MemoryOnlineStore, copies: bool = True) -> 
 def test_a_recovery_is_in_the_copy_before_its_dead_letter_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home, online = Settings(home=tmp_path), MemoryOnlineStore(min_actors=1)
     online.set_whole(True)
-    online._fences["log"] = Fences({Lane(): 9}, 5, {"bad_json": 4})
-    online._fences[rebuild.REBUILD_LOG] = Fences({Lane(): 1}, 7)  # of the rebuild alone, and never copied
+    online._fences["log"] = Fences({Partition(): 9}, 5, {"bad_json": 4})
+    online._fences[rebuild.REBUILD_LOG] = Fences({Partition(): 1}, 7)  # of the rebuild alone, and never copied
 
     def copied() -> tuple[int, dict[str, int]]:
         wait_copied(home, online)
@@ -359,6 +359,12 @@ def test_a_recovery_is_in_the_copy_before_its_dead_letter_goes(tmp_path: Path, m
 def test_a_file_of_fences_that_cannot_be_read_counts_as_none(tmp_path: Path) -> None:
     path = Settings(home=tmp_path).fences_path
     assert kept_fences(path) == {}
-    for content in (b"", b"[]", b'{"log": {"lane:1:0": "x"}}'):
+    for content in (b"", b"[]", b'{"log": {"partition:1:0": "x"}}'):
         path.write_bytes(content)
         assert kept_fences(path) == {}
+
+
+def test_a_file_of_before_partitions_had_their_name_tells_the_same(tmp_path: Path) -> None:
+    path = Settings(home=tmp_path).fences_path
+    path.write_bytes(b'{"log": {"stored": 5, "rejected:bad_json": 1, "lane:2:1": 9, "position:2:1": 7}}')
+    assert kept_fences(path) == {"log": Fences({Partition(2, 1): 9}, 5, {"bad_json": 1}, {Partition(2, 1): 7})}
