@@ -11,6 +11,7 @@ import typer
 
 from civicrec.events import ALLOWED_PROPS, DROP_REASONS, KINDS
 from civicrec.metrics import MetricName
+from civicrec.reports import funnel, items, traffic
 from civicrec.scenes import SCENES
 from civicrec.settings import Settings
 from collectors.robots.behaviour import Suspicion
@@ -74,3 +75,33 @@ def test_links_between_documents_lead_somewhere() -> None:
         if not (page.parent / target).exists()
     ]
     assert broken == []
+
+
+def test_every_decision_stands_in_the_index() -> None:
+    index = (ROOT / "docs/decisions/README.md").read_text()
+    pages = sorted(path.name for path in (ROOT / "docs/decisions").glob("[0-9]*.md"))
+    assert [page for page in pages if f"]({page})" not in index] == [], "add a line to docs/decisions/README.md"
+
+
+def test_every_page_stands_in_the_index_of_documents() -> None:
+    index = (ROOT / "docs/README.md").read_text()
+    pages = sorted(path.name for path in (ROOT / "docs").glob("*.md") if path.name != "README.md")
+    assert [page for page in pages if f"]({page})" not in index] == [], "add a line to docs/README.md"
+
+
+def test_glossary_names_only_files_that_exist() -> None:
+    page = (ROOT / "docs/glossary.md").read_text()
+    named = re.findall(r"`((?:civicrec|collectors|streaming|profiles|recommender|serving|operations)/[\w./]*)`", page)
+    assert named
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize("report", [traffic, items, funnel])
+def test_every_column_of_a_report_is_explained(report: Any) -> None:
+    page = (ROOT / "docs/metrics.md").read_text()
+    assert [name for name in report._SCHEMA.names if f"`{name}`" not in page] == []
+
+
+def test_every_metric_has_a_line_among_the_figures() -> None:
+    page = (ROOT / "docs/metrics.md").read_text()
+    assert [name for name in get_args(MetricName) if f"`{name}`" not in page] == []
