@@ -164,3 +164,15 @@ def test_whatever_stands_in_files_no_item_changes_its_type_and_the_same_file_aga
             assert imported(registry, *rows)[0] == Upserted(0, 0, len(read.items))
             for item in items_since(registry)[1]:
                 assert types.setdefault(item.item_id, item.item_type) == item.item_type
+
+
+@pytest.mark.parametrize(
+    "number", ["国发〔2024〕 号", "〔2024〕号", "XX〔2024〕X号", "未标注", "未公布", "&nbsp;", "不涉及"]
+)
+def test_a_number_that_is_still_to_come_is_no_id(number: str) -> None:
+    rows = [
+        {"标题": f"关于{word}的通知", "文号": number, "发布日期": "2026-01-05"} for word in ("公积金提取", "入学报名")
+    ]
+    read = read_rows([json.dumps(row).encode() for row in rows], "gov-policies")
+    assert not read.bad
+    assert [item.item_id.startswith("policy-") for item in read.items] == [True, True]

@@ -1,4 +1,4 @@
-"""Days as people and spreadsheets write them.
+"""Days as people, spreadsheets and programs write them.
 
 In: the text of a date column. Out: the instant it names, an aware time (midnight in China where no hour stands), or the
 reason why it names none.
@@ -8,30 +8,50 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
 from civicrec.clock import PORTAL_TZ
 from civicrec.errors import InvalidInput
+from civicrec.markup import plain
 
 EXPECTED = "expected a day such as 2026-01-31, 2026/1/31, 20260131 or 2026年1月31日, with or without an hour"
 
-_LABEL = re.compile(r"^[\u4e00-\u9fff]{0,6}(?:时间|日期)\s*[::]\s*")
+_LABEL = re.compile(r"^[\u4e00-\u9fff]{0,6}(?:时间|日期)\s*[:为]\s*")
 _WEEKDAY = re.compile(r"[(\[【]?\s{0,9}(?:星期|周|礼拜)[一二三四五六日天]\s{0,9}[)\]】]?")
-_DAY = re.compile(
-    r"(?P<y>\d{4})\s*(?:[-/.\u2010-\u2015\u2212]|年)\s*(?P<m>\d{1,2})\s*(?:[-/.\u2010-\u2015\u2212]|月)\s*(?P<d>\d{1,2})\s*[日号]?"
-    r"|(?P<y2>\d{4})(?P<m2>\d\d)(?P<d2>\d\d)"
+#: Words that only say what happens on the day.
+_BEFORE = ("自", "从")
+_BEHIND = re.compile(
+    r"(?<=[日号\d]) ?(?:起|开始)? ?(?:发布|公布|印发|成文|(?:正式|开始)?(?:施行|实施|执行|生效))?[。;,]?\Z"
 )
+_BRACKETS = ("()", "[]", "【】", "〔〕")
+_SIGN = r"[-/.,、_\\\u2010-\u2015\u2212]"
+_DAY = re.compile(
+    rf"(?P<y>\d{{4}})\s*(?:{_SIGN}|年)\s*(?P<m>\d{{1,2}})\s*(?:{_SIGN}|月)\s*(?P<d>\d{{1,2}})\s*[日号]?"
+    r"|(?P<y2>\d{4})(?P<m2>\d\d)(?P<d2>\d\d)(?!\d\Z)"
+)
+_HALF = "上午|下午|中午|凌晨|早上|早晨|晚上|晚|傍晚|夜间|AM|PM|A\\.M\\.|P\\.M\\."
+_ZONE = r"(?P<zone>Z|UTC|GMT|CST|北京时间|[+-]\d\d(?::?\d\d)?)?(?: ?CST)?(?: ?\[[A-Za-z/_]{1,40}\])?"
 _HOUR = re.compile(
-    r"[\sT]*(?P<H>\d{1,2})\s*[:时点]\s*(?P<M>\d{1,2})\s*分?(?:\s*:?\s*(?P<S>\d{1,2})\s*秒?)?(?:[.,]\d{1,9})?"
-    r"\s*(?P<zone>Z|UTC|[+-]\d\d:?\d\d)?|(?P<H2>\d\d)(?P<M2>\d\d)(?P<S2>\d\d)?",
+    rf"[ T]{{0,3}}(?P<half>{_HALF})? ?(?:"
+    r"(?P<H>\d{1,2}) ?[:时点] ?(?:(?P<M>\d{1,2}) ?分?(?: ?:? ?(?P<S>\d{1,2}) ?秒?)?(?:[.,:]\d{1,9})?)?整?"
+    rf" ?(?P<half2>{_HALF})?|(?<=T)(?P<H3>\d\d)|(?P<H2>\d\d)(?P<M2>\d\d)(?P<S2>\d\d)?)? ?{_ZONE}",
     re.IGNORECASE,
 )
-#: Milliseconds since 1970 of the years 1990 to 2100, as programs write them.
-_EPOCH_MS = range(631_152_000_000, 4_102_444_800_000)
-_EPOCH_DIGITS = 13
+_LATER_HALF = ("下午", "晚上", "晚", "傍晚", "夜间", "PM", "P.M.")
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+#: How programs print a day where nobody told them how: Java, browsers, mail; and .NET's, a count in brackets.
+_PRINTED = re.compile(
+    r"(?:[A-Z][a-z]{2},? )?(?:(?P<m>[A-Z][a-z]{2}) (?P<d>\d{1,2})|(?P<d2>\d{1,2}) (?P<m2>[A-Z][a-z]{2}))"
+    r"(?:,? (?P<y>\d{4}))?(?P<rest>.*?)(?: (?P<y2>\d{4}))?"
+)
+_COUNTED = re.compile(r"/Date\((\d{12,13})(?:[+-]\d{4})?\)/")
+#: Seconds, and milliseconds, since 1970 of the years 1990 to 2100, as programs write them.
+_EPOCH_S = range(631_152_000, 4_102_444_800)
 _YEARS = range(1900, 2101)
-_NUMERALS = str.maketrans("〇零○Ｏ一二三四五六七八九", "0000123456789")
-_IN_WORDS = re.compile(r"[〇零○一二三四五六七八九十年月日]+日")
+_LONGEST = 200
+_NUMERALS = str.maketrans("〇零○ＯOo一二三四五六七八九元壹贰叁肆伍陆柒捌玖拾", "0000001234567891123456789十")
+_IN_WORDS = re.compile(r"[\dOo〇零○一二三四五六七八九十廿卅元壹贰叁肆伍陆柒捌玖拾\s]+年[^年]+月[^月]+")
+_TENS = {"廿": "二十", "卅": "三十"}
 
 
 def time_in(column: str, text: str) -> datetime:
@@ -40,41 +60,95 @@ def time_in(column: str, text: str) -> datetime:
     Raises
     ------
     InvalidInput
-        If it names no day, as 2023年9月底 does not; the message names the column.
+        If it names no day, as 2023年9月底 does not, or one that may be two, as 05/01/2026 may; the message names the
+        column.
 
     Examples
     --------
     >>> time_in("发布日期", "２０２３年９月３０日（星期六） 08:00").isoformat()
     '2023-09-30T08:00:00+08:00'
+    >>> time_in("施行日期", "自二〇二六年一月五日起施行").isoformat()
+    '2026-01-05T00:00:00+08:00'
     """
-    plain = _WEEKDAY.sub(" ", _LABEL.sub("", unicodedata.normalize("NFKC", text).strip())).strip()
-    if _IN_WORDS.fullmatch(plain):
-        plain = _in_digits(plain)
-    if plain.isdecimal() and len(plain) <= _EPOCH_DIGITS and int(plain) in _EPOCH_MS:
-        return datetime.fromtimestamp(int(plain) / 1000, UTC)
-    found = _DAY.match(plain)
-    hour = _HOUR.fullmatch(plain[found.end() :].strip()) if found else None
-    if not found or (plain[found.end() :].strip() and not hour):
+    words = unicodedata.normalize("NFKC", plain(text[:_LONGEST]))
+    words = _WEEKDAY.sub(" ", _LABEL.sub("", words.strip())).strip()
+    if words[:1] + words[-1:] in _BRACKETS:
+        words = words[1:-1].strip()
+    words = _BEHIND.sub("", words[words.startswith(_BEFORE) :].strip())
+    if counted := _counted(words):
+        return counted
+    words = _in_digits(_in_order(words))
+    found = _DAY.match(words)
+    hour = _HOUR.fullmatch(words[found.end() :].rstrip()) if found else None
+    if not found or not hour or len(text) > _LONGEST:
         raise InvalidInput(f"{column}: got {text!r:.80}, {EXPECTED}")
-    year, month, day = (int(found[name] or found[f"{name}2"]) for name in "ymd")
-    hours, minutes, seconds = (int((hour[name] or hour[f"{name}2"] or 0) if hour else 0) for name in "HMS")
-    zone = hour["zone"] if hour else None
     try:
-        at = datetime(year, month, day, hours, minutes, seconds, tzinfo=_zone(zone) if zone else PORTAL_TZ)
-    except ValueError as error:
+        at = _at(found, hour)
+    except (ValueError, OverflowError) as error:
         raise InvalidInput(f"{column}: got {text!r:.80}, which is no day of the calendar ({error})") from None
-    if year not in _YEARS:
+    if at.year not in _YEARS:
         raise InvalidInput(f"{column}: got {text!r:.80}, expected a year from {_YEARS[0]} to {_YEARS[-1]}")
     return at
 
 
-def _zone(text: str) -> timezone:
-    if text.upper() in ("Z", "UTC"):
+def _at(found: re.Match[str], hour: re.Match[str]) -> datetime:
+    year, month, day = (int(found[name] or found[f"{name}2"]) for name in "ymd")
+    hours, minutes, seconds = (
+        int(hour[name] or hour[f"{name}2"] or (hour["H3"] if name == "H" else 0) or 0) for name in "HMS"
+    )
+    half = (hour["half"] or hour["half2"] or "").upper()
+    if half in _LATER_HALF and 0 < hours < 12:
+        hours += 12
+    elif hours == 12 and half in ("AM", "A.M.", "凌晨"):
+        hours = 0
+    ends_day = (hours, minutes, seconds) == (24, 0, 0)
+    at = datetime(
+        year, month, day, 0 if ends_day else hours, minutes, min(seconds, 59) if seconds == 60 else seconds,
+        tzinfo=_zone(hour["zone"]),
+    )  # fmt: skip
+    return at + timedelta(days=1) if ends_day else at
+
+
+def _counted(words: str) -> datetime | None:
+    """Return the time a bare number counts to: milliseconds or seconds since 1970; 2026013108 is a day."""
+    if found := _COUNTED.fullmatch(words):
+        words = found[1]
+    if not (words.isdecimal() and words.isascii()):
+        return None
+    if len(words) in (12, 13) and int(words) // 1000 in _EPOCH_S and (found or len(words) == 13):
+        return datetime.fromtimestamp(int(words) / 1000, UTC)
+    if len(words) in (9, 10) and int(words) in _EPOCH_S and int(words[:4]) not in _YEARS:
+        return datetime.fromtimestamp(int(words), UTC)
+    return None
+
+
+def _zone(text: str | None) -> tzinfo:
+    if text is None or text.upper() in ("CST", "北京时间"):
+        return PORTAL_TZ
+    if text.upper() in ("Z", "UTC", "GMT"):
         return UTC
-    return timezone(timedelta(hours=int(text[:3]), minutes=int(text[0] + text[-2:])))
+    return timezone(timedelta(hours=int(text[:3]), minutes=int(text[0] + (text[3:].strip(":") or "0"))))
 
 
-def _in_digits(text: str) -> str:
+def _in_order(words: str) -> str:
+    """Return a day that a program printed, Mon Jan 05 08:00:00 CST 2026, with the year first."""
+    found = _PRINTED.fullmatch(words)
+    name = (found["m"] or found["m2"]).lower() if found else ""
+    if not found or name not in _MONTHS or not (year := found["y"] or found["y2"]):
+        return words
+    return f"{year}-{_MONTHS.index(name) + 1}-{found['d'] or found['d2']}{found['rest']}"
+
+
+def _in_digits(words: str) -> str:
     """Return a day written in words, 二〇二三年九月三十日, in digits."""
-    tens = re.sub(r"([二三]?)十([一二三四五六七八九]?)", lambda m: f"{m[1] or '一'}{m[2] or '〇'}", text)
-    return tens.translate(_NUMERALS)
+    if not _IN_WORDS.fullmatch(words):
+        return words
+    words = re.sub(r"(?<=[年月日]) | (?=[年月日])", "", words)
+    day, sign, rest = words.partition("日")
+    day = (
+        re.sub("[廿卅]", lambda m: _TENS[m[0]], day).replace("拾", "十").replace("贰十", "二十").replace("叁十", "三十")
+    )
+    day = re.sub(
+        r"([二三壹]?)十([一二三四五六七八九壹贰叁肆伍陆柒捌玖]?)", lambda m: f"{m[1] or '一'}{m[2] or '〇'}", day
+    )
+    return day.translate(_NUMERALS) + sign + rest

@@ -26,10 +26,12 @@ _SENTENCE_ENDS = "。！？；"
 
 #: What people write where a column has nothing to say, without its signs and spaces: 无, 暂无文号, N/A, null.
 _NOTHING = re.compile(
-    r"(?:本件|此件|本文)?(?:暂|尚|均|皆|暂时)?(?:无|没有|未编|未定|未填|未知|不详|空|空白|空值|待定|待补|待补充|略|缺|缺失)"
+    r"(?:本件|此件|本文|此处)?(?:暂|尚|均|皆|暂时)?(?:无|没有|无需|不涉及|不适用|不详|空|空白|空值"
+    r"|未[编定填知标公提明](?:注|布|供|确|写|号)?|待[定补编填](?:充|写|号)?|略|缺|缺失)"
     r"(?:正式|相关|此项|该项)?(?:发文|文件)?(?:文号|字号|号|编号|文件号|索引号|索引|信息|内容|数据|资料|描述|说明|简介|摘要|链接|网址|地址)?"
-    r"|na|nan|null|none|nil|undefined|unknown|empty|blank|tbd|0+|不适用"
+    r"|na|nan|null|none|nil|undefined|unknown|empty|blank|tbd|0+|〇+|nbsp"
 )
+_YEAR_IN_BRACKETS = re.compile(r"[〔\[（(［【]\s*(?:19|20)\d\d\s*[〕\]）)］】]")
 _NUMERAL = re.compile(r"[1-9]|[一二三四五六七八九十百].{0,40}[号字令]|第[一二三四五六七八九十百]")
 
 
@@ -115,7 +117,7 @@ def _parted(text: str, whole: Collection[str], slash: str) -> Iterator[str]:
         if part in whole:
             yield part
         else:
-            yield from (word for word in _outside_brackets(part, f"、 \u3000{slash}") if not says_nothing(word))
+            yield from (word for word in _outside_brackets(part, f"、﹑､ \u3000\xa0{slash}") if not says_nothing(word))
 
 
 def _outside_brackets(text: str, separators: str) -> Iterator[str]:
@@ -155,10 +157,11 @@ def names_a_document(number: str) -> bool:
 
     Examples
     --------
-    >>> [names_a_document(number) for number in ("冀政字〔2024〕7号", "主席令第四十二号", "同上", "〇", "无 0 号")]
+    >>> [names_a_document(one) for one in ("冀政字〔2024〕7号", "主席令第四十二号", "同上", "〇", "国发〔2024〕号")]
     [True, True, False, False, False]
     """
-    return not says_nothing(number) and _NUMERAL.search(_bare(number)) is not None
+    # The year of a number that is still to come, 国发〔2024〕　号, tells it from no other of that year.
+    return not says_nothing(number) and _NUMERAL.search(_bare(_YEAR_IN_BRACKETS.sub("", number))) is not None
 
 
 def _bare(text: str) -> str:

@@ -15,25 +15,27 @@ from civicrec.items import Validity
 #: Not in force yet: to be shown from a day that another column tells.
 NOT_YET = "尚未生效"
 
-_MEANS: Mapping[str, tuple[str, ...]] = {
-    "有效": (
-        "有效", "现行有效", "全文有效", "现行", "继续有效", "长期有效", "仍然有效", "已生效", "生效", "生效中",
-        "正在执行", "执行中",
-    ),
+#: The words a message names, and the rules for what stands in columns; 已 and 被 are gone from a word but for 已修改.
+_TAKEN = ("有效", "现行有效", "全文有效", "部分有效", "条款失效", "修改", "已修改", "失效", "废止", NOT_YET)
+_PARTS = "(?:部分|个别|有关|相关)"
+_WHOLE = "(?:全文|全部|整体|到期|自动|自行|自然|宣布|决定|明令|予以)*"
+_PARTS = "(?:部分|个别|有关|相关)"
+_CHANGED = "(?:失效|废止|修改|修订|修正|停止执行)"
+_MEANS: Mapping[str, str] = {
+    NOT_YET: "(?:尚|还|暂|目前)*未(?:到)?(?:正式)?(?:生效|施行|实施|执行)(?:日期|时间)?"
+    "|(?:尚?待|即将|等待)(?:生效|施行|实施|执行)",
     # In force with parts that changed or fell away.
-    "修改": (
-        "修改", "部分有效", "部分失效", "部分废止", "部分修改", "条款失效", "条款废止", "部分条款失效", "部分条款废止",
-        "部分条款有效", "部分条款修改",
-    ),
+    "修改": f"{_PARTS}(?:条款|内容|条文)?(?:有效|{_CHANGED})|(?:条款|条文){_CHANGED}|修改|修订|修正"
+    f"|(?:全文)?有效{_PARTS}?(?:条款|内容)?{_CHANGED}",
     # The law database keeps each text of a law: 已修改 is the one that another has taken the place of.
-    "失效": (
-        "失效", "已失效", "全文失效", "过期", "已过期", "到期失效", "自动失效", "无效", "停止执行", "已停止执行",
-        "已修改", "已修订", "已被修改", "已被修订", "被修改", "已替代", "已被替代",
-    ),
-    "废止": ("废止", "已废止", "全文废止", "宣布废止", "已被废止", "撤销", "已撤销"),
-    NOT_YET: (NOT_YET, "未生效", "待生效", "即将生效", "尚未施行", "未施行", "待施行", "尚未实施", "未实施"),
-}  # fmt: skip
-_WORDS = {word: meaning for meaning, words in _MEANS.items() for word in words}
+    "失效": f"(?:已|被|已被)(?:修改|修订|修正|替代|取代|代替)|替代|取代|{_WHOLE}失效|过期|到期|超期|无效|作废"
+    "|(?:停止|终止)(?:执行|施行|使用)|历史(?:版本|文件)|否|invalid|expired|superseded",
+    "废止": f"{_WHOLE}(?:废止|撤销)|失效或?废止|废止或?失效|repealed|abolished",
+    "有效": "(?:现行|全文|全部|整体|继续|长期|仍然?|目前|当前|试行|暂行|规范性文件)*有效(?:期内|状态|中|文件)?"
+    "|在有效期内?|现行(?:适用)?|生效中?|(?:正在|继续)?(?:执行|施行|实施)中?|试行|暂行|(?:予以)?保留|是|valid|ineffect|inforce",
+}
+_RULES = {meaning: re.compile(pattern) for meaning, pattern in _MEANS.items()}
+_REMARK = re.compile(r"(?<=.)[(\[].*\Z", re.DOTALL)
 
 
 def meaning_of(column: str, text: str) -> tuple[Validity, bool]:
@@ -42,15 +44,19 @@ def meaning_of(column: str, text: str) -> tuple[Validity, bool]:
     Raises
     ------
     InvalidInput
-        If the word is unknown; the message names the column, the word and the words that are taken.
+        If the word is unknown; the message names the column, the word and words that are taken.
 
     Examples
     --------
     >>> meaning_of("效力状态", " 全文有效 "), meaning_of("时效性", "（尚未生效）")
     (('有效', False), ('有效', True))
     """
-    plain = re.sub(r"[^\w]+", "", unicodedata.normalize("NFKC", text))
-    meaning = _WORDS.get(plain)
-    if meaning is None:
-        raise InvalidInput(f"{column}: got {text!r:.80}, expected one of {'、'.join(_WORDS)}")
-    return ("有效", True) if meaning == NOT_YET else (meaning, False)  # type: ignore[return-value]  # keys are these
+    seen = unicodedata.normalize("NFKC", text).casefold()
+    # With what stands in brackets first: 有效(部分失效) is not 有效(2025年修订).
+    for words in (seen, _REMARK.sub("", seen)):
+        bare = re.sub(r"[\W_]+", "", words)
+        for word in (bare, re.sub("[已被]", "", bare)):
+            for meaning, rule in _RULES.items():
+                if rule.fullmatch(word):
+                    return ("有效", True) if meaning == NOT_YET else (meaning, False)  # type: ignore[return-value]  # keys
+    raise InvalidInput(f"{column}: got {text!r:.80}, expected a word such as {'、'.join(_TAKEN)}")
