@@ -22,6 +22,7 @@ from typing import IO, cast
 
 from civicrec.errors import InvalidInput
 from civicrec.events import MAX_BATCH_BYTES
+from civicrec.json_files import objects_in
 
 #: How files begin that we unpack, and those that we do not.
 _UNPACK = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
@@ -33,6 +34,8 @@ _OTHERS = {
 }
 _DAMAGED = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)
 _HEAD_BYTES = 4_096
+#: A file that is not of lines is read whole, up to here.
+_MOST_AT_ONCE = 64 << 20
 
 
 class Lines:
@@ -82,12 +85,12 @@ class Lines:
 
 @contextmanager
 def open_lines(name: str) -> Iterator[Lines]:
-    """Open a file of events, or standard input for ``-``.
+    """Open a file of events, or standard input for ``-``; one array or another encoding is made lines of, if not large.
 
     Raises
     ------
     InvalidInput
-        If it cannot be read, or holds no lines of UTF-8; the message says with which command to make them.
+        If it cannot be read, or is large and holds no lines of UTF-8; the message says with which command to make them.
     """
     with ExitStack() as stack:
         try:
@@ -105,16 +108,32 @@ def open_lines(name: str) -> Iterator[Lines]:
                 inside, head, size = packed, packed.peek(_HEAD_BYTES), None
             except _DAMAGED as error:
                 raise InvalidInput(f"{name} is damaged: {error}") from None
-        if trouble := _no_lines(head, name):
+        if trouble := _packed(head, name):
             raise InvalidInput(trouble)
+        if trouble := _no_lines(head, name):
+            content = inside.read(_MOST_AT_ONCE + 1)
+            if len(content) > _MOST_AT_ONCE:
+                raise InvalidInput(trouble)
+            inside, size = io.BytesIO(_as_lines(content)), None
         yield Lines(inside, name, size)
+
+
+def _as_lines(content: bytes) -> bytes:
+    """Return an array, objects spread over lines or another encoding as lines of UTF-8, one object each."""
+    # Line ends stand between the parts of an object, never inside a text of JSON.
+    return b"".join(b" ".join(text.split(b"\n")).strip() + b"\n" for _, text in objects_in(io.BytesIO(content)))
+
+
+def _packed(head: bytes, name: str) -> str:
+    """Say how to unpack a file that is packed in a way we do not read; empty if it is not."""
+    for magic, command in _OTHERS.items():
+        if head.startswith(magic):
+            return f"{name} is packed; expected lines of JSON, unpack it first: {command} {name} > NEW"
+    return ""
 
 
 def _no_lines(head: bytes, name: str) -> str:
     """Say why the beginning of a file is none of lines of events, and what to do; empty if it may be."""
-    for magic, command in _OTHERS.items():
-        if head.startswith(magic):
-            return f"{name} is packed; expected lines of JSON, unpack it first: {command} {name} > NEW"
     if head.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) or b"\x00" in head[:64]:
         return f"{name} is UTF-16; expected UTF-8, write it anew: iconv -f UTF-16 -t UTF-8 {name} > NEW"
     if not _is(head, "utf-8") and _is(head, "gb18030"):

@@ -39,16 +39,34 @@ def test_file_is_read_plain_or_packed_with_or_without_a_mark(
     assert [json.loads(line) for line in read(path)] == EVENTS * 2
 
 
+OTHERWISE = [
+    (TEXT.encode("utf-16"), "iconv -f UTF-16"),
+    (TEXT.encode("utf-16-le"), "iconv -f UTF-16"),
+    (TEXT.encode("gb18030"), "iconv -f GB18030"),
+    (json.dumps(EVENTS).encode(), "jq -c '.[]'"),
+    (b"\xef\xbb\xbf" + json.dumps(EVENTS, indent=2).encode(), "jq -c '.[]'"),
+    (json.dumps(EVENTS, indent=2, ensure_ascii=False).replace("\n", "\r\n").encode("gb18030"), "iconv -f GB18030"),
+    ("\n".join(json.dumps(event, indent=2) for event in EVENTS).encode(), "jq -c ."),
+    (gzip.compress(json.dumps(EVENTS).encode(), mtime=0), "jq -c '.[]'"),
+]
+
+
+@pytest.mark.parametrize(("content", "words"), OTHERWISE)
+def test_file_that_is_not_of_lines_is_read_or_if_large_told_how_to_make_them(
+    tmp_path: Path, content: bytes, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "events"
+    path.write_bytes(content)
+    assert [json.loads(line) for line in read(path)] == EVENTS
+    monkeypatch.setattr("collectors.replay.lines._MOST_AT_ONCE", 100)
+    with pytest.raises(InvalidInput, match="events") as error:
+        read(path)
+    assert words in str(error.value)
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (TEXT.encode("utf-16"), "iconv -f UTF-16"),
-        (TEXT.encode("utf-16-le"), "iconv -f UTF-16"),
-        (TEXT.encode("gb18030"), "iconv -f GB18030"),
-        (json.dumps(EVENTS).encode(), "jq -c '.[]'"),
-        (b"\xef\xbb\xbf" + json.dumps(EVENTS, indent=2).encode(), "jq -c '.[]'"),
-        (json.dumps(EVENTS[0], indent=2).encode(), "jq -c ."),
-        (gzip.compress(json.dumps(EVENTS).encode(), mtime=0), "jq -c '.[]'"),
         (b"PK\x03\x04....", "unzip"),
         (b"\x28\xb5\x2f\xfd....", "zstd"),
         (gzip.compress(TEXT.encode(), mtime=0)[:6], "damaged"),
