@@ -9,9 +9,9 @@ from typing import Any, get_args
 import pytest
 import typer
 
+from civicrec import reports
 from civicrec.events import ALLOWED_PROPS, DROP_REASONS, KINDS
 from civicrec.metrics import MetricName
-from civicrec.reports import funnel, items, traffic
 from civicrec.scenes import SCENES
 from civicrec.settings import Settings
 from collectors.robots.behaviour import Suspicion
@@ -96,12 +96,20 @@ def test_glossary_names_only_files_that_exist() -> None:
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
-@pytest.mark.parametrize("report", [traffic, items, funnel])
-def test_every_column_of_a_report_is_explained(report: Any) -> None:
+@pytest.mark.parametrize("name", sorted(path.stem for path in Path(reports.__path__[0]).glob("[a-z]*.py")))
+def test_every_column_of_a_report_is_explained(name: str) -> None:
     page = (ROOT / "docs/metrics.md").read_text()
-    assert [name for name in report._SCHEMA.names if f"`{name}`" not in page] == []
+    schema = getattr(import_module(f"civicrec.reports.{name}"), "_SCHEMA", None)
+    assert [column for column in (schema.names if schema else ()) if f"`{column}`" not in page] == []
 
 
 def test_every_metric_has_a_line_among_the_figures() -> None:
     page = (ROOT / "docs/metrics.md").read_text()
     assert [name for name in get_args(MetricName) if f"`{name}`" not in page] == []
+
+
+def test_recipes_of_contributing_name_only_files_that_exist() -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text()
+    named = re.findall(r"`((?:civicrec|collectors|recommender|serving|operations|tests|docs|notebooks)/[\w./]*)`", page)
+    assert named
+    assert [name for name in named if not (ROOT / name).exists()] == []
