@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache
 from typing import Any
 
 import jinja2
 
-from civicrec.clock import utc_now
 from civicrec.errors import CivicrecError, InvalidInput
 from civicrec.logs import get_logger
 from civicrec.registry.catalogue import titles
@@ -44,14 +44,14 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def items_page(settings: Settings, query: Mapping[str, str]) -> Answer:
+def items_page(settings: Settings, query: Mapping[str, str], now: datetime) -> Answer:
     """Show the item table of a date range, sorted as asked."""
     try:
-        asked = asked_of(query, utc_now())
+        asked = asked_of(query, now)
     except InvalidInput as error:
-        return page("items.html", 422, problem=str(error), asked=asked_of({}, utc_now()))
+        return page("items.html", 422, problem=str(error), asked=asked_of({}, now))
     try:
-        report = _report(settings, asked)
+        report = _report(settings, asked, now)
     except CivicrecError as error:
         log.warning("console_without_warehouse", error=str(error))
         return page("items.html", 503, problem=DOWN, asked=asked)
@@ -70,15 +70,15 @@ def items_page(settings: Settings, query: Mapping[str, str]) -> Answer:
     )
 
 
-def items_csv(settings: Settings, query: Mapping[str, str]) -> Answer:
+def items_csv(settings: Settings, query: Mapping[str, str], now: datetime) -> Answer:
     """Give the same table to office software."""
     plain = "text/plain; charset=utf-8"
     try:
-        asked = asked_of(query, utc_now())
+        asked = asked_of(query, now)
     except InvalidInput as error:
         return Answer(422, str(error).encode(), plain)
     try:
-        report = _report(settings, asked)
+        report = _report(settings, asked, now)
     except CivicrecError:
         return Answer(503, DOWN.encode(), plain)
     name = f"items_{asked.window.first}_{asked.window.last}.csv"
@@ -96,10 +96,10 @@ def page(template: str, status: int, **facts: Any) -> Answer:
     return Answer(status, text.encode())
 
 
-def _report(settings: Settings, asked: Asked) -> Report:
+def _report(settings: Settings, asked: Asked, now: datetime) -> Report:
     with registry_at(settings.registry_address) as registry:
         known = titles(registry)
-    return items(ClickHouseWarehouse(settings.warehouse), asked.window, utc_now(), known)
+    return items(ClickHouseWarehouse(settings.warehouse), asked.window, now, known)
 
 
 def _totals(rows: list[dict[str, Any]]) -> list[tuple[str, str]]:

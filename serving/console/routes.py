@@ -91,7 +91,7 @@ def _is_signed_in(request: Request) -> bool:
 
 def _made(request: Request, name: str) -> Response:
     try:
-        made: Any = request.app.state.pages.call(name, dict(request.query_params))
+        made: Any = request.app.state.pages.call(name, dict(request.query_params), request.app.state.clock())
     except Unavailable as error:
         log.warning("console_page_failed", page=name, error=str(error))
         return PlainTextResponse(BUSY, 503, _HEADERS)
