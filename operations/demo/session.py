@@ -30,7 +30,7 @@ _AFTERWARDS = (("favourite", 0.02), ("share", 0.015), ("dislike", 0.008))
 
 
 @dataclass(slots=True)
-class Visit:
+class VisitPlan:
     """Who comes, when, for how many clicks, and what they opened before (extended by the visit)."""
 
     need: int
@@ -39,7 +39,7 @@ class Visit:
     seen: set[int]
 
 
-def visit(plan: Visit, shelf: Shelf, diary: Diary, rng: np.random.Generator) -> None:
+def visit(plan: VisitPlan, shelf: Shelf, diary: Diary, rng: np.random.Generator) -> None:
     """Write one visit into the diary."""
     at = plan.start
     diary.tell("page_view", at, url_path="/portal/", title="云澜市人民政府")
@@ -65,7 +65,7 @@ def visit(plan: Visit, shelf: Shelf, diary: Diary, rng: np.random.Generator) -> 
 
 
 def _looks_for(
-    plan: Visit, last: int | None, at: datetime, shelf: Shelf, rng: np.random.Generator
+    plan: VisitPlan, last: int | None, at: datetime, shelf: Shelf, rng: np.random.Generator
 ) -> tuple[str, Weights]:
     """Return the scene the next list stands in and what the visitor would click there."""
     at_ms = to_ms(at)

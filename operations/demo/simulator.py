@@ -18,7 +18,7 @@ from civicrec.items import Item
 from operations.demo.diary import Diary
 from operations.demo.needs import NEEDS
 from operations.demo.robots import robot_sessions
-from operations.demo.session import Visit, visit
+from operations.demo.session import VisitPlan, visit
 from operations.demo.shelf import Shelf, Weights
 
 #: Visits by hour of the day, portal time: office hours with a dip at noon, and an evening of private errands.
@@ -69,7 +69,7 @@ class Parameters:
 
 
 @dataclass(frozen=True, slots=True)
-class Visitor:
+class Resident:
     """One simulated person: the truth behind the events, for tests and for choosing whose list to show."""
 
     actor: str
@@ -79,7 +79,7 @@ class Visitor:
     clicks: int
 
 
-def visitors(params: Parameters) -> list[Visitor]:
+def residents(params: Parameters) -> list[Resident]:
     """Return the people of this simulation; `need` is an index into `NEEDS`."""
     rng = np.random.default_rng([params.seed, 1])
     needs = rng.choice(len(NEEDS), params.visitors, p=[need.share for need in NEEDS])
@@ -87,7 +87,7 @@ def visitors(params: Parameters) -> list[Visitor]:
     agrees = rng.random(params.visitors) < params.personalise_share
     channels = rng.choice(["web", "mini", "app"], params.visitors, p=[0.6, 0.25, 0.15])
     return [
-        Visitor(
+        Resident(
             actor="v" + rng.bytes(10).hex(),
             need=int(needs[i]),
             consent="personalise" if agrees[i] else "measure",
@@ -105,11 +105,11 @@ def simulate(items: Sequence[Item], params: Parameters, now: datetime) -> Iterat
     sessions = robot_sessions(items, params.robots, params.days, now, rng)
     diary = Diary(rng)
     rhythm, until = _rhythm(params.days, now), rfc3339(now)
-    for visitor in visitors(params):
+    for resident in residents(params):
         seen: set[int] = set()
-        for start, clicks in _sessions_of(visitor, params, rhythm, now, rng):
-            diary.open_session(actor=visitor.actor, consent=visitor.consent, channel=visitor.channel)
-            visit(Visit(visitor.need, start, clicks, seen), shelf, diary, rng)
+        for start, clicks in _sessions_of(resident, params, rhythm, now, rng):
+            diary.open_session(actor=resident.actor, consent=resident.consent, channel=resident.channel)
+            visit(VisitPlan(resident.need, start, clicks, seen), shelf, diary, rng)
             told = [event for event in diary.events if event["occurred_at"] <= until]
             if told:
                 sessions.append(told)
@@ -128,7 +128,7 @@ def _rhythm(days: int, now: datetime) -> Weights:
 
 
 def _sessions_of(
-    visitor: Visitor,
+    resident: Resident,
     params: Parameters,
     rhythm: Weights,
     now: datetime,
@@ -136,7 +136,7 @@ def _sessions_of(
 ) -> list[tuple[datetime, int]]:
     """Part a visitor's clicks into sessions, in order of time; a session of 0 clicks is a bounce."""
     sizes: list[int] = []
-    while (left := visitor.clicks - sum(sizes)) > 0:
+    while (left := resident.clicks - sum(sizes)) > 0:
         sizes.append(min(left, int(rng.geometric(1 / params.clicks_a_session))))
     sizes += [0] * int(rng.binomial(len(sizes), params.bounce_share))
     hours = np.sort(rng.choice(len(rhythm), len(sizes), p=rhythm) + rng.random(len(sizes)))

@@ -13,8 +13,8 @@ from typing import Literal, cast, get_args
 from urllib.parse import urlsplit
 
 from civicrec.events import Consent
+from recommender.request import Mode
 
-Mode = Literal["general", "personalised"]
 Choice = Literal["", "none", "measure", "personalise"]
 
 CONSENT_COOKIE = "civicrec_consent"

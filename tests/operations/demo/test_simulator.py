@@ -13,7 +13,7 @@ from civicrec.clock import PORTAL_TZ
 from civicrec.events import Event, bad_time, parse
 from operations.demo.catalogue import demo_items
 from operations.demo.needs import NEEDS, needed
-from operations.demo.simulator import Parameters, simulate, visitors
+from operations.demo.simulator import Parameters, residents, simulate
 
 NOW = datetime(2026, 3, 3, 3, 30, tzinfo=UTC)
 ITEMS = {item.item_id: item for item in demo_items(NOW)}
@@ -80,7 +80,7 @@ def test_nothing_is_shown_or_clicked_that_is_not_on_the_portal_then(events: list
 
 
 def test_each_group_clicks_what_it_needs_far_more_than_the_others_do(clicks: list[Event]) -> None:
-    need_of = {visitor.actor: visitor.need for visitor in visitors(Parameters())}
+    need_of = {resident.actor: resident.need for resident in residents(Parameters())}
     assert Counter(need_of.values()).keys() == set(range(len(NEEDS)))
     for number, need in enumerate(NEEDS):
         if need.tags:
