@@ -1,5 +1,6 @@
 """The stores behind TLS: reached with the right authority and name, by no other way, and never in clear."""
 
+import asyncio
 import shutil
 import socket
 import ssl
@@ -22,6 +23,8 @@ from civicrec.security.tls import tls_context
 from civicrec.settings import KafkaSettings, RedisSettings, Settings, WarehouseSettings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from operations.stack.endpoints import is_ready
+from profiles.online.ports import ActorState
+from profiles.online.redis_reader import RedisOnlineReader
 from tests.certificates import Certificates, made_certificates
 from tests.running import RunningStack, free_ports, running_stack, wait_for
 from tests.services.postgresql import PostgreSQL
@@ -116,6 +119,20 @@ def test_redis_is_reached_through_tls_alone(redis_with_tls: RedisSettings, stran
         settings = redis_with_tls.model_copy(update=way)
         with closing(redis_client(settings, timeout_s=5)) as client, pytest.raises((RedisConnectionError, OSError)):
             client.ping()
+
+
+def test_lists_read_redis_through_tls_alone(redis_with_tls: RedisSettings, stranger: Certificates) -> None:
+    async def read(settings: RedisSettings) -> ActorState:
+        reader = RedisOnlineReader(settings)
+        try:
+            return await reader.actor("a:nobody")
+        finally:
+            await reader.close()
+
+    assert asyncio.run(read(redis_with_tls)) == ActorState()
+    for way in ({"tls": False}, {"ca_file": None}, {"ca_file": stranger.authority}):
+        with pytest.raises(Unavailable):
+            asyncio.run(read(redis_with_tls.model_copy(update=way)))
 
 
 @pytest.fixture(scope="module")
