@@ -106,12 +106,16 @@ def _postgresql_arguments(url: URL) -> dict[str, str | int]:
 
 
 def _sqlite(url: URL) -> Engine:
-    if url.database and url.database != ":memory:":
-        try:
-            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise Unavailable(f"the registry at {shown(url)} cannot be opened: {error}") from error
     engine = create_engine(url)
+
+    @event.listens_for(engine, "do_connect")
+    def _folder(*_: object) -> None:
+        """Make the folder when somebody connects: whoever only asks whether the file is there leaves no trace."""
+        if url.database and url.database != ":memory:":
+            try:
+                Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise Unavailable(f"the registry at {shown(url)} cannot be opened: {error}") from error
 
     @event.listens_for(engine, "connect")
     def _pragmas(connection: object, _: object) -> None:
