@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from operator import attrgetter
@@ -66,9 +67,10 @@ class Kept:
         """Return the status a withdrawn item would be restored to, empty when there is none."""
         with self.engine.connect() as connection:
             row = _kept(connection, [item_id]).get(item_id)
-        if row is None or row.status != "withdrawn" or row.status_before == ERASED:
-            return ""
-        return row.status_before or "online"  # withdrawn before this was kept
+        with suppress(InvalidInput):  # erased for good
+            if row is not None and row.status == "withdrawn":
+                return _moved(item_id, row, "online")[0]
+        return ""
 
     def with_prefix(self, prefix: str) -> list[Item]:
         """Return the items whose id begins so."""

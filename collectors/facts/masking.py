@@ -6,6 +6,7 @@ longer.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from urllib.parse import unquote
 
 from collectors.facts.paths import without_session
@@ -31,9 +32,14 @@ def masked(text: str) -> str:
     >>> masked("国办发〔2026〕21号")
     '国办发〔2026〕21号'
     """
-    if "%" in text and (said := unquote(text)) != text and (clean := _masked(said)) != said:
+    return _also_in_percent_code(_masked, text)
+
+
+def _also_in_percent_code(mask: Callable[[str], str], text: str) -> str:
+    """Return the text decoded and masked if a number stands in its percent code, else masked as it is."""
+    if "%" in text and (decoded := unquote(text)) != text and (clean := mask(decoded)) != decoded:
         return clean
-    return _masked(text)
+    return mask(text)
 
 
 def _masked(text: str) -> str:
@@ -60,9 +66,7 @@ def masked_code(text: str) -> str:
     """
     if "=" in text or "%3" in text:
         text = without_session(text)
-    if "%" in text and (said := unquote(text)) != text and (clean := _masked_code(said)) != said:
-        return clean
-    return _masked_code(text)
+    return _also_in_percent_code(_masked_code, text)
 
 
 def _masked_code(text: str) -> str:

@@ -49,9 +49,9 @@ _COUNTED = re.compile(r"/Date\((\d{12,13})(?:[+-]\d{4})?\)/")
 _EPOCH_S = range(631_152_000, 4_102_444_800)
 _YEARS = range(1900, 2101)
 _LONGEST = 200
-_NUMERALS = str.maketrans("〇零○ＯOo一二三四五六七八九元壹贰叁肆伍陆柒捌玖拾", "0000001234567891123456789十")
+_NUMERALS = str.maketrans("〇零○ＯOo一二三四五六七八九元壹贰叁肆伍陆柒捌玖", "0000001234567891123456789")
 _IN_WORDS = re.compile(r"[\dOo〇零○一二三四五六七八九十廿卅元壹贰叁肆伍陆柒捌玖拾\s]+年[^年]+月[^月]+")
-_TENS = {"廿": "二十", "卅": "三十"}
+_TENS = str.maketrans({"廿": "二十", "卅": "三十", "拾": "十"})
 
 
 def time_in(column: str, text: str) -> datetime:
@@ -145,9 +145,7 @@ def _in_digits(words: str) -> str:
         return words
     words = re.sub(r"(?<=[年月日]) | (?=[年月日])", "", words)
     day, sign, rest = words.partition("日")
-    day = (
-        re.sub("[廿卅]", lambda m: _TENS[m[0]], day).replace("拾", "十").replace("贰十", "二十").replace("叁十", "三十")
-    )
+    day = day.translate(_TENS).replace("贰十", "二十").replace("叁十", "三十")
     day = re.sub(
         r"([二三壹]?)十([一二三四五六七八九壹贰叁肆伍陆柒捌玖]?)", lambda m: f"{m[1] or '一'}{m[2] or '〇'}", day
     )

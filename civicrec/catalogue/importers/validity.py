@@ -17,7 +17,6 @@ NOT_YET = "尚未生效"
 
 #: The words a message names, and the rules for what stands in columns; 已 and 被 are gone from a word but for 已修改.
 _TAKEN = ("有效", "现行有效", "全文有效", "部分有效", "条款失效", "修改", "已修改", "失效", "废止", NOT_YET)
-_PARTS = "(?:部分|个别|有关|相关)"
 _WHOLE = "(?:全文|全部|整体|到期|自动|自行|自然|宣布|决定|明令|予以)*"
 _PARTS = "(?:部分|个别|有关|相关)"
 _CHANGED = "(?:失效|废止|修改|修订|修正|停止执行)"
