@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import httpx
 
-from civicrec.accounting.progress import Mark, Partition
+from civicrec.accounting.progress import Commit, Partition
 from civicrec.clients import http_client
 from civicrec.clock import rfc3339
 from civicrec.settings import Settings
@@ -20,7 +20,7 @@ from profiles.online.ports import OnlineStore, OnlineUpdate
 
 #: Name under which this enters the online store besides the event log.
 _LOG = "feedback"
-#: Fences of feedback; bounded, and enough that two actors rarely share one.
+#: Partitions of feedback; bounded, and enough that two actors rarely share one.
 _PARTITIONS = 256
 _TRIES = 3
 _COLLECTOR_TIMEOUT_S = 1.0
@@ -29,7 +29,7 @@ _COLLECTOR_TIMEOUT_S = 1.0
 def act_now(store: OnlineStore, actor: str, update: OnlineUpdate, now: datetime) -> bool:
     """Change what is known of the actor at once; return whether the store took it.
 
-    The fence of the partition is the time in microseconds: of two changes at one instant the second takes the next.
+    The offset is the time in microseconds: of two changes at one instant the second takes the next.
 
     Raises
     ------
@@ -38,7 +38,7 @@ def act_now(store: OnlineStore, actor: str, update: OnlineUpdate, now: datetime)
     """
     number, at = zlib.crc32(actor.encode()) % _PARTITIONS, int(now.timestamp() * 1_000_000)
     partition = Partition(_PARTITIONS, number)
-    return any(store.apply(Mark(_LOG, now_us - 1, now_us, partition), update) for now_us in range(at, at + _TRIES))
+    return any(store.apply(Commit(_LOG, now_us - 1, now_us, partition), update) for now_us in range(at, at + _TRIES))
 
 
 class Recorder:

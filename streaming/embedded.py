@@ -1,7 +1,7 @@
 """The stream without a cluster: planned, persisted micro-batches, each one bounded run of the graph in this process.
 
 In: the event log. Out: the stores and the ledger. A batch is planned durably, run, and committed after every sink is
-done; a crash anywhere runs the same range again, and the stores know it by its token and fence.
+done; a crash anywhere runs the same range again, and the stores know it by its token and its offsets.
 """
 
 from __future__ import annotations
@@ -177,7 +177,7 @@ class Driver:
     def _is_whole(self) -> bool:
         """Tell whether the store says so and has all that is done: one may lose the end of its file, or all of it."""
         online = self._batch.stores.online
-        return online.is_whole() and online.fences(self._events.name).at(Partition()) >= self._ledger.committed()
+        return online.is_whole() and online.progress(self._events.name).at(Partition()) >= self._ledger.committed()
 
     def backlog(self) -> int:
         """Return how many records wait in the log."""

@@ -1,7 +1,7 @@
 """Facts in, stores written, so that the same records in whatever bundles, once or again, change nothing twice.
 
 Rows of the warehouse are known by their keys, and a whole bundle that comes again by its token; the online store knows
-records by the fences of their partitions. Both engines write here.
+records by the committed offsets of their partitions. Both engines write here.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from hashlib import blake2b
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Protocol
 
-from civicrec.accounting.progress import Fences, Mark
+from civicrec.accounting.progress import Commit, CommittedProgress
 from civicrec.clock import to_ms, utc_now
 from civicrec.warehouse.ports import Warehouse
 from profiles.online.ports import OnlineStore
@@ -67,9 +67,9 @@ class Stores:
 
 
 def write(stores: Stores, blocks: Sequence[Facts], *, online: bool = True) -> None:
-    """Write the facts of a bundle: rows, dead letters, and last the online store, whose fences count what is done.
+    """Write the facts of a bundle: rows, dead letters, and last the online store, whose progress counts what is done.
 
-    An online store that is left out does not hold them, and its fences stand before them: it must be rebuilt.
+    An online store that is left out does not hold them, and its progress stands before them: it must be rebuilt.
     """
     write_events(stores, blocks)
     write_dead_letters(stores, blocks)
@@ -98,25 +98,29 @@ def write_dead_letters(stores: Stores, blocks: Sequence[Facts]) -> None:
 
 
 def write_online(stores: Stores, blocks: Sequence[Facts]) -> None:
-    """Fold the interactions into the online store, each partition in its order, and move their fences."""
+    """Fold the interactions into the online store, each partition in its order, and commit them."""
     by_origin: dict[Origin, list[Facts]] = defaultdict(list)
     for block in blocks:
         by_origin[block.origin].append(block)
     for origin, mine in by_origin.items():
         mine.sort(key=lambda block: block.records[0].offset)
-        fences = stores.online.fences(origin.log)
+        progress = stores.online.progress(origin.log)
         at = {block.records[-1].offset: block.position for block in mine}
         for part in slices(mine):
-            fences = _fold_in(stores, origin, part, fences, at.get(part.records[-1].offset, -1))
+            progress = _fold_in(stores, origin, part, progress, at.get(part.records[-1].offset, -1))
 
 
-def _fold_in(stores: Stores, origin: Origin, part: Slice, fences: Fences, position: int) -> Fences:
-    """Fold what is not done yet; return the fences as they are then."""
+def _fold_in(
+    stores: Stores, origin: Origin, part: Slice, progress: CommittedProgress, position: int
+) -> CommittedProgress:
+    """Fold what is not done yet; return the progress as it is then."""
     online = stores.online
     while True:
-        records = [record for record in part.records if not fences.have(origin.partition, record.actor, record.offset)]
+        records = [
+            record for record in part.records if not progress.have(origin.partition, record.actor, record.offset)
+        ]
         if not records:
-            return fences
+            return progress
         interactions = part.interactions
         if len(records) < len(part.records):
             fresh = {record.offset for record in records}
@@ -124,17 +128,17 @@ def _fold_in(stores: Stores, origin: Origin, part: Slice, fences: Fences, positi
         rejected: Counter[str] = Counter()
         for record in records:
             rejected.update(record.refused)
-        mark = Mark(
-            origin.log, fences.at(origin.partition), records[-1].offset, origin.partition,
-            sum(record.good for record in records), rejected, position, fences.beside(origin.partition),
+        commit = Commit(
+            origin.log, progress.at(origin.partition), records[-1].offset, origin.partition,
+            sum(record.good for record in records), rejected, position, progress.other_partitions(origin.partition),
         )  # fmt: skip
         actors = personal_actors(interactions)
         update = fold(interactions, online.recent_of(actors), online.withdrawn_of(actors))
-        if online.apply(mark, update, only_whole=stores.only_whole):
-            fences.add(mark)
-            return fences
+        if online.apply(commit, update, only_whole=stores.only_whole):
+            progress.add(commit)
+            return progress
         # Another worker was quicker: one that was thought dead, or its successor.
-        fences = online.fences(origin.log)
+        progress = online.progress(origin.log)
 
 
 def token(table: str, blocks: Sequence[Facts]) -> str:

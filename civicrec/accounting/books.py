@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from civicrec.accounting.ledger import Totals, ledger_totals
-from civicrec.accounting.progress import read_fences
+from civicrec.accounting.progress import read_progress
 from civicrec.clock import from_ms, rfc3339, to_ms
 from civicrec.eventlog.ports import Tally
 from civicrec.eventlog.sqlite import SqliteEventLog
@@ -44,7 +44,7 @@ class Books:
         retention removed before Kafka was ever switched on are in neither.
     balanced
         Whether accepted = stored + rejected + pending. `pending` is counted in the log, `stored` and `rejected` in
-        the ledger, or with Flink by the fences, so it is a finding and not a definition.
+        the ledger, or with Flink in the committed progress, so it is a finding and not a definition.
     """
 
     accepted: int = 0
@@ -88,7 +88,7 @@ def read_books(settings: Settings) -> Books:
         If a file is there and cannot be read.
     """
     if settings.stream.runner == "flink":
-        return _books(settings, *_read_with_fences(settings))
+        return _books(settings, *_read_with_progress(settings))
     has_kafka = bool(settings.kafka.bootstrap)
     before: tuple[Totals, Position | None] | None = None
     while True:
@@ -102,8 +102,8 @@ def read_books(settings: Settings) -> Books:
     return _books(settings, done, log)
 
 
-def _read_with_fences(settings: Settings) -> tuple[Totals, _Log]:
-    """Read what a cluster has done: the fences count it. They are read before the log, which then holds all of it."""
+def _read_with_progress(settings: Settings) -> tuple[Totals, _Log]:
+    """Read what a cluster has committed, counts and all; before the log, which then holds all of it."""
     if not settings.log_path.exists():
         return Totals(0, 0, {}), _read_log(settings.log_path, 0, None)
     with closing(SqliteEventLog(settings.log_path, readonly=True)) as events:
@@ -111,9 +111,9 @@ def _read_with_fences(settings: Settings) -> tuple[Totals, _Log]:
     sent = kept_position(settings.forwarded_path)
     if sent is not None and sent.log == name and sent.generation:
         name = f"{name}.{sent.generation}"
-    fences = read_fences(settings.redis, name)
-    log = _read_log(settings.log_path, fences.all_before(), sent, fences.has)
-    return Totals(fences.all_before(), fences.stored, fences.rejected), log
+    progress = read_progress(settings.redis, name)
+    log = _read_log(settings.log_path, progress.all_before(), sent, progress.has)
+    return Totals(progress.all_before(), progress.stored, progress.rejected), log
 
 
 def _books(settings: Settings, done: Totals, log: _Log) -> Books:

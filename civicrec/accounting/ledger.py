@@ -120,7 +120,7 @@ class Ledger:
         return Plan(self.log, first, last)
 
     def commit(self, plan: Plan, stored: int, rejected: Mapping[str, int]) -> None:
-        """Mark the plan done, with what became of its events, in one transaction.
+        """Commit the plan, with what became of its events, in one transaction.
 
         Raises
         ------
@@ -128,12 +128,12 @@ class Ledger:
             If this plan is not the unfinished one.
         """
         with self.transaction():
-            marked = self._db.execute(
+            updated = self._db.execute(
                 "UPDATE batches SET done_at_ms = ?, stored = ?, rejected = ?"
                 " WHERE first = ? AND last = ? AND done_at_ms IS NULL",
                 (to_ms(utc_now()), stored, sum(rejected.values()), plan.first, plan.last),
             )
-            if marked.rowcount != 1:
+            if updated.rowcount != 1:
                 raise ValueError(f"cannot commit {plan}: it is not the unfinished plan")
             outcomes = [("stored", "", stored), *(("rejected", reason, n) for reason, n in rejected.items())]
             self._db.executemany(
@@ -198,7 +198,7 @@ class Ledger:
 
 
 def committed_offset(db: sqlite3.Connection) -> int:
-    """Return the last offset marked done in an open ledger."""
+    """Return the last committed offset of an open ledger."""
     row = db.execute("SELECT last FROM batches WHERE done_at_ms IS NOT NULL ORDER BY last DESC LIMIT 1").fetchone()
     return int(row[0]) if row else 0
 

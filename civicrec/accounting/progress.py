@@ -1,9 +1,9 @@
-"""How far the stream has taken a log into the online store: fences per partition, and what became of the events.
+"""How far the stream has taken a log into the online store: committed offsets, and what became of the events.
 
-In: marks, one with each update of the online store. Out: which records are done, by whichever engine did them.
+In: commits, one with each update of the online store. Out: which records are done, by whichever engine did them.
 
 The embedded stream takes the log as one partition. On Kafka an actor's batches are in one partition of the topic, in
-the log's order. A record is done if the fence of one of its partitions has passed it, of whichever division of the log.
+the log's order. A record is done if one of its partitions is committed behind it, of whichever division of the log.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from redis import Redis
 
 
-#: The set of the logs that have fences.
+#: The set of the logs of which something is committed.
 LOGS_KEY = "logs:"
 
 
@@ -32,7 +32,7 @@ class Partition(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class Commit:
     """The records ``first < offset <= last`` of a partition, handled as one.
 
     Attributes
@@ -41,8 +41,8 @@ class Mark:
         Events of these records in the warehouse, and those in dead letters, by reason.
     position
         Offset of the last of them in its partition of Kafka; -1 if they do not come from there.
-    beside
-        Fences of the log's other divisions as they were when these records were looked at: those of another engine.
+    other_partitions
+        What was committed of the log's other divisions, those of another engine, when these records were looked at.
     """
 
     log: str
@@ -52,11 +52,11 @@ class Mark:
     stored: int = 0
     rejected: Mapping[str, int] = field(default_factory=dict)
     position: int = -1
-    beside: Mapping[Partition, int] = field(default_factory=dict)
+    other_partitions: Mapping[Partition, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
-class Fences:
+class CommittedProgress:
     """What is done of one log.
 
     Attributes
@@ -75,7 +75,7 @@ class Fences:
     positions: dict[Partition, int] = field(default_factory=dict)
 
     def at(self, partition: Partition) -> int:
-        """Return the fence of a partition, 0 before the first record."""
+        """Return the committed offset of a partition, 0 before the first record."""
         return self.reached.get(partition, 0)
 
     def have(self, partition: Partition, actor: str, offset: int) -> bool:
@@ -90,30 +90,33 @@ class Fences:
         )
 
     def all_before(self) -> int:
-        """Return an offset up to which every record is surely done, by the fences alone."""
+        """Return an offset up to which every record is surely done, by the committed offsets alone."""
         parts = {partition.parts for partition in self.reached}
         return max((min(self.at(Partition(n, number)) for number in range(n)) for n in parts), default=0)
 
-    def went_back(self, before: Fences) -> bool:
+    def went_back(self, before: CommittedProgress) -> bool:
         """Tell whether a partition stands before where it was, as in a store restored from an older copy."""
         return any(self.at(partition) < reached for partition, reached in before.reached.items())
 
-    def beside(self, partition: Partition) -> dict[Partition, int]:
-        """Return the fences of divisions that this partition does not belong to."""
+    def other_partitions(self, partition: Partition) -> dict[Partition, int]:
+        """Return the committed offsets of divisions that this partition does not belong to."""
         return {other: reached for other, reached in self.reached.items() if other.parts != partition.parts}
 
-    def admit(self, mark: Mark) -> bool:
-        """Tell whether none of the mark's records can have been done since they were looked at."""
-        return self.at(mark.partition) <= mark.first and self.beside(mark.partition) == mark.beside
+    def admit(self, commit: Commit) -> bool:
+        """Tell whether none of the commit's records can have been done since they were looked at."""
+        return (
+            self.at(commit.partition) <= commit.first
+            and self.other_partitions(commit.partition) == commit.other_partitions
+        )
 
-    def add(self, mark: Mark) -> None:
-        """Move the fence of the mark's partition and count its events."""
-        self.reached[mark.partition] = mark.last
-        self.stored += mark.stored
-        for reason, n in mark.rejected.items():
+    def add(self, commit: Commit) -> None:
+        """Move the committed offset of the partition and count the events."""
+        self.reached[commit.partition] = commit.last
+        self.stored += commit.stored
+        for reason, n in commit.rejected.items():
             self.rejected[reason] = self.rejected.get(reason, 0) + n
-        if mark.position >= 0:
-            self.positions[mark.partition] = mark.position
+        if commit.position >= 0:
+            self.positions[commit.partition] = commit.position
 
     def recover(self, reason: str, n_events: int) -> None:
         """Count events that were rejected as stored."""
@@ -133,12 +136,12 @@ def partition_of(actor: str, parts: int) -> int:
 
 
 def division(partition: Partition) -> str:
-    """Return how the fields of a division's fences begin."""
+    """Return how the fields of a division's committed offsets begin."""
     return f"partition:{partition.parts}:"
 
 
 def partition_field(partition: Partition) -> str:
-    """Name the field of a partition's fence; there are `position_field`, `stored` and `rejected:<reason>`, too."""
+    """Name the field of a partition's offset; there are `position_field`, `stored` and `rejected:<reason>`, too."""
     return f"{division(partition)}{partition.number}"
 
 
@@ -147,61 +150,68 @@ def position_field(partition: Partition) -> str:
     return f"position:{partition.parts}:{partition.number}"
 
 
-def fields_of(mark: Mark) -> tuple[dict[str, int], dict[str, int]]:
-    """Return the fields that a mark sets, and those it adds to."""
-    moved = {partition_field(mark.partition): mark.last}
-    if mark.position >= 0:
-        moved[position_field(mark.partition)] = mark.position
-    added = {"stored": mark.stored} | {f"rejected:{reason}": n for reason, n in mark.rejected.items()}
+def fields_of_commit(commit: Commit) -> tuple[dict[str, int], dict[str, int]]:
+    """Return the fields that a commit sets, and those it adds to."""
+    moved = {partition_field(commit.partition): commit.last}
+    if commit.position >= 0:
+        moved[position_field(commit.partition)] = commit.position
+    added = {"stored": commit.stored} | {f"rejected:{reason}": n for reason, n in commit.rejected.items()}
     return moved, {name: n for name, n in added.items() if n}
 
 
-def marks_of(log: str, fences: Fences) -> Iterator[Mark]:
-    """Return the marks that bring a store which knows nothing of a log to these fences and counts."""
-    put = Fences()
-    for partition, reached in fences.reached.items():
-        stored, rejected = (0, {}) if put.reached else (fences.stored, fences.rejected)
-        mark = Mark(
-            log, 0, reached, partition, stored, rejected, fences.positions.get(partition, -1), put.beside(partition)
+def commits_of(log: str, progress: CommittedProgress) -> Iterator[Commit]:
+    """Return the commits that bring a store which knows nothing of a log to this progress."""
+    put = CommittedProgress()
+    for partition, reached in progress.reached.items():
+        stored, rejected = (0, {}) if put.reached else (progress.stored, progress.rejected)
+        commit = Commit(
+            log,
+            0,
+            reached,
+            partition,
+            stored,
+            rejected,
+            progress.positions.get(partition, -1),
+            put.other_partitions(partition),
         )
-        put.add(mark)
-        yield mark
+        put.add(commit)
+        yield commit
 
 
-def positions_of(done: Iterable[Fences]) -> dict[int, int]:
+def positions_of(done: Iterable[CommittedProgress]) -> dict[int, int]:
     """Return partition → offset of the last record done, over logs that lead into one topic."""
     reached: dict[int, int] = {}
-    for fences in done:
-        for partition, position in fences.positions.items():
+    for progress in done:
+        for partition, position in progress.positions.items():
             reached[partition.number] = max(position, reached.get(partition.number, -1))
     return reached
 
 
-def fields_of_fences(fences: Fences) -> dict[str, int]:
-    """Write fences as the fields that `fences_of` reads."""
-    fields = {"stored": fences.stored}
-    fields |= {f"rejected:{reason}": n for reason, n in fences.rejected.items()}
-    fields |= {partition_field(partition): reached for partition, reached in fences.reached.items()}
-    return fields | {position_field(partition): position for partition, position in fences.positions.items()}
+def fields_of_progress(progress: CommittedProgress) -> dict[str, int]:
+    """Write progress as the fields that `progress_of` reads."""
+    fields = {"stored": progress.stored}
+    fields |= {f"rejected:{reason}": n for reason, n in progress.rejected.items()}
+    fields |= {partition_field(partition): reached for partition, reached in progress.reached.items()}
+    return fields | {position_field(partition): position for partition, position in progress.positions.items()}
 
 
-def fences_of(fields: Mapping[Any, Any]) -> Fences:
+def progress_of(fields: Mapping[Any, Any]) -> CommittedProgress:
     """Read the fields of the hash, names in bytes or text."""
-    fences = Fences()
+    progress = CommittedProgress()
     for name, value in fields.items():
         kind, _, rest = (name if isinstance(name, str) else name.decode()).partition(":")
         if kind == "stored":
-            fences.stored = int(value)
+            progress.stored = int(value)
         elif kind == "rejected":
-            fences.rejected |= {rest: int(value)} if int(value) else {}
+            progress.rejected |= {rest: int(value)} if int(value) else {}
         else:
-            partitions = fences.positions if kind == "position" else fences.reached  # there a `lane` until 0.1
+            partitions = progress.positions if kind == "position" else progress.reached  # there a `lane` until 0.1
             partitions[Partition(*map(int, rest.split(":")))] = int(value)
-    return fences
+    return progress
 
 
-def read_fences(settings: RedisSettings, log: str) -> Fences:
-    """Read a log's fences from the online store.
+def read_progress(settings: RedisSettings, log: str) -> CommittedProgress:
+    """Read a log's committed progress from the online store.
 
     Raises
     ------
@@ -209,19 +219,19 @@ def read_fences(settings: RedisSettings, log: str) -> Fences:
         If it does not answer.
     """
     with _client(settings) as client:
-        return fences_of(client.hgetall(fence_key(log)))
+        return progress_of(client.hgetall(progress_key(log)))
 
 
-def read_all_fences(client: Redis) -> dict[str, Fences]:
-    """Return log → fences, of every log that was ever streamed into this store."""
+def read_all_progress(client: Redis) -> dict[str, CommittedProgress]:
+    """Return log → committed progress, of every log that was ever streamed into this store."""
     names: set[Any] = client.smembers(LOGS_KEY)
-    return {name.decode(): fences_of(client.hgetall(fence_key(name.decode()))) for name in sorted(names)}
+    return {name.decode(): progress_of(client.hgetall(progress_key(name.decode()))) for name in sorted(names)}
 
 
 def read_positions(settings: RedisSettings) -> dict[int, int]:
     """Return partition → offset of the last record done, over all logs that lead into Kafka; raises as above."""
     with _client(settings) as client:
-        return positions_of(read_all_fences(client).values())
+        return positions_of(read_all_progress(client).values())
 
 
 @contextmanager
@@ -234,9 +244,11 @@ def _client(settings: RedisSettings) -> Iterator[Redis]:
         try:
             yield client
         except RedisError as error:
-            raise Unavailable(f"the fences of the stream cannot be read: {error}; is Redis or Valkey up?") from error
+            raise Unavailable(
+                f"what the stream has committed cannot be read: {error}; is Redis or Valkey up?"
+            ) from error
 
 
-def fence_key(log: str) -> str:
-    """Name the hash that keeps a log's fences."""
-    return f"fence:{log}"
+def progress_key(log: str) -> str:
+    """Name the hash that keeps a log's committed progress."""
+    return f"progress:{log}"

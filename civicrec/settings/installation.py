@@ -94,9 +94,9 @@ class Settings(BaseSettings):
         return self.home / "flink.json"
 
     @property
-    def fences_path(self) -> Path:
+    def progress_path(self) -> Path:
         """File that remembers what the Flink job has done of each log, written by ``civicrec stream``."""
-        return self.home / "fences.json"
+        return self.home / "progress.json"
 
     @property
     def warehouse_path(self) -> Path:

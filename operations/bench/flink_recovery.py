@@ -85,7 +85,7 @@ def killed(world: OnFlink, *names: str) -> float:
         world.leave(signal.SIGKILL)
     world.cluster.kill(*names)
     time.sleep(0.5)  # what was under way has ended
-    before = world.fences().stored
+    before = world.progress().stored
     world.cluster.start(*names)
     if whole:
         world.start(wait=False)
@@ -95,6 +95,6 @@ def killed(world: OnFlink, *names: str) -> float:
 
     if "jobmanager" in names:  # without one the TaskManager goes on for some seconds; then the job is begun anew
         wait_for(lambda: world.jobs_begun > jobs, _AGAIN_S, lambda: f"a new job {said()}")
-        before = world.fences().stored
-    wait_for(lambda: world.fences().stored > before, _AGAIN_S, lambda: f"events to be stored {said()}")
+        before = world.progress().stored
+    wait_for(lambda: world.progress().stored > before, _AGAIN_S, lambda: f"events to be stored {said()}")
     return monotonic_s() - began

@@ -10,15 +10,15 @@ from civicrec.clock import monotonic_s
 from civicrec.errors import Unavailable
 from civicrec.metrics import quantile
 
-Mark = TypeVar("Mark")
+Key = TypeVar("Key")
 _PATIENCE_S = 120.0
 
 
 def ages_s(
     n: int,
     per_s: float,
-    send: Callable[[int], Iterable[tuple[float, Mark]]],
-    look: Callable[[], Callable[[Mark], bool]],
+    send: Callable[[int], Iterable[tuple[float, Key]]],
+    look: Callable[[], Callable[[Key], bool]],
     pause_s: float = 0.005,
 ) -> list[float]:
     """Send `n` records at a steady rate; return, for each, the seconds until every store had it.
@@ -26,9 +26,9 @@ def ages_s(
     Parameters
     ----------
     send
-        Sends so many records now; gives for each when its age begins, and a mark to know it by.
+        Sends so many records now; gives for each when its age begins, and a key to know it by.
     look
-        Reads what is done by now; gives what tells of a mark whether its record is.
+        Reads what is done by now; gives what tells of a key whether its record is.
     pause_s
         Between two looks.
 
@@ -37,7 +37,7 @@ def ages_s(
     Unavailable
         If some are not done two minutes after the last ought to have been sent.
     """
-    under_way: list[tuple[float, Mark]] = []
+    under_way: list[tuple[float, Key]] = []
     ages: list[float] = []
     n_sent, began = 0, monotonic_s()
     while len(ages) < n:
@@ -47,7 +47,7 @@ def ages_s(
             n_sent += n_due
         is_done = look()
         now = monotonic_s()
-        done = [is_done(mark) for _, mark in under_way]
+        done = [is_done(key) for _, key in under_way]
         ages += [now - at for (at, _), yes in zip(under_way, done, strict=True) if yes]
         under_way = [one for one, yes in zip(under_way, done, strict=True) if not yes]
         if now - began > n / per_s + _PATIENCE_S:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import numpy as np
 
-from civicrec.accounting.progress import Mark
+from civicrec.accounting.progress import Commit
 from civicrec.clients import redis_client
 from civicrec.clock import local_date, to_ms, utc_now
 from civicrec.crowds import K_ANONYMITY
@@ -78,7 +78,7 @@ def _fill_store(settings: Settings, n_items: int, rng: np.random.Generator, now_
     )
     client = redis_client(settings.redis, timeout_s=60)
     words, store = _themes(), RedisOnlineStore(client)
-    store.apply(Mark("bench", 0, 1), update)
+    store.apply(Commit("bench", 0, 1), update)
     pipeline = client.pipeline(transaction=False)
     for item in interacted_with:  # written as they stand once a crowd made them
         near = rng.integers(0, n_items, 50)

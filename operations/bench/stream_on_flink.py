@@ -34,7 +34,7 @@ _KILL_RATE = 150
 #: Records that have been through before the backlog comes: the stores have been opened, the JVM is warm.
 _WARM = 100
 _BACKLOG_S = 600.0
-#: Between two looks at the fences, each a question to the online store.
+#: Between two looks at the progress, each a question to the online store.
 _LOOK_S = 0.02
 #: Where an event's own work is done; the others carry and keep it.
 _WORK = ("taskmanager", "workers")
@@ -117,16 +117,16 @@ def _drain(world: OnFlink, records: Sequence[Record], rng: random.Random) -> tup
     world.stack.run("stream", "--runner", "flink", "--stop")
     world.send(records, at_once=2_000)
     world.start()
-    first = wait_for(lambda: (n := world.fences().stored) > warm and n, 120, "the first bundle of the backlog")
+    first = wait_for(lambda: (n := world.progress().stored) > warm and n, 120, "the first bundle of the backlog")
     began, cpu = monotonic_s(), world.cpu_s()
     world.wait_counted(warm + sum(record.n_events for record in records), _BACKLOG_S)
     took, used = monotonic_s() - began, world.cpu_s()
-    n = world.fences().stored - first
+    n = world.progress().stored - first
     return n / took, {name: 1e6 * (s - cpu[name]) / n for name, s in used.items()}
 
 
 def _freshness(world: OnFlink, rng: random.Random) -> list[float]:
-    """Return, for each record sent at a steady rate, the seconds from its append to its place behind a fence."""
+    """Return, for each record sent at a steady rate, the seconds from its append until it is committed."""
     with closing(KafkaWriter(world.settings.kafka, world.log.name)) as writer:
 
         def send(n: int) -> Iterator[tuple[float, tuple[str, int]]]:
@@ -136,8 +136,8 @@ def _freshness(world: OnFlink, rng: random.Random) -> list[float]:
             return ((at, (record.key, offset)) for offset, record in enumerate(records, first))
 
         def look() -> Callable[[tuple[str, int]], bool]:
-            fences = world.fences()
-            return lambda mark: fences.has(*mark)
+            progress = world.progress()
+            return lambda record: progress.has(*record)
 
         return ages_s(RATE * SECONDS // EVENTS_A_RECORD, RATE / EVENTS_A_RECORD, send, look, _LOOK_S)
 
@@ -146,8 +146,8 @@ def _recovery(world: OnFlink, rng: random.Random) -> dict[str, Any]:
     """Kill everything under load; return how soon events are stored again, and whether all are, once."""
     load = SteadyLoad(world, (a_record(rng, utc_now()) for _ in count()), _KILL_RATE)
     with load.running():
-        stored = world.fences().stored
-        wait_for(lambda: world.fences().stored > stored and world.cluster.complete_checkpoints(), 90, "the load")
+        stored = world.progress().stored
+        wait_for(lambda: world.progress().stored > stored and world.cluster.complete_checkpoints(), 90, "the load")
         seconds = killed(world)
     return {"rate": _KILL_RATE, "stored_again_s": round(seconds, 1), **_kept(world)}
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import psutil
 
-from civicrec.accounting.progress import Fences
+from civicrec.accounting.progress import CommittedProgress
 from civicrec.clients import redis_client
 from civicrec.errors import ConfigError, Unavailable
 from civicrec.eventlog.ports import Record
@@ -122,12 +122,12 @@ class OnFlink:
         writer.write(found, self.position)
         keep_position(self.settings.forwarded_path, self.position)
 
-    def fences(self) -> Fences:
+    def progress(self) -> CommittedProgress:
         """Return what is done of the log."""
-        return self.online.fences(self.log.name)
+        return self.online.progress(self.log.name)
 
     def wait_counted(self, n: int, timeout_s: float = 90.0) -> None:
-        """Wait until the fences have counted `n` events.
+        """Wait until the committed progress has counted `n` events.
 
         Raises
         ------
@@ -136,13 +136,13 @@ class OnFlink:
         """
 
         def counted() -> bool:
-            fences = self.fences()
-            done = fences.stored + sum(fences.rejected.values())
+            progress = self.progress()
+            done = progress.stored + sum(progress.rejected.values())
             if done > n:
                 raise Unavailable(f"{done} events counted where {n} were sent")
             return done == n
 
-        wait_for(counted, timeout_s, lambda: f"{n} events; {self.fences()}; {self.cluster.said('workers', 1500)}")
+        wait_for(counted, timeout_s, lambda: f"{n} events; {self.progress()}; {self.cluster.said('workers', 1500)}")
 
     def stored(self) -> tuple[int, int]:
         """Return the events in the warehouse, and how many of them are different ones."""

@@ -90,7 +90,11 @@ def alarms(settings: Settings, now: datetime) -> list[str]:
 def examine_books(settings: Settings, now: datetime) -> list[Finding]:
     """Count everything again; say what is missing and whether the log still has it."""
     if settings.stream.runner == "flink":
-        return [Finding(_NAME, "absent", "on Flink nothing is counted again: Kafka and its fences keep the books")]
+        return [
+            Finding(
+                _NAME, "absent", "on Flink nothing is counted again: Kafka and the committed progress keep the books"
+            )
+        ]
     try:
         with (
             closing(SqliteEventLog(settings.log_path, readonly=True)) as log,

@@ -1,8 +1,8 @@
--- Applies one update, whole or not at all: the fence, the counts and every command in one script.
--- KEYS the hash of the log's fences, the set of all logs, and the key that says the store is whole.
--- ARGV[1] MessagePack of {field, first, moved, added, division, beside, log, only_whole, withdrawn, restored, crowd}: the
+-- Applies one update, whole or not at all: the fencing, the counts and every command in one script.
+-- KEYS the hash of the log's progress, the set of all logs, and the key that says the store is whole.
+-- ARGV[1] MessagePack of {field, first, moved, added, division, others, log, only_whole, withdrawn, restored, crowd}: the
 --   partition's field, the offset it may have reached at most, a list [field, value, ...] to set and one to add, how the
---   fields of its division begin, what the fences of all others must be, the log, whether only a whole store takes this, keys of
+--   fields of its division begin, what the offsets of all others must be, the log, whether only a whole store takes this, keys of
 --   actors who withdrew consent, with the time, refusals taken back, and how a crowd is told from a few; ARGV[2] MessagePack
 --   of {newest, refused, added, counted, actors, bounds}: of the first two each a list of {key, ttl_s, bound,
 --   [score, member, ...]}, of the third {key, ttl_s, bound, [score, member, voice, ...], few}, of the fourth {trend, ttl_s,
@@ -10,7 +10,7 @@
 --   with the highest score it ever had, so only what is above the last one is added; a voice is a short hash of the actor;
 --   then [actor, epoch s of its newest interaction or 0, ...], and {actors, items with neighbours, hours, share of `counted` for
 --   all but the newest hours, epoch s}.
--- Returns 1, or 0 if a fence has moved, or -1 if the store is not whole.
+-- Returns 1, or 0 if more or other was committed meanwhile, or -1 if the store is not whole.
 local claim = cmsgpack.unpack(ARGV[1])
 if claim[8] and redis.call('EXISTS', KEYS[3]) == 0 then
   return -1
@@ -18,11 +18,11 @@ end
 if tonumber(redis.call('HGET', KEYS[1], claim[1]) or '0') > claim[2] then
   return 0
 end
-local fences = redis.call('HGETALL', KEYS[1])
-for index = 1, #fences, 2 do
-  local name = fences[index]
+local progress = redis.call('HGETALL', KEYS[1])
+for index = 1, #progress, 2 do
+  local name = progress[index]
   if string.sub(name, 1, 10) == 'partition:' and string.sub(name, 1, #claim[5]) ~= claim[5]
-      and claim[6][name] ~= tonumber(fences[index + 1]) then
+      and claim[6][name] ~= tonumber(progress[index + 1]) then
     return 0
   end
 end

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 
-from civicrec.accounting.progress import Fences, Mark
+from civicrec.accounting.progress import Commit, CommittedProgress
 from civicrec.crowds import K_ANONYMITY
 from profiles.online.ports import (
     CROWD_HOURS,
@@ -58,7 +58,7 @@ class MemoryOnlineStore:
 
     def __init__(self, min_actors: int = K_ANONYMITY) -> None:
         self._min_actors = min_actors
-        self._fences: dict[str, Fences] = defaultdict(Fences)
+        self._progress: dict[str, CommittedProgress] = defaultdict(CommittedProgress)
         self._recent: dict[str, dict[str, int]] = defaultdict(dict)
         self._disliked: dict[str, Scores] = defaultdict(dict)
         self._trends: dict[int, Scores] = defaultdict(dict)
@@ -72,30 +72,30 @@ class MemoryOnlineStore:
         self._recovered: set[tuple[str, tuple[int, int]]] = set()
         self._whole = False
 
-    def apply(self, mark: Mark, update: OnlineUpdate, *, only_whole: bool = False) -> bool:
-        """Apply the update unless a fence has moved that tells of its records; return whether it was."""
+    def apply(self, commit: Commit, update: OnlineUpdate, *, only_whole: bool = False) -> bool:
+        """Apply the update unless its records may have been committed since; return whether it was."""
         if only_whole and not self._whole:
             raise NotWhole
-        fences = self._fences[mark.log]
-        if not fences.admit(mark):
+        progress = self._progress[commit.log]
+        if not progress.admit(commit):
             return False
-        self._add(update, mark.last)
-        fences.add(mark)
+        self._add(update, commit.last)
+        progress.add(commit)
         return True
 
-    def fences(self, log: str) -> Fences:
+    def progress(self, log: str) -> CommittedProgress:
         """Return what is done of a log."""
-        return deepcopy(self._fences[log])
+        return deepcopy(self._progress[log])
 
-    def done(self) -> dict[str, Fences]:
+    def done(self) -> dict[str, CommittedProgress]:
         """Return what is done of every log."""
-        return {log: deepcopy(fences) for log, fences in sorted(self._fences.items()) if fences.reached}
+        return {log: deepcopy(progress) for log, progress in sorted(self._progress.items()) if progress.reached}
 
     def recover(self, log: str, dead_letter: tuple[int, int], reason: str, n_events: int) -> None:
         """Count the events of a dead letter as stored, once."""
         if (log, dead_letter) not in self._recovered:
             self._recovered.add((log, dead_letter))
-            self._fences[log].recover(reason, n_events)
+            self._progress[log].recover(reason, n_events)
 
     def _add(self, update: OnlineUpdate, last: int) -> None:
         for actor, at_ms in update.withdrawn.items():
@@ -210,7 +210,7 @@ class MemoryOnlineStore:
         self._whole = whole
 
     def clear(self) -> None:
-        """Remove everything, fences included, but which dead letters were recovered."""
+        """Remove everything, progress included, but which dead letters were recovered."""
         recovered = self._recovered
         self.__init__(self._min_actors)  # type: ignore[misc]  # a cleared store is a new one
         self._recovered = recovered

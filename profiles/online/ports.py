@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from civicrec.accounting.progress import Fences, Mark
+from civicrec.accounting.progress import Commit, CommittedProgress
 from civicrec.errors import Unavailable
 
 #: Items remembered per actor: enough to filter what was read and to fold a visitor in.
@@ -137,11 +137,11 @@ class OnlineReader(Protocol):
 class OnlineStore(Protocol):
     """The online store. Every method raises `OnlineFault` when it cannot be reached in time."""
 
-    def apply(self, mark: Mark, update: OnlineUpdate, *, only_whole: bool = False) -> bool:
-        """Apply the update, move the fence of the mark's partition and count its events, all at once or nothing.
+    def apply(self, commit: Commit, update: OnlineUpdate, *, only_whole: bool = False) -> bool:
+        """Apply the update, move the committed offset of the partition and count the events, all at once or nothing.
 
-        Nothing is done, and False returned, if the fence has passed ``mark.first``, or if the fences of the log's other
-        divisions are not ``mark.beside``: a part of these records may be done.
+        Nothing is done, and False returned, if more than ``commit.first`` is committed, or if the offsets of the log's
+        other divisions are not ``commit.other_partitions``: a part of these records may be done.
 
         Raises
         ------
@@ -150,7 +150,7 @@ class OnlineStore(Protocol):
         """
         ...
 
-    def done(self) -> dict[str, Fences]:
+    def done(self) -> dict[str, CommittedProgress]:
         """Return what is done of every log."""
         ...
 
@@ -158,7 +158,7 @@ class OnlineStore(Protocol):
         """Count the events of one dead letter (offset and piece) as stored; again for the same changes nothing."""
         ...
 
-    def fences(self, log: str) -> Fences:
+    def progress(self, log: str) -> CommittedProgress:
         """Return what is done of a log."""
         ...
 
@@ -203,7 +203,7 @@ class OnlineStore(Protocol):
         ...
 
     def clear(self) -> None:
-        """Remove all this store holds, fences included, to be filled again.
+        """Remove all this store holds, progress included, to be filled again.
 
         Which dead letters were recovered stays known: whoever puts the counts back has counted them.
         """

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 #: First words of the keys that `RedisOnlineStore.clear` removes. Besides there are ``recovered`` and ``shed``. The key
-#: of the fences is built in `civicrec.accounting.progress`.
+#: of a log's progress is built in `civicrec.accounting.progress`; it was ``fence:`` until 0.1.
 CLEARED = (
-    "recent", "disliked", "trend", "counted", "co", "few", "crowd", "tags", "withdrawn", "held", "fence", "logs",
-    "whole",
+    "recent", "disliked", "trend", "counted", "co", "few", "crowd", "tags", "withdrawn", "held", "progress", "logs",
+    "whole", "fence",
 )  # fmt: skip
 
 #: There while the store holds all it should: a wipe takes it away with the rest. The number is that of the form of what
 #: is kept: a store of another form is not whole, so the stream rebuilds it.
-WHOLE_KEY = "whole:5"
+WHOLE_KEY = "whole:6"
 
 
 def recent_key(actor: str) -> str:

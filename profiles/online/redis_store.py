@@ -19,14 +19,14 @@ from redis.exceptions import OutOfMemoryError, RedisError
 
 from civicrec.accounting.progress import (
     LOGS_KEY,
-    Fences,
-    Mark,
+    Commit,
+    CommittedProgress,
     division,
-    fence_key,
-    fences_of,
-    fields_of,
+    fields_of_commit,
     partition_field,
-    read_all_fences,
+    progress_key,
+    progress_of,
+    read_all_progress,
 )
 from civicrec.clock import to_ms, utc_now
 from profiles.online.bounds import LATE_SHARE, MAX_HOURS, Bounds
@@ -118,37 +118,39 @@ class RedisOnlineStore:
         self._shed = client.register_script(_SHED)
         self._recover = client.register_script(_RECOVER)
 
-    def apply(self, mark: Mark, update: OnlineUpdate, *, only_whole: bool = False) -> bool:
-        """Apply the update unless a fence has moved that tells of its records; return whether it was."""
-        moved, added = fields_of(mark)
-        beside = {partition_field(partition): reached for partition, reached in mark.beside.items()}
+    def apply(self, commit: Commit, update: OnlineUpdate, *, only_whole: bool = False) -> bool:
+        """Apply the update unless its records may have been committed since; return whether it was."""
+        moved, added = fields_of_commit(commit)
+        other_partitions = {
+            partition_field(partition): reached for partition, reached in commit.other_partitions.items()
+        }
         claim = (
-            partition_field(mark.partition), mark.first, list(chain(*moved.items())), list(chain(*added.items())),
-            division(mark.partition), beside, mark.log, only_whole, _withdrawn(update),
+            partition_field(commit.partition), commit.first, list(chain(*moved.items())), list(chain(*added.items())),
+            division(commit.partition), other_partitions, commit.log, only_whole, _withdrawn(update),
             [(disliked_key(actor), list(names)) for actor, names in update.restored.items() if names],
             (self._bounds.min_actors, *_CROWD),
         )  # fmt: skip
-        keys = [fence_key(mark.log), LOGS_KEY, WHOLE_KEY]
+        keys = [progress_key(commit.log), LOGS_KEY, WHOLE_KEY]
         with _reachable("apply an update"):
-            args = [_pack(claim), _commands(update, mark.last, self._bounds)]
+            args = [_pack(claim), _commands(update, commit.last, self._bounds)]
             answer = int(self._with_room(lambda: self._apply(keys=keys, args=args)))
         if answer < 0:
             raise NotWhole
         return answer == 1
 
-    def fences(self, log: str) -> Fences:
+    def progress(self, log: str) -> CommittedProgress:
         """Return what is done of a log."""
-        with _reachable("read fences"):
-            return fences_of(self._client.hgetall(fence_key(log)))
+        with _reachable("read what is committed"):
+            return progress_of(self._client.hgetall(progress_key(log)))
 
-    def done(self) -> dict[str, Fences]:
+    def done(self) -> dict[str, CommittedProgress]:
         """Return what is done of every log."""
-        with _reachable("read fences"):
-            return read_all_fences(self._client)
+        with _reachable("read what is committed"):
+            return read_all_progress(self._client)
 
     def recover(self, log: str, dead_letter: tuple[int, int], reason: str, n_events: int) -> None:
         """Count the events of a dead letter as stored, once."""
-        keys = [fence_key(log), recovered_key(log)]
+        keys = [progress_key(log), recovered_key(log)]
         name, seconds = f"{dead_letter[0]}:{dead_letter[1]}", RECOVERED_TTL_DAYS * _DAY_S
         with _reachable("count a recovered dead letter"):
             self._recover(keys=keys, args=[name, f"rejected:{reason}", n_events, seconds])
@@ -234,7 +236,7 @@ class RedisOnlineStore:
         return OnlineState(bool(whole), actors, {kind.decode(): int(n) for kind, n in shed.items()}, used_mb, max_mb)
 
     def clear(self) -> None:
-        """Remove all of this store, fences included, but which dead letters were recovered; other keys stay."""
+        """Remove all of this store, progress included, but which dead letters were recovered; other keys stay."""
         with _reachable("clear the online store"):
             for family in CLEARED:
                 names = iter(self._client.scan_iter(match=f"{family}:*", count=1_000))

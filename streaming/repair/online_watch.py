@@ -1,6 +1,6 @@
 """The online store under a job on Flink: what the job has done is copied out of it, and a wiped one is made anew.
 
-In: the store, Kafka's topic, the warehouse. Out: ``fences.json`` of the home while the store is whole, a whole
+In: the store, Kafka's topic, the warehouse. Out: ``progress.json`` of the home while the store is whole, a whole
 store when it was not. Workers write nothing into a store that is not whole: they wait, and so hold their source back.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from civicrec.accounting.progress import Fences, fences_of, fields_of_fences, positions_of
+from civicrec.accounting.progress import CommittedProgress, fields_of_progress, positions_of, progress_of
 from civicrec.clock import monotonic_s, utc_now
 from civicrec.errors import Unavailable
 from civicrec.kafka.dead_letters import KafkaDeadLetters
@@ -38,9 +38,9 @@ from streaming.sources import topic_blocks
 
 #: Records of the topic at once.
 _AT_ONCE = 2_000
-#: The stream copies the fences once a second.
+#: The stream copies its progress once a second.
 _COPY_S = 15.0
-#: Of several logs in one partition the fence of one may be ahead of another's by a bundle, not by more than this.
+#: Of several logs in one partition one may be committed ahead of another by a bundle, not by more than this.
 _BUNDLES_BACK = 20
 
 _STORED = """
@@ -61,12 +61,13 @@ class OnlineWatch:
     def __init__(self, settings: Settings, online: OnlineStore) -> None:
         self._settings = settings
         self._online = online
-        self.kept = kept_fences(settings.fences_path)
+        _take_over(settings.progress_path)
+        self.kept = kept_progress(settings.progress_path)
 
     def look(self) -> bool:
         """Copy what is done out of a whole store; return whether it is whole.
 
-        A store whose fences have gone back, as one restored from an older copy, is said not to be.
+        A store whose progress has gone back, as one restored from an older copy, is said not to be.
 
         Raises
         ------
@@ -76,11 +77,11 @@ class OnlineWatch:
         done = _done(self._online)
         if not self._online.is_whole():  # asked last: what was read of a whole store is all of it
             return False
-        if any(done.get(log, Fences()).went_back(before) for log, before in self.kept.items()):
+        if any(done.get(log, CommittedProgress()).went_back(before) for log, before in self.kept.items()):
             self._online.set_whole(False)
             return False
         if done != self.kept:
-            keep_fences(self._settings.fences_path, done)
+            keep_progress(self._settings.progress_path, done)
             self.kept = done
         return True
 
@@ -119,32 +120,34 @@ def wait_copied(settings: Settings, online: OnlineStore) -> None:
     """
     counted, deadline = _done(online), monotonic_s() + _COPY_S
     while online.is_whole():
-        kept = kept_fences(settings.fences_path)
-        if all(kept.get(log, Fences()).stored >= fences.stored for log, fences in counted.items()):
+        kept = kept_progress(settings.progress_path)
+        if all(kept.get(log, CommittedProgress()).stored >= progress.stored for log, progress in counted.items()):
             return
         if monotonic_s() > deadline:
-            raise Unavailable(f"the stream of {settings.home} copies no fences; look at its log, then call again")
+            raise Unavailable(
+                f"the stream of {settings.home} does not copy its progress; look at its log, then call again"
+            )
         with suppress(InUse), owned(settings.home / STREAM_LOCK, "the stream"):
             OnlineWatch(settings, online).look()
         time.sleep(0.1)
     raise NotWhole
 
 
-def _done(online: OnlineStore) -> dict[str, Fences]:
-    """Return what is done of each log, but for what a rebuild marks as its own."""
-    return {log: fences for log, fences in online.done().items() if log != REBUILD_LOG}
+def _done(online: OnlineStore) -> dict[str, CommittedProgress]:
+    """Return what is done of each log, but for what a rebuild commits as its own."""
+    return {log: progress for log, progress in online.done().items() if log != REBUILD_LOG}
 
 
 def catch_up(stores: Stores, reader: KafkaReader, margin: int, block_records: int, at_once: int = _AT_ONCE) -> int:
     """Write, as a worker would, what workers had written when the store was lost; return how many records.
 
-    They had done each partition in order. So it is read from where the store's fences stand, up to the first records of
-    which the warehouse has nothing; what comes behind is left to the workers.
+    They had done each partition in order. So it is read from where the store's progress stands, up to the first
+    records of which the warehouse has nothing; what comes behind is left to the workers.
 
     Parameters
     ----------
     margin
-        Offsets to begin before the furthest fence of a partition.
+        Offsets to begin before the furthest committed offset of a partition.
     at_once
         Records of the topic read together: up to so many may be done here that were left to the workers.
     """
@@ -178,7 +181,7 @@ def _any_is_stored(warehouse: Warehouse, columns: Columns) -> bool:
     return bool(warehouse.rows(_STORED, asked))
 
 
-def keep_fences(path: Path, done: Mapping[str, Fences]) -> None:
+def keep_progress(path: Path, done: Mapping[str, CommittedProgress]) -> None:
     """Write what is done of each log into a file of the home.
 
     Raises
@@ -187,14 +190,21 @@ def keep_fences(path: Path, done: Mapping[str, Fences]) -> None:
         If the disk does not take it.
     """
     try:
-        replace_file(path, msgspec.json.encode({log: fields_of_fences(fences) for log, fences in done.items()}))
+        replace_file(path, msgspec.json.encode({log: fields_of_progress(progress) for log, progress in done.items()}))
     except OSError as error:
         raise Unavailable(f"cannot keep how far the stream is in {path}: {error.strerror}; make room") from error
 
 
-def kept_fences(path: Path) -> dict[str, Fences]:
+def _take_over(path: Path) -> None:
+    """Give the file of a home from before 0.1 its present name."""
+    older = path.with_name("fences.json")
+    if older.exists() and not path.exists():
+        older.rename(path)
+
+
+def kept_progress(path: Path) -> dict[str, CommittedProgress]:
     """Read the file; nothing is known without one."""
     with suppress(OSError, msgspec.MsgspecError):
         found = msgspec.json.decode(path.read_bytes(), type=dict[str, dict[str, int]])
-        return {log: fences_of(fields) for log, fields in found.items()}
+        return {log: progress_of(fields) for log, fields in found.items()}
     return {}

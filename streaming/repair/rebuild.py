@@ -15,7 +15,7 @@ from itertools import groupby
 from typing import Any
 
 from civicrec.accounting.ledger import Totals
-from civicrec.accounting.progress import Fences, Mark, Partition, marks_of
+from civicrec.accounting.progress import Commit, CommittedProgress, Partition, commits_of
 from civicrec.clock import local_date, to_ms
 from civicrec.eventlog.ports import EventLog
 from civicrec.events import INTEREST_WEIGHTS
@@ -36,7 +36,7 @@ from streaming.blocks import HISTORY, Interaction
 from streaming.enrich import INTERACTION_KINDS, LASTING, said
 from streaming.fold import SLICE_INTERACTIONS, fold, personal_actors
 
-#: Fences of a rebuild stand apart from those of any log.
+#: What a rebuild commits stands apart from what is committed of any log.
 REBUILD_LOG = "rebuild"
 #: Held, in the home folder, by whoever writes interactions into the online store.
 STREAM_LOCK = "stream.lock"
@@ -82,27 +82,30 @@ class Done:
 
     Attributes
     ----------
-    fences
+    progress
         log → what is done of it.
     others
         Whether events of logs not named are done.
     """
 
-    fences: Mapping[str, Fences]
+    progress: Mapping[str, CommittedProgress]
     others: bool = False
 
     def has(self, log: str, actor: str, offset: int) -> bool:
         """Tell whether the record an event came in is done."""
-        if (fences := self.fences.get(log)) is None:
+        if (progress := self.progress.get(log)) is None:
             return self.others
         if log.startswith(PARTITION_LOG):  # another producer's: whatever its key, it is all in this partition
-            return offset <= max(fences.reached.values(), default=0)
-        return offset <= fences.all_before() or fences.has(actor, offset)
+            return offset <= max(progress.reached.values(), default=0)
+        return offset <= progress.all_before() or progress.has(actor, offset)
 
 
 def done_so_far(log: EventLog, totals: Totals) -> Done:
     """Return what the embedded stream has done of its log."""
-    return Done({log.name: Fences({Partition(): totals.committed}, totals.stored, dict(totals.rejected))}, others=True)
+    return Done(
+        {log.name: CommittedProgress({Partition(): totals.committed}, totals.stored, dict(totals.rejected))},
+        others=True,
+    )
 
 
 def rebuild_online(
@@ -138,9 +141,9 @@ def rebuild_online(
     today = local_date(now)
     n_interactions = _restore_interactions(warehouse, online, done, now, today, report)
     n_actors = _restore_tags(warehouse, online, today, suppressed)
-    for log, fences in done.fences.items():  # fences and counts are in the store, too
-        for mark in marks_of(log, fences):
-            online.apply(mark, OnlineUpdate())
+    for log, progress in done.progress.items():  # offsets and counts are in the store, too
+        for commit in commits_of(log, progress):
+            online.apply(commit, OnlineUpdate())
     catch_up()
     online.set_whole(True)
     return Rebuilt(n_interactions, n_actors)
@@ -165,9 +168,9 @@ def _restore_interactions(
                 actors = personal_actors(interactions)
                 folded = fold(interactions, online.recent_of(actors), online.withdrawn_of(actors))
                 update = _without_old_trends(folded, oldest_hour)
-                # Refusals are kept in order of offset; the fence wants each mark behind the one before.
+                # Refusals are kept in order of offset; each commit must be behind the one before.
                 first, last = last, max(last + 1, interactions[-1].offset)
-                online.apply(Mark(REBUILD_LOG, first, last), update)
+                online.apply(Commit(REBUILD_LOG, first, last), update)
                 n_interactions += len(interactions)
             report("interactions", n_read := n_read + part.num_rows, total)
     return n_interactions

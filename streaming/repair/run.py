@@ -110,23 +110,25 @@ def repair(
         warehouse = stack.enter_context(closing(ClickHouseWarehouse(settings.warehouse)))
         online = RedisOnlineStore(stack.enter_context(closing(redis_client(settings.redis))), bounds_of(settings.redis))
         path = _bookmark_path(settings, chosen, dead_letters)
-        mark = _Bookmark() if dry_run else _kept(path)
-        total, parts = stack.enter_context(_source(settings, chosen, dead_letters, mark, warehouse, online))
-        done = Repaired(went_on_after=mark.at[0] or sum(mark.places.values()))
+        bookmark = _Bookmark() if dry_run else _kept(path)
+        total, parts = stack.enter_context(_source(settings, chosen, dead_letters, bookmark, warehouse, online))
+        done = Repaired(went_on_after=bookmark.at[0] or sum(bookmark.places.values()))
         n_read = 0
         for part in parts:
             found = diff(warehouse, part.columns)
             lost = lost_dead_letters(warehouse, part.dead_letters)
-            mark.days |= found.days
-            mark.interactions_changed |= any(row["kind"] in INTERACTION_KINDS for row in (*found.new, *found.changed))
+            bookmark.days |= found.days
+            bookmark.interactions_changed |= any(
+                row["kind"] in INTERACTION_KINDS for row in (*found.new, *found.changed)
+            )
             if not dry_run:
-                _keep(path, mark)  # first: else a crash after the write would leave these days as they are
+                _keep(path, bookmark)  # first: else a crash after the write would leave these days as they are
                 write(warehouse, found)
                 if lost:
                     warehouse.insert("dead_letters", dead_letter_columns(lost))
                 _recover(settings, online, warehouse, part)
-                mark.at, mark.places = part.at, part.places
-                _keep(path, mark)
+                bookmark.at, bookmark.places = part.at, part.places
+                _keep(path, bookmark)
             done.new, done.changed, done.same = (
                 done.new + len(found.new), done.changed + len(found.changed), done.same + found.same,
             )  # fmt: skip
@@ -135,10 +137,10 @@ def repair(
             done.dead_letters += len(lost)
             n_read += part.n_read
             report("events", n_read, total)
-        done.days = sorted(mark.days)
+        done.days = sorted(bookmark.days)
         if not dry_run:
             rebuild_days(settings, warehouse, done.days, report)
-            if mark.interactions_changed:
+            if bookmark.interactions_changed:
                 renew(settings, online, report)
             path.unlink(missing_ok=True)
         return done
@@ -146,27 +148,27 @@ def repair(
 
 @contextmanager
 def _source(
-    settings: Settings, chosen: Selection, dead_letters: bool, mark: _Bookmark, warehouse: Warehouse,
+    settings: Settings, chosen: Selection, dead_letters: bool, bookmark: _Bookmark, warehouse: Warehouse,
     online: OnlineStore,
 ) -> Iterator[tuple[int, Iterator[Part]]]:  # fmt: skip
     """Open what is to be read; give how many records or dead letters that is at most, and the parts."""
     item_types = item_types_of(settings)
     if dead_letters:
-        yield count_dead_letters(warehouse, chosen), from_dead_letters(warehouse, item_types, chosen, mark.at)
+        yield count_dead_letters(warehouse, chosen), from_dead_letters(warehouse, item_types, chosen, bookmark.at)
     elif settings.stream.runner == "flink":
         from civicrec.kafka.reader import KafkaReader  # known where Kafka is in use, and only there asked
 
         if not online.is_whole():
             raise NotWhole
         with closing(KafkaReader(settings.kafka)) as reader:
-            places = {number: max(start, mark.places.get(number, 0)) for number, start in reader.starts().items()}
+            places = {number: max(start, bookmark.places.get(number, 0)) for number, start in reader.starts().items()}
             ends = reader.ends()
             total = sum(end - places[number] for number, end in ends.items())
             yield total, from_topic(reader, Done(online.done()), item_types, chosen, places, ends)
     else:
         with closing(SqliteEventLog(settings.log_path, readonly=True)) as log:
             until = ledger_totals(settings.stream_path).committed
-            yield until - mark.at[0], from_log(log, item_types, chosen, mark.at[0], until)
+            yield until - bookmark.at[0], from_log(log, item_types, chosen, bookmark.at[0], until)
 
 
 def item_types_of(settings: Settings) -> dict[str, str]:
@@ -227,8 +229,8 @@ def _kept(path: Path) -> _Bookmark:
     return _Bookmark()
 
 
-def _keep(path: Path, mark: _Bookmark) -> None:
+def _keep(path: Path, bookmark: _Bookmark) -> None:
     try:
-        replace_file(path, msgspec.json.encode(mark))
+        replace_file(path, msgspec.json.encode(bookmark))
     except OSError as error:
         raise Unavailable(f"cannot keep how far it got in {path}: {error.strerror}; make room on the disk") from error

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from civicrec.accounting.progress import Fences, Mark, Partition
+from civicrec.accounting.progress import Commit, CommittedProgress, Partition
 from civicrec.clock import to_ms, utc_now
 from civicrec.errors import Unavailable
 from civicrec.settings import RedisSettings
@@ -31,7 +31,7 @@ def client(server: OnlineServer) -> Redis:
 
 def add(store: RedisOnlineStore, update: OnlineUpdate) -> None:
     n = next(_marks)
-    assert store.apply(Mark("log", n - 1, n), update)
+    assert store.apply(Commit("log", n - 1, n), update)
 
 
 def clicks(store: RedisOnlineStore, actor: str, n: int, at_ms: int = NOW_MS) -> None:
@@ -142,8 +142,8 @@ def test_a_full_store_with_nothing_to_shed_says_so_and_has_taken_nothing(brim: R
     brim.config_set("maxmemory", 1)
     store = RedisOnlineStore(brim)
     with pytest.raises(Unavailable, match="maxmemory"):
-        store.apply(Mark("brim", 0, 1, Partition(), 3), OnlineUpdate(recent={"a": [RecentItem("i", NOW_MS)]}))
-    assert (store.fences("brim"), brim.exists(recent_key("a"))) == (Fences(), 0)
+        store.apply(Commit("brim", 0, 1, Partition(), 3), OnlineUpdate(recent={"a": [RecentItem("i", NOW_MS)]}))
+    assert (store.progress("brim"), brim.exists(recent_key("a"))) == (CommittedProgress(), 0)
 
 
 @pytest.mark.parametrize("memory_mb", [16, 64, 512, 4_096])

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 from pydantic import SecretStr
 
-from civicrec.accounting.progress import Mark
+from civicrec.accounting.progress import Commit
 from civicrec.errors import Unavailable
 from civicrec.settings import RedisSettings
 from profiles.online import redis_reader
@@ -41,7 +41,7 @@ def pair(request: pytest.FixtureRequest) -> Pair:
 def filled(store: OnlineStore) -> OnlineStore:
     recent = {actor: [RecentItem(f"i{n}", 1_000 + n), RecentItem("东莞", 500)] for n, actor in enumerate(ACTORS)}
     co_clicks = {f"i{n}": {f"j{m}": {"a": float(m + 1)} for m in range(n + 1)} for n in range(len(ACTORS))}
-    store.apply(Mark("log", 0, 1), OnlineUpdate(recent=recent, disliked={ACTORS[0]: ["bad"]}, co_clicks=co_clicks))
+    store.apply(Commit("log", 0, 1), OnlineUpdate(recent=recent, disliked={ACTORS[0]: ["bad"]}, co_clicks=co_clicks))
     store.put_tags("run", [(ACTORS[1], {"theme:住房": 0.5})])
     return store
 

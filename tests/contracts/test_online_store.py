@@ -9,7 +9,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from civicrec.accounting.progress import Fences, Mark, Partition, fences_of, fields_of_fences, marks_of
+from civicrec.accounting.progress import (
+    Commit,
+    CommittedProgress,
+    Partition,
+    commits_of,
+    fields_of_progress,
+    progress_of,
+)
 from civicrec.clients import redis_client
 from civicrec.errors import Unavailable
 from civicrec.settings import RedisSettings
@@ -64,7 +71,7 @@ def an_update(actor: str = "a", item: str = "i1", at_ms: int = AT) -> OnlineUpda
 
 def test_a_store_is_whole_only_once_that_is_said_and_until_it_is_cleared(store: OnlineStore) -> None:
     assert not store.is_whole()
-    store.apply(Mark("log", 0, 1), an_update())
+    store.apply(Commit("log", 0, 1), an_update())
     assert not store.is_whole()
     store.set_whole(True)
     assert store.is_whole()
@@ -77,48 +84,48 @@ def test_a_store_is_whole_only_once_that_is_said_and_until_it_is_cleared(store: 
 
 
 def test_what_needs_a_whole_store_is_refused_by_any_other_and_changes_nothing(store: OnlineStore) -> None:
-    mark = Mark("log", 0, 1, stored=1)
+    commit = Commit("log", 0, 1, stored=1)
     with pytest.raises(NotWhole, match="rebuild-online"):
-        store.apply(mark, an_update(), only_whole=True)
-    assert (store.actor("a"), store.fences("log"), store.done()) == (ActorState(), Fences(), {})
+        store.apply(commit, an_update(), only_whole=True)
+    assert (store.actor("a"), store.progress("log"), store.done()) == (ActorState(), CommittedProgress(), {})
     store.set_whole(True)
-    assert store.apply(mark, an_update(), only_whole=True)
+    assert store.apply(commit, an_update(), only_whole=True)
     store.clear()
     with pytest.raises(NotWhole):
-        store.apply(Mark("log", 1, 2), an_update(), only_whole=True)
+        store.apply(Commit("log", 1, 2), an_update(), only_whole=True)
     assert store.done() == {}
 
 
 def test_what_is_done_of_every_log_can_be_put_into_another_store(store: OnlineStore) -> None:
-    marks = [
-        Mark("log", 0, 9, Partition(6, 3), 4, {"bad_time": 1}, 17),
-        Mark("log", 0, 5, Partition(6, 2), 2, {"no_actor": 3}, 4),
-        Mark("log", 0, 7, beside={Partition(6, 3): 9, Partition(6, 2): 5}), Mark("other", 0, 2, stored=2),
+    commits = [
+        Commit("log", 0, 9, Partition(6, 3), 4, {"bad_time": 1}, 17),
+        Commit("log", 0, 5, Partition(6, 2), 2, {"no_actor": 3}, 4),
+        Commit("log", 0, 7, other_partitions={Partition(6, 3): 9, Partition(6, 2): 5}), Commit("other", 0, 2, stored=2),
     ]  # fmt: skip
-    for mark in marks:
-        assert store.apply(mark, OnlineUpdate())
+    for commit in commits:
+        assert store.apply(commit, OnlineUpdate())
     done = store.done()
     assert done == {
-        "log": Fences({Partition(6, 3): 9, Partition(6, 2): 5, Partition(): 7}, 6, {"bad_time": 1, "no_actor": 3},
-                      {Partition(6, 3): 17, Partition(6, 2): 4}),
-        "other": Fences({Partition(): 2}, 2),
+        "log": CommittedProgress({Partition(6, 3): 9, Partition(6, 2): 5, Partition(): 7}, 6,
+                                 {"bad_time": 1, "no_actor": 3}, {Partition(6, 3): 17, Partition(6, 2): 4}),
+        "other": CommittedProgress({Partition(): 2}, 2),
     }  # fmt: skip
-    assert {log: fences_of(fields_of_fences(fences)) for log, fences in done.items()} == done
+    assert {log: progress_of(fields_of_progress(progress)) for log, progress in done.items()} == done
     store.clear()
-    for log, fences in done.items():
-        assert all(store.apply(mark, OnlineUpdate()) for mark in marks_of(log, fences))
+    for log, progress in done.items():
+        assert all(store.apply(commit, OnlineUpdate()) for commit in commits_of(log, progress))
     assert store.done() == done
 
 
 def test_a_recovered_dead_letter_counts_as_stored_once(store: OnlineStore) -> None:
-    store.apply(Mark("log", 0, 5, stored=7, rejected={"bad_json": 2, "bad_time": 1}), OnlineUpdate())
+    store.apply(Commit("log", 0, 5, stored=7, rejected={"bad_json": 2, "bad_time": 1}), OnlineUpdate())
     for _ in range(2):
         store.recover("log", (3, 0), "bad_json", 2)
-    assert store.fences("log") == Fences({Partition(): 5}, 9, {"bad_time": 1})
+    assert store.progress("log") == CommittedProgress({Partition(): 5}, 9, {"bad_time": 1})
     store.clear()
-    store.apply(Mark("log", 0, 5, stored=9, rejected={"bad_time": 1}), OnlineUpdate())  # as a rebuild counts it
+    store.apply(Commit("log", 0, 5, stored=9, rejected={"bad_time": 1}), OnlineUpdate())  # as a rebuild counts it
     store.recover("log", (3, 0), "bad_json", 2)
-    assert store.fences("log") == Fences({Partition(): 5}, 9, {"bad_time": 1})
+    assert store.progress("log") == CommittedProgress({Partition(): 5}, 9, {"bad_time": 1})
 
 
 @pytest.mark.parametrize("name", SERVERS)
@@ -139,7 +146,7 @@ def test_an_empty_store_knows_nothing(store: OnlineStore) -> None:
 
 
 def test_an_update_is_seen_by_every_reader(store: OnlineStore) -> None:
-    assert store.apply(Mark("log", 0, 5), an_update()) == 1
+    assert store.apply(Commit("log", 0, 5), an_update()) == 1
     assert store.actor("a") == ActorState(recent=(RecentItem("i1", AT),), disliked=frozenset({"not-i1"}))
     assert store.recent_of(["a", "b"]) == {"a": [RecentItem("i1", AT)]}
     assert store.trends([HOUR, HOUR + 1]) == {HOUR: {"i1": 1.0}}
@@ -147,49 +154,53 @@ def test_an_update_is_seen_by_every_reader(store: OnlineStore) -> None:
 
 
 def test_records_delivered_twice_count_once(store: OnlineStore) -> None:
-    assert store.apply(Mark("log", 0, 5, stored=7, rejected={"bad_json": 2}), an_update())
-    assert not store.apply(Mark("log", 0, 5, stored=7, rejected={"bad_json": 2}), an_update(actor="b"))
+    assert store.apply(Commit("log", 0, 5, stored=7, rejected={"bad_json": 2}), an_update())
+    assert not store.apply(Commit("log", 0, 5, stored=7, rejected={"bad_json": 2}), an_update(actor="b"))
     assert store.trends([HOUR]) == {HOUR: {"i1": 1.0}}
-    assert store.fences("log") == Fences({Partition(): 5}, 7, {"bad_json": 2}, {})
+    assert store.progress("log") == CommittedProgress({Partition(): 5}, 7, {"bad_json": 2}, {})
 
 
 def test_records_of_which_a_part_is_done_are_refused_whole(store: OnlineStore) -> None:
-    store.apply(Mark("log", 0, 5), an_update())
-    assert not store.apply(Mark("log", 3, 8, stored=3), an_update(actor="b"))
+    store.apply(Commit("log", 0, 5), an_update())
+    assert not store.apply(Commit("log", 3, 8, stored=3), an_update(actor="b"))
     assert store.actor("b") == ActorState()
-    assert store.fences("log") == Fences({Partition(): 5})
+    assert store.progress("log") == CommittedProgress({Partition(): 5})
 
 
-def test_the_next_records_pass_the_fence_and_older_ones_do_not(store: OnlineStore) -> None:
-    store.apply(Mark("log", 0, 5), an_update())
-    assert store.apply(Mark("log", 5, 6), an_update(actor="b"))
-    assert not store.apply(Mark("log", 0, 5), an_update(actor="c"))
+def test_the_next_records_pass_the_committed_offset_and_older_ones_do_not(store: OnlineStore) -> None:
+    store.apply(Commit("log", 0, 5), an_update())
+    assert store.apply(Commit("log", 5, 6), an_update(actor="b"))
+    assert not store.apply(Commit("log", 0, 5), an_update(actor="c"))
     assert store.trends([HOUR]) == {HOUR: {"i1": 2.0}}
 
 
-def test_partitions_of_a_log_have_fences_of_their_own_and_one_count(store: OnlineStore) -> None:
+def test_partitions_of_a_log_have_offsets_of_their_own_and_one_count(store: OnlineStore) -> None:
     big = 2**53 - 1
-    assert store.fences("log") == Fences()
-    assert store.apply(Mark("log", 0, 9, Partition(6, 3), 4, {"bad_time": 1}, 17), an_update())
-    assert store.apply(Mark("log", 0, 5, Partition(6, 2), 2, {"bad_time": 1, "no_actor": 3}, 4), an_update(actor="b"))
-    assert store.apply(Mark("log", 9, big, Partition(6, 3), 1, {}, big), an_update(actor="c"))
-    assert store.fences("log") == Fences(
+    assert store.progress("log") == CommittedProgress()
+    assert store.apply(Commit("log", 0, 9, Partition(6, 3), 4, {"bad_time": 1}, 17), an_update())
+    assert store.apply(Commit("log", 0, 5, Partition(6, 2), 2, {"bad_time": 1, "no_actor": 3}, 4), an_update(actor="b"))
+    assert store.apply(Commit("log", 9, big, Partition(6, 3), 1, {}, big), an_update(actor="c"))
+    assert store.progress("log") == CommittedProgress(
         {Partition(6, 3): big, Partition(6, 2): 5},
         7,
         {"bad_time": 2, "no_actor": 3},
         {Partition(6, 3): big, Partition(6, 2): 4},
     )
-    assert store.fences("another") == Fences()
+    assert store.progress("another") == CommittedProgress()
 
 
 def test_records_are_refused_while_another_engine_moves_on_in_the_same_log(store: OnlineStore) -> None:
-    assert store.apply(Mark("log", 0, 5), an_update())
-    assert not store.apply(Mark("log", 0, 5, Partition(3, 1)), an_update(actor="b"))
-    assert not store.apply(Mark("log", 0, 5, Partition(3, 1), beside={Partition(): 4}), an_update(actor="b"))
-    assert store.apply(Mark("log", 0, 5, Partition(3, 1), beside={Partition(): 5}), an_update(actor="b"))
-    assert store.apply(Mark("log", 0, 7, Partition(3, 2), beside={Partition(): 5}), an_update(actor="c"))
-    assert not store.apply(Mark("log", 5, 6, beside={Partition(3, 1): 5}), an_update(actor="d"))
-    assert store.apply(Mark("log", 5, 6, beside={Partition(3, 1): 5, Partition(3, 2): 7}), an_update(actor="d"))
+    assert store.apply(Commit("log", 0, 5), an_update())
+    assert not store.apply(Commit("log", 0, 5, Partition(3, 1)), an_update(actor="b"))
+    assert not store.apply(
+        Commit("log", 0, 5, Partition(3, 1), other_partitions={Partition(): 4}), an_update(actor="b")
+    )
+    assert store.apply(Commit("log", 0, 5, Partition(3, 1), other_partitions={Partition(): 5}), an_update(actor="b"))
+    assert store.apply(Commit("log", 0, 7, Partition(3, 2), other_partitions={Partition(): 5}), an_update(actor="c"))
+    assert not store.apply(Commit("log", 5, 6, other_partitions={Partition(3, 1): 5}), an_update(actor="d"))
+    assert store.apply(
+        Commit("log", 5, 6, other_partitions={Partition(3, 1): 5, Partition(3, 2): 7}), an_update(actor="d")
+    )
     assert store.trends([HOUR]) == {HOUR: {"i1": 4.0}}
 
 
@@ -197,17 +208,17 @@ def test_an_actor_counts_once_for_an_item_and_hour_with_the_strongest_interest(s
     shown = [("a", 1.0), ("a", 1.0), ("b", 3.0), ("a", 4.0), ("b", 1.0), ("a", 2.0)]
     trends = []
     for n, (actor, weight) in enumerate(shown):
-        store.apply(Mark("log", n, n + 1), OnlineUpdate(interests={HOUR: {"i1": {actor: weight}}}))
+        store.apply(Commit("log", n, n + 1), OnlineUpdate(interests={HOUR: {"i1": {actor: weight}}}))
         trends.append(store.trends([HOUR])[HOUR]["i1"])
     assert trends == [1.0, 1.0, 4.0, 7.0, 7.0, 7.0]
-    store.apply(Mark("log", 9, 10), OnlineUpdate(interests={HOUR: {"i2": {"a": 1.0}}, HOUR + 1: {"i1": {"a": 1.0}}}))
+    store.apply(Commit("log", 9, 10), OnlineUpdate(interests={HOUR: {"i2": {"a": 1.0}}, HOUR + 1: {"i1": {"a": 1.0}}}))
     assert store.trends([HOUR, HOUR + 1]) == {HOUR: {"i1": 7.0, "i2": 1.0}, HOUR + 1: {"i1": 1.0}}
 
 
 def test_a_thousand_clicks_of_one_actor_weigh_as_one(store: OnlineStore) -> None:
     for n in range(1_000):
-        store.apply(Mark("log", 2 * n, 2 * n + 1), an_update(actor="farm"))
-        store.apply(Mark("log", 2 * n + 1, 2 * n + 2), an_update(actor=f"v{n % 3}", item="i2"))
+        store.apply(Commit("log", 2 * n, 2 * n + 1), an_update(actor="farm"))
+        store.apply(Commit("log", 2 * n + 1, 2 * n + 2), an_update(actor=f"v{n % 3}", item="i2"))
     assert store.trends([HOUR]) == {HOUR: {"i1": 1.0, "i2": 3.0}}
 
 
@@ -220,7 +231,7 @@ def test_who_counted_is_known_within_bounds_and_in_no_readable_form(
     for number in range(2):
         update = OnlineUpdate(interests={HOUR: {"i1": {f"visitor-{n}": 1.0 for n in range(15)}}})
         for each in (redis, memory):
-            each.apply(Mark("log", number, number + 1), update)
+            each.apply(Commit("log", number, number + 1), update)
     # Ten are known and count once; the five others count each time.
     assert redis.trends([HOUR]) == memory.trends([HOUR]) == {HOUR: {"i1": 20.0}}
     known = client.hgetall(counted_key(HOUR))
@@ -229,21 +240,21 @@ def test_who_counted_is_known_within_bounds_and_in_no_readable_form(
     assert 0 < client.ttl(counted_key(HOUR)) <= COUNTED_TTL_HOURS * 3_600
 
 
-def test_logs_have_fences_of_their_own(store: OnlineStore) -> None:
-    store.apply(Mark("log", 0, 5), an_update())
-    assert store.apply(Mark("another", 0, 5), an_update()) == 1
+def test_logs_have_progress_of_their_own(store: OnlineStore) -> None:
+    store.apply(Commit("log", 0, 5), an_update())
+    assert store.apply(Commit("another", 0, 5), an_update()) == 1
 
 
 def test_recent_items_are_newest_first_and_a_late_event_does_not_turn_time_back(store: OnlineStore) -> None:
     items = [RecentItem("x", AT), RecentItem("y", AT + 1), RecentItem("x", AT - 9), RecentItem("z", AT - 5)]
-    store.apply(Mark("log", 0, 1), OnlineUpdate(recent={"a": items}))
-    store.apply(Mark("log", 1, 2), OnlineUpdate(recent={"a": [RecentItem("y", AT - 99)]}))
+    store.apply(Commit("log", 0, 1), OnlineUpdate(recent={"a": items}))
+    store.apply(Commit("log", 1, 2), OnlineUpdate(recent={"a": [RecentItem("y", AT - 99)]}))
     assert store.recent_of(["a"])["a"] == [RecentItem("y", AT + 1), RecentItem("x", AT), RecentItem("z", AT - 5)]
 
 
 def test_every_list_keeps_its_bound_and_its_heaviest(store: OnlineStore) -> None:
     many = 2_500  # more than one slice of the script
-    store.apply(Mark("log", 0, 1), OnlineUpdate(
+    store.apply(Commit("log", 0, 1), OnlineUpdate(
         recent={"a": [RecentItem(f"i{n}", AT + n) for n in range(many)]},
         disliked={"a": [f"d{n}" for n in range(many)]},
         co_clicks={"i": {f"n{n}": {"a": float(n + 1)} for n in range(many)}},
@@ -264,8 +275,8 @@ def test_tags_are_replaced_as_a_whole(store: OnlineStore) -> None:
 
 
 def test_forgetting_an_actor_leaves_the_others(store: OnlineStore) -> None:
-    store.apply(Mark("log", 0, 1), an_update(actor="a"))
-    store.apply(Mark("log", 1, 2), an_update(actor="b"))
+    store.apply(Commit("log", 0, 1), an_update(actor="a"))
+    store.apply(Commit("log", 1, 2), an_update(actor="b"))
     store.put_tags("run", [("a", {"t": 1.0})])
     assert store.forget("a") == 3
     assert store.actor("a") == ActorState()
@@ -273,16 +284,16 @@ def test_forgetting_an_actor_leaves_the_others(store: OnlineStore) -> None:
 
 
 def test_a_cleared_store_is_empty_and_takes_the_same_batch_again(store: OnlineStore) -> None:
-    store.apply(Mark("log", 0, 1), an_update())
+    store.apply(Commit("log", 0, 1), an_update())
     store.clear()
     assert store.actor("a") == ActorState()
-    assert store.apply(Mark("log", 0, 1), an_update()) == 1
+    assert store.apply(Commit("log", 0, 1), an_update()) == 1
 
 
 _names = st.sampled_from(["a", "b", "c", "东莞", "i,1"[:1], "0"])
 _weights = st.dictionaries(_names, st.floats(0.001, 1e6), max_size=4)
 _marks = st.builds(
-    lambda first, more, partition, stored, rejected, position: Mark(
+    lambda first, more, partition, stored, rejected, position: Commit(
         "log", first, first + more, partition, stored, rejected, position
     ),
     st.integers(0, 6), st.integers(1, 4), st.builds(Partition, st.integers(1, 2), st.integers(0, 1)), st.integers(0, 9),
@@ -303,15 +314,15 @@ _updates = st.builds(
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(updates=st.lists(st.tuples(_marks, _updates), max_size=12))
-def test_redis_answers_exactly_as_memory_does(client: Redis, updates: list[tuple[Mark, OnlineUpdate]]) -> None:
+def test_redis_answers_exactly_as_memory_does(client: Redis, updates: list[tuple[Commit, OnlineUpdate]]) -> None:
     client.flushdb()
     redis, memory = RedisOnlineStore(client, Bounds(min_actors=2)), MemoryOnlineStore(min_actors=2)
     names = ["a", "b", "c", "东莞", "i", "0"]
-    for number, (mark, update) in enumerate(updates):
+    for number, (commit, update) in enumerate(updates):
         if number % 3:  # the others know nothing of another engine
-            mark = replace(mark, beside=memory.fences("log").beside(mark.partition))
-        assert redis.apply(mark, update) == memory.apply(mark, update)
-    assert redis.fences("log") == memory.fences("log")
+            commit = replace(commit, other_partitions=memory.progress("log").other_partitions(commit.partition))
+        assert redis.apply(commit, update) == memory.apply(commit, update)
+    assert redis.progress("log") == memory.progress("log")
     assert redis.recent_of(names) == memory.recent_of(names)
     assert [redis.actor(name) for name in names] == [memory.actor(name) for name in names]
     assert redis.trends(range(4)) == memory.trends(range(4))
@@ -323,10 +334,20 @@ def test_redis_answers_exactly_as_memory_does(client: Redis, updates: list[tuple
     }
 
 
-def test_every_key_in_redis_expires_except_the_fences_and_the_indexes_of_what_is_held(client: Redis) -> None:
+def test_a_store_of_an_older_form_is_not_whole_and_nothing_of_it_outlasts_the_rebuild(client: Redis) -> None:
+    client.flushdb()
+    client.hset("fence:log", "partition:1:0", 5)
+    client.set("whole:5", 1)
+    store = RedisOnlineStore(client)
+    assert (store.is_whole(), store.progress("log")) == (False, CommittedProgress())
+    store.clear()
+    assert client.keys("*") == []
+
+
+def test_every_key_in_redis_expires_except_the_progress_and_the_indexes_of_what_is_held(client: Redis) -> None:
     client.flushdb()
     store = RedisOnlineStore(client, Bounds(min_actors=1))
-    store.apply(Mark("log", 0, 1), an_update())
+    store.apply(Commit("log", 0, 1), an_update())
     store.put_tags("run", [("a", {"t": 1.0})])
     families = Counter(key.split(b":")[0] for key in client.scan_iter())
     assert families == {
@@ -338,12 +359,12 @@ def test_every_key_in_redis_expires_except_the_fences_and_the_indexes_of_what_is
         b"crowd": 1,
         b"tags": 1,
         b"held": 3,
-        b"fence": 1,
+        b"progress": 1,
         b"logs": 1,
     }
     store.recover("log", (1, 0), "bad_json", 2)
     lasting = sorted(key for key in client.scan_iter() if client.ttl(key) < 0)
-    assert lasting == [b"fence:log", b"held:actors", b"held:co", b"held:hours", b"logs:"]
+    assert lasting == [b"held:actors", b"held:co", b"held:hours", b"logs:", b"progress:log"]
 
 
 def test_a_store_that_is_down_is_unavailable() -> None:
@@ -355,8 +376,8 @@ def test_a_store_that_is_down_is_unavailable() -> None:
         lambda: store.co_clicks(["i"]),
         lambda: store.crowded(1),
         lambda: store.withdrawn_of(["a"]),
-        lambda: store.apply(Mark("log", 0, 1), OnlineUpdate()),
-        lambda: store.fences("log"),
+        lambda: store.apply(Commit("log", 0, 1), OnlineUpdate()),
+        lambda: store.progress("log"),
         lambda: store.put_tags("run", [("a", {})]),
         lambda: store.forget("a"),
         store.clear,
@@ -368,7 +389,7 @@ def test_a_store_that_is_down_is_unavailable() -> None:
 def test_a_refused_question_leaves_no_answer_behind_for_the_next(client: Redis) -> None:
     client.flushdb()
     store = RedisOnlineStore(client, Bounds(min_actors=1))
-    store.apply(Mark("log", 0, 1), an_update())
+    store.apply(Commit("log", 0, 1), an_update())
     known = store.actor("a")
     client.set(co_key("broken"), "not a sorted set")
     with pytest.raises(Unavailable, match="WRONGTYPE"):
@@ -392,7 +413,7 @@ def test_what_few_did_is_told_once_they_are_a_crowd(shy_store: OnlineStore) -> N
     clicks = ["a", "b", "a", "b", "a", "c", "d"]
     told, crowded = [], []
     for n, actor in enumerate(clicks):
-        shy_store.apply(Mark("log", n, n + 1), an_update(actor=actor))
+        shy_store.apply(Commit("log", n, n + 1), an_update(actor=actor))
         told.append(shy_store.co_clicks(["i1", "other"]))
         crowded.append(shy_store.crowded(HOUR))
     assert told[:5] == [{}] * 5
@@ -403,10 +424,10 @@ def test_what_few_did_is_told_once_they_are_a_crowd(shy_store: OnlineStore) -> N
 def test_one_visitor_of_many_hours_is_no_crowd_and_three_far_apart_are_none(shy_store: OnlineStore) -> None:
     interactions = [("a", hour) for hour in range(30)] + [("b", 31), ("c", CROWD_HOURS + 1), ("d", 2 * CROWD_HOURS)]
     for n, (actor, hour) in enumerate(interactions):
-        shy_store.apply(Mark("log", n, n + 1), OnlineUpdate(interests={HOUR + hour: {"i1": {actor: 1.0}}}))
+        shy_store.apply(Commit("log", n, n + 1), OnlineUpdate(interests={HOUR + hour: {"i1": {actor: 1.0}}}))
     assert shy_store.crowded(0) == frozenset()
     more = {HOUR + 2 * CROWD_HOURS: {"i1": {"b": 1.0, "a": 1.0}}}
-    shy_store.apply(Mark("log", 99, 100), OnlineUpdate(interests=more))
+    shy_store.apply(Commit("log", 99, 100), OnlineUpdate(interests=more))
     assert shy_store.crowded(HOUR + 2 * CROWD_HOURS) == {"i1"}
     assert shy_store.crowded(HOUR + 2 * CROWD_HOURS + 1) == frozenset()
 
@@ -415,29 +436,29 @@ def test_of_too_many_rare_pairs_those_of_more_actors_are_kept(client: Redis) -> 
     client.flushdb()
     store = RedisOnlineStore(client, Bounds(min_actors=3))
     for actor in ("a", "b"):
-        store.apply(Mark(actor, 0, 1), OnlineUpdate(co_clicks={"i": {"good": {actor: 1.0}}}))
+        store.apply(Commit(actor, 0, 1), OnlineUpdate(co_clicks={"i": {"good": {actor: 1.0}}}))
     rare = {"i": {f"rare-{n}": {"a": 1.0} for n in range(5 * MAX_FEW)}}
-    store.apply(Mark("log", 0, 1), OnlineUpdate(co_clicks=rare))
+    store.apply(Commit("log", 0, 1), OnlineUpdate(co_clicks=rare))
     assert client.hlen(few_key("i")) == MAX_FEW
-    store.apply(Mark("log", 1, 2), OnlineUpdate(co_clicks={"i": {"good": {"c": 1.0}}}))
+    store.apply(Commit("log", 1, 2), OnlineUpdate(co_clicks={"i": {"good": {"c": 1.0}}}))
     assert store.co_clicks(["i"]) == {"i": [("good", 3.0)]}
 
 
 def test_consent_withdrawn_takes_what_was_known_until_then_and_is_remembered(store: OnlineStore) -> None:
-    store.apply(Mark("log", 0, 1), an_update(actor="a"))
-    store.apply(Mark("log", 1, 2), an_update(actor="b"))
+    store.apply(Commit("log", 0, 1), an_update(actor="a"))
+    store.apply(Commit("log", 1, 2), an_update(actor="b"))
     store.put_tags("run", [("a", {"t": 1.0})])
     update = OnlineUpdate(recent={"a": [RecentItem("new", AT + 2)]}, withdrawn={"a": AT + 1, "c": AT})
-    store.apply(Mark("log", 2, 3), update)
+    store.apply(Commit("log", 2, 3), update)
     assert store.actor("a") == ActorState(recent=(RecentItem("new", AT + 2),))
     assert store.actor("b").recent
     assert store.withdrawn_of(["a", "b", "c"]) == {"a": AT + 1, "c": AT}
-    store.apply(Mark("log", 3, 4), OnlineUpdate(withdrawn={"a": AT}))  # an older one that comes late
+    store.apply(Commit("log", 3, 4), OnlineUpdate(withdrawn={"a": AT}))  # an older one that comes late
     assert store.withdrawn_of(["a"]) == {"a": AT + 1}
     assert store.actor("a").recent == (RecentItem("new", AT + 2),)
 
 
 def test_a_refusal_can_be_taken_back(store: OnlineStore) -> None:
-    store.apply(Mark("log", 0, 1), OnlineUpdate(disliked={"a": ["x", "y"]}))
-    store.apply(Mark("log", 1, 2), OnlineUpdate(restored={"a": ["x", "never-refused"], "nobody": ["x"]}))
+    store.apply(Commit("log", 0, 1), OnlineUpdate(disliked={"a": ["x", "y"]}))
+    store.apply(Commit("log", 1, 2), OnlineUpdate(restored={"a": ["x", "never-refused"], "nobody": ["x"]}))
     assert store.actor("a").disliked == {"y"}

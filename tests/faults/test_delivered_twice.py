@@ -57,8 +57,8 @@ def assert_each_counts_once(stack: RunningStack, senders: list[Sender]) -> None:
     ):
         ids = warehouse.query("SELECT toString(event_id) AS id FROM events FINAL").to_pydict()["id"]
         assert sorted(ids) == sorted(sent)
-        fences = RedisOnlineStore(redis).fences(log.name)
-        assert (fences.stored, fences.rejected, fences.reached) == (len(sent), {}, {Partition(): log.head()})
+        progress = RedisOnlineStore(redis).progress(log.name)
+        assert (progress.stored, progress.rejected, progress.reached) == (len(sent), {}, {Partition(): log.head()})
     assert_online_store_equals_the_log(stack)
     assert_kpis_equal_what_was_sent(stack.settings, senders)
 

@@ -80,7 +80,7 @@ def go_through(folder: Path, capsys: pytest.CaptureFixture[str], n_events: int, 
         slowest_s = send_steadily(world, steady, per_s)
         n_checkpoints, took_s = newest_checkpoint(world) - before, time.monotonic() - began
         again = [killed(world, records[-100 * n :][:100]) for n in range(kills, 0, -1)]
-        assert {partition.number for partition in world.fences().reached} == {0, 1, 2} - {SILENT}
+        assert {partition.number for partition in world.progress().reached} == {0, 1, 2} - {SILENT}
         world.send(records_of(silent))
         assert_each_once(world, sorted([*busy, *silent], key=lambda event: event.occurred_at))
     with capsys.disabled():

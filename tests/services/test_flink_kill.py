@@ -32,7 +32,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnFlink]:
 
 
 def counted(world: OnFlink) -> int:
-    return world.fences().stored
+    return world.progress().stored
 
 
 def assert_each_once(world: OnFlink, events: list[Event]) -> None:

@@ -100,8 +100,8 @@ def assert_as_sent(world: OnFlink, events: list[Event]) -> None:
         assert kept == oracle.recent(events, actor)
 
 
-def test_a_dead_letter_that_can_be_read_now_is_recovered_and_counted_in_the_fences(world: OnFlink) -> None:
-    stored, n_rejected = world.fences().stored, sum(world.fences().rejected.values())
+def test_a_dead_letter_that_can_be_read_now_is_recovered_and_counted_in_the_progress(world: OnFlink) -> None:
+    stored, n_rejected = world.progress().stored, sum(world.progress().rejected.values())
     recovered = an_event(
         "click", "i2", 995_000, EVENTS[-1].occurred_at + timedelta(minutes=1), anonymous_id="v2", consent="personalise"
     )
@@ -114,13 +114,13 @@ def test_a_dead_letter_that_can_be_read_now_is_recovered_and_counted_in_the_fenc
     )
     dry = reprocess(world, "--dead-letters", "--dry-run")
     assert (dry["cured"], dry["new"]) == (1, 1)
-    assert world.fences().stored == stored
+    assert world.progress().stored == stored
     assert len(world.dead_letters()) == 1
     done = reprocess(world, "--dead-letters")
     assert (done["cured"], done["new"], done["refused"]) == (1, 1, {})
     assert reprocess(world, "--dead-letters")["cured"] == 0
     wait_for(world.online.is_whole, 60, "the online store made anew by the stream")
-    assert (world.fences().stored, world.fences().rejected) == (stored + 1, {})
+    assert (world.progress().stored, world.progress().rejected) == (stored + 1, {})
     assert world.stored() == (stored + 1, stored + 1)
     assert world.warehouse.rows("SELECT * FROM dead_letters FINAL") == []
     assert world.dead_letters() == {}

@@ -42,4 +42,4 @@ def test_a_store_wiped_under_a_job_is_rebuilt_and_each_event_counts_once(
         print(f"\nwhole again {took:.1f} s after the wipe")  # noqa: T201  # a figure
     assert world.stored()[0] == len(events)
     assert world.civicrec("rebuild-online").stdout == "restored\n"
-    assert world.fences().stored == len(events)
+    assert world.progress().stored == len(events)

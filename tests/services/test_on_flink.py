@@ -50,5 +50,5 @@ def test_what_flink_stores_is_what_a_recomputation_of_the_log_gives(world: OnFli
     assert found.keys() == expected.keys()
     for item, others in expected.items():
         assert dict(found[item]) == pytest.approx(others)
-    assert world.fences().rejected == {"bad_json": 2}
+    assert world.progress().rejected == {"bad_json": 2}
     assert list(world.dead_letters().values()) == [b"\x00 poison"]

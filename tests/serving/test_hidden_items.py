@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from civicrec.accounting.progress import Mark
+from civicrec.accounting.progress import Commit
 from civicrec.clock import to_ms
 from civicrec.items import Item, Link
 from civicrec.registry.catalogue import set_status, upsert_items
@@ -60,7 +60,7 @@ def open_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
     upsert_items(door.registry, [*items(), naming, *hidden_items()])
     set_status(door.registry, ["withdrawn-draft"], "withdrawn", who="test", why="test", now=NOW)
     hour = to_ms(NOW) // 3_600_000
-    door.store.apply(Mark("log", 0, 1), OnlineUpdate(
+    door.store.apply(Commit("log", 0, 1), OnlineUpdate(
         recent={VISITOR: [RecentItem(kind, to_ms(NOW) + n) for n, kind in enumerate(KINDS)]},
         interests={hour: dict.fromkeys(KINDS, a_crowd())},
         co_clicks={

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from civicrec.accounting.progress import Mark
+from civicrec.accounting.progress import Commit
 from civicrec.errors import Unavailable
 from civicrec.scenes import SCENES
 from profiles.online.ports import OnlineUpdate
@@ -28,7 +28,7 @@ def test_related_lists_follow_links_in_both_directions(door: Door) -> None:
 
 def test_related_lists_hold_what_readers_clicked_next(door: Door) -> None:
     assert "i18" not in related(door, "i1").get("policy", [])
-    door.store.apply(Mark("log", 0, 1), OnlineUpdate(co_clicks={"i1": {"i18": a_crowd()}}))
+    door.store.apply(Commit("log", 0, 1), OnlineUpdate(co_clicks={"i1": {"i18": a_crowd()}}))
     assert "i18" in related(door, "i1")["policy"]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from civicrec.accounting.progress import Mark
+from civicrec.accounting.progress import Commit
 from civicrec.clock import to_ms
 from civicrec.registry.catalogue import set_status, upsert_items
 from civicrec.registry.runs import save_run
@@ -29,7 +29,7 @@ HIDDEN = {"withdrawn", "draft", "void", "expired", "early", "closed"}
 
 def click(door: Door, actor: str, *item_ids: str, offset: int = 1) -> None:
     recent = [RecentItem(name, to_ms(NOW) + place) for place, name in enumerate(item_ids)]
-    door.store.apply(Mark("log", offset - 1, offset), OnlineUpdate(recent={actor: recent}))
+    door.store.apply(Commit("log", offset - 1, offset), OnlineUpdate(recent={actor: recent}))
 
 
 def test_a_list_has_every_field_of_the_contract(door: Door) -> None:
@@ -79,7 +79,7 @@ def test_pages_go_on_where_the_last_ended_whatever_was_clicked(door: Door) -> No
 def test_clicks_change_a_visitors_list_at_once_and_leave_the_strangers_alone(door: Door) -> None:
     stranger, before = door.ids(n=8), door.ids(n=8, anonymous_id="a")
     assert stranger == before
-    door.store.apply(Mark("live", 0, 1), OnlineUpdate(co_clicks={"i26": {"i29": a_crowd()}}))
+    door.store.apply(Commit("live", 0, 1), OnlineUpdate(co_clicks={"i26": {"i29": a_crowd()}}))
     click(door, "a", "i21", "i26", "i16")
     after = door.ids(n=8, anonymous_id="a")
     assert len(set(after) - set(before)) >= 2
@@ -227,7 +227,7 @@ def test_metrics_count_lists(door: Door) -> None:
 
 def test_a_pseudonym_sent_as_an_anonymous_id_opens_nobodys_profile(door: Door) -> None:
     subject = door.live.keys.subject_of(door.live.keys.sign("demo", "citizen", NOW), "demo", NOW)
-    door.store.apply(Mark("log", 0, 1), OnlineUpdate(recent={subject: [RecentItem("i1", 0)]}))
+    door.store.apply(Commit("log", 0, 1), OnlineUpdate(recent={subject: [RecentItem("i1", 0)]}))
     assert door.get("/v1/recommendations", n=5, anonymous_id=subject).json()["mode"] == "general"
     door.post("/v1/feedback", {"kind": "dislike", "item_id": "i2", "anonymous_id": subject})
     assert not door.store.actor(subject).disliked

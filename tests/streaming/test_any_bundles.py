@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from civicrec.accounting.progress import Fences, Mark, Partition, partition_of
+from civicrec.accounting.progress import Commit, CommittedProgress, Partition, partition_of
 from civicrec.errors import Unavailable
 from civicrec.eventlog.memory import MemoryEventLog
 from civicrec.eventlog.ports import LogRecord, Record
@@ -71,7 +71,7 @@ def bundle(stores: Stores, blocks: Sequence[Block]) -> None:
     write(stores, [enrich(parse_block(one), ITEM_TYPES) for one in blocks])
 
 
-def assert_as_recomputed(world: World, warehouse: KeyedWarehouse, fences: Fences) -> None:
+def assert_as_recomputed(world: World, warehouse: KeyedWarehouse, progress: CommittedProgress) -> None:
     rows = warehouse.of("events")
     assert {key[0] for key in rows} == {event.event_id for event in EVENTS}
     for event in EVENTS:
@@ -88,8 +88,8 @@ def assert_as_recomputed(world: World, warehouse: KeyedWarehouse, fences: Fences
     for item, others in expected.items():
         assert dict(found[item]) == pytest.approx(others)
     # Each event counted once, as the books need it.
-    assert fences.stored == len(EVENTS)
-    assert sum(fences.rejected.values()) == 5
+    assert progress.stored == len(EVENTS)
+    assert sum(progress.rejected.values()) == 5
 
 
 def _pair(item: Any) -> tuple[str, int]:
@@ -153,9 +153,9 @@ def test_any_bundles_of_either_engine_lead_to_the_recomputation(steps: list[tupl
         if len(steps) % 2:
             world.drain()
         run([(one, len(one.records)) for one in topic])
-        fences = world.online.fences(world.log.name)
-        assert_as_recomputed(world, warehouse, fences)
-        assert all(fences.have(Partition(), record.record.key, record.offset) for record in records)
+        progress = world.online.progress(world.log.name)
+        assert_as_recomputed(world, warehouse, progress)
+        assert all(progress.have(Partition(), record.record.key, record.offset) for record in records)
 
 
 def test_a_worker_thought_dead_that_still_writes_changes_nothing(tmp_path: Path) -> None:
@@ -167,13 +167,13 @@ def test_a_worker_thought_dead_that_still_writes_changes_nothing(tmp_path: Path)
         stores = Stores(warehouse, world.online, FixedCatalogue())
         real, partition, calls = world.online.apply, Partition(1, 0), [0]
 
-        def overtaken(mark: Mark, update: OnlineUpdate, **words: bool) -> bool:
+        def overtaken(commit: Commit, update: OnlineUpdate, **words: bool) -> bool:
             calls[0] += 1
             if calls[0] == 2:  # between its reading and its writing, another takes half of the same records and more
                 world.online.apply = real  # type: ignore[method-assign]
                 half = len(records) // 2
                 bundle(stores, [block(world.log, partition, records[: half + 5])])
-            return real(mark, update, **words)
+            return real(commit, update, **words)
 
         bundle(stores, [block(world.log, partition, records[:10])])
         world.online.apply = overtaken  # type: ignore[method-assign]
@@ -182,7 +182,7 @@ def test_a_worker_thought_dead_that_still_writes_changes_nothing(tmp_path: Path)
         bundle(stores, [block(world.log, partition, records[10 : len(records) // 2 + 9])])
         bundle(stores, [block(world.log, partition, records[20:])])
         assert calls[0] >= 2
-        assert_as_recomputed(world, warehouse, world.online.fences(world.log.name))
+        assert_as_recomputed(world, warehouse, world.online.progress(world.log.name))
 
 
 def test_two_engines_at_once_fold_each_record_once(tmp_path: Path) -> None:
@@ -198,12 +198,12 @@ def test_two_engines_at_once_fold_each_record_once(tmp_path: Path) -> None:
         ]
         real, nested = world.online.apply, [False]
 
-        def disturbed(mark: Mark, update: OnlineUpdate, **words: bool) -> bool:
+        def disturbed(commit: Commit, update: OnlineUpdate, **words: bool) -> bool:
             if not nested[0]:
                 nested[0] = True
-                world.driver.step() if mark.partition.parts == 2 else bundle_of(7)
+                world.driver.step() if commit.partition.parts == 2 else bundle_of(7)
                 nested[0] = False
-            return real(mark, update, **words)
+            return real(commit, update, **words)
 
         def bundle_of(n: int) -> None:
             if blocks := [block(world.log, one.partition, found) for one in partitions if (found := one.next(n))]:
@@ -216,7 +216,7 @@ def test_two_engines_at_once_fold_each_record_once(tmp_path: Path) -> None:
         nested[0] = True
         world.drain()
         bundle_of(len(records))
-        assert_as_recomputed(world, warehouse, world.online.fences(world.log.name))
+        assert_as_recomputed(world, warehouse, world.online.progress(world.log.name))
 
 
 def test_two_logs_of_equal_offsets_do_not_meet(tmp_path: Path) -> None:
@@ -230,7 +230,7 @@ def test_two_logs_of_equal_offsets_do_not_meet(tmp_path: Path) -> None:
         bundle(stores, [block(log, Partition(2, 1), log.read(0, 2))])
     assert len(warehouse.of("dead_letters")) == 2
     assert len(warehouse.of("events")) == 2
-    assert [online.fences(log.name).stored for log in logs] == [1, 1]
+    assert [online.progress(log.name).stored for log in logs] == [1, 1]
 
 
 @contextmanager
@@ -238,11 +238,11 @@ def _dying_after(online: MemoryOnlineStore, n: int) -> Iterator[None]:
     """The worker dies at its n-th write of the online store, whatever of the bundle was written before."""
     real, left = online.apply, [n]
 
-    def apply(mark: Mark, update: OnlineUpdate, **words: bool) -> bool:
+    def apply(commit: Commit, update: OnlineUpdate, **words: bool) -> bool:
         if not left[0]:
             raise Unavailable("killed")
         left[0] -= 1
-        return real(mark, update, **words)
+        return real(commit, update, **words)
 
     online.apply = apply  # type: ignore[method-assign]
     try:

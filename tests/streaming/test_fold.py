@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from civicrec.accounting.progress import Mark
+from civicrec.accounting.progress import Commit
 from profiles.decay import forward_weight
 from profiles.online.memory import MemoryOnlineStore
 from profiles.online.ports import CO_CLICK_HALF_LIFE_DAYS, MAX_RECENT, RecentItem
@@ -168,7 +168,7 @@ def test_slices_are_cut_between_records_and_hold_each_record_once() -> None:
 
 def applied(store: MemoryOnlineStore, interactions: list[Interaction], first: int) -> None:
     assert store.apply(
-        Mark("log", first, first + 1), fold(interactions, store.recent_of(personal_actors(interactions)))
+        Commit("log", first, first + 1), fold(interactions, store.recent_of(personal_actors(interactions)))
     )
 
 

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from civicrec.accounting.progress import Fences, Partition, partition_of
+from civicrec.accounting.progress import CommittedProgress, Partition, partition_of
 from civicrec.clock import local_date
 from civicrec.eventlog.ports import Record
 from civicrec.events import load
@@ -29,7 +29,7 @@ def topic() -> Topic:
 
 
 def everything_of(*logs: str) -> Done:
-    return Done({log: Fences({Partition(2, 0): LAST, Partition(2, 1): LAST}) for log in logs})
+    return Done({log: CommittedProgress({Partition(2, 0): LAST, Partition(2, 1): LAST}) for log in logs})
 
 
 def parts(topic: Topic, done: Done, chosen: Selection = ALL, places: Places | None = None) -> list[Part]:
@@ -55,7 +55,7 @@ def test_every_record_done_is_read_again_and_what_is_bad_is_counted(topic: Topic
 
 def test_what_the_stream_has_not_done_is_left_to_it(topic: Topic) -> None:
     half = len(records_of("a")) // 2
-    done = Done({"a": Fences({Partition(2, 0): half})})
+    done = Done({"a": CommittedProgress({Partition(2, 0): half})})
     expected = [
         str(event_id)
         for n, record in enumerate(records_of("a"), 1)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from civicrec.accounting.progress import Partition, marks_of
+from civicrec.accounting.progress import Partition, commits_of
 from civicrec.errors import Unavailable
 from profiles.online.ports import OnlineFault, OnlineUpdate
 from streaming.embedded import Driver
@@ -91,8 +91,8 @@ def a_stream(folder: Path) -> Iterator[tuple[World, Full, Driver, list[Done]]]:
         def restore(done: Done) -> None:
             restored.append(done)
             online.clear()
-            for log, fences in done.fences.items():
-                assert all(online.apply(mark, OnlineUpdate()) for mark in marks_of(log, fences))
+            for log, progress in done.progress.items():
+                assert all(online.apply(commit, OnlineUpdate()) for commit in commits_of(log, progress))
             online.set_whole(True)
 
         stores = Stores(world.warehouse, online, FixedCatalogue(), world.dead_letters)
@@ -139,10 +139,10 @@ def test_the_warehouse_goes_on_without_a_broken_store_and_the_books_stay_exact(h
         world.send(events[100:])
         drained(driver)
         assert not driver.gap.is_open
-        assert restored[-1].fences[world.log.name].stored == 100
+        assert restored[-1].progress[world.log.name].stored == 100
         assert len(restored) > n_restored
         assert online.is_whole()
-        assert online.fences(world.log.name).at(Partition()) == world.ledger.committed() == world.log.head()
+        assert online.progress(world.log.name).at(Partition()) == world.ledger.committed() == world.log.head()
         assert world.ledger.totals().stored == 120
 
 
@@ -154,8 +154,8 @@ def test_a_store_that_lost_the_end_of_its_file_is_made_anew_though_it_says_it_is
         for _ in range(3):
             driver.step()
         assert len(restored) == n_restored  # nothing is missing
-        before = online.fences(world.log.name).at(Partition())
-        online._online._fences[world.log.name].reached[Partition()] = before - 1
+        before = online.progress(world.log.name).at(Partition())
+        online._online._progress[world.log.name].reached[Partition()] = before - 1
         driver.step()
         assert len(restored) == n_restored + 1
-        assert online.fences(world.log.name).at(Partition()) == before
+        assert online.progress(world.log.name).at(Partition()) == before

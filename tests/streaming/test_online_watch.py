@@ -19,7 +19,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from civicrec.accounting.progress import Fences, Partition, partition_of
+from civicrec.accounting.progress import CommittedProgress, Partition, partition_of
 from civicrec.errors import Unavailable
 from civicrec.eventlog.ports import Record
 from civicrec.events import Event, dump
@@ -31,7 +31,7 @@ from profiles.online.ports import NotWhole
 from streaming.enrich import enrich
 from streaming.parse import parse_block
 from streaming.repair import online_watch, rebuild
-from streaming.repair.online_watch import OnlineWatch, catch_up, kept_fences, wait_copied
+from streaming.repair.online_watch import OnlineWatch, catch_up, kept_progress, wait_copied
 from streaming.repair.rebuild import Done, rebuild_online
 from streaming.sinks import Stores, write
 from streaming.sources import topic_blocks
@@ -176,7 +176,7 @@ class Cluster:
             )
 
     def work_torn(self, worker: Worker, n: int, after: int, wiped: bool) -> None:
-        """A worker writes its bundle; when it has written some of it, the fences are copied, and the store may go."""
+        """A worker writes its bundle; when it has written some of it, the progress is copied, and the store may go."""
         real, left = self.online.apply, [after]
 
         def apply(*words: Any, **more: Any) -> bool:
@@ -300,10 +300,10 @@ def test_a_store_put_back_to_an_older_copy_is_not_whole(tmp_path: Path) -> None:
     watch = OnlineWatch(Settings(home=tmp_path), online)
     assert not watch.look()
     online.set_whole(True)
-    online._fences["log"] = Fences({Partition(2, 0): 5, Partition(2, 1): 4})
+    online._progress["log"] = CommittedProgress({Partition(2, 0): 5, Partition(2, 1): 4})
     assert watch.look()
-    assert kept_fences(Settings(home=tmp_path).fences_path) == watch.kept == online.done()
-    online._fences["log"] = Fences({Partition(2, 0): 7, Partition(2, 1): 3})
+    assert kept_progress(Settings(home=tmp_path).progress_path) == watch.kept == online.done()
+    online._progress["log"] = CommittedProgress({Partition(2, 0): 7, Partition(2, 1): 3})
     assert not watch.look()
     assert not online.is_whole()
 
@@ -332,12 +332,14 @@ def a_stream(home: Settings, online: MemoryOnlineStore, copies: bool = True) -> 
 def test_a_recovery_is_in_the_copy_before_its_dead_letter_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home, online = Settings(home=tmp_path), MemoryOnlineStore(min_actors=1)
     online.set_whole(True)
-    online._fences["log"] = Fences({Partition(): 9}, 5, {"bad_json": 4})
-    online._fences[rebuild.REBUILD_LOG] = Fences({Partition(): 1}, 7)  # of the rebuild alone, and never copied
+    online._progress["log"] = CommittedProgress({Partition(): 9}, 5, {"bad_json": 4})
+    online._progress[rebuild.REBUILD_LOG] = CommittedProgress(
+        {Partition(): 1}, 7
+    )  # of the rebuild alone, and never copied
 
     def copied() -> tuple[int, dict[str, int]]:
         wait_copied(home, online)
-        kept = kept_fences(home.fences_path)["log"]
+        kept = kept_progress(home.progress_path)["log"]
         return kept.stored, kept.rejected
 
     online.recover("log", (1, 1), "bad_json", 1)
@@ -349,22 +351,34 @@ def test_a_recovery_is_in_the_copy_before_its_dead_letter_goes(tmp_path: Path, m
     with a_stream(home, online, copies=False):
         assert copied() == (8, {"bad_json": 1})  # nothing new to wait for
         online.recover("log", (3, 1), "bad_json", 1)
-        with pytest.raises(Unavailable, match="copies no fences"):
+        with pytest.raises(Unavailable, match="does not copy its progress"):
             wait_copied(home, online)
         online.set_whole(False)
         with pytest.raises(NotWhole):
             wait_copied(home, online)
 
 
-def test_a_file_of_fences_that_cannot_be_read_counts_as_none(tmp_path: Path) -> None:
-    path = Settings(home=tmp_path).fences_path
-    assert kept_fences(path) == {}
+def test_a_file_of_progress_that_cannot_be_read_counts_as_none(tmp_path: Path) -> None:
+    path = Settings(home=tmp_path).progress_path
+    assert kept_progress(path) == {}
     for content in (b"", b"[]", b'{"log": {"partition:1:0": "x"}}'):
         path.write_bytes(content)
-        assert kept_fences(path) == {}
+        assert kept_progress(path) == {}
 
 
 def test_a_file_of_before_partitions_had_their_name_tells_the_same(tmp_path: Path) -> None:
-    path = Settings(home=tmp_path).fences_path
+    path = Settings(home=tmp_path).progress_path
     path.write_bytes(b'{"log": {"stored": 5, "rejected:bad_json": 1, "lane:2:1": 9, "position:2:1": 7}}')
-    assert kept_fences(path) == {"log": Fences({Partition(2, 1): 9}, 5, {"bad_json": 1}, {Partition(2, 1): 7})}
+    assert kept_progress(path) == {
+        "log": CommittedProgress({Partition(2, 1): 9}, 5, {"bad_json": 1}, {Partition(2, 1): 7})
+    }
+
+
+def test_the_file_of_an_older_home_is_taken_over_under_its_new_name(tmp_path: Path) -> None:
+    path = Settings(home=tmp_path).progress_path
+    older = path.with_name("fences.json")
+    older.write_bytes(b'{"log": {"stored": 5, "lane:2:1": 9}}')
+    kept = OnlineWatch(Settings(home=tmp_path), MemoryOnlineStore()).kept
+    assert kept == kept_progress(path) == {"log": CommittedProgress({Partition(2, 1): 9}, 5)}
+    older.write_bytes(b'{"log": {"stored": 1}}')  # by an older program meanwhile: what is newer stays
+    assert OnlineWatch(Settings(home=tmp_path), MemoryOnlineStore()).kept == kept

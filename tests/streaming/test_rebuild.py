@@ -203,7 +203,7 @@ def test_disordered_and_doubled_events_leave_recent_items_and_trends_exact(
         found, expected = (everything(store, events, hours_of(events)) for store in (rebuilt, stream.online))
         assert found["trends"] == expected["trends"] == oracle.trends([events])
         assert found["actors"] == expected["actors"]
-        assert rebuilt.fences(stream.log.name) == stream.online.fences(stream.log.name)
+        assert rebuilt.progress(stream.log.name) == stream.online.progress(stream.log.name)
 
 
 def test_only_what_would_still_be_there_comes_back(tmp_path: Path, warehouse: ClickHouseWarehouse) -> None:

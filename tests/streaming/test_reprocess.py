@@ -162,9 +162,9 @@ def test_stopped_anywhere_the_same_call_goes_on_and_forgets_no_day(
 
 def test_a_bookmark_of_an_older_version_still_says_that_interactions_changed(tmp_path: Path) -> None:
     (path := tmp_path / "reprocess-1.json").write_text('{"at":[7,0,""],"days":["2026-01-31"],"turns_changed":true}')
-    mark = repair_module._kept(path)
-    assert mark.interactions_changed
-    assert (mark.at, mark.days) == ((7, 0, ""), {DAY})
+    bookmark = repair_module._kept(path)
+    assert bookmark.interactions_changed
+    assert (bookmark.at, bookmark.days) == ((7, 0, ""), {DAY})
 
 
 def refuse_the_first(monkeypatch: pytest.MonkeyPatch) -> None:

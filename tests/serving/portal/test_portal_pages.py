@@ -13,7 +13,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from civicrec.accounting.progress import Mark
+from civicrec.accounting.progress import Commit
 from civicrec.clock import to_ms, utc_now
 from civicrec.items import Item, Link
 from civicrec.registry.catalogue import set_status, upsert_items
@@ -51,7 +51,7 @@ def app(tmp_path: Path) -> FastAPI:
     upsert_items(open_registry(settings.registry_address), catalogue())
     store = MemoryOnlineStore()
     at = to_ms(utc_now())
-    store.apply(Mark("log", 0, 1), OnlineUpdate(recent={AID: [RecentItem("i-1", at), RecentItem("i-5", at - 1)]}))
+    store.apply(Commit("log", 0, 1), OnlineUpdate(recent={AID: [RecentItem("i-1", at), RecentItem("i-5", at - 1)]}))
     made = create_site(settings, store, MemoryOnlineReader(store))
     made.state.live.refresh()
     return made

@@ -1,4 +1,4 @@
-"""Fences, partitions, and the books of a cluster that rest on them."""
+"""Committed progress, partitions, and the books of a cluster that rest on them."""
 
 from contextlib import closing
 from pathlib import Path
@@ -11,7 +11,14 @@ from kafka.partitioner.default import DefaultPartitioner
 
 from civicrec.accounting import books as books_module
 from civicrec.accounting.books import read_books
-from civicrec.accounting.progress import Fences, Mark, Partition, fences_of, fields_of, partition_of
+from civicrec.accounting.progress import (
+    Commit,
+    CommittedProgress,
+    Partition,
+    fields_of_commit,
+    partition_of,
+    progress_of,
+)
 from civicrec.accounting.readers import acknowledged
 from civicrec.eventlog.ports import LogRecord, Record
 from civicrec.eventlog.sqlite import SqliteEventLog
@@ -31,8 +38,8 @@ def test_an_actor_s_partition_is_the_one_kafka_gives_it(actor: str, partitions: 
     assert partition_of(actor, partitions) == chosen
 
 
-_marks = st.builds(
-    Mark,
+_commits = st.builds(
+    Commit,
     st.just("log"),
     st.just(0),
     st.integers(1, 2**50),
@@ -43,26 +50,26 @@ _marks = st.builds(
 )
 
 
-@given(marks=st.lists(_marks, max_size=6))
-def test_fields_read_back_are_the_fences_that_were_added(marks: list[Mark]) -> None:
-    expected, fields = Fences(), dict[bytes, bytes]()
-    for mark in marks:
-        expected.add(mark)
-        moved, added = fields_of(mark)
+@given(commits=st.lists(_commits, max_size=6))
+def test_fields_read_back_are_the_commits_that_were_added(commits: list[Commit]) -> None:
+    expected, fields = CommittedProgress(), dict[bytes, bytes]()
+    for commit in commits:
+        expected.add(commit)
+        moved, added = fields_of_commit(commit)
         fields |= {name.encode(): b"%d" % value for name, value in moved.items()}
         for name, n in added.items():
             fields[name.encode()] = b"%d" % (int(fields.get(name.encode(), 0)) + n)
-    assert fences_of(fields) == expected
+    assert progress_of(fields) == expected
 
 
-def done_by_partitions(records: list[LogRecord], parts: int, upto: list[int]) -> Fences:
-    """The fences of a cluster that has come so far in each partition."""
-    fences = Fences()
+def done_by_partitions(records: list[LogRecord], parts: int, upto: list[int]) -> CommittedProgress:
+    """The progress of a cluster that has come so far in each partition."""
+    progress = CommittedProgress()
     for number in range(parts):
         mine = [one for one in records if partition_of(one.record.key, parts) == number][: upto[number]]
         for one in mine:
-            fences.add(Mark("log", 0, one.offset, Partition(parts, number), one.record.n_events))
-    return fences
+            progress.add(Commit("log", 0, one.offset, Partition(parts, number), one.record.n_events))
+    return progress
 
 
 @given(records=_records, upto=st.lists(st.integers(0, 12), min_size=3, max_size=3), embedded=st.integers(0, 10))
@@ -70,18 +77,18 @@ def test_a_record_is_done_if_one_of_its_partitions_has_passed_it(
     records: list[tuple[str, int]], upto: list[int], embedded: int
 ) -> None:
     log = [LogRecord(offset, Record(actor, n, b"[]")) for offset, (actor, n) in enumerate(records, 1)]
-    fences = done_by_partitions(log, 3, upto)
+    progress = done_by_partitions(log, 3, upto)
     if embedded:
-        fences.reached[Partition()] = embedded
+        progress.reached[Partition()] = embedded
     of_partition: dict[int, int] = {}
     for one in log:
         number = partition_of(one.record.key, 3)
         of_partition[number] = of_partition.get(number, 0) + 1
         done = of_partition[number] <= upto[number] or one.offset <= embedded
-        assert fences.has(one.record.key, one.offset) is done
-        assert fences.have(Partition(3, number), one.record.key, one.offset) is done
-        assert fences.have(Partition(), one.record.key, one.offset) is done
-        if one.offset <= fences.all_before():
+        assert progress.has(one.record.key, one.offset) is done
+        assert progress.have(Partition(3, number), one.record.key, one.offset) is done
+        assert progress.have(Partition(), one.record.key, one.offset) is done
+        if one.offset <= progress.all_before():
             assert done
 
 
@@ -92,11 +99,11 @@ def test_the_books_of_a_cluster_balance_wherever_it_stands(
     settings = a_cluster(tmp_path_factory.mktemp("books"))
     with closing(SqliteEventLog(settings.log_path)) as log, pytest.MonkeyPatch.context() as patch:
         log.append([Record(actor, n, b"[]") for actor, n in records])
-        fences = done_by_partitions(log.read(0, log.head()), 3, upto)
-        patch.setattr(books_module, "read_fences", lambda _, name: {log.name: fences}[name])
+        progress = done_by_partitions(log.read(0, log.head()), 3, upto)
+        patch.setattr(books_module, "read_progress", lambda _, name: {log.name: progress}[name])
         books = read_books(settings)
     assert books.balanced
-    assert (books.accepted, books.stored) == (sum(n for _, n in records), fences.stored)
+    assert (books.accepted, books.stored) == (sum(n for _, n in records), progress.stored)
     assert books.pending == books.accepted - books.stored
 
 
