@@ -42,7 +42,7 @@ from collectors.counters import Counters
 from collectors.dedup.seen import SeenIds, warm
 from collectors.endpoint import Door
 from collectors.forwarding.assembly import Forwarding
-from collectors.limits.capacity import Room
+from collectors.limits.capacity import Capacity
 from collectors.script import Script
 
 _log = get_logger(__name__)
@@ -65,9 +65,9 @@ class CollectorApp:
         _log.info("event_ids_remembered", n=n_ids)
         kafka = forwarding.acknowledged if forwarding else None
         self.commit = GroupCommit(log, self._seen, collector.group_commit_ms / 1000, clock, kafka)
-        self.room = Room(settings, log, self._seen, partial(acknowledged, settings), clock)
+        self.capacity = Capacity(settings, log, self._seen, partial(acknowledged, settings), clock)
         counters = Counters(self.commit.totals, partial(read_books, settings), kafka, settings.home)
-        self._door = Door(settings, load_keys(settings), self.commit, self.room, counters.observe, clock)
+        self._door = Door(settings, load_keys(settings), self.commit, self.capacity, counters.observe, clock)
         self._api = _api(settings, self, counters)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -82,13 +82,13 @@ class CollectorApp:
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
-        """Write what is taken, and make room, for the length of the body; what waits by then is still committed."""
-        tasks = asyncio.gather(self.commit.run(), self.room.run())
+        """Write what is taken, and reclaim capacity, while the body runs; what waits by then is still committed."""
+        tasks = asyncio.gather(self.commit.run(), self.capacity.run())
         try:
             yield
         finally:
             self.commit.close()
-            self.room.close()
+            self.capacity.close()
             await tasks
             self._seen.close()
 
@@ -124,10 +124,10 @@ def _api(settings: Settings, collector: CollectorApp, counters: Counters) -> Fas
     async def readyz(response: Response) -> dict[str, str]:
         """Say whether events can be kept.
 
-        503 while there is no room or the last try failed; degraded while Kafka is not keeping up, while events that
+        503 while there is no capacity or the last try failed; degraded while Kafka is not keeping up, while events that
         were written are missing in the warehouse, and while events wait too long for the stream.
         """
-        if fault := collector.room.refusal() or collector.commit.fault:
+        if fault := collector.capacity.refusal() or collector.commit.fault:
             response.status_code = 503
             return {"status": "unavailable", "detail": fault}
         if collector.forwarding and collector.forwarding.acknowledged.degraded:

@@ -98,8 +98,8 @@ class GroupCommit:
     async def put(self, events: Sequence[Event], counts: Counter[tuple[str, str]], site: str = "") -> int:
         """Keep the events of one request, move its counters, and return how many events were duplicates.
 
-        A named site may have no more waiting than there is room left (Choudhury & Hahne 1998, dynamic thresholds): one
-        that floods gets half of the room, two a third each, and the next finds some.
+        A named site may have no more waiting than there is capacity left (Choudhury & Hahne 1998, dynamic thresholds):
+        one that floods gets half of it, two a third each, and the next finds some.
 
         Raises
         ------

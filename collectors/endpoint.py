@@ -26,7 +26,7 @@ from civicrec.web.signals import refuses
 from collectors.arrival import Envelope, read_envelope, unpack
 from collectors.commit import GroupCommit
 from collectors.facts.device import read_user_agent
-from collectors.limits.capacity import Room
+from collectors.limits.capacity import Capacity
 from collectors.limits.rates import Limits
 from collectors.robots.behaviour import Behaviour
 from collectors.robots.declared import known_robots
@@ -58,7 +58,7 @@ class Door:
         Sites, their keys and origins.
     commit
         Keeps the events.
-    room
+    capacity
         Says whether more can be kept.
     observe
         Told the seconds and the status of each answer.
@@ -71,13 +71,13 @@ class Door:
         settings: Settings,
         keys: Keys,
         commit: GroupCommit,
-        room: Room,
+        capacity: Capacity,
         observe: Callable[[float, int], None],
         clock: Clock = utc_now,
     ) -> None:
         self._keys = keys
         self._commit = commit
-        self._room = room
+        self._capacity = capacity
         self._observe = observe
         self._clock = clock
         self._sites = frozenset(settings.sites) or None
@@ -125,11 +125,13 @@ class Door:
         server_of = self._site_of_key(headers.get(b"x-api-key", b""))
         payer = self._limits.payer((scope.get("client") or ("",))[0], scope["headers"], server_of)
         try:
-            body = await self._bodies.read(receive)  # also if there is no room: cut off while sending, none hears why
+            body = await self._bodies.read(
+                receive
+            )  # also if there is no capacity: cut off while sending, none hears why
         except BodyRefused as error:
             self._limits.charge(payer, 0, error.n_bytes)
             raise
-        self._room.check()
+        self._capacity.check()
         self._limits.check(payer)
         is_packed = _is_packed(headers)
         # What cannot be unpacked has cost as much as the largest that can.

@@ -86,10 +86,8 @@ def save_models(folder: Path, models: Models) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         return _put(folder, draft, models)
     except OSError as error:
-        shutil.rmtree(draft, ignore_errors=True)  # half a draft would keep the room that is short
-        raise Unavailable(
-            f"cannot write the models to {folder}: {error.strerror or error}; make room on the disk"
-        ) from error
+        shutil.rmtree(draft, ignore_errors=True)  # half a draft would keep the space that is short
+        raise Unavailable(f"cannot write the models to {folder}: {error.strerror or error}; free disk space") from error
 
 
 def _put(folder: Path, draft: Path, models: Models) -> Path:

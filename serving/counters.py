@@ -33,7 +33,7 @@ _NEEDED_BYTES = 64 << 20
 def metrics_of_all_processes() -> Iterator[None]:
     """Let the processes started in the body count together; call it before any of them imports this module.
 
-    Where there is no room for that each counts for itself, and `/metrics` tells of whichever answers.
+    Where there is no space for that each counts for itself, and `/metrics` tells of whichever answers.
     """
     with ExitStack() as made:
         for place in _PLACES:

@@ -91,7 +91,7 @@ class RunningCollector:
         return self._child.pid
 
     def start(self, *, ready: bool = True) -> None:
-        """Start it and wait until it answers; with 200, unless it may be short of room."""
+        """Start it and wait until it answers; with 200, unless it may be short of space."""
         began = time.monotonic()
         self._child = subprocess.Popen([sys.executable, "-m", "civicrec", "collect"], env=self._env)
 

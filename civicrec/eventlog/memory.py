@@ -73,7 +73,7 @@ class MemoryEventLog:
             return n
 
     def shrink(self) -> None:
-        """Do nothing: memory has no spare room."""
+        """Do nothing: memory has no spare space."""
 
     def _head(self) -> int:
         return self._trimmed + len(self._records)

@@ -68,7 +68,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """From where to where a log goes, and the room it takes.
+    """From where to where a log goes, and the space it takes.
 
     Attributes
     ----------
@@ -130,11 +130,11 @@ class EventLog(Protocol):
         ...
 
     def extent(self) -> Extent:
-        """Return from where to where the log goes, and the room it takes."""
+        """Return from where to where the log goes, and the space it takes."""
         ...
 
     def trim(self, until: int, *, before_ms: int | None = None, limit: int = 100) -> int:
-        """Remove the oldest records for good and return how many; the room is used again.
+        """Remove the oldest records for good and return how many; the space is used again.
 
         Parameters
         ----------
@@ -153,7 +153,7 @@ class EventLog(Protocol):
         ...
 
     def shrink(self) -> None:
-        """Give the room that trimming left back to the disk, as far as that goes.
+        """Give the space that trimming left back to the disk, as far as that goes.
 
         Raises
         ------

@@ -34,7 +34,7 @@ _FOLD_EVERY_S = 0.1
 _WAL_LIMIT_BYTES = 64 * 1024 * 1024
 _BUSY_TIMEOUT_S = 10.0
 _PAGE_BYTES = 4096
-#: SQLite's number for a file that can give room back to the disk.
+#: SQLite's number for a file that can give space back to the disk.
 _INCREMENTAL = 2
 #: A file that cannot yet is written anew, if it has no more to hold than this.
 _REWRITTEN_BYTES = 64 * 1024 * 1024
@@ -168,9 +168,9 @@ class SqliteEventLog:
         return Tally(head, events_after, counts, first, oldest_ms)
 
     def extent(self) -> Extent:
-        """Return from where to where the log goes, and the room it takes in its file."""
+        """Return from where to where the log goes, and the space it takes in its file."""
         with self._lock, self._faults():
-            return Extent(_first(self._db), _head(self._db), *_room(self._db))
+            return Extent(_first(self._db), _head(self._db), *_size(self._db))
 
     def trim(self, until: int, *, before_ms: int | None = None, limit: int = 100) -> int:
         """Remove the oldest records for good, never the newest one, and return how many."""
@@ -194,7 +194,7 @@ class SqliteEventLog:
         with self._lock, self._faults():
             if self._db.execute("PRAGMA auto_vacuum").fetchone()[0] == _INCREMENTAL:
                 self._db.executescript("PRAGMA incremental_vacuum")  # `execute` frees one page and stops
-            elif _room(self._db)[0] <= _REWRITTEN_BYTES:  # a file of before: it is written anew while it holds little
+            elif _size(self._db)[0] <= _REWRITTEN_BYTES:  # a file of before: it is written anew while it holds little
                 self._db.execute(f"PRAGMA auto_vacuum={_INCREMENTAL}")
                 self._db.execute("VACUUM")
         self._unfolded.set()  # the file becomes shorter when the WAL is folded into it
@@ -242,7 +242,7 @@ def _prepare(db: sqlite3.Connection) -> None:
     db.execute("PRAGMA wal_autocheckpoint=0")
     # Cutting the WAL short each time it begins anew would make the syncs of the appends that lengthen it dear.
     db.execute(f"PRAGMA journal_size_limit={2 * _WAL_LIMIT_BYTES}")
-    # Some builds write zeros over what is removed; as much again would go to disk. The room is soon written over.
+    # Some builds write zeros over what is removed; as much again would go to disk. The space is soon written over.
     db.execute("PRAGMA secure_delete=FAST")
     db.executescript(_SCHEMA)
     db.execute("INSERT INTO identity SELECT ? WHERE NOT EXISTS (SELECT 1 FROM identity)", (uuid.uuid4().hex,))
@@ -254,7 +254,7 @@ def _fold(db: sqlite3.Connection) -> int:
     return int(n_frames) * _PAGE_BYTES
 
 
-def _room(db: sqlite3.Connection) -> tuple[int, int]:
+def _size(db: sqlite3.Connection) -> tuple[int, int]:
     """Return the bytes that are in use, and those that are spare."""
     n_pages, n_spare, page_bytes = (
         db.execute(f"PRAGMA {of}").fetchone()[0] for of in ("page_count", "freelist_count", "page_size")

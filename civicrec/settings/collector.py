@@ -41,7 +41,7 @@ class CollectorSettings(ConnectionSettings):
     log_max_mb: int = Field(default=8_192, ge=1, le=100_000_000)
     """Most the event log may hold, MB: beyond it what all readers acknowledged is removed, then events are refused."""
     log_keep_days: float = Field(default=7, gt=0, le=3_650)
-    """Acknowledged records older than this are removed even if there is room, days; not before `dedup_hours`."""
+    """Acknowledged records older than this are removed even if there is space, days; not before `dedup_hours`."""
     origins: tuple[str, ...] = ("http://127.0.0.1:8702", "http://localhost:8702")
     """Browser origins whose pages may send events while no site is configured."""
     trusted_proxies: Networks = ()

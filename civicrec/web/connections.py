@@ -1,6 +1,6 @@
 """How a server of ours takes connections: the same bounds of time, size and number whatever it serves.
 
-In: settings. Out: what Granian is told, and a limit of open files that leaves room for as many connections.
+In: settings. Out: what Granian is told, and a limit of open files that allows as many connections.
 """
 
 from __future__ import annotations

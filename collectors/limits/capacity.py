@@ -1,4 +1,4 @@
-"""Room for more events: the log is held within its bound and off the last of the disk.
+"""Capacity for more events: the log is held within its bound and off the last of the disk.
 
 In: the log's extent, the free disk, and how far the log's readers are. Out: removals, oldest first, and `reason`.
 """
@@ -31,8 +31,8 @@ _MB = 1024 * 1024
 _MS = timedelta(milliseconds=1)
 
 
-class Room:
-    """Makes room in the log, and says why there is none. Lives on the event loop of the door.
+class Capacity:
+    """Frees capacity of the log, and says why there is none. Lives on the event loop of the collector.
 
     Removed are records that every reader has acknowledged: those older than the settings say, and the oldest ones
     when the log is over its bound or the disk is nearly full. What is removed stays known to `SeenIds`.
@@ -79,11 +79,11 @@ class Room:
         """Look again and again until `close`."""
         while not self._closing.is_set():
             try:
-                await self.make()
-            except Unavailable as error:  # the disk or the ledger: the door hears of it when it writes
-                _log.warning("room_not_made", reason=str(error))
+                await self.reclaim()
+            except Unavailable as error:  # the disk or the ledger: requests hear of it when they are written
+                _log.warning("capacity_not_reclaimed", reason=str(error))
             except Exception:  # whatever it is, without this watch the log would grow for ever
-                _log.exception("room_failed")
+                _log.exception("capacity_failed")
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._closing.wait(), self._every_s)
 
@@ -112,7 +112,7 @@ class Room:
                 self._tell(self._extent)
         return self.reason
 
-    async def make(self) -> None:
+    async def reclaim(self) -> None:
         """Remove what may go, and find out whether more fits.
 
         Raises
@@ -150,7 +150,7 @@ class Room:
         return self._log.trim(until, before_ms=before_ms, limit=_STEP)
 
     def _lacking(self, extent: Extent) -> int:
-        # What is spare in the log is room for the log alone: the warehouse and all others need the disk.
+        # What is spare in the log is space for the log alone: the warehouse and all others need the disk.
         return max(extent.n_bytes - self._max_bytes, self._min_free_bytes - self._free_bytes())
 
     def _tell(self, extent: Extent) -> None:
@@ -165,10 +165,10 @@ class Room:
         elif self._lacking(extent) > 0:
             reason = (
                 f"the disk of the event log has {self._free_bytes() // _MB} MB free, "
-                f"{self._min_free_bytes // _MB} MB must stay: make room, or lower CIVICREC_MIN_FREE_DISK_MB"
+                f"{self._min_free_bytes // _MB} MB must stay: free disk space, or lower CIVICREC_MIN_FREE_DISK_MB"
             )
         if bool(reason) != bool(self.reason):
-            _log.warning("room_changed", accepting=not reason, reason=reason)
+            _log.warning("capacity_changed", accepting=not reason, reason=reason)
         self.reason = reason
 
 

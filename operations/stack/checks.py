@@ -34,7 +34,7 @@ def check_disk(home: Path, free_mb: int, needed_mb: int) -> None:
     if free_mb < needed_mb:
         raise ConfigError(
             f"the disk of {home} has {free_mb} MB free, expected at least {needed_mb} MB; "
-            "make room, choose another --home, or lower CIVICREC_MIN_FREE_DISK_MB"
+            "free disk space, choose another --home, or lower CIVICREC_MIN_FREE_DISK_MB"
         )
 
 

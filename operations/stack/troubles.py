@@ -45,7 +45,7 @@ def _disk(settings: Settings) -> Iterator[str]:
         free, least = free_disk_mb(settings.home), settings.min_free_disk_mb
         if free < 2 * least:
             state = "events are refused" if free < least else f"below {least} MB events are refused"
-            yield f"the disk of {settings.home} is nearly full: {free} MB are free, {state}; make room"
+            yield f"the disk of {settings.home} is nearly full: {free} MB are free, {state}; free disk space"
 
 
 def _models(settings: Settings, today: date) -> Iterator[str]:

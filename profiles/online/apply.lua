@@ -166,7 +166,7 @@ for _, entry in ipairs(groups[4]) do
   if not place then
     pairs_ = {}  -- an hour so long past that its trend is not kept
   end
-  local room = (place and place < 4 and entry[6] or math.ceil(entry[6] / bounds[4])) - redis.call('HLEN', counted)
+  local free = (place and place < 4 and entry[6] or math.ceil(entry[6] / bounds[4])) - redis.call('HLEN', counted)
   for index = 1, #pairs_, 4 do
     local pair, member, score = pairs_[index], pairs_[index + 1], pairs_[index + 2]
     local known = redis.call('HGET', counted, pair)
@@ -176,9 +176,9 @@ for _, entry in ipairs(groups[4]) do
     end
     if score > before then
       redis.call('ZINCRBY', trend, score - before, member)
-      if known or room > 0 then
+      if known or free > 0 then
         redis.call('HSET', counted, pair, score)
-        room = known and room or room - 1
+        free = known and free or free - 1
       end
     end
   end

@@ -133,7 +133,7 @@ class RedisOnlineStore:
         keys = [progress_key(commit.log), LOGS_KEY, WHOLE_KEY]
         with _reachable("apply an update"):
             args = [_pack(claim), _commands(update, commit.last, self._bounds)]
-            answer = int(self._with_room(lambda: self._apply(keys=keys, args=args)))
+            answer = int(self._shedding(lambda: self._apply(keys=keys, args=args)))
         if answer < 0:
             raise NotWhole
         return answer == 1
@@ -201,7 +201,7 @@ class RedisOnlineStore:
                 args: list[Any] = [self._bounds.actors, TAGS_TTL_DAYS * _DAY_S, worth]
                 for actor, weights in slice_:
                     args += (actor, _encode_tags(StoredTags(run, dict(weights))))
-                n += int(self._with_room(partial(self._put_tags, args=args)))
+                n += int(self._shedding(partial(self._put_tags, args=args)))
         return n
 
     def forget(self, actor: str) -> int:
@@ -219,7 +219,7 @@ class RedisOnlineStore:
         """Say whether all is here that should be."""
         with _reachable("note whether it is whole"):
             if whole:
-                self._with_room(partial(self._client.set, WHOLE_KEY, 1))
+                self._shedding(partial(self._client.set, WHOLE_KEY, 1))
             else:
                 self._client.delete(WHOLE_KEY)
 
@@ -243,7 +243,7 @@ class RedisOnlineStore:
                 while slice_ := list(islice(names, _TAGS_SLICE)):
                     self._client.unlink(*slice_)
 
-    def _with_room(self, write: Callable[[], Any]) -> Any:
+    def _shedding(self, write: Callable[[], Any]) -> Any:
         """Write; into a full store after the least active of what it holds was shed."""
         while True:
             try:

@@ -1,4 +1,4 @@
--- Makes room in a full store: a twentieth of the actors, least worth keeping first, or of the items' neighbours if there
+-- Frees memory of a full store: a twentieth of the actors, least worth keeping first, or of the items' neighbours if there
 -- are none. Nothing here needs memory before something was removed, so a full server takes it.
 -- Returns how many entries were removed, 0 if there is nothing to shed.
 for _, kind in ipairs({'actors', 'co'}) do

@@ -192,7 +192,7 @@ def keep_progress(path: Path, done: Mapping[str, CommittedProgress]) -> None:
     try:
         replace_file(path, msgspec.json.encode({log: fields_of_progress(progress) for log, progress in done.items()}))
     except OSError as error:
-        raise Unavailable(f"cannot keep how far the stream is in {path}: {error.strerror}; make room") from error
+        raise Unavailable(f"cannot keep how far the stream is in {path}: {error.strerror}; free disk space") from error
 
 
 def _take_over(path: Path) -> None:

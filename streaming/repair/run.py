@@ -233,4 +233,4 @@ def _keep(path: Path, bookmark: _Bookmark) -> None:
     try:
         replace_file(path, msgspec.json.encode(bookmark))
     except OSError as error:
-        raise Unavailable(f"cannot keep how far it got in {path}: {error.strerror}; make room on the disk") from error
+        raise Unavailable(f"cannot keep how far it got in {path}: {error.strerror}; free disk space") from error

@@ -132,7 +132,7 @@ def test_too_much_waiting_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [type(answer) for answer in run(HeldLog(), work)] == [int, int, Busy, Busy]
 
 
-def test_a_site_that_floods_leaves_room_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_site_that_floods_leaves_capacity_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(commit_module, "MAX_WAITING", 100)
 
     async def work(commit: GroupCommit) -> list[Any]:
@@ -146,7 +146,7 @@ def test_a_site_that_floods_leaves_room_for_the_next(monkeypatch: pytest.MonkeyP
     assert run(HeldLog(), work) == [50, 25, 10]
 
 
-def test_room_is_there_again_once_a_group_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_capacity_is_there_again_once_a_group_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(commit_module, "MAX_WAITING", 2)
 
     async def work(commit: GroupCommit) -> list[int]:

@@ -136,7 +136,7 @@ def test_only_records_older_than_asked_are_trimmed(kind: str, tmp_path: Path) ->
         log.close()
 
 
-def test_extent_tells_the_room_records_take_and_trimming_gives_it_back_for_others(log: EventLog) -> None:
+def test_extent_tells_the_space_records_take_and_trimming_gives_it_back_for_others(log: EventLog) -> None:
     assert (log.extent().first, log.extent().head) == (1, 0)
     log.append([Record("a", 1, b"x" * 10_000) for _ in range(100)])
     full = log.extent()

@@ -86,7 +86,7 @@ def test_whoever_is_shed_leaves_nothing(client: Redis) -> None:
     assert client.zcard(HELD_ACTORS) == 0
 
 
-def test_tags_go_to_whoever_is_held_and_to_others_while_there_is_room(client: Redis) -> None:
+def test_tags_go_to_whoever_is_held_and_to_others_up_to_the_bound(client: Redis) -> None:
     store = RedisOnlineStore(client, Bounds(actors=5))
     for n in range(3):
         clicks(store, f"here-{n}", 1)

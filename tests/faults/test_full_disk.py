@@ -45,7 +45,7 @@ def survive_full_disks(folder: Path, left_kb: Sequence[int], pause_s: float, ful
                     accepted = read_books(settings).accepted
                     assert shutil.disk_usage(disk).free < MIN_FREE_MB << 20
                     time.sleep(1)
-                    assert read_books(settings).accepted == accepted  # nothing is taken that may find no room
+                    assert read_books(settings).accepted == accepted  # nothing is taken that may find no space
                 wait_for(lambda accepted=accepted: read_books(settings).accepted > accepted, 120, "an open door")
             for sender in senders:
                 sender.stopped.set()

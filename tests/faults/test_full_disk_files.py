@@ -1,4 +1,4 @@
-"""The disk of one file fills up: log, ledger and models each say so, keep what they had, and go on with room."""
+"""The disk of one file fills up: log, ledger and models each say so, keep what they had, and go on with space."""
 
 from contextlib import closing
 from dataclasses import replace
@@ -74,7 +74,7 @@ def test_models_on_a_full_disk_leave_the_earlier_ones_and_no_half_ones(tmp_path:
         before = sorted(folder.iterdir())
         models = replace(some_models(names, seed=2), run="after")
         for left_kb in (100, 40, 4, 0):
-            with filled(disk, left_kb << 10), pytest.raises(Unavailable, match="make room on the disk"):
+            with filled(disk, left_kb << 10), pytest.raises(Unavailable, match="free disk space"):
                 save_models(folder, models)
             assert sorted(folder.iterdir()) == before
             assert load_models(folder, "before").run == "before"

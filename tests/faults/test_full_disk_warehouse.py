@@ -35,7 +35,7 @@ def test_a_full_disk_takes_no_insert_for_stored_and_no_day_away(tmp_path: Path) 
         )
         rows = {"a": list(range(ROWS)), "b": [f"{n:0200}" for n in range(ROWS)]}
         n_failed = n_stored = 0
-        # Less and less room, so that the fault meets each of the files that an insert writes.
+        # Less and less space, so that the fault meets each of the files that an insert writes.
         for n, left_kb in enumerate((2_000, 1_200, 1_100, 1_050, 900, 500, 200, 100, 50, 20, 8, 4, 0)):
             with filled(disk, left_kb << 10):
                 try:
@@ -49,7 +49,7 @@ def test_a_full_disk_takes_no_insert_for_stored_and_no_day_away(tmp_path: Path) 
                 with suppress(CivicrecError):
                     replace_day(warehouse, "actor_tags", day, tags)
                 assert warehouse.rows("SELECT count() AS n FROM actor_tags")[0]["n"] == ROWS
-            for _ in range(2):  # with room, under the same token: all of it, and once
+            for _ in range(2):  # with space, under the same token: all of it, and once
                 warehouse.insert("full", rows, token=str(n))
                 assert warehouse.rows("SELECT count() AS n FROM full") == [{"n": (n + 1) * ROWS}]
         assert n_failed >= 5

@@ -1,4 +1,4 @@
-"""The spool fills up under load, by its own limit or by a full disk, and there is room again: nothing is lost."""
+"""The spool fills up under load, by its own limit or by a full disk, and there is space again: nothing is lost."""
 
 import os
 import subprocess
@@ -47,7 +47,7 @@ def survive_the_limit(home: Path, at_least: int, rounds: int) -> None:
                 reader = Reader(collector.settings)
                 reader.start()
                 goal = max(n_sent(senders) + at_least // rounds, at_least * n // rounds)
-                wait_for(lambda goal=goal: n_sent(senders) >= goal, 300, "room again")
+                wait_for(lambda goal=goal: n_sent(senders) >= goal, 300, "space again")
                 if n < rounds:
                     reader.stop_where_it_is()
                     ids += reader.ids
@@ -83,7 +83,7 @@ def survive_a_full_disk(disk: Path, at_least: int, *, min_free_mb: int, why: str
             assert why in answer.json()["detail"]
             before = n_sent(senders)
             subprocess.run(["mount", "-o", "remount,size=400m", str(disk)], check=True)
-            wait_for(lambda: n_sent(senders) >= max(at_least, before + 2_000), 300, "room again")
+            wait_for(lambda: n_sent(senders) >= max(at_least, before + 2_000), 300, "space again")
         assert readiness(collector).status_code == 200
         reader = Reader(collector.settings)
         reader.start()
@@ -96,7 +96,7 @@ def test_spool_at_its_limit_refuses_keeps_all_it_took_and_goes_on_when_it_is_rea
 
 
 @pytest.mark.timeout(300)
-def test_full_disk_refuses_keeps_all_it_took_and_goes_on_when_there_is_room(small_disk: Path) -> None:
+def test_full_disk_refuses_keeps_all_it_took_and_goes_on_when_there_is_space(small_disk: Path) -> None:
     survive_a_full_disk(small_disk, at_least=10_000, min_free_mb=0, why="full")
 
 

@@ -1,4 +1,4 @@
-"""Serving starts on a disk that is full, or that takes no write at all, and withdrawals act once there is room."""
+"""Serving starts on a disk that is full, or that takes no write at all, and withdrawals act once there is space."""
 
 from __future__ import annotations
 
@@ -75,7 +75,9 @@ def test_changes_that_only_the_log_holds_are_never_passed_over(tmp_path: Path) -
     assert connect_as_it_stands(f"sqlite:///{tmp_path}/none.sqlite") is None
 
 
-def test_each_process_counts_for_itself_where_there_is_no_room(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_each_process_counts_for_itself_where_there_is_no_space(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.delenv("PROMETHEUS_MULTIPROC_DIR", raising=False)
     for places, needed in (((str(tmp_path / "none"),), 1), ((str(tmp_path),), 1 << 60)):
         monkeypatch.setattr(counters_module, "_PLACES", places)

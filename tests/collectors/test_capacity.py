@@ -21,8 +21,8 @@ from civicrec.eventlog.ports import Record
 from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.settings import CollectorSettings, Settings
 from collectors.dedup.seen import SeenIds
-from collectors.limits import capacity as room_module
-from collectors.limits.capacity import Room
+from collectors.limits import capacity as capacity_module
+from collectors.limits.capacity import Capacity
 from tests.builders import NOON, raw_event
 from tests.collectors.conftest import Collector
 from tests.running import wait_for
@@ -31,14 +31,14 @@ MB = 1024 * 1024
 
 
 class World:
-    """A room of one megabyte, with readers and a disk that a test moves."""
+    """A capacity of one megabyte, with readers and a disk that a test moves."""
 
     def __init__(self, folder: Path, **settings: Any) -> None:
         self.now, self.acknowledged, self.free = NOON, 0, 10 * MB
         self.log = MemoryEventLog(lambda: self.now)
         self.seen = SeenIds(folder, 1_000)
         collector = CollectorSettings(log_max_mb=1, **settings)
-        self.room = Room(
+        self.capacity = Capacity(
             Settings(home=folder, min_free_disk_mb=5, collector=collector),
             self.log, self.seen, lambda: self.acknowledged, lambda: self.now, lambda: self.free,
         )  # fmt: skip
@@ -52,9 +52,9 @@ class World:
 
     def look(self, times: int = 1) -> str:
         for _ in range(times):
-            asyncio.run(self.room.make())
+            asyncio.run(self.capacity.reclaim())
             self.seen.wait()
-        return self.room.reason
+        return self.capacity.reason
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_within_the_bound_nothing_is_removed(world: World) -> None:
     assert (world.look(), world.log.extent().first) == ("", 1)
 
 
-def test_near_the_bound_room_is_made_before_anything_must_be_refused(world: World) -> None:
+def test_near_the_bound_space_is_reclaimed_before_anything_must_be_refused(world: World) -> None:
     world.fill(98)
     world.acknowledged = 98
     assert (world.look(times=2), world.log.extent().first > 10) == ("", True)
@@ -76,22 +76,22 @@ def test_near_the_bound_room_is_made_before_anything_must_be_refused(world: Worl
 
 def test_bound_holds_when_a_reader_cannot_be_asked(world: World) -> None:
     world.fill(150)
-    world.room._acknowledged = lambda: 1 // 0
+    world.capacity._acknowledged = lambda: 1 // 0
     with pytest.raises(ZeroDivisionError):
         world.look()
-    assert "not acknowledged" in world.room.reason
+    assert "not acknowledged" in world.capacity.reason
 
 
 def test_disk_that_fills_between_two_looks_is_noticed_by_the_next_request(world: World) -> None:
     assert world.look() == ""
-    world.room.check()
+    world.capacity.check()
     world.free = 4 * MB
     time.sleep(0.03)
     with pytest.raises(Unavailable, match="4 MB free, 5 MB must stay"):
-        world.room.check()
+        world.capacity.check()
     world.free = 10 * MB
     assert world.look() == ""
-    world.room.check()
+    world.capacity.check()
 
 
 def test_over_the_bound_the_oldest_acknowledged_go_and_their_ids_stay_known(world: World) -> None:
@@ -136,7 +136,7 @@ def test_nearly_full_disk_closes_the_door_and_opens_it_again(world: World) -> No
     assert world.log.extent().first == 1
 
 
-def test_room_inside_a_large_log_is_none_on_a_full_disk(tmp_path: Path) -> None:
+def test_space_inside_a_large_log_is_none_on_a_full_disk(tmp_path: Path) -> None:
     free = [10 * MB]
     log = SqliteEventLog(tmp_path / "events.sqlite")
     for _ in range(30):
@@ -145,19 +145,19 @@ def test_room_inside_a_large_log_is_none_on_a_full_disk(tmp_path: Path) -> None:
     assert log.extent().spare_bytes > 2 * MB
     seen = SeenIds(tmp_path / "ids", 1_000)
     settings = Settings(home=tmp_path, min_free_disk_mb=5, collector=CollectorSettings(log_max_mb=10))
-    room = Room(settings, log, seen, lambda: 30, lambda: NOON, lambda: free[0])
-    asyncio.run(room.make())
-    assert room.reason == ""
+    capacity = Capacity(settings, log, seen, lambda: 30, lambda: NOON, lambda: free[0])
+    asyncio.run(capacity.reclaim())
+    assert capacity.reason == ""
     free[0] = 4 * MB
     time.sleep(0.03)
-    assert "4 MB free, 5 MB must stay" in room.refusal()
-    asyncio.run(room.make())
+    assert "4 MB free, 5 MB must stay" in capacity.refusal()
+    asyncio.run(capacity.reclaim())
     assert log.extent().spare_bytes < 100_000
-    wait_for(lambda: (tmp_path / "events.sqlite").stat().st_size < MB, 20, "room given back to the disk")
+    wait_for(lambda: (tmp_path / "events.sqlite").stat().st_size < MB, 20, "space given back to the disk")
     log.close()
 
 
-def test_a_log_of_an_older_version_gives_room_back_too(tmp_path: Path) -> None:
+def test_a_log_of_an_older_version_gives_space_back_too(tmp_path: Path) -> None:
     path = tmp_path / "events.sqlite"
     old = sqlite3.connect(path)
     old.execute("CREATE TABLE before (a)")  # the file is made, without the means to shrink by itself
@@ -170,12 +170,12 @@ def test_a_log_of_an_older_version_gives_room_back_too(tmp_path: Path) -> None:
     log.shrink()
     assert log.extent().spare_bytes < 100_000
     assert (log.head(), len(log.read(0, 30))) == (30, 1)
-    wait_for(lambda: path.stat().st_size < MB, 20, "room given back to the disk")
+    wait_for(lambda: path.stat().st_size < MB, 20, "space given back to the disk")
     assert log.append([Record("a", 1, b"x")]) == 31
     log.close()
 
 
-def test_old_acknowledged_records_go_even_if_there_is_room(world: World) -> None:
+def test_old_acknowledged_records_go_even_if_there_is_space(world: World) -> None:
     world.fill(3)
     world.now += timedelta(days=6)
     world.fill(3)
@@ -200,7 +200,7 @@ def test_records_are_kept_as_long_as_their_ids_must_be_known(tmp_path: Path) -> 
 def test_full_log_is_503_with_a_time_to_come_back_and_not_ready_and_heals(
     collecting: Callable[..., Collector], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(room_module, "_SHORTEST_S", 0.01)
+    monkeypatch.setattr(capacity_module, "_SHORTEST_S", 0.01)
     log = MemoryEventLog()
     collector = collecting(log, collector=CollectorSettings(log_max_mb=1))
     log.append([Record("a", 1, b"x" * 2 * MB), Record("a", 1, b"[]")])
