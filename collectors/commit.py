@@ -68,7 +68,7 @@ class GroupCommit:
         self,
         log: EventLog,
         seen: SeenIds,
-        company_s: float = 0.002,
+        linger_s: float = 0.002,
         clock: Clock = utc_now,
         kafka: Acknowledged | None = None,
     ) -> None:
@@ -77,7 +77,7 @@ class GroupCommit:
         self._failed_at_s = 0.0
         self._log = log
         self._seen = seen
-        self._company_s = company_s
+        self._linger_s = linger_s
         self._clock = clock
         self._kafka = kafka
         self._waiting: list[_Batch] = []
@@ -123,12 +123,12 @@ class GroupCommit:
 
     async def run(self) -> None:
         """Commit group after group until `close`; what waits by then is still committed."""
-        had_company = False
+        had_others = False
         while not (self._closing and not self._waiting):
             await self._came.wait()
-            if had_company and len(self._waiting) == 1 and not self._closing:
-                await asyncio.sleep(self._company_s)
-            had_company = len(self._waiting) > 1
+            if had_others and len(self._waiting) == 1 and not self._closing:
+                await asyncio.sleep(self._linger_s)
+            had_others = len(self._waiting) > 1
             group, self._waiting, self._n_waiting = self._waiting, [], 0
             self._waiting_of.clear()
             if not self._closing:

@@ -33,7 +33,7 @@ class CollectorSettings(ConnectionSettings):
     port: Port = 8701
     """Port to listen on."""
     group_commit_ms: float = Field(default=2.0, ge=0, le=100)
-    """How long a write waits for company before its fsync, milliseconds; longer saves disk, costs latency."""
+    """Linger: how long a write waits for others to share its fsync, milliseconds; longer saves disk, costs latency."""
     dedup_window: int = Field(default=500_000, ge=1_000, le=50_000_000)
     """Newest event ids held in memory, about 100 bytes each; older ones are looked up in files of ``<home>/ids``."""
     dedup_hours: float = Field(default=24, gt=0, le=720)

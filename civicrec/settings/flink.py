@@ -33,4 +33,4 @@ class FlinkSettings(Group):
     bundle_records: int = Field(default=1_000, ge=1, le=100_000)
     """Most records written to the stores at once; a record holds about ten events."""
     bundle_ms: int = Field(default=250, ge=1, le=60_000)
-    """Longest time records wait for company before they are written, milliseconds."""
+    """Linger: longest time records wait for others before they are written, milliseconds."""

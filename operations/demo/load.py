@@ -26,7 +26,7 @@ from civicrec.settings import Settings
 from operations.demo.catalogue import demo_items
 
 _BATCH_EVENTS = 300  # large enough that the request is not the cost, small enough to fill several connections
-_CONNECTIONS = 4  # the collector commits in groups: company makes its fsyncs cheaper, more than this gains nothing
+_CONNECTIONS = 4  # the collector commits in groups: several share an fsync, more than this gains nothing
 _TRIES = 30
 _LONGEST_WAIT_S = 5.0
 
