@@ -22,7 +22,7 @@ demo: setup  ## run the whole pipeline on a made-up city and show a list change 
 	$(RUN)civicrec demo $(ARGS)
 
 test: setup  ## pass the tests (ARGS=… goes to pytest)
-	$(RUN)pytest $(ARGS)
+	$(RUN)pytest -n 2 --dist loadfile $(ARGS)
 
 check: setup  ## formatting, lint, types, import rules
 	$(RUN)ruff format --check .
