@@ -13,7 +13,7 @@ MetricName = Literal[
     "civicrec_events_received_total",  # events in readable bodies that reached the collector
     "civicrec_events_accepted_total",  # events durable in the log
     "civicrec_events_duplicate_total",  # events answered as duplicates
-    "civicrec_events_rejected_total",  # events refused at the door, by reason
+    "civicrec_events_rejected_total",  # events refused by the collector, by reason
     "civicrec_events_altered_total",  # events kept with something removed, by what
     "civicrec_events_stored_total",  # events written into the warehouse
     "civicrec_events_missing",  # of these, the events that the warehouse has not

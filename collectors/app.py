@@ -1,4 +1,4 @@
-"""The door for events as one process: `run` blocks until SIGTERM or SIGINT.
+"""The endpoint for events as one process: `run` blocks until SIGTERM or SIGINT.
 
 In: settings. Out: an HTTP server on the collector's port that owns the event log.
 """
@@ -40,7 +40,7 @@ from civicrec.web.connections import allow_files, granian_options
 from collectors.commit import GroupCommit
 from collectors.counters import Counters
 from collectors.dedup.seen import SeenIds, warm
-from collectors.endpoint import Door
+from collectors.endpoint import EventsEndpoint
 from collectors.forwarding.assembly import Forwarding
 from collectors.limits.capacity import Capacity
 from collectors.script import Script
@@ -67,13 +67,15 @@ class CollectorApp:
         self.commit = GroupCommit(log, self._seen, collector.group_commit_ms / 1000, clock, kafka)
         self.capacity = Capacity(settings, log, self._seen, partial(acknowledged, settings), clock)
         counters = Counters(self.commit.totals, partial(read_books, settings), kafka, settings.home)
-        self._door = Door(settings, load_keys(settings), self.commit, self.capacity, counters.observe, clock)
+        self._endpoint = EventsEndpoint(
+            settings, load_keys(settings), self.commit, self.capacity, counters.observe, clock
+        )
         self._api = _api(settings, self, counters)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or run the lifespan."""
         if scope["type"] == "http" and scope["path"].endswith(EVENTS_PATH):  # a proxy may leave its own path before it
-            await self._door(scope, receive, send)
+            await self._endpoint(scope, receive, send)
         else:
             scope, send = head_as_get(scope, send)
             if scope["type"] == "http" and scope["path"].endswith(SCRIPT_PATH):

@@ -56,7 +56,7 @@ class _Batch:
 class GroupCommit:
     """The only writer of the log. Lives on one event loop; the log's own work is done in one thread.
 
-    While one group is being synced the next gathers, so a busy door syncs rarely and an idle one answers at once.
+    While one group is being synced the next gathers, so a busy collector syncs rarely and an idle one answers at once.
 
     Attributes
     ----------
@@ -91,7 +91,7 @@ class GroupCommit:
     def fault(self) -> str:
         """Why the last group could not be kept; empty if it could, and if it is long ago.
 
-        Where a proxy sends nothing to a door that is not ready, nobody else would find out that the log is well again.
+        A proxy may send nothing to a collector that is not ready; nobody would find out that it is well again.
         """
         return self._fault if monotonic_s() - self._failed_at_s < _FAULT_S else ""
 

@@ -22,7 +22,7 @@ _METRICS: Mapping[str, tuple[MetricName, str, str]] = {
     "received": ("civicrec_events_received_total", "", "Events in readable bodies that reached the collector."),
     "accepted": ("civicrec_events_accepted_total", "", "Events durable in the log."),
     "duplicate": ("civicrec_events_duplicate_total", "", "Events answered as duplicates."),
-    "rejected": ("civicrec_events_rejected_total", "reason", "Events refused at the door, by reason."),
+    "rejected": ("civicrec_events_rejected_total", "reason", "Events refused by the collector, by reason."),
     "altered": ("civicrec_events_altered_total", "what", "Events kept with something removed, by what."),
 }
 _SECONDS: MetricName = "civicrec_collect_seconds"

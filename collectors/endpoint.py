@@ -49,7 +49,7 @@ class UnknownEncoding(InvalidInput):
     http_status = 415
 
 
-class Door:
+class EventsEndpoint:
     """Answers ``/v1/events``.
 
     Parameters

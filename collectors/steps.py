@@ -1,4 +1,4 @@
-"""What happens to an event at the door, in order: the list `STEPS` is the documentation.
+"""What happens to an event on arrival, in order: the list `STEPS` is the documentation.
 
 In: an `Arrival` and the `Visit` it came with. Out: the arrival filled in, or the first `Dropped`.
 `put_…` adds or corrects facts, `drop_…` may end it. Nothing here reads a clock, a file or the network.

@@ -17,7 +17,7 @@ from civicrec.items import ITEM_TYPES, Item, ItemType
 from civicrec.scenes import Scene
 from recommender.catalogue import EVER_MS, NEVER_MS, Catalogue
 
-#: Types somebody acts on: once applications are closed, recommending them would send people to a closed door.
+#: Types somebody acts on: once applications are closed, recommending them would send people in vain.
 ACTIONABLE: frozenset[ItemType] = frozenset({"policy", "service", "guide"})
 _IS_ACTIONABLE = np.array([name in ACTIONABLE for name in ITEM_TYPES])
 

@@ -1,4 +1,4 @@
-"""What a visitor says and what acts at once: into the online store now, and through the collector's door for good.
+"""What a visitor says and what acts at once: into the online store now, and through the collector for good.
 
 In: an actor, and what changes of what is known of them. Out: whether it acts already, and whether it is recorded.
 """

@@ -1,4 +1,4 @@
-"""The door for lists as processes: `run` serves until SIGTERM or SIGINT.
+"""The list API as processes: `run` serves until SIGTERM or SIGINT.
 
 In: settings. Out: as many processes as they say, on one port.
 """

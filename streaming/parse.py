@@ -76,7 +76,7 @@ def _unreadable(log_record: LogRecord, why: str) -> DeadLetter:
 def refusal(event: Event) -> Dropped | None:
     """Say why an event of the log must not be stored, ``None`` if it may.
 
-    The collector checks the same at the door; this holds for whatever else writes to the log.
+    The collector checks the same on arrival; this holds for whatever else writes to the log.
     """
     at, arrived = event.occurred_at, event.received_at
     if at.tzinfo is None or (arrived is not None and arrived.tzinfo is None):

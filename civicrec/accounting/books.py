@@ -22,7 +22,7 @@ from civicrec.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """Every event that reached the door, by what became of it.
+    """Every event that reached the collector, by what became of it.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Identity at the door: who may speak for a portal user, and the pseudonym we keep instead of their id.
+"""Identity of callers: who may speak for a portal user, and the pseudonym we keep instead of their id.
 
 In: a subject token (JWT HS256 signed by the portal backend with its site key). Out: `subject_id`, 32 hex digits.
 The portal's own user id is used once, inside this file, and forgotten.

@@ -1,4 +1,4 @@
-"""What the door knows of Kafka: whether an answer should wait for it, and how far behind the log it is.
+"""What the collector knows of Kafka: whether an answer should wait for it, and how far behind the log it is.
 
 In: the forwarder's progress, and the offsets the log has reached. Out: answers that wait for Kafka as long as it keeps
 up, and a reason for degraded while it does not. Lives on the collector's event loop.

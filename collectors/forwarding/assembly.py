@@ -1,4 +1,4 @@
-"""Kafka behind one collector, put together: the forwarder, what the door knows of it, and the file for the books.
+"""Kafka behind one collector, put together: the forwarder, what the endpoint knows of it, and the file for the books.
 
 In: settings that name brokers, and the log. Out: `acknowledged`, kept up to date while `running`.
 """

@@ -1,4 +1,4 @@
-"""A file of what happened before, through the steps of the door, whose limits of age it need not keep.
+"""A file of what happened before, through the steps of the collector, whose limits of age it need not keep.
 
 In: lines. Out: batches of events that may be stored, and what is refused of them.
 """

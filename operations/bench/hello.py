@@ -1,4 +1,4 @@
-"""The baseline of the web benchmarks: FastAPI that says hello, on the server our doors run on.
+"""The baseline of the web benchmarks: FastAPI that says hello, on the server our endpoints run on.
 
 Run as ``python -m operations.bench.hello PORT``; ends on SIGTERM.
 """

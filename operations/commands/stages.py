@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
 
     @app.command()
     def collect(home: Home = None) -> None:
-        """Run the door for events."""
+        """Run the collector, which takes events."""
         _run("collectors.app", "collect", home)
 
     @app.command()
@@ -58,7 +58,7 @@ def register(app: typer.Typer) -> None:
 
     @app.command()
     def serve(home: Home = None) -> None:
-        """Run the door for lists."""
+        """Run the API that gives lists."""
         _run("serving.server", "serve", home)
 
 

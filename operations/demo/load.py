@@ -1,4 +1,4 @@
-"""Carries the demo into a running stack: the catalogue into the registry, the events through the collector's door.
+"""Carries the demo into a running stack: the catalogue into the registry, the events through the collector.
 
 In: settings, a time, simulated events. Out: counts of what the registry and the collector took.
 """

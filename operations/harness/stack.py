@@ -51,12 +51,12 @@ class OwnStack:
 
     @property
     def collector_url(self) -> str:
-        """Address of the door for events."""
+        """Address of the collector."""
         return f"http://127.0.0.1:{self.settings.collector.port}"
 
     @property
     def serving_url(self) -> str:
-        """Address of the door for lists."""
+        """Address of the list API."""
         return f"http://127.0.0.1:{self.settings.serving.port}"
 
     def pids(self) -> dict[str, int]:
@@ -123,7 +123,7 @@ def own_stack(
 
 
 def settings_on_free_ports(home: Path) -> Settings:
-    """Return settings whose doors are on ports nobody listens on, and whose stores are below `home`."""
+    """Return settings whose processes are on ports nobody listens on, and whose stores are below `home`."""
     collector, serving, warehouse, redis = free_ports(4)
     return Settings(
         home=home,

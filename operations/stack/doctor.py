@@ -28,7 +28,7 @@ def examine(settings: Settings) -> list[Finding]:
         *_packages(),
         *_machine(settings),
         *_proxies(),
-        *_doors(settings),
+        *_endpoints(settings),
         *examine_tables(settings),
         *_kafka(settings),
     ]
@@ -74,7 +74,7 @@ def _proxies() -> list[Finding]:
     return [Finding("proxy", "ok", detail)] if named else []
 
 
-def _doors(settings: Settings) -> list[Finding]:
+def _endpoints(settings: Settings) -> list[Finding]:
     found = []
     for name, (host, port) in addresses(settings).items():
         there = is_ready(name, settings)

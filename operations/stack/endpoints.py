@@ -1,4 +1,4 @@
-"""The doors of the stack: where each process listens and how it is asked whether it is ready."""
+"""The endpoints of the stack: where each process listens and how it is asked whether it is ready."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ class StackState:
     freshness_s
         Age of the newest stored event, seconds; None if nothing is stored or the warehouse does not answer.
     answers
-        Process → whether its door answers.
+        Process → whether its endpoint answers.
     processes
         As the supervisor of this home started them; empty when none runs.
     problems

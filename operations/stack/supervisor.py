@@ -33,7 +33,7 @@ from operations.stack.valkey import set_aside_if_damaged, valkey_binary, valkey_
 
 log = get_logger("supervisor")
 
-#: Start order; the stop order is the reverse. Stores first, then doors.
+#: Start order; the stop order is the reverse. Stores first, then endpoints.
 PROCESSES = ("valkey", "warehouse", "collect", "stream", "serve")
 #: The first start of all compiles byte code and makes the tables; later ones take a few seconds.
 READY_S = 90.0
@@ -50,22 +50,22 @@ def specs(settings: Settings) -> dict[str, ChildSpec]:
         command = (sys.executable, "-m", "civicrec", name, "--home", str(settings.home))
         return ChildSpec(name, command, ready, env={"CIVICREC_LOG_LEVEL": settings.log_level})
 
-    doors = {name: partial(is_ready, name, settings) for name in where}
+    ready = {name: partial(is_ready, name, settings) for name in where}
     valkey = (str(valkey_binary()), "-")
     text = valkey_config(settings.redis, valkey_folder(settings))
     return {
         "valkey": ChildSpec(
             "valkey",
             valkey,
-            doors["valkey"],
+            ready["valkey"],
             text,
             keeps_own_log=False,
             mend=partial(set_aside_if_damaged, valkey_folder(settings)),
         ),
-        "warehouse": own("warehouse", doors["warehouse"]),
-        "collect": own("collect", doors["collect"]),
+        "warehouse": own("warehouse", ready["warehouse"]),
+        "collect": own("collect", ready["collect"]),
         "stream": own("stream", lambda: True),
-        "serve": own("serve", doors["serve"]),
+        "serve": own("serve", ready["serve"]),
     }
 
 
@@ -129,7 +129,7 @@ class Stack:
             self._heart.beat()
 
     def stop(self) -> None:
-        """Stop the children, doors first."""
+        """Stop the children, endpoints first."""
         for child in reversed(self._children):
             child.stop()
         self._watch.listener.close()

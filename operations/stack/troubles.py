@@ -1,4 +1,4 @@
-"""What an operator must know and no door says: events that wait, models that are old, a night that failed, a full disk.
+"""What an operator must know and no API says: events that wait, models that are old, a night that failed, a full disk.
 
 In: settings, books. Out: sentences that say what, since when, and what to do. Nothing here raises.
 """

@@ -1,4 +1,4 @@
-"""The log keeps within its bound: what is acknowledged goes, what is not stays, and the door says when it is full."""
+"""The log keeps within its bound: what is acknowledged goes, what is not stays, and it says when it is full."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_what_no_run_holds_yet_is_not_removed(world: World) -> None:
     assert world.log.extent().first == 1
 
 
-def test_over_the_bound_what_is_not_acknowledged_stays_and_the_door_closes_until_it_is(world: World) -> None:
+def test_over_the_bound_what_is_not_acknowledged_stays_and_the_collector_refuses_until_it_is(world: World) -> None:
     world.fill(150)
     assert "not acknowledged" in world.look(times=2)
     assert world.log.extent().first == 1
@@ -127,7 +127,7 @@ def test_over_the_bound_what_is_not_acknowledged_stays_and_the_door_closes_until
     assert world.look(times=2) == ""
 
 
-def test_nearly_full_disk_closes_the_door_and_opens_it_again(world: World) -> None:
+def test_nearly_full_disk_stops_the_collector_and_it_takes_events_again(world: World) -> None:
     world.fill(50)
     world.free = 4 * MB
     assert "disk" in world.look()
@@ -226,6 +226,6 @@ def test_full_log_is_503_with_a_time_to_come_back_and_not_ready_and_heals(
         assert collector.get("/readyz").status_code == 503  # committed, and not yet counted in the warehouse
     Proofs(ledger).add(1, Held({"202601": 1}))
     ledger.close()
-    collector._app._seen.keep([bytes(16)], 2, to_ms(NOON))  # as if these records had come through the door
+    collector._app._seen.keep([bytes(16)], 2, to_ms(NOON))  # as if these records had come as events
     assert until(200) == {"status": "ok"}
     assert collector.send(raw_event())["accepted"] == 1

@@ -252,7 +252,7 @@ def test_with_ack_on_disk_nothing_waits_and_a_long_silence_is_degraded(monkeypat
     asyncio.run(work())
 
 
-def test_before_the_first_contact_nothing_waits_and_the_door_says_so() -> None:
+def test_before_the_first_contact_nothing_waits_and_the_collector_says_so() -> None:
     kafka = Acknowledged(waits=True, timeout_s=10, accepted=7, events=2, wake=lambda: None)
     asyncio.run(asyncio.wait_for(kafka.confirmed(1), 0.1))
     assert kafka.degraded == "Kafka has not been reached yet; 5 events wait in the log"

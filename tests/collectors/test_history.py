@@ -1,4 +1,4 @@
-"""Events of before, judged: of any age, else by the rules of the door."""
+"""Events of before, judged: of any age, else by the rules of the collector."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from collectors.visit import Visit
 from tests.builders import NOON, raw_event
 
 
-def test_history_goes_through_every_step_of_the_door_but_its_limits_of_age() -> None:
+def test_history_goes_through_every_step_of_the_collector_but_its_limits_of_age() -> None:
     assert [step.__name__ for step in HISTORY_STEPS if step not in STEPS] == [
         "drop_what_is_not_past",
         "put_told_region",

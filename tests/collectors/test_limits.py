@@ -1,4 +1,4 @@
-"""Token buckets by an independent account of the same law, and the door that answers 429 by them."""
+"""Token buckets by an independent account of the same law, and the endpoint that answers 429 by them."""
 
 from __future__ import annotations
 

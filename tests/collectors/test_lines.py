@@ -133,13 +133,13 @@ class Answering:
 @pytest.mark.parametrize("limit", [MAX_BATCH_BYTES, 2_000])
 @pytest.mark.parametrize("size", [1_900, MAX_BATCH_BYTES, 3 * MAX_BATCH_BYTES])
 def test_one_line_too_long_never_stops_the_file(tmp_path: Path, limit: int, size: int) -> None:
-    path, door, progress = tmp_path / "events", Answering(limit), Progress()
+    path, endpoint, progress = tmp_path / "events", Answering(limit), Progress()
     path.write_bytes(b"\n".join([b"%d" % n for n in range(300)] + [b"x" * size] + [b"%d" % n for n in range(300, 600)]))
     refused: list[Verdict] = []
-    with open_lines(str(path)) as lines, door.client() as client:
+    with open_lines(str(path)) as lines, endpoint.client() as client:
         replay(lines, client, progress, refused=refused.append)
     n_bad = int(size > limit)
-    assert [int(line) for line in door.taken if line.isdigit()] == list(range(600))
+    assert [int(line) for line in endpoint.taken if line.isdigit()] == list(range(600))
     assert (progress.lines, progress.accepted, progress.line) == (601, 601 - n_bad, 601)
     assert [(verdict.line, verdict.reason) for verdict in refused] == [(301, "too_large")] * n_bad
 

@@ -1,4 +1,4 @@
-"""Each step of the door once: what it adds, what it takes away, when it ends the event."""
+"""Each step of the collector once: what it adds, what it takes away, when it ends the event."""
 
 from __future__ import annotations
 

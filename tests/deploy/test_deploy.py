@@ -134,7 +134,7 @@ def test_compose_is_whole_what_is_named_is_there_and_stores_are_official_images_
     assert OURS["nightly"]["profiles"]  # else it would run at every start
 
 
-def test_the_health_of_our_doors_is_asked_at_their_own_ports(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_health_of_our_endpoints_is_asked_at_their_own_ports(monkeypatch: pytest.MonkeyPatch) -> None:
     without_settings(monkeypatch)
     for name, port in (("collect", Settings().collector.port), ("serve", Settings().serving.port)):
         assert f"http://127.0.0.1:{port}/readyz" in OURS[name]["healthcheck"]["test"][-1]

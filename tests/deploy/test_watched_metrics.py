@@ -1,4 +1,4 @@
-"""Every Prometheus name that operators are told to watch is really told by the running doors."""
+"""Every Prometheus name that operators are told to watch is really told by the running processes."""
 
 import re
 from pathlib import Path
@@ -35,7 +35,7 @@ def test_every_metric_of_the_page_and_the_rules_is_told(stack: RunningStack, tmp
     assert named - told == set()
 
 
-def test_statuses_that_rules_ask_for_are_those_the_door_counts() -> None:
+def test_statuses_that_rules_ask_for_are_those_the_collector_counts() -> None:
     rules = (DEPLOY / "prometheus/alerts.yaml").read_text()
     contract = (Path(__file__).parents[2] / "docs/contracts.md").read_text()
     for status in re.findall(r'status="(\d+)"', rules):

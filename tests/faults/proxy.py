@@ -34,8 +34,8 @@ class CuttingProxy:
         self.cuts: Counter[str] = Counter()
         self._to, self._rng = port, random.Random(port)
         self._armed, self._done = ("", b""), threading.Event()
-        self._door = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._door.getsockname()[1]
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._serve, name="proxy", daemon=True).start()
 
     def cut(self, place: str, word: bytes) -> None:
@@ -46,12 +46,12 @@ class CuttingProxy:
 
     def close(self) -> None:
         """Take no more connections."""
-        self._door.close()
+        self._listener.close()
 
     def _serve(self) -> None:
         with suppress(OSError):
             while True:
-                client, _ = self._door.accept()
+                client, _ = self._listener.accept()
                 try:
                     store = socket.create_connection(("127.0.0.1", self._to))
                 except OSError:

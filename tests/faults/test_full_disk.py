@@ -40,13 +40,19 @@ def survive_full_disks(folder: Path, left_kb: Sequence[int], pause_s: float, ful
                 stored = read_books(settings).stored
                 wait_for(lambda stored=stored: read_books(settings).stored > stored, 120, "events in the warehouse")
                 with filled(disk, left << 10):
-                    wait_for(lambda: any(sender.answers[-1][2] == 503 for sender in senders), 60, "a door that is shut")
+                    wait_for(
+                        lambda: any(sender.answers[-1][2] == 503 for sender in senders), 60, "a collector that refuses"
+                    )
                     time.sleep(full_s)
                     accepted = read_books(settings).accepted
                     assert shutil.disk_usage(disk).free < MIN_FREE_MB << 20
                     time.sleep(1)
                     assert read_books(settings).accepted == accepted  # nothing is taken that may find no space
-                wait_for(lambda accepted=accepted: read_books(settings).accepted > accepted, 120, "an open door")
+                wait_for(
+                    lambda accepted=accepted: read_books(settings).accepted > accepted,
+                    120,
+                    "a collector that takes events",
+                )
             for sender in senders:
                 sender.stopped.set()
             for sender in senders:

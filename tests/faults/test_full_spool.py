@@ -41,7 +41,7 @@ def survive_the_limit(home: Path, at_least: int, rounds: int) -> None:
             for n in range(1, rounds + 1):
                 refused = n_refused(senders)
                 wait_for(lambda before=refused: n_refused(senders) > before + 10, 120, "the spool to be full")
-                wait_for(lambda: readiness(collector).status_code == 503, 30, "a door that says it is shut")
+                wait_for(lambda: readiness(collector).status_code == 503, 30, "a collector that says it refuses")
                 answer = readiness(collector)
                 assert "have not acknowledged" in answer.json()["detail"]
                 reader = Reader(collector.settings)

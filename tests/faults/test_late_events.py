@@ -6,7 +6,7 @@ import pytest
 
 from tests.faults.test_kill import PROCESSES, survive_each
 
-#: The door takes thirty days; a batch may have to wait for the collector to be back.
+#: The collector takes thirty days; a batch may have to wait for the collector to be back.
 LATE_DAYS = 29.9
 
 pytestmark = pytest.mark.stack

@@ -49,7 +49,7 @@ def items() -> list[Item]:
 
 
 @dataclass
-class Door:
+class Api:
     """What a test may use of a serving process."""
 
     app: FastAPI
@@ -83,17 +83,17 @@ class Door:
         return [item["item_id"] for item in answer.json()["items"]]
 
 
-def open_door(home: Path, store: OnlineStore, reader: OnlineReader | None = None, **changes: Any) -> Door:
+def open_api(home: Path, store: OnlineStore, reader: OnlineReader | None = None, **changes: Any) -> Api:
     settings = Settings(home=home, serving=ServingSettings(store_timeout_ms=100), **changes)
     registry = open_registry(settings.registry_address)
-    return Door(
+    return Api(
         create_site(settings, store, reader or MemoryOnlineReader(store), lambda: NOW), settings, registry, store
     )
 
 
 @pytest.fixture
-def door(tmp_path: Path) -> Iterator[Door]:
-    opened = open_door(tmp_path, MemoryOnlineStore())
+def api(tmp_path: Path) -> Iterator[Api]:
+    opened = open_api(tmp_path, MemoryOnlineStore())
     upsert_items(opened.registry, items())
     opened.live.refresh()
     yield opened

@@ -13,7 +13,7 @@ from civicrec.errors import Unavailable
 from civicrec.registry.catalogue import upsert_items
 from profiles.online.memory import MemoryOnlineReader, MemoryOnlineStore
 from serving.budget import PAUSE_S, StoreBudget
-from tests.serving.conftest import items, open_door
+from tests.serving.conftest import items, open_api
 
 SLEEP_S = 1.0
 
@@ -36,16 +36,16 @@ class NoTrends(MemoryOnlineStore):
 @pytest.mark.parametrize("reader", [Sleepy, Down])
 def test_the_fallback_answers_within_the_budget(tmp_path: Path, reader: type[MemoryOnlineReader]) -> None:
     store = NoTrends()
-    door = open_door(tmp_path, store, reader(store))
-    upsert_items(door.registry, items())
-    door.live.refresh()
+    api = open_api(tmp_path, store, reader(store))
+    upsert_items(api.registry, items())
+    api.live.refresh()
     began = time.monotonic()
-    body = door.get("/v1/recommendations", n=10, anonymous_id="a").json()
+    body = api.get("/v1/recommendations", n=10, anonymous_id="a").json()
     assert time.monotonic() - began < SLEEP_S / 2
     assert (body["degraded"], len(body["items"])) == (True, 10)
-    assert "civicrec_lists_degraded_total 1.0" in door.get("/metrics").text
+    assert "civicrec_lists_degraded_total 1.0" in api.get("/metrics").text
     # A stranger needs no profile, and the list still lacks the trends that cannot be read.
-    assert door.get("/v1/recommendations", n=10).json()["degraded"] is True
+    assert api.get("/v1/recommendations", n=10).json()["degraded"] is True
 
 
 def test_after_a_failure_the_store_is_left_alone_for_a_moment() -> None:

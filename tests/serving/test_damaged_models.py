@@ -17,55 +17,55 @@ from serving import snapshot as snapshot_module
 from serving.snapshot import STALE_S, SnapshotKeeper
 from tests.recommender.test_artifacts import SPOILERS
 from tests.recommender.worlds import some_models
-from tests.serving.conftest import NOW, Door
+from tests.serving.conftest import NOW, Api
 
 NAMES = [f"i{n}" for n in range(30)]
 
 
-def a_run(door: Door, number: int, spoil: Callable[[Path], None] = lambda _: None) -> None:
-    spoil(save_models(door.settings.models_path, some_models(NAMES, seed=number)))
-    save_run(door.registry, f"run-{number}", NOW.date() + timedelta(days=number), {}, NOW)
+def a_run(api: Api, number: int, spoil: Callable[[Path], None] = lambda _: None) -> None:
+    spoil(save_models(api.settings.models_path, some_models(NAMES, seed=number)))
+    save_run(api.registry, f"run-{number}", NOW.date() + timedelta(days=number), {}, NOW)
 
 
-def model_of(door: Door) -> str:
-    return str(door.get("/v1/recommendations", n=3, recent="i3").json()["model"])
+def model_of(api: Api) -> str:
+    return str(api.get("/v1/recommendations", n=3, recent="i3").json()["model"])
 
 
 @pytest.mark.parametrize("spoil", SPOILERS.values(), ids=list(SPOILERS))
-def test_a_damaged_run_leaves_the_last_good_one_and_withdrawals_act(door: Door, spoil: Callable[[Path], None]) -> None:
-    a_run(door, 1)
-    door.live.refresh()
-    a_run(door, 2, spoil)
-    gone = door.ids(n=1)[0]
-    set_status(door.registry, [gone], "withdrawn", who="editor", why="wrong", now=NOW)
-    door.live.refresh()
-    assert model_of(door) == "run-1"
-    assert gone not in door.ids(n=100)
-    ready = door.get("/readyz")
+def test_a_damaged_run_leaves_the_last_good_one_and_withdrawals_act(api: Api, spoil: Callable[[Path], None]) -> None:
+    a_run(api, 1)
+    api.live.refresh()
+    a_run(api, 2, spoil)
+    gone = api.ids(n=1)[0]
+    set_status(api.registry, [gone], "withdrawn", who="editor", why="wrong", now=NOW)
+    api.live.refresh()
+    assert model_of(api) == "run-1"
+    assert gone not in api.ids(n=100)
+    ready = api.get("/readyz")
     assert (ready.status_code, ready.json()["status"]) == (200, "degraded")
     assert "run-2" in ready.json()["problems"][0]
-    assert 'civicrec_refresh_faults_total{what="models"} 1.0' in door.get("/metrics").text
+    assert 'civicrec_refresh_faults_total{what="models"} 1.0' in api.get("/metrics").text
 
 
-def started_anew(door: Door) -> SnapshotKeeper:
-    keeper = SnapshotKeeper(door.settings, MemoryOnlineStore())
+def started_anew(api: Api) -> SnapshotKeeper:
+    keeper = SnapshotKeeper(api.settings, MemoryOnlineStore())
     keeper.refresh_catalogue()
     return keeper
 
 
-def test_at_the_start_the_newest_good_run_is_taken(door: Door) -> None:
-    a_run(door, 1)
+def test_at_the_start_the_newest_good_run_is_taken(api: Api) -> None:
+    a_run(api, 1)
     for number, spoil in ((2, "an empty array"), (3, "facts in a list"), (4, "no folder")):
-        a_run(door, number, SPOILERS[spoil])
-    keeper = started_anew(door)
+        a_run(api, number, SPOILERS[spoil])
+    keeper = started_anew(api)
     assert keeper.current.models is not None
     assert keeper.current.models.models.run == "run-1"
     keeper.close()
 
 
-def test_with_no_good_run_lists_come_without_models(door: Door) -> None:
-    a_run(door, 1, SPOILERS["an empty array"])
-    keeper = started_anew(door)
+def test_with_no_good_run_lists_come_without_models(api: Api) -> None:
+    a_run(api, 1, SPOILERS["an empty array"])
+    keeper = started_anew(api)
     assert keeper.has_catalogue
     assert len(keeper.current.catalogue) > 0
     assert keeper.current.models is None
@@ -73,42 +73,38 @@ def test_with_no_good_run_lists_come_without_models(door: Door) -> None:
     keeper.close()
 
 
-def test_a_run_that_was_made_good_is_taken(door: Door) -> None:
-    a_run(door, 1)
-    a_run(door, 2, SPOILERS["a truncated array"])
-    door.live.refresh()
-    assert model_of(door) == "run-1"
-    save_models(door.settings.models_path, some_models(NAMES, seed=2))
-    door.live.refresh()
-    assert model_of(door) == "run-2"
-    assert door.get("/readyz").json()["problems"] == []
+def test_a_run_that_was_made_good_is_taken(api: Api) -> None:
+    a_run(api, 1)
+    a_run(api, 2, SPOILERS["a truncated array"])
+    api.live.refresh()
+    assert model_of(api) == "run-1"
+    save_models(api.settings.models_path, some_models(NAMES, seed=2))
+    api.live.refresh()
+    assert model_of(api) == "run-2"
+    assert api.get("/readyz").json()["problems"] == []
 
 
-def test_a_fault_nobody_thought_of_ends_neither_catalogue_nor_thread(
-    door: Door, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_fault_nobody_thought_of_ends_neither_catalogue_nor_thread(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     def breaks(*_: Any) -> Any:
         raise AssertionError("nobody thought of this")
 
     monkeypatch.setattr(snapshot_module, "load_models", breaks)
-    a_run(door, 1)
-    gone = door.ids(n=1)[0]
-    set_status(door.registry, [gone], "withdrawn", who="editor", why="wrong", now=NOW)
-    door.live.refresh()
-    assert gone not in door.ids(n=100)
+    a_run(api, 1)
+    gone = api.ids(n=1)[0]
+    set_status(api.registry, [gone], "withdrawn", who="editor", why="wrong", now=NOW)
+    api.live.refresh()
+    assert gone not in api.ids(n=100)
     monkeypatch.setattr(snapshot_module, "recent_runs", breaks)
     monkeypatch.setattr(snapshot_module, "place_hour", breaks)
     monkeypatch.setattr(snapshot_module, "Trends", breaks)
-    door.live.refresh()
-    assert door.get("/v1/recommendations", n=3).status_code == 200
-    assert 'civicrec_refresh_faults_total{what="registry"} 1.0' in door.get("/metrics").text
+    api.live.refresh()
+    assert api.get("/v1/recommendations", n=3).status_code == 200
+    assert 'civicrec_refresh_faults_total{what="registry"} 1.0' in api.get("/metrics").text
 
 
-def test_a_catalogue_not_read_for_long_is_a_problem_until_it_is_read(
-    door: Door, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_catalogue_not_read_for_long_is_a_problem_until_it_is_read(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     now_s = [0.0]
-    keeper = SnapshotKeeper(door.settings, MemoryOnlineStore(), clock_s=lambda: now_s[0])
+    keeper = SnapshotKeeper(api.settings, MemoryOnlineStore(), clock_s=lambda: now_s[0])
     keeper.refresh_catalogue()
     now_s[0] = STALE_S + 1
     assert "withdrawals do not act" in keeper.problems()[0]

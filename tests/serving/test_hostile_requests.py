@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from civicrec.registry.catalogue import upsert_items
 from profiles.online.memory import MemoryOnlineStore
-from tests.serving.conftest import Door, items, open_door
+from tests.serving.conftest import Api, items, open_api
 from tests.web.asgi import Said, ask
 
 NAMES = (
@@ -43,8 +43,8 @@ queries = st.lists(st.tuples(st.sampled_from(NAMES), values), max_size=5)
 
 
 @pytest.fixture(scope="module")
-def one_door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
-    opened = open_door(tmp_path_factory.mktemp("home"), MemoryOnlineStore())
+def one_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    opened = open_api(tmp_path_factory.mktemp("home"), MemoryOnlineStore())
     upsert_items(opened.registry, items())
     opened.live.refresh()
     yield opened
@@ -68,21 +68,21 @@ def quoted(query: list[tuple[str, bytes]]) -> bytes:
     method=st.sampled_from(["GET", "HEAD"]),
 )
 def test_no_address_brings_a_route_down(
-    one_door: Door, path: str, inside: bytes, query: list[tuple[str, bytes]], is_raw: bool, method: str
+    one_api: Api, path: str, inside: bytes, query: list[tuple[str, bytes]], is_raw: bool, method: str
 ) -> None:
     raw = b"&".join(name.encode() + b"=" + value for name, value in query)
     where = path.replace("{}", quote_from_bytes(inside, safe=""))
-    answered(ask(one_door.app, method, where, raw if is_raw else quoted(query)), where, query)
+    answered(ask(one_api.app, method, where, raw if is_raw else quoted(query)), where, query)
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_every_hard_value_of_every_parameter_is_answered(one_door: Door, path: str) -> None:
+def test_every_hard_value_of_every_parameter_is_answered(one_api: Api, path: str) -> None:
     for value in HARD:
         where = path.replace("{}", quote_from_bytes(value, safe=""))
-        answered(ask(one_door.app, "GET", where, quoted([(name, value) for name in NAMES])), where[:99])
+        answered(ask(one_api.app, "GET", where, quoted([(name, value) for name in NAMES])), where[:99])
         if "{}" not in path:
             for name in NAMES:
-                answered(ask(one_door.app, "GET", path, quoted([(name, value)] * 2)), name, value[:20])
+                answered(ask(one_api.app, "GET", path, quoted([(name, value)] * 2)), name, value[:20])
 
 
 documents = st.recursive(
@@ -104,17 +104,17 @@ RAW = [
 
 @settings(max_examples=300)
 @given(path=st.sampled_from(POSTS), document=documents)
-def test_no_document_brings_a_route_down(one_door: Door, path: str, document: Any) -> None:
+def test_no_document_brings_a_route_down(one_api: Api, path: str, document: Any) -> None:
     raw = json.dumps(document).encode()
-    answered(ask(one_door.app, "POST", path, pieces=[raw]), raw)
+    answered(ask(one_api.app, "POST", path, pieces=[raw]), raw)
     page = json.dumps({"blocks": [document], "site": document}).encode()
-    answered(ask(one_door.app, "POST", path, pieces=[page]), page)
+    answered(ask(one_api.app, "POST", path, pieces=[page]), page)
 
 
 @pytest.mark.parametrize("path", POSTS)
-def test_no_bytes_bring_a_route_down(one_door: Door, path: str) -> None:
+def test_no_bytes_bring_a_route_down(one_api: Api, path: str) -> None:
     for raw in RAW:
-        answered(ask(one_door.app, "POST", path, pieces=[raw]), path, raw[:50])
+        answered(ask(one_api.app, "POST", path, pieces=[raw]), path, raw[:50])
 
 
 HEADERS = (
@@ -129,10 +129,10 @@ OF_HEADERS = [
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_no_header_brings_a_route_down(one_door: Door, method: str) -> None:
+def test_no_header_brings_a_route_down(one_api: Api, method: str) -> None:
     for path in ("/v1/recommendations", "/portal/", "/portal/lists/policy", "/console/") if method == "GET" else POSTS:
         for name in HEADERS:
             for value in OF_HEADERS:
                 headers = [(name, value), (name, value)]
-                said = ask(one_door.app, method, path.replace("{}", "i0"), pieces=[b"{}"], headers=headers)
+                said = ask(one_api.app, method, path.replace("{}", "i0"), pieces=[b"{}"], headers=headers)
                 answered(said, path, name, value[:30])

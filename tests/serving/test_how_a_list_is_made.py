@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.serving.conftest import Door
+from tests.serving.conftest import Api
 
 PAGE = (Path(__file__).parents[2] / "docs/how-a-list-is-made.md").read_text()
 
 
-def test_page_for_auditors_tells_the_weights_and_scenes_in_force(door: Door) -> None:
-    scenes = {one["scene"]: one for one in door.get("/v1/transparency").json()["scenes"]}
+def test_page_for_auditors_tells_the_weights_and_scenes_in_force(api: Api) -> None:
+    scenes = {one["scene"]: one for one in api.get("/v1/transparency").json()["scenes"]}
     missing = [
         source["source"]
         for source in scenes["home"]["sources"]

@@ -13,107 +13,107 @@ from civicrec.scenes import SCENES
 from profiles.online.ports import OnlineUpdate
 from recommender.ranking.blend import weights_of
 from tests.builders import a_crowd
-from tests.serving.conftest import Door
+from tests.serving.conftest import Api
 
 
-def related(door: Door, item_id: str) -> dict[str, list[str]]:
-    body = door.get(f"/v1/items/{item_id}/related").json()
+def related(api: Api, item_id: str) -> dict[str, list[str]]:
+    body = api.get(f"/v1/items/{item_id}/related").json()
     return {made["item_type"]: [item["item_id"] for item in made["items"]] for made in body["lists"]}
 
 
-def test_related_lists_follow_links_in_both_directions(door: Door) -> None:
-    assert related(door, "i0")["service"][0] == "i1"
-    assert related(door, "i1")["policy"][0] == "i0"
+def test_related_lists_follow_links_in_both_directions(api: Api) -> None:
+    assert related(api, "i0")["service"][0] == "i1"
+    assert related(api, "i1")["policy"][0] == "i0"
 
 
-def test_related_lists_hold_what_readers_clicked_next(door: Door) -> None:
-    assert "i18" not in related(door, "i1").get("policy", [])
-    door.store.apply(Commit("log", 0, 1), OnlineUpdate(co_clicks={"i1": {"i18": a_crowd()}}))
-    assert "i18" in related(door, "i1")["policy"]
+def test_related_lists_hold_what_readers_clicked_next(api: Api) -> None:
+    assert "i18" not in related(api, "i1").get("policy", [])
+    api.store.apply(Commit("log", 0, 1), OnlineUpdate(co_clicks={"i1": {"i18": a_crowd()}}))
+    assert "i18" in related(api, "i1")["policy"]
 
 
 @pytest.mark.parametrize("item_id", ["nope", "draft"])
-def test_an_unknown_item_has_no_related_items(door: Door, item_id: str) -> None:
-    answer = door.get(f"/v1/items/{item_id}/related")
+def test_an_unknown_item_has_no_related_items(api: Api, item_id: str) -> None:
+    answer = api.get(f"/v1/items/{item_id}/related")
     assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
 
 
-def test_too_many_related_items_are_refused(door: Door) -> None:
-    assert [door.get("/v1/items/i0/related", n=n).status_code for n in (0, 21, "x", 20)] == [422, 422, 422, 200]
+def test_too_many_related_items_are_refused(api: Api) -> None:
+    assert [api.get("/v1/items/i0/related", n=n).status_code for n in (0, 21, "x", 20)] == [422, 422, 422, 200]
 
 
-def test_a_dislike_acts_on_the_next_list_and_only_for_its_actor(door: Door) -> None:
-    first = door.ids(n=1, anonymous_id="a")[0]
-    answer = door.post("/v1/feedback", {"kind": "dislike", "item_id": first, "anonymous_id": "a"})
+def test_a_dislike_acts_on_the_next_list_and_only_for_its_actor(api: Api) -> None:
+    first = api.ids(n=1, anonymous_id="a")[0]
+    answer = api.post("/v1/feedback", {"kind": "dislike", "item_id": first, "anonymous_id": "a"})
     # No collector runs here, so it acts and is not recorded.
     assert (answer.status_code, answer.json()) == (202, {"acts": True, "recorded": False})
-    assert first not in door.ids(n=100, anonymous_id="a")
-    assert first in door.ids(n=100, anonymous_id="b")
+    assert first not in api.ids(n=100, anonymous_id="a")
+    assert first in api.ids(n=100, anonymous_id="b")
 
 
-def told(door: Door, kind: str = "dislike", headers: dict[str, str] | None = None, **fields: str) -> dict[str, bool]:
+def told(api: Api, kind: str = "dislike", headers: dict[str, str] | None = None, **fields: str) -> dict[str, bool]:
     body = {"kind": kind, "item_id": "i0", "anonymous_id": "a", **fields}
-    answer = door.ask("POST", "/v1/feedback", json=body, headers=headers or {})
+    answer = api.ask("POST", "/v1/feedback", json=body, headers=headers or {})
     assert answer.status_code == 202, answer.text
     return answer.json()  # type: ignore[no-any-return]
 
 
-def test_a_dislike_can_be_taken_back(door: Door) -> None:
-    assert told(door)["acts"]
-    assert "i0" not in door.ids(n=100, anonymous_id="a")
-    assert told(door, "undislike")["acts"]
-    assert "i0" in door.ids(n=100, anonymous_id="a")
+def test_a_dislike_can_be_taken_back(api: Api) -> None:
+    assert told(api)["acts"]
+    assert "i0" not in api.ids(n=100, anonymous_id="a")
+    assert told(api, "undislike")["acts"]
+    assert "i0" in api.ids(n=100, anonymous_id="a")
 
 
 @pytest.mark.parametrize(
     "signal", [[("Sec-GPC", "1")], [("DNT", "1")], [("DNT", "0"), ("DNT", "1")], [("DNT", "1"), ("Sec-GPC", "0")]]
 )
 def test_the_browsers_signal_keeps_nothing_and_makes_every_list_general(
-    door: Door, signal: list[tuple[str, str]]
+    api: Api, signal: list[tuple[str, str]]
 ) -> None:
-    assert told(door, headers=signal) == {"acts": False, "recorded": False}
-    assert not door.store.actor("a").disliked
-    told(door)
+    assert told(api, headers=signal) == {"acts": False, "recorded": False}
+    assert not api.store.actor("a").disliked
+    told(api)
     query = {"n": 100, "anonymous_id": "a", "recent": "i3"}
-    answer = door.ask("GET", "/v1/recommendations", params=query, headers=signal).json()
+    answer = api.ask("GET", "/v1/recommendations", params=query, headers=signal).json()
     assert answer["mode"] == "general"
-    assert [item["item_id"] for item in answer["items"]] == door.ids(n=100)
+    assert [item["item_id"] for item in answer["items"]] == api.ids(n=100)
     body = {"blocks": [{"scene": "home", "n": 5}], "anonymous_id": "a"}
-    page = door.ask("POST", "/v1/recommendations", json=body, headers=signal).json()
+    page = api.ask("POST", "/v1/recommendations", json=body, headers=signal).json()
     assert page["blocks"][0]["mode"] == "general"
 
 
-def test_more_ids_than_can_be_left_out_are_refused_and_not_cut(door: Door) -> None:
+def test_more_ids_than_can_be_left_out_are_refused_and_not_cut(api: Api) -> None:
     names = [f"x{n}" for n in range(1_001)]
     body = {"blocks": [{"scene": "home", "n": 5, "exclude": names}]}
-    assert door.get("/v1/recommendations", exclude=",".join(names[:1_000])).status_code == 200
-    assert door.get("/v1/recommendations", exclude=",".join(names)).status_code == 422
-    assert door.post("/v1/recommendations", body).status_code == 422
+    assert api.get("/v1/recommendations", exclude=",".join(names[:1_000])).status_code == 200
+    assert api.get("/v1/recommendations", exclude=",".join(names)).status_code == 422
+    assert api.post("/v1/recommendations", body).status_code == 422
 
 
-def test_a_general_list_says_that_its_trends_stand_still(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not door.get("/v1/recommendations").json()["degraded"]
+def test_a_general_list_says_that_its_trends_stand_still(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not api.get("/v1/recommendations").json()["degraded"]
 
     def away(*_: object) -> None:
         raise Unavailable("away")
 
-    monkeypatch.setattr(door.store, "trends", away)
-    door.live.refresh()
-    assert door.get("/v1/recommendations").json()["degraded"]
+    monkeypatch.setattr(api.store, "trends", away)
+    api.live.refresh()
+    assert api.get("/v1/recommendations").json()["degraded"]
     monkeypatch.undo()
-    door.live.refresh()
-    assert not door.get("/v1/recommendations").json()["degraded"]
+    api.live.refresh()
+    assert not api.get("/v1/recommendations").json()["degraded"]
 
 
-def test_what_is_recorded_has_the_consent_that_was_given(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_recorded_has_the_consent_that_was_given(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[str] = []
     monkeypatch.setattr(
-        door.app.state.recorder, "record", lambda event, token, now: bool(sent.append(event["consent"])) or True
+        api.app.state.recorder, "record", lambda event, token, now: bool(sent.append(event["consent"])) or True
     )
-    assert told(door, consent="none") == {"acts": False, "recorded": False}
-    assert told(door, consent="measure") == {"acts": False, "recorded": True}
-    assert not door.store.actor("a").disliked
-    assert told(door, consent="personalise") == told(door) == {"acts": True, "recorded": True}
+    assert told(api, consent="none") == {"acts": False, "recorded": False}
+    assert told(api, consent="measure") == {"acts": False, "recorded": True}
+    assert not api.store.actor("a").disliked
+    assert told(api, consent="personalise") == told(api) == {"acts": True, "recorded": True}
     assert sent == ["measure", "personalise", "measure"]
 
 
@@ -121,10 +121,10 @@ def test_what_is_recorded_has_the_consent_that_was_given(door: Door, monkeypatch
     ("origin", "status"),
     [("http://evil.example", 422), ("null", 422), ("http://test", 202), ("http://127.0.0.1:8702", 202), ("", 202)],
 )
-def test_feedback_is_taken_from_pages_of_this_server_and_of_known_origins(door: Door, origin: str, status: int) -> None:
+def test_feedback_is_taken_from_pages_of_this_server_and_of_known_origins(api: Api, origin: str, status: int) -> None:
     body = {"kind": "dislike", "item_id": "i0", "anonymous_id": "a"}
     headers = {"Origin": origin} if origin else {}
-    assert door.ask("POST", "/v1/feedback", json=body, headers=headers).status_code == status
+    assert api.ask("POST", "/v1/feedback", json=body, headers=headers).status_code == status
 
 
 @pytest.mark.parametrize(
@@ -137,27 +137,27 @@ def test_feedback_is_taken_from_pages_of_this_server_and_of_known_origins(door: 
         ({"item_id": "i0"}, 422),
     ],
 )
-def test_bad_feedback_gets_a_problem_document(door: Door, body: dict[str, str], status: int) -> None:
-    answer = door.post("/v1/feedback", body)
+def test_bad_feedback_gets_a_problem_document(api: Api, body: dict[str, str], status: int) -> None:
+    answer = api.post("/v1/feedback", body)
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
 
 
-def test_transparency_tells_the_weights_in_force(door: Door) -> None:
-    told = {one["scene"]: one for one in door.get("/v1/transparency").json()["scenes"]}
+def test_transparency_tells_the_weights_in_force(api: Api) -> None:
+    told = {one["scene"]: one for one in api.get("/v1/transparency").json()["scenes"]}
     for name, scene in SCENES.items():
         assert {one["source"]: one["weight"] for one in told[name]["sources"]} == weights_of(scene)
         assert told[name]["personalised"] is scene.personalised
 
 
-def test_the_api_page_needs_nothing_from_elsewhere(door: Door) -> None:
-    page = door.get("/docs").text
+def test_the_api_page_needs_nothing_from_elsewhere(api: Api) -> None:
+    page = api.get("/docs").text
     assert "//" not in page.replace("<!doctype html>", "")
     for path in ("/v1/recommendations", "/v1/items/{item_id}/related", "/v1/feedback", "/v1/transparency"):
         assert path in page
 
 
-def test_an_unknown_path_and_method_get_problem_documents(door: Door) -> None:
-    for answer, status in ((door.get("/v1/nothing"), 404), (door.ask("DELETE", "/v1/recommendations"), 405)):
+def test_an_unknown_path_and_method_get_problem_documents(api: Api) -> None:
+    for answer, status in ((api.get("/v1/nothing"), 404), (api.ask("DELETE", "/v1/recommendations"), 405)):
         assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
 
 

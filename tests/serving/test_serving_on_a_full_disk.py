@@ -23,7 +23,7 @@ from serving.counters import metrics_of_all_processes
 from serving.site import create_site
 from tests.faults.disk import filled, small_disk
 from tests.recommender.worlds import some_models
-from tests.serving.conftest import NOW, Door, items
+from tests.serving.conftest import NOW, Api, items
 
 
 @contextmanager
@@ -57,8 +57,8 @@ def test_lists_come_from_a_disk_that_takes_nothing(tmp_path: Path, kind: str) ->
         app.state.live.stop()
 
 
-def asked(app: object, settings: Settings, store: MemoryOnlineStore) -> Door:
-    return Door(app, settings, None, store)  # type: ignore[arg-type]  # asks only
+def asked(app: object, settings: Settings, store: MemoryOnlineStore) -> Api:
+    return Api(app, settings, None, store)  # type: ignore[arg-type]  # asks only
 
 
 def test_changes_that_only_the_log_holds_are_never_passed_over(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A site that carries the tracker, and a door before the collector that can be shut."""
+"""A site that carries the tracker, and an endpoint before the collector that can be closed."""
 
 from __future__ import annotations
 
@@ -75,9 +75,9 @@ class Site:
     made
         Called for a path that is in no page.
     batches
-        What came through the door: (seconds, status the door gave, body).
+        What came through the endpoint: (seconds, status the endpoint gave, body).
     status
-        What the door answers instead of the collector; 0 cuts the connection, 200 lets everything through.
+        What the endpoint answers instead of the collector; 0 cuts the connection, 200 lets everything through.
     statuses
         The same for the next requests, one each.
     disliked
@@ -89,7 +89,7 @@ class Site:
     name: str
     stack: RunningStack
     port: int
-    door_port: int
+    endpoint_port: int
     pages: dict[str, tuple[str, dict[str, str]]] = field(default_factory=dict)
     made: Callable[[str], str] | None = None
     batches: list[tuple[float, int, dict[str, Any]]] = field(default_factory=list)
@@ -104,8 +104,8 @@ class Site:
         return f"http://127.0.0.1:{self.port}"
 
     @property
-    def door(self) -> str:
-        return f"http://127.0.0.1:{self.door_port}/v1/events"
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self.endpoint_port}/v1/events"
 
     def tag(self, **data: str) -> str:
         """Return the script tag; `data` are its ``data-…`` attributes, ``_`` for ``-``."""
@@ -130,8 +130,8 @@ class Site:
         return self.url + path
 
     def refuse(self, status: int, times: int) -> None:
-        """Let the door refuse the next batches for good, as the collector does."""
-        document = {"type": "about:blank", "title": "refused", "status": status, "detail": "the door is shut"}
+        """Let the endpoint refuse the next batches for good, as the collector does."""
+        document = {"type": "about:blank", "title": "refused", "status": status, "detail": "the endpoint is closed"}
         self.strangers = [(status, {"Content-Type": "application/problem+json"}, json.dumps(document))] * times
 
     def events(self, kind: str = "") -> list[Event]:
@@ -153,10 +153,11 @@ class Site:
 
     def facts(self) -> str:
         """Return what tells why events are not there: those that are, and the last words of the collector."""
-        return f"have {self.events()}, the door saw {len(self.batches)}; the collector said:\n{self.stack.log[-2_000:]}"
+        log = self.stack.log[-2_000:]
+        return f"have {self.events()}, the endpoint saw {len(self.batches)}; the collector said:\n{log}"
 
     def sent(self) -> list[dict[str, Any]]:
-        """Return every event that came to the door, whatever it answered."""
+        """Return every event that came to the endpoint, whatever it answered."""
         return [event for _, _, body in self.batches for event in body["events"]]
 
     def _page(self, request: BaseHTTPRequestHandler) -> None:
@@ -175,7 +176,7 @@ class Site:
         request.end_headers()
         request.wfile.write(body)
 
-    def _door(self, request: BaseHTTPRequestHandler) -> None:
+    def _endpoint(self, request: BaseHTTPRequestHandler) -> None:
         body = request.rfile.read(int(request.headers.get("Content-Length", 0)))
         status = self.statuses.pop(0) if self.statuses else self.status
         retry_after = self.retry_after
@@ -220,7 +221,7 @@ def a_site(name: str, stack: RunningStack, ports: Iterator[int]) -> Iterator[Sit
     # Found free at the start of the session; another program may have taken one since.
     free = filter(is_free, ports)
     site = Site(name, stack, next(free), next(free))
-    with serving(site.port, site._page), serving(site.door_port, site._door):
+    with serving(site.port, site._page), serving(site.endpoint_port, site._endpoint):
         yield site
 
 

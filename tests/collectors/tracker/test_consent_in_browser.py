@@ -42,7 +42,7 @@ SIGNALS = {
 @pytest.mark.parametrize("signal", SIGNALS)
 def test_a_no_keeps_nothing_and_sends_nothing(browser: webdriver.Chrome, site: Site, signal: str) -> None:
     head, data = SIGNALS[signal]
-    tag = site.tag(**{"endpoint": site.door, **data})
+    tag = site.tag(**{"endpoint": site.endpoint, **data})
     browser.get(site.add("/a", BODY, head=head, tag=tag))
     use(browser)
     browser.get(site.add("/b", BODY, head=head, tag=tag))
@@ -60,7 +60,7 @@ def test_a_signal_that_comes_later_clears_what_was_kept(browser: webdriver.Chrom
 
 
 def test_measure_keeps_nothing_beyond_the_tab(browser: webdriver.Chrome, site: Site) -> None:
-    browser.get(site.add("/a", BODY, tag=site.tag(consent="measure", endpoint=site.door)))
+    browser.get(site.add("/a", BODY, tag=site.tag(consent="measure", endpoint=site.endpoint)))
     first = browser.execute_script("return civicrec('id')")
     use(browser)
     browser.refresh()
@@ -84,7 +84,7 @@ def test_an_id_of_the_page_is_used_and_none_is_made(browser: webdriver.Chrome, s
 def test_nothing_is_kept_or_sent_before_the_answer_and_a_yes_tells_what_was_held(
     browser: webdriver.Chrome, site: Site
 ) -> None:
-    browser.get(site.add("/a", BODY, tag=site.tag(consent="wait", endpoint=site.door)))
+    browser.get(site.add("/a", BODY, tag=site.tag(consent="wait", endpoint=site.endpoint)))
     use(browser)
     assert kept(browser) == NOTHING
     assert site.batches == []
@@ -98,13 +98,13 @@ def test_nothing_is_kept_or_sent_before_the_answer_and_a_yes_tells_what_was_held
     (given,) = [event for event in told if event.kind == "consent_given"]
     assert given.props == {"purpose": "personalise"}
     assert (told[1].occurred_at - told[0].occurred_at).total_seconds() >= 0.5  # each at its own time
-    browser.get(site.add("/b", BODY, tag=site.tag(consent="wait", endpoint=site.door)))
+    browser.get(site.add("/b", BODY, tag=site.tag(consent="wait", endpoint=site.endpoint)))
     browser.execute_script("civicrec('flush')")
     assert [event.url_path for event in site.wait_events(2, "page_view")] == ["/a", "/b"]  # not asked again
 
 
 def test_a_no_while_waiting_forgets_what_was_held(browser: webdriver.Chrome, site: Site) -> None:
-    browser.get(site.add("/a", BODY, tag=site.tag(consent="wait", endpoint=site.door)))
+    browser.get(site.add("/a", BODY, tag=site.tag(consent="wait", endpoint=site.endpoint)))
     use(browser)
     browser.execute_script("civicrec('consent', 'none'); civicrec('flush')")
     assert kept(browser) == [["civicrec.consent"], [], ""]
@@ -130,7 +130,7 @@ def test_what_is_held_while_waiting_is_bounded_and_counted(browser: webdriver.Ch
 
 def test_withdrawal_clears_ids_and_queue_and_acts_in_every_tab(browser: webdriver.Chrome, site: Site) -> None:
     site.status = 0
-    browser.get(site.add("/a", BODY, tag=site.tag(endpoint=site.door)))
+    browser.get(site.add("/a", BODY, tag=site.tag(endpoint=site.endpoint)))
     first = browser.current_window_handle
     use(browser)
     browser.switch_to.new_window("tab")

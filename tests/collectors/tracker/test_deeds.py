@@ -91,7 +91,7 @@ def test_a_form_is_begun_once_and_sent_and_its_fields_stay_on_the_page(browser: 
         '<form><input id="unmarked"></form></main>'
     )
     head = "addEventListener('submit', (event) => event.preventDefault())"
-    browser.get(site.add("/apply", body, head=head, tag=site.tag(endpoint=site.door)))
+    browser.get(site.add("/apply", body, head=head, tag=site.tag(endpoint=site.endpoint)))
     for name in ("unmarked", "name", "why"):
         browser.find_element(By.ID, name).send_keys("MySecret")
     browser.execute_script("apply.requestSubmit(); civicrec('flush')")

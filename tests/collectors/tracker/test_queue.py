@@ -32,12 +32,12 @@ HURRY = "const every = setTimeout; window.setTimeout = (work, ms) => every(work,
 HURRIED_CLOCK = "const real = Date.now, began = real(); Date.now = () => began + 20 * (real() - began)"
 
 
-def behind_the_door(site: Site, **data: str) -> str:
-    return site.add("/a", tag=site.tag(endpoint=site.door, **data))
+def behind_the_endpoint(site: Site, **data: str) -> str:
+    return site.add("/a", tag=site.tag(endpoint=site.endpoint, **data))
 
 
 def test_a_batch_is_ten_events_or_five_seconds(browser: webdriver.Chrome, site: Site) -> None:
-    browser.get(behind_the_door(site))
+    browser.get(behind_the_endpoint(site))
     browser.execute_script(MANY.format(n=9, name="x"))
     opened = time.monotonic()
     wait_for(lambda: site.batches, 5, "ten events")
@@ -52,7 +52,7 @@ def test_a_batch_is_ten_events_or_five_seconds(browser: webdriver.Chrome, site: 
 
 def test_a_busy_collector_is_left_alone_as_long_as_it_asks(browser: webdriver.Chrome, site: Site) -> None:
     site.status, site.retry_after = 503, "3"
-    browser.get(behind_the_door(site))
+    browser.get(behind_the_endpoint(site))
     browser.execute_script(MANY.format(n=9, name="x"))
     wait_for(lambda: site.batches, 5, "a first try")
     site.status = 200
@@ -64,7 +64,7 @@ def test_a_busy_collector_is_left_alone_as_long_as_it_asks(browser: webdriver.Ch
 
 def test_retries_come_later_each_time_and_repeat_the_ids(browser: webdriver.Chrome, site: Site) -> None:
     site.status = 0
-    browser.get(behind_the_door(site))
+    browser.get(behind_the_endpoint(site))
     browser.execute_script(MANY.format(n=9, name="x"))
     wait_for(lambda: len(site.batches) >= 4, 20, "four tries")
     times = [at for at, _, _ in site.batches]
@@ -85,7 +85,7 @@ THREE = "for (let n = 0; n < 3; n++) { civicrec('event', 'share', {item_id: 'x' 
 
 def test_requests_that_fail_together_double_the_pause_once(browser: webdriver.Chrome, site: Site) -> None:
     site.status = 503
-    browser.get(site.add("/a", head="Math.random = () => 0.99", tag=site.tag(endpoint=site.door)))
+    browser.get(site.add("/a", head="Math.random = () => 0.99", tag=site.tag(endpoint=site.endpoint)))
     browser.execute_script(THREE)
     wait_for(lambda: len(site.batches) == 3, 5, "three tries")
     site.status = 200
@@ -95,7 +95,7 @@ def test_requests_that_fail_together_double_the_pause_once(browser: webdriver.Ch
 
 def test_a_pause_that_was_asked_for_outlasts_what_else_fails(browser: webdriver.Chrome, site: Site) -> None:
     site.strangers = [(503, {"Retry-After": "3"}, ""), (503, {}, ""), (503, {}, "")]
-    browser.get(site.add("/a", head="Math.random = () => 0", tag=site.tag(endpoint=site.door)))
+    browser.get(site.add("/a", head="Math.random = () => 0", tag=site.tag(endpoint=site.endpoint)))
     browser.execute_script(THREE)
     wait_for(lambda: len(site.batches) > 3, 10, "the next try")
     assert site.batches[3][0] - site.batches[0][0] >= 3.0
@@ -103,7 +103,7 @@ def test_a_pause_that_was_asked_for_outlasts_what_else_fails(browser: webdriver.
 
 def test_coming_back_online_ends_the_pause(browser: webdriver.Chrome, site: Site) -> None:
     head = "const chance = Math.random; Math.random = () => 0.9"
-    browser.get(site.add("/a", head=head, tag=site.tag(endpoint=site.door)))
+    browser.get(site.add("/a", head=head, tag=site.tag(endpoint=site.endpoint)))
     site.status = 0
     browser.execute_script(MANY.format(n=9, name="x"))
     wait_for(lambda: len(site.batches) >= 4, 20, "four tries")
@@ -117,7 +117,7 @@ def test_coming_back_online_ends_the_pause(browser: webdriver.Chrome, site: Site
 def test_a_batch_refused_for_good_is_not_repeated_but_counted(browser: webdriver.Chrome, site: Site) -> None:
     browser.get_log("browser")
     site.refuse(413, times=100)
-    browser.get(behind_the_door(site))
+    browser.get(behind_the_endpoint(site))
     for _ in range(2):  # the second batch tells of the first, and is refused as well
         browser.execute_script(MANY.format(n=9, name="x"))
         wait_for(lambda: browser.execute_script(QUEUED) == 0, 10, "an empty queue")
@@ -129,13 +129,13 @@ def test_a_batch_refused_for_good_is_not_repeated_but_counted(browser: webdriver
     assert len(site.events()) == 1
     (words,) = said(browser)
     assert "events are lost" in words
-    assert "the door is shut" in words
+    assert "the endpoint is closed" in words
 
 
 @pytest.mark.parametrize("who", STRANGERS)
 def test_an_answer_that_is_not_the_collectors_keeps_the_events(browser: webdriver.Chrome, site: Site, who: str) -> None:
     site.strangers = [STRANGERS[who]]
-    browser.get(site.add("/a", head=HURRY, tag=site.tag(endpoint=site.door)))
+    browser.get(site.add("/a", head=HURRY, tag=site.tag(endpoint=site.endpoint)))
     browser.execute_script(MANY.format(n=9, name="x"))
     wait_for(lambda: not site.strangers, 5, "a stranger's answer")
     told = site.wait_events(10)
@@ -147,7 +147,7 @@ def test_an_answer_that_is_not_the_collectors_keeps_the_events(browser: webdrive
 
 def test_one_event_that_a_firewall_dislikes_does_not_hold_the_others(browser: webdriver.Chrome, site: Site) -> None:
     site.disliked = "union select"
-    browser.get(site.add("/a", head=f"{HURRY}; {HURRIED_CLOCK}", tag=site.tag(endpoint=site.door)))
+    browser.get(site.add("/a", head=f"{HURRY}; {HURRIED_CLOCK}", tag=site.tag(endpoint=site.endpoint)))
     browser.execute_script("civicrec('event', 'search', {query: '1 union select 2'})")
     browser.execute_script(MANY.format(n=20, name="x"))
     wait_for(lambda: len(site.events("share")) == 20, 40, "the events beside it")
@@ -157,7 +157,7 @@ def test_one_event_that_a_firewall_dislikes_does_not_hold_the_others(browser: we
 
 
 def test_events_that_the_collector_rejects_are_counted_and_said_once(browser: webdriver.Chrome, site: Site) -> None:
-    browser.get(behind_the_door(site))
+    browser.get(behind_the_endpoint(site))
     browser.execute_script("civicrec('event', 'nonsense', {}); civicrec('event', 'folly', {}); civicrec('flush')")
     wait_for(lambda: browser.execute_script(QUEUED) == 0, 5, "an empty queue")
     browser.execute_script("civicrec('event', 'favourite', {item_id: 'after'})")
@@ -168,7 +168,7 @@ def test_events_that_the_collector_rejects_are_counted_and_said_once(browser: we
 
 def test_a_full_queue_drops_the_oldest_and_says_how_many(browser: webdriver.Chrome, site: Site) -> None:
     site.status = 0
-    browser.get(behind_the_door(site))
+    browser.get(behind_the_endpoint(site))
     browser.execute_script(MANY.format(n=600, name="x"))
     assert browser.execute_script(QUEUED) == 500
     site.status = 200
@@ -192,7 +192,7 @@ def test_a_full_queue_drops_the_oldest_and_says_how_many(browser: webdriver.Chro
 def test_events_survive_the_end_of_the_browser(site: Site, tmp_path: Path) -> None:
     site.status = 0
     first = open_chromium(tmp_path)
-    first.get(behind_the_door(site))
+    first.get(behind_the_endpoint(site))
     first.execute_script(MANY.format(n=25, name="x"))
     made = first.execute_script("return civicrec('id')")
     first.quit()
@@ -200,7 +200,7 @@ def test_events_survive_the_end_of_the_browser(site: Site, tmp_path: Path) -> No
     site.status = 200
     second = open_chromium(tmp_path)
     try:
-        second.get(site.add("/b", head=LATER, tag=site.tag(endpoint=site.door)))
+        second.get(site.add("/b", head=LATER, tag=site.tag(endpoint=site.endpoint)))
         shares = site.wait_events(25, "share", timeout_s=30)
     finally:
         second.quit()
@@ -213,11 +213,11 @@ def test_a_browser_without_keepalive_hands_over_a_beacon_and_repeats_it_later(
     browser: webdriver.Chrome, site: Site
 ) -> None:
     head = "delete Request.prototype.keepalive"
-    browser.get(site.add("/a", head=head, tag=site.tag(endpoint=site.door)))
+    browser.get(site.add("/a", head=head, tag=site.tag(endpoint=site.endpoint)))
     browser.execute_script("civicrec('event', 'share', {item_id: 'last'})")
     browser.get("about:blank")
     assert [event.item_id for event in site.wait_events(1, "share")] == ["last"]
-    browser.get(site.add("/b", head=f"{head}; {LATER}", tag=site.tag(endpoint=site.door)))
+    browser.get(site.add("/b", head=f"{head}; {LATER}", tag=site.tag(endpoint=site.endpoint)))
     wait_for(lambda: browser.execute_script(QUEUED) == 0, 15, "an empty queue")
     assert len([event for event in site.sent() if event["kind"] == "share"]) == 2
     assert len(site.events("share")) == 1
@@ -225,7 +225,7 @@ def test_a_browser_without_keepalive_hands_over_a_beacon_and_repeats_it_later(
 
 def test_two_tabs_neither_lose_nor_double_events(browser: webdriver.Chrome, site: Site) -> None:
     site.status = 0
-    browser.get(behind_the_door(site))
+    browser.get(behind_the_endpoint(site))
     first = browser.current_window_handle
     for tab in range(3):
         if tab:
@@ -251,9 +251,9 @@ def test_two_tabs_neither_lose_nor_double_events(browser: webdriver.Chrome, site
 
 def test_a_token_covers_only_what_its_own_page_made(browser: webdriver.Chrome, site: Site) -> None:
     site.status = 0
-    browser.get(behind_the_door(site, token="one.of.before"))
+    browser.get(behind_the_endpoint(site, token="one.of.before"))
     browser.execute_script(MANY.format(n=3, name="old"))
-    browser.get(site.add("/b", tag=site.tag(endpoint=site.door)))
+    browser.get(site.add("/b", tag=site.tag(endpoint=site.endpoint)))
     time.sleep(0.5)
     site.batches.clear()
     site.status = 200
@@ -271,6 +271,6 @@ def test_a_token_covers_only_what_its_own_page_made(browser: webdriver.Chrome, s
 
 def test_what_a_wrong_clock_has_left_is_passed_over(browser: webdriver.Chrome, site: Site) -> None:
     head = "localStorage.setItem('civicrec.wait', '99999999999999'); localStorage.setItem('civicrec.session', 'x')"
-    browser.get(site.add("/a", head=head, tag=site.tag(endpoint=site.door)))
+    browser.get(site.add("/a", head=head, tag=site.tag(endpoint=site.endpoint)))
     browser.execute_script("civicrec('event', 'share', {item_id: 'late'})")
     assert site.wait_events(1, "share")

@@ -46,7 +46,7 @@ def test_python_sends_events_and_tells_what_was_refused(site: Site) -> None:
 def test_python_repeats_the_same_ids_while_the_collector_is_busy(site: Site) -> None:
     site.statuses = [503, 0, 200]
     site.retry_after = "1"
-    done = python_sender(site, [{"kind": "click", "anonymous_id": "v1"}], site.door.removesuffix("/v1/events"))
+    done = python_sender(site, [{"kind": "click", "anonymous_id": "v1"}], site.endpoint.removesuffix("/v1/events"))
     assert done.returncode == 0, done.stderr
     assert [status for _, status, _ in site.batches] == [503, 0, 200]
     assert site.batches[1][0] - site.batches[0][0] >= 1
@@ -57,17 +57,17 @@ def test_python_repeats_the_same_ids_while_the_collector_is_busy(site: Site) -> 
 def test_python_goes_on_after_a_batch_refused_for_good_and_says_how_many(site: Site) -> None:
     site.refuse(413, times=2)
     events = [{"kind": "click", "anonymous_id": "v1", "item_id": f"a{n}"} for n in range(150)]
-    done = python_sender(site, events, site.door.removesuffix("/v1/events"))
+    done = python_sender(site, events, site.endpoint.removesuffix("/v1/events"))
     assert done.returncode == 2
     assert [len(body["events"]) for _, _, body in site.batches] == [100, 50]
     assert "150 events were refused" in done.stderr
-    assert "the door is shut" in done.stderr
+    assert "the endpoint is closed" in done.stderr
 
 
 @pytest.mark.parametrize("who", STRANGERS)
 def test_python_believes_nobody_but_the_collector(site: Site, who: str) -> None:
     site.strangers = [STRANGERS[who]]
-    done = python_sender(site, [{"kind": "click", "anonymous_id": "v1"}], site.door.removesuffix("/v1/events"))
+    done = python_sender(site, [{"kind": "click", "anonymous_id": "v1"}], site.endpoint.removesuffix("/v1/events"))
     assert done.returncode == 0, done.stderr
     assert len({body["events"][0]["event_id"] for _, _, body in site.batches}) == 1
     assert len(site.events()) == 1
@@ -119,7 +119,7 @@ def mini_sender(
     facts = {
         "module": str(SENDERS / "mini_sender.mjs"),
         "file": str(folder / "kept.json"),
-        "url": site.door,
+        "url": site.endpoint,
         "site": site.name,
         "ids": ids,
         "storage": storage,
@@ -169,7 +169,7 @@ def test_javascript_without_a_dom_counts_and_says_what_is_refused_for_good(site:
     (told,) = site.events()
     assert (told.item_id, told.props) == ("last", {"dropped": 10})
     assert words.count("civicrec:") == 1
-    assert "the door is shut" in words
+    assert "the endpoint is closed" in words
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ from civicrec.settings import Settings
 from operations.demo.load import Posted, import_demo, post_events
 
 
-class Door(ThreadingHTTPServer):
-    """A collector's door that answers as told: the real one cannot be made to refuse on demand."""
+class Endpoint(ThreadingHTTPServer):
+    """A collector's endpoint that answers as told: the real one cannot be made to refuse on demand."""
 
     def __init__(self, refusals: list[int]) -> None:
         super().__init__(("127.0.0.1", 0), Answer)
@@ -29,7 +29,7 @@ class Door(ThreadingHTTPServer):
 
 
 class Answer(BaseHTTPRequestHandler):
-    server: Door
+    server: Endpoint
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
@@ -50,17 +50,17 @@ class Answer(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def a_door(refusals: list[int]) -> Iterator[Door]:
-    with Door(refusals) as door:
-        thread = threading.Thread(target=door.serve_forever, args=(0.01,))
+def an_endpoint(refusals: list[int]) -> Iterator[Endpoint]:
+    with Endpoint(refusals) as endpoint:
+        thread = threading.Thread(target=endpoint.serve_forever, args=(0.01,))
         thread.start()
-        yield door
-        door.shutdown()
+        yield endpoint
+        endpoint.shutdown()
         thread.join()
 
 
-def url_of(door: Door) -> str:
-    return f"http://127.0.0.1:{door.server_address[1]}"
+def url_of(endpoint: Endpoint) -> str:
+    return f"http://127.0.0.1:{endpoint.server_address[1]}"
 
 
 def some_events(sessions: int, length: int) -> list[dict[str, Any]]:
@@ -69,34 +69,36 @@ def some_events(sessions: int, length: int) -> list[dict[str, Any]]:
 
 def test_every_event_is_posted_once_in_batches_that_keep_sessions_whole() -> None:
     events, told = some_events(200, 17), []
-    with a_door([]) as door:
-        assert post_events(url_of(door), events, told.append) == Posted(accepted=3_400)
+    with an_endpoint([]) as endpoint:
+        assert post_events(url_of(endpoint), events, told.append) == Posted(accepted=3_400)
     assert sum(told) == 3_400
-    assert sorted((e["session_id"], e["n"]) for batch in door.batches for e in batch) == sorted(
+    assert sorted((e["session_id"], e["n"]) for batch in endpoint.batches for e in batch) == sorted(
         (e["session_id"], e["n"]) for e in events
     )
-    assert all(batch[0]["n"] == 0 and batch[-1]["n"] == 16 for batch in door.batches)
+    assert all(batch[0]["n"] == 0 and batch[-1]["n"] == 16 for batch in endpoint.batches)
 
 
 def test_a_session_longer_than_a_batch_is_cut_at_the_limit() -> None:
-    with a_door([]) as door:
-        post_events(url_of(door), some_events(1, 1_200))
-    assert sorted(len(batch) for batch in door.batches) == [200, MAX_BATCH_EVENTS, MAX_BATCH_EVENTS]
+    with an_endpoint([]) as endpoint:
+        post_events(url_of(endpoint), some_events(1, 1_200))
+    assert sorted(len(batch) for batch in endpoint.batches) == [200, MAX_BATCH_EVENTS, MAX_BATCH_EVENTS]
 
 
 def test_a_collector_that_is_busy_is_asked_again_and_nothing_is_lost() -> None:
-    with a_door([503, 429, 503, 503, 429]) as door:
-        assert post_events(url_of(door), some_events(100, 10)).accepted == 1_000
+    with an_endpoint([503, 429, 503, 503, 429]) as endpoint:
+        assert post_events(url_of(endpoint), some_events(100, 10)).accepted == 1_000
 
 
 def test_a_batch_refused_for_good_stops_the_posting_and_says_why() -> None:
-    with a_door([400]) as door, pytest.raises(InvalidInput, match="400"):
-        post_events(url_of(door), some_events(100, 10))
+    with an_endpoint([400]) as endpoint, pytest.raises(InvalidInput, match="400"):
+        post_events(url_of(endpoint), some_events(100, 10))
 
 
 def test_rejected_events_are_counted_by_reason() -> None:
-    with a_door([]) as door:
-        posted = post_events(url_of(door), [{"kind": "odd", "session_id": "s"}, {"kind": "click", "session_id": "s"}])
+    with an_endpoint([]) as endpoint:
+        posted = post_events(
+            url_of(endpoint), [{"kind": "odd", "session_id": "s"}, {"kind": "click", "session_id": "s"}]
+        )
     assert (posted.accepted, posted.rejected) == (1, {"unknown_kind": 1})
 
 

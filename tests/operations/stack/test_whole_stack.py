@@ -21,7 +21,7 @@ def test_the_whole_stack_is_well_and_small(stack: RunningStack) -> None:
     assert facts["memory_mb"] <= 1_536
 
 
-def test_every_door_is_on_loopback_only(stack: RunningStack) -> None:
+def test_every_port_is_on_loopback_only(stack: RunningStack) -> None:
     leaders = [psutil.Process(pid) for pid in stack.pids().values()]
     ours = {process.pid for leader in leaders for process in (leader, *leader.children(recursive=True))}
     listening = {

@@ -11,7 +11,7 @@ import pytest
 
 from serving.console.routes import SIGN_IN_FIRST
 from serving.console.sign_in import COOKIE, SESSION, is_signed_in, password_of, session_cookie
-from tests.serving.conftest import NOW, Door
+from tests.serving.conftest import NOW, Api
 
 PASSWORD = "p" * 64
 
@@ -56,44 +56,44 @@ FROM_HERE = {"host": "127.0.0.1:8702"}
     [{}, FROM_HERE, {"host": "localhost"}, {**FROM_HERE, "x-forwarded-for": "127.0.0.1"}, {**FROM_HERE, "via": "1.1 a"},
      {**FROM_HERE, "forwarded": "for=127.0.0.1"}, {**FROM_HERE, "origin": "http://evil.example"}],
 )  # fmt: skip
-def test_nobody_sees_a_figure_without_the_password(door: Door, headers: dict[str, str]) -> None:
-    page = door.ask("GET", "/console/", headers=headers)
+def test_nobody_sees_a_figure_without_the_password(api: Api, headers: dict[str, str]) -> None:
+    page = api.ask("GET", "/console/", headers=headers)
     assert "口令" in page.text
     assert "内容效果" not in page.text
-    table = door.ask("GET", "/console/items.csv?first=2026-03-01", headers=headers)
+    table = api.ask("GET", "/console/items.csv?first=2026-03-01", headers=headers)
     assert (table.status_code, table.text) == (401, SIGN_IN_FIRST)
     assert table.headers["www-authenticate"].startswith("Basic")
 
 
-def test_the_form_begins_a_session_that_scripts_and_other_sites_cannot_use(door: Door) -> None:
-    right = sign_in(door, password_of(door.settings))
+def test_the_form_begins_a_session_that_scripts_and_other_sites_cannot_use(api: Api) -> None:
+    right = sign_in(api, password_of(api.settings))
     assert (right.status_code, right.headers["location"]) == (303, "/console/")
     told = right.headers["set-cookie"]
     assert re.match(rf"{COOKIE}=\d+\.[0-9a-f]{{64}};", told)
     for word in ("HttpOnly", "SameSite=strict", "Path=/console/"):
         assert word in told
     assert "Secure" not in told
-    behind = sign_in(door, password_of(door.settings), **{"x-forwarded-proto": "https"})
+    behind = sign_in(api, password_of(api.settings), **{"x-forwarded-proto": "https"})
     assert "Secure" in behind.headers["set-cookie"]
 
 
-def test_a_wrong_password_or_a_form_of_another_site_begins_none(door: Door) -> None:
-    right = password_of(door.settings)
+def test_a_wrong_password_or_a_form_of_another_site_begins_none(api: Api) -> None:
+    right = password_of(api.settings)
     for answer in (
-        sign_in(door, ""), sign_in(door, right + "x"), sign_in(door, "x" * 9_999),
-        sign_in(door, right, origin="http://evil.example"), sign_in(door, right, **{"sec-fetch-site": "cross-site"}),
+        sign_in(api, ""), sign_in(api, right + "x"), sign_in(api, "x" * 9_999),
+        sign_in(api, right, origin="http://evil.example"), sign_in(api, right, **{"sec-fetch-site": "cross-site"}),
     ):  # fmt: skip
         assert answer.status_code in (403, 413)
         assert "set-cookie" not in answer.headers
         assert "口令不正确" in answer.text
 
 
-def test_the_password_is_made_once_and_for_this_account_only(door: Door) -> None:
-    first = password_of(door.settings)
+def test_the_password_is_made_once_and_for_this_account_only(api: Api) -> None:
+    first = password_of(api.settings)
     assert len(first) == 64
-    assert password_of(door.settings) == first
-    assert door.settings.console_key_path.stat().st_mode & 0o777 == 0o600
+    assert password_of(api.settings) == first
+    assert api.settings.console_key_path.stat().st_mode & 0o777 == 0o600
 
 
-def sign_in(door: Door, password: str, **headers: str) -> httpx.Response:
-    return door.ask("POST", "/console/sign-in", data={"password": password}, headers=headers)
+def sign_in(api: Api, password: str, **headers: str) -> httpx.Response:
+    return api.ask("POST", "/console/sign-in", data={"password": password}, headers=headers)
