@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 
 from civicrec.clock import to_ms
 from profiles.online.ports import ActorState
-from recommender.candidates import GENERATORS
-from recommender.candidates.scored import Question
+from recommender.candidates.generator import Query
 from recommender.catalogue import Catalogue
 from recommender.cursor import MAX_SHOWN, Cursor
 from recommender.eligibility import eligible, in_force
 from recommender.fallback import fallback_rows
+from recommender.generators import GENERATORS
 from recommender.ranking.blend import Blended, blend, weights_of
 from recommender.reasons import reasons_for
-from recommender.request import RankedItem, RankedList, Request
+from recommender.request import FALLBACK, RankedItem, RankedList, Request
 from recommender.reranking.variety import scatter
 from recommender.signals import Signals
 
@@ -43,7 +43,7 @@ def recommend(
 
     Holds no excluded, disliked, already shown or ineligible item, has `n` items whenever so many may be shown, and
     repeats what the actor has seen only when nothing else is left. A general list is the same whoever asks. What is
-    not in force speaks for nothing and is named by no reason, whoever names it.
+    not in force is no seed item and is named by no reason, whoever names it.
 
     Parameters
     ----------
@@ -52,17 +52,17 @@ def recommend(
     """
     scene, weights = request.scene, weights_of(request.scene)
     may_show = _may_show(request, profile, catalogue, now)
-    question = question_of(request, profile, catalogue, signals, now, may_show)
-    found = {source: GENERATORS[source](question, MAX_CANDIDATES) for source in weights}
-    ranked = blend(question, found, weights)
-    page = _page(ranked.rows, question, request)
-    page += _seen_again(question, may_show, request.n - len(page))
-    is_personal = request.is_personal and bool(question.history or question.tags or profile.disliked)
+    query = query_of(request, profile, catalogue, signals, now, may_show)
+    candidates = {source: GENERATORS[source].candidates(query, MAX_CANDIDATES) for source in weights}
+    ranked = blend(query, candidates, weights)
+    page = _page(ranked.rows, query, request)
+    page += _seen_again(query, may_show, request.n - len(page))
+    is_personal = request.is_personal and bool(query.history or query.tags or profile.disliked)
     return RankedList(
         scene=scene.name,
         mode="personalised" if is_personal else "general",
         model=signals.model,
-        items=_explained(page, ranked, question, len(request.cursor or ())),
+        items=_explained(page, ranked, query, len(request.cursor or ())),
         next_cursor=_next_cursor(request, catalogue, page) if np.count_nonzero(may_show) > len(page) else None,
     )
 
@@ -75,21 +75,21 @@ def history_of(request: Request, profile: ActorState, catalogue: Catalogue, now:
     if not request.is_personal:
         return []
     known = (recent.item_id for recent in profile.recent)
-    may_speak = in_force(catalogue, now)
+    is_in_force = in_force(catalogue, now)
     rows = catalogue.rows_of(dict.fromkeys((*request.recent, *known)))
-    return [row for row in rows if may_speak[row]][:MAX_HISTORY]
+    return [row for row in rows if is_in_force[row]][:MAX_HISTORY]
 
 
-def question_of(
+def query_of(
     request: Request, profile: ActorState, catalogue: Catalogue, signals: Signals, now: datetime,
     may_show: NDArray[np.bool_],
-) -> Question:  # fmt: skip
-    """Return what the candidate generators are asked: of what may be shown, that which the actor has not seen."""
+) -> Query:  # fmt: skip
+    """Return what the candidate generators are asked for: of what may be shown, that which the actor has not seen."""
     history = history_of(request, profile, catalogue, now)
     context = catalogue.rows.get(request.item_id, -1)
     open_rows = may_show.copy()
     open_rows[history] = False
-    return Question(
+    return Query(
         catalogue=catalogue,
         signals=signals,
         open_rows=open_rows,
@@ -111,32 +111,32 @@ def _may_show(request: Request, profile: ActorState, catalogue: Catalogue, now: 
     return mask
 
 
-def _page(rows: list[int], question: Question, request: Request) -> list[int]:
+def _page(rows: list[int], query: Query, request: Request) -> list[int]:
     """Scatter themes; where the candidates alone do not fill a page so, add the fallback, enough of it to choose."""
-    themes, n, share = question.catalogue.themes, request.n, request.scene.max_topic_share
+    themes, n, share = query.catalogue.themes, request.n, request.scene.max_topic_share
     page, others = scatter(rows, themes, n, share)
     if len(page) < n:
         known = set(rows)
-        spare = fallback_rows(question, request.scene, len(rows) + 3 * n)
+        spare = fallback_rows(query, request.scene, len(rows) + 3 * n)
         page, others = scatter([*rows, *(row for row in spare if row not in known)], themes, n, share)
     return (page + others)[:n]
 
 
-def _seen_again(question: Question, may_show: NDArray[np.bool_], n: int) -> list[int]:
+def _seen_again(query: Query, may_show: NDArray[np.bool_], n: int) -> list[int]:
     """Return `n` items the actor has seen, the longest ago first, because nothing else is left."""
-    return [row for row in reversed(question.history) if may_show[row]][: max(0, n)]
+    return [row for row in reversed(query.history) if may_show[row]][: max(0, n)]
 
 
-def _explained(page: Sequence[int], ranked: Blended, question: Question, shown: int) -> tuple[RankedItem, ...]:
-    catalogue, parts_of = question.catalogue, ranked.parts_of(question, page)
-    reasons_of = reasons_for(question, parts_of)
+def _explained(page: Sequence[int], ranked: Blended, query: Query, shown: int) -> tuple[RankedItem, ...]:
+    catalogue, parts_of = query.catalogue, ranked.parts_of(query, page)
+    reasons_of = reasons_for(query, parts_of)
     return tuple(
         RankedItem(
             item=catalogue.items[catalogue.item_ids[row]],
             row=row,
             position=shown + nth,
             score=sum(parts.values(), 0.0),
-            source=max(parts, key=parts.__getitem__, default="fallback"),
+            source=max(parts, key=parts.__getitem__, default=FALLBACK),
             reasons=reasons_of[row],
             parts=parts,
         )

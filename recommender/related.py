@@ -13,12 +13,13 @@ from itertools import chain, starmap
 from civicrec.clock import to_ms
 from civicrec.items import ITEM_TYPES, ItemType
 from civicrec.scenes import scene_named
-from recommender.candidates import GENERATORS
-from recommender.candidates.related import links_of, mentioned
-from recommender.candidates.scored import Question
+from recommender.candidates.generator import Query
+from recommender.candidates.mention import mentioned
+from recommender.candidates.related import links_of
 from recommender.catalogue import Catalogue
 from recommender.eligibility import eligible
-from recommender.ranking.blend import WEIGHTS, blend
+from recommender.generators import DEFAULT_WEIGHTS, GENERATORS
+from recommender.ranking.blend import blend
 from recommender.reasons import reasons_for
 from recommender.request import RankedItem, Source
 from recommender.signals import Signals
@@ -47,38 +48,37 @@ def related_to(
     row = catalogue.rows[item_id]
     open_rows = eligible(catalogue, scene_named("item"), now).copy()
     open_rows[row] = False
-    question = Question(catalogue, signals, open_rows, to_ms(now), context=row)
+    query = Query(catalogue, signals, open_rows, to_ms(now), context=row)
     parts: dict[int, dict[Source, float]] = {}
     for place, linked in enumerate(links_of(catalogue, row)):
         parts.setdefault(linked, {})["related"] = _LINK_WEIGHT - 0.001 * place
     for place, named in enumerate(mentioned(catalogue, row)):
         parts.setdefault(named, {})["mention"] = _MENTION_WEIGHT - 0.001 * place
-    weights = {source: WEIGHTS[source] for source in _SOURCES}
-    found = {source: GENERATORS[source](question, _CANDIDATES) for source in _SOURCES}
-    ranked = blend(question, found, weights)
-    for other, learned in ranked.parts_of(question, ranked.rows).items():
+    candidates = {source: GENERATORS[source].candidates(query, _CANDIDATES) for source in _SOURCES}
+    ranked = blend(query, candidates, DEFAULT_WEIGHTS)
+    for other, learned in ranked.parts_of(query, ranked.rows).items():
         if other in parts or sum(learned.values()) >= _MIN_LEARNED:
             parts[other] = {**parts.get(other, {}), **learned}
     order = sorted(
         (other for other in parts if open_rows[other]), key=lambda other: (-sum(parts[other].values()), other)
     )
-    return _by_type(question, order, parts, n)
+    return _by_type(query, order, parts, n)
 
 
 def _by_type(
-    question: Question, order: Sequence[int], parts: Mapping[int, Mapping[Source, float]], n: int
+    query: Query, order: Sequence[int], parts: Mapping[int, Mapping[Source, float]], n: int
 ) -> dict[ItemType, tuple[RankedItem, ...]]:
-    catalogue = question.catalogue
+    catalogue = query.catalogue
     rows: dict[ItemType, list[int]] = {name: [] for name in ITEM_TYPES}
     for row in order:
         of_type = rows[ITEM_TYPES[catalogue.types[row]]]
         if len(of_type) < n:
             of_type.append(row)
-    reasons_of = reasons_for(question, {row: parts[row] for row in chain.from_iterable(rows.values())})
+    reasons_of = reasons_for(query, {row: parts[row] for row in chain.from_iterable(rows.values())})
 
     def ranked(position: int, row: int) -> RankedItem:
-        said = parts[row]
-        item, source = catalogue.items[catalogue.item_ids[row]], max(said, key=said.__getitem__)
-        return RankedItem(item, row, position, sum(said.values()), source, reasons_of[row], said)
+        of_row = parts[row]
+        item, source = catalogue.items[catalogue.item_ids[row]], max(of_row, key=of_row.__getitem__)
+        return RankedItem(item, row, position, sum(of_row.values()), source, reasons_of[row], of_row)
 
     return {name: tuple(starmap(ranked, enumerate(of_type))) for name, of_type in rows.items() if of_type}

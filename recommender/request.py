@@ -17,22 +17,11 @@ from recommender.cursor import Cursor
 
 Mode = Literal["general", "personalised"]
 
-Source = Literal[
-    "related",  # an explicit link with the item of the page
-    "mention",  # one of the two names the other, by title or document number (related lists only)
-    "item_item",  # nightly item-item model
-    "co_click",  # live: clicked by the same actors in the last days
-    "als",  # nightly ALS, the actor's history folded in
-    "tags",  # governed tags of the actor and of what they read
-    "trending",  # clicked most in the last hours
-    "fresh",  # published in the last days
-    "popular",  # interacted with by most actors of the training window
-    "fallback",  # fills the list
-]
-
-ReasonCode = Literal[
-    "related", "mention", "similar", "co_click", "als", "tag", "trending", "fresh", "popular", "seen", "more",
-]  # fmt: skip
+#: Name of a generator, or `FALLBACK`; the generators themselves say which there are (`recommender.generators`).
+Source = str
+#: What fills the list; no generator's name.
+FALLBACK: Source = "fallback"
+ReasonCode = str
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +79,7 @@ class RankedItem(Struct, frozen=True):
     score
         Blended score; comparable within one list only.
     source
-        The generator that spoke for it most.
+        The generator with the largest part of its score.
     parts
         Generator → its part of the score.
     """

@@ -18,7 +18,7 @@ from civicrec.security.tokens import Keys, load_keys
 from civicrec.settings import Settings
 from profiles.online.ports import ActorState, OnlineReader, OnlineStore
 from recommender.artifacts import Models
-from recommender.candidates.item_item import MAX_CO_CLICK_VOTERS
+from recommender.candidates.co_click import MAX_CO_CLICK_SEEDS
 from recommender.catalogue import Catalogue
 from recommender.cursor import decode_cursor
 from recommender.recommend import history_of, recommend
@@ -198,11 +198,11 @@ class Live:
 
         async def ask() -> _Read:
             profile = await self.reader.actor(caller.actor) if reads_profile else ActorState()
-            voters = dict.fromkeys(contexts)
+            seeds = dict.fromkeys(contexts)
             for request in requests:
-                history = history_of(request, profile, catalogue, now)[:MAX_CO_CLICK_VOTERS]
-                voters.update((catalogue.item_ids[row], None) for row in history)
-            co_clicks = await self.reader.co_clicks(list(voters), CO_CLICKED) if voters else {}
+                history = history_of(request, profile, catalogue, now)[:MAX_CO_CLICK_SEEDS]
+                seeds.update((catalogue.item_ids[row], None) for row in history)
+            co_clicks = await self.reader.co_clicks(list(seeds), CO_CLICKED) if seeds else {}
             return _Read(profile, Signals(co_clicks=co_clicks))
 
         return requests, ask

@@ -16,7 +16,7 @@ from civicrec.scenes import SCENES
 from civicrec.settings import Settings
 from collectors.robots.behaviour import Suspicion
 from operations.cli import app
-from recommender.request import ReasonCode
+from recommender.generators import REASON_CODES
 
 ROOT = Path(__file__).parent.parent
 DOCS = "\n".join(path.read_text() for path in sorted((ROOT / "docs").rglob("*.md")))
@@ -51,7 +51,7 @@ def test_no_document_names_a_setting_that_does_not_exist() -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [KINDS, DROP_REASONS, get_args(Suspicion)[1:], ALLOWED_PROPS, SCENES, get_args(MetricName), get_args(ReasonCode)],
+    [KINDS, DROP_REASONS, get_args(Suspicion)[1:], ALLOWED_PROPS, SCENES, get_args(MetricName), REASON_CODES],
     ids=["kinds", "drop reasons", "bot reasons", "properties", "scenes", "metrics", "reason codes"],
 )
 def test_every_word_of_a_closed_list_is_documented(words: frozenset[str]) -> None:

@@ -27,7 +27,7 @@ from civicrec.process.progress import Report
 from operations.harness.stack import OwnStack, own_stack
 from operations.harness.waiting import wait_for
 from recommender.artifacts import load_models
-from recommender.evaluation.all_but_one import Averages, Question, Withhold, both_ways, recommenders, withhold
+from recommender.evaluation.all_but_one import Averages, HeldOutCase, Withhold, both_ways, recommenders, withhold
 from recommender.evaluation.msweb import TEST_FILE, TRAIN_FILE, Visits, read_msweb
 
 #: What the served lists must reach over all test users; popularity alone gives 0.68.
@@ -157,7 +157,7 @@ def _uuid7(at: datetime, rng: random.Random) -> UUID:
     return UUID(int=to_ms(at) << 80 | 0x7 << 76 | rng.getrandbits(12) << 64 | 0b10 << 62 | rng.getrandbits(62))
 
 
-def _ask(stack: OwnStack, questions: Sequence[Question], k: int, done: Callable[[int], None]) -> list[Answer]:
+def _ask(stack: OwnStack, questions: Sequence[HeldOutCase], k: int, done: Callable[[int], None]) -> list[Answer]:
     # One kept connection a thread: what is measured is the list, not the handshake.
     with http_client(base_url=stack.serving_url, timeout=30) as client, ThreadPoolExecutor(_CONNECTIONS) as pool:
         answers = []
@@ -167,12 +167,12 @@ def _ask(stack: OwnStack, questions: Sequence[Question], k: int, done: Callable[
         return answers
 
 
-def _ask_one(stack: OwnStack, question: Question, k: int) -> Answer:
+def _ask_one(stack: OwnStack, question: HeldOutCase, k: int) -> Answer:
     with http_client(base_url=stack.serving_url, timeout=30) as client:
         return _list_for(client, question, k)
 
 
-def _list_for(client: httpx.Client, question: Question, k: int) -> Answer:
+def _list_for(client: httpx.Client, question: HeldOutCase, k: int) -> Answer:
     asked: dict[str, str | int] = {"scene": "home", "n": k}
     if question.known:
         # Newest first, as a browser that keeps its own history would send it.

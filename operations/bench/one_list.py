@@ -16,7 +16,7 @@ from civicrec.scenes import SCENES
 from civicrec.settings import Settings
 from profiles.online.ports import ActorState
 from profiles.online.redis_store import RedisOnlineStore
-from recommender.candidates.item_item import MAX_CO_CLICK_VOTERS
+from recommender.candidates.co_click import MAX_CO_CLICK_SEEDS
 from recommender.recommend import history_of, recommend
 from recommender.request import Request
 from recommender.signals import Signals
@@ -55,7 +55,7 @@ def bench_one_list(settings: Settings) -> dict[str, float]:
         co_clicks = store.co_clicks(
             [
                 snapshot.catalogue.item_ids[row]
-                for row in history_of(_HOME, profile, snapshot.catalogue, now)[:MAX_CO_CLICK_VOTERS]
+                for row in history_of(_HOME, profile, snapshot.catalogue, now)[:MAX_CO_CLICK_SEEDS]
             ],
             CO_CLICKED,
         )

@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender.candidates.scored import Question, Scored, first_open
+from civicrec.clock import from_ms, rfc3339
+from recommender.candidates.generator import Generator, Query, Scored
+from recommender.candidates.selection import first_open
 from recommender.catalogue import EVER_MS, Catalogue
+from recommender.request import Reason
 
 FRESH_DAYS = 7
-#: News live about a day (median item age at a click 20 h), so a day halves the say.
+#: News live about a day (median item age at a click 20 h), so a day halves the score.
 FRESH_HALF_LIFE_DAYS = 1.0
 _DAY_MS = 86_400_000
 
 
-def fresh_candidates(question: Question, n: int) -> Scored:
+def fresh_candidates(query: Query, n: int) -> Scored:
     """Return the items published in the last `FRESH_DAYS`, newer ones scored higher."""
-    catalogue, now_ms = question.catalogue, question.now_ms
+    catalogue, now_ms = query.catalogue, query.now_ms
     first, last = np.searchsorted(_falling(catalogue), [-now_ms, FRESH_DAYS * _DAY_MS - now_ms])
-    rows = first_open(question, catalogue.newest[first:last], n)
+    rows = first_open(query, catalogue.newest[first:last], n)
     age_days = (now_ms - catalogue.published_ms[rows]) / _DAY_MS
     return Scored(rows, np.exp2(-age_days / FRESH_HALF_LIFE_DAYS))
+
+
+def fresh_reasons(query: Query, rows: Sequence[int]) -> dict[int, Reason]:
+    """Tell when each was published."""
+    published_ms = query.catalogue.published_ms
+    return {
+        row: Reason(
+            "fresh",
+            "最新发布",
+            {"published_at": rfc3339(from_ms(int(published_ms[row]))), "within_days": FRESH_DAYS},
+        )
+        for row in rows
+    }
 
 
 def _falling(catalogue: Catalogue) -> NDArray[np.int64]:
@@ -29,3 +47,13 @@ def _falling(catalogue: Catalogue) -> NDArray[np.int64]:
     if falling is None:
         falling = catalogue.memo["falling"] = -catalogue.published_ms[catalogue.newest].clip(min=EVER_MS + 1)
     return falling
+
+
+GENERATOR = Generator(
+    source="fresh",
+    candidates=fresh_candidates,
+    reasons=fresh_reasons,
+    codes=("fresh",),
+    caption="最近数日发布",
+    weight=0.2,  # three quarters of news clicks go to articles younger than a day
+)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from recommender.candidates.scored import Question, Scored
+from recommender.candidates.generator import Generator, Query, Scored
+from recommender.request import Reason
 
 #: Less than what one click of this moment weighs is no trend.
 MIN_TREND_WEIGHT = 1.0
@@ -12,9 +15,32 @@ MIN_TREND_WEIGHT = 1.0
 MAX_TRENDING = 200
 
 
-def trending_candidates(question: Question, n: int) -> Scored:
+def trending_candidates(query: Query, n: int) -> Scored:
     """Return the items with the largest decayed weight."""
-    trends = question.signals.trends
+    trends = query.signals.trends
     n_hot = np.count_nonzero(trends.weights[:MAX_TRENDING] >= MIN_TREND_WEIGHT)
-    places = question.open_rows[trends.rows[:n_hot]].nonzero()[0][:n]
+    places = query.open_rows[trends.rows[:n_hot]].nonzero()[0][:n]
     return Scored(trends.rows[places], trends.weights[places])
+
+
+def trending_reasons(query: Query, rows: Sequence[int]) -> dict[int, Reason]:
+    """Tell each item's rank among what is clicked, and its weight."""
+    trends = query.signals.trends
+    rank_of = dict(zip(trends.rows[:MAX_TRENDING].tolist(), range(MAX_TRENDING), strict=False))
+    return {
+        row: Reason(
+            "trending", "近期热门", {"rank": rank_of[row] + 1, "weight": round(float(trends.weights[rank_of[row]]), 3)}
+        )
+        for row in rows
+        if row in rank_of
+    }
+
+
+GENERATOR = Generator(
+    source="trending",
+    candidates=trending_candidates,
+    reasons=trending_reasons,
+    codes=("trending",),
+    caption="最近数小时点击较多",
+    weight=0.25,  # orders what is otherwise equal, and leads for strangers
+)

@@ -35,7 +35,7 @@ Recommender = Callable[[Sequence[str]], Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class HeldOutCase:
     """What is known of a test user, and the item that was withheld."""
 
     known: tuple[str, ...]
@@ -53,24 +53,24 @@ class Averages:
     breese: float
 
 
-def withhold(histories: Iterable[Sequence[str]], which: Withhold = "last", seed: int = 0) -> list[Question]:
+def withhold(histories: Iterable[Sequence[str]], which: Withhold = "last", seed: int = 0) -> list[HeldOutCase]:
     """Take one row of each history: the last, or one drawn with a seed. Empty histories ask nothing."""
     rng = random.Random(seed)
-    asked: list[Question] = []
+    cases: list[HeldOutCase] = []
     for history in histories:
         if not history:
             continue
         place = len(history) - 1 if which == "last" else rng.randrange(len(history))
-        asked.append(Question((*history[:place], *history[place + 1 :]), history[place]))
-    return asked
+        cases.append(HeldOutCase((*history[:place], *history[place + 1 :]), history[place]))
+    return cases
 
 
-def average(questions: Sequence[Question], lists: Sequence[Sequence[str]], k: int = 10) -> Averages:
-    """Average the measures of one list per question; NaN-free zeros for no questions."""
-    n = max(1, len(questions))
-    pairs = list(zip(lists, ({question.wanted} for question in questions), strict=True))
+def average(cases: Sequence[HeldOutCase], lists: Sequence[Sequence[str]], k: int = 10) -> Averages:
+    """Average the measures of one list per case; NaN-free zeros for no cases."""
+    n = max(1, len(cases))
+    pairs = list(zip(lists, ({case.wanted} for case in cases), strict=True))
     return Averages(
-        users=len(questions),
+        users=len(cases),
         recall_at_k=sum(recall_at(ranked, wanted, k) for ranked, wanted in pairs) / n,
         ndcg_at_k=sum(ndcg_at(ranked, wanted, k) for ranked, wanted in pairs) / n,
         mrr_at_k=sum(reciprocal_rank(ranked, wanted, k) for ranked, wanted in pairs) / n,
@@ -78,12 +78,12 @@ def average(questions: Sequence[Question], lists: Sequence[Sequence[str]], k: in
     )
 
 
-def both_ways(questions: Sequence[Question], lists: Sequence[Sequence[str]], k: int = 10) -> dict[str, Averages]:
-    """Average over `all` questions and over those `with_history`."""
-    known = [place for place, question in enumerate(questions) if question.known]
+def both_ways(cases: Sequence[HeldOutCase], lists: Sequence[Sequence[str]], k: int = 10) -> dict[str, Averages]:
+    """Average over `all` cases and over those `with_history`."""
+    known = [place for place, case in enumerate(cases) if case.known]
     return {
-        "all": average(questions, lists, k),
-        "with_history": average([questions[place] for place in known], [lists[place] for place in known], k),
+        "all": average(cases, lists, k),
+        "with_history": average([cases[place] for place in known], [lists[place] for place in known], k),
     }
 
 
@@ -134,8 +134,8 @@ def all_but_one(models: Models, histories: Iterable[Sequence[str]], which: Withh
 
     `hybrid` is the list as served (`served`), cut at `k`; the others rank everything.
     """
-    questions = withhold(histories, which, seed)
+    cases = withhold(histories, which, seed)
     return {
-        name: both_ways(questions, [ask(question.known) for question in questions], k)
+        name: both_ways(cases, [ask(case.known) for case in cases], k)
         for name, ask in (recommenders(models) | {"hybrid": served(models, now, k)}).items()
     }

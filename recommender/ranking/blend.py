@@ -14,23 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from civicrec.scenes import Scene
-from recommender.candidates.scored import NOTHING, Question, Scored, places_of
+from recommender.candidates.generator import NOTHING, Query, Scored
+from recommender.candidates.selection import places_of
+from recommender.generators import DEFAULT_WEIGHTS
 from recommender.request import Source
 
-#: What each generator's best candidate is worth. Sizes are relative to the nightly item-item model.
-WEIGHTS: dict[Source, float] = {
-    "related": 1.2,  # an editor's link is knowledge, not a guess
-    "item_item": 1.0,  # the best single model on short histories (MSWEB recall@10: 0.777, ALS and popular far less)
-    "co_click": 0.6,  # the only collaborative word on items younger than the last nightly run
-    "tags": 0.5,  # works from the first click on, for items nobody has clicked yet
-    "trending": 0.25,  # orders what is otherwise equal, and leads for strangers
-    "fresh": 0.2,  # three quarters of news clicks go to articles younger than a day
-    "als": 0.15,  # finds what no neighbour names; alone it loses to popularity on short histories
-    "popular": 0.05,  # a tie-break: the item-item model already knows what is popular
-}
-
 #: Scenes whose name promises an order.
-SCENE_WEIGHTS: dict[str, dict[Source, float]] = {
+SCENE_WEIGHTS: Mapping[str, Mapping[Source, float]] = {
     "hot": {"trending": 1.0, "popular": 0.01},
     "latest": {"fresh": 1.0},
 }
@@ -46,53 +36,53 @@ class Blended(NamedTuple):
     ----------
     rows
         Each once, best first.
-    named, given
-        Candidates of one generator after the other, and the part each got of its row's score.
+    candidates, contributions
+        Candidates of one generator after the other, and what each adds to its row's score.
     sources, ends
-        Those generators, and where in `named` their candidates end.
+        Those generators, and where in `candidates` theirs end.
     """
 
     rows: list[int]
-    named: NDArray[np.int64]
-    given: NDArray[np.float64]
+    candidates: NDArray[np.int64]
+    contributions: NDArray[np.float64]
     sources: tuple[Source, ...]
     ends: list[int]
 
-    def parts_of(self, question: Question, rows: Sequence[int]) -> dict[int, dict[Source, float]]:
+    def parts_of(self, query: Query, rows: Sequence[int]) -> dict[int, dict[Source, float]]:
         """Return row → generator → its part of the score; nothing for a row that none named."""
         parts: dict[int, dict[Source, float]] = {row: {} for row in rows}
-        places = places_of(question, rows, self.named)
+        places = places_of(query, rows, self.candidates)
         for place, row, part in zip(
-            places.tolist(), self.named[places].tolist(), self.given[places].tolist(), strict=True
+            places.tolist(), self.candidates[places].tolist(), self.contributions[places].tolist(), strict=True
         ):
             parts[row][self.sources[bisect(self.ends, place)]] = part
         return parts
 
 
-def weights_of(scene: Scene) -> dict[Source, float]:
+def weights_of(scene: Scene) -> Mapping[Source, float]:
     """Return the generators that a scene asks, with their weights."""
-    return SCENE_WEIGHTS.get(scene.name, WEIGHTS)
+    return SCENE_WEIGHTS.get(scene.name, DEFAULT_WEIGHTS)
 
 
-def blend(question: Question, found: Mapping[Source, Scored], weights: Mapping[Source, float]) -> Blended:
+def blend(query: Query, candidates: Mapping[Source, Scored], weights: Mapping[Source, float]) -> Blended:
     """Merge candidates; the best of each generator gets its whole weight, the others their share of it.
 
     Equal scores go by time, the newest first, then by id: never by who asks.
     """
-    heard = {source: scored for source, scored in found.items() if len(scored.rows)}
-    if not heard:
+    scored = {source: of_source for source, of_source in candidates.items() if len(of_source.rows)}
+    if not scored:
         return Blended([], NOTHING.rows, NOTHING.scores, (), [])
-    named = np.concatenate([scored.rows for scored in heard.values()])
-    given = np.concatenate([
-        scored.scores * (weights[source] / scored.scores[0]) for source, scored in heard.items()
+    all_rows = np.concatenate([of_source.rows for of_source in scored.values()])
+    contributions = np.concatenate([
+        of_source.scores * (weights[source] / of_source.scores[0]) for source, of_source in scored.items()
     ])  # fmt: skip
-    rows, column_of = distinct(named), question.scratch
+    rows, column_of = distinct(all_rows), query.scratch
     column_of[rows] = np.arange(len(rows), dtype=np.int32)
-    scores = np.bincount(column_of[named], given).round(_DECIMALS)
-    newest_first = question.catalogue.places[rows].argsort()
+    scores = np.bincount(column_of[all_rows], contributions).round(_DECIMALS)
+    newest_first = query.catalogue.places[rows].argsort()
     order = newest_first[(-scores[newest_first]).argsort(kind="stable")]
-    ends = list(accumulate(len(scored.rows) for scored in heard.values()))
-    return Blended(rows[order].tolist(), named, given, tuple(heard), ends)
+    ends = list(accumulate(len(of_source.rows) for of_source in scored.values()))
+    return Blended(rows[order].tolist(), all_rows, contributions, tuple(scored), ends)
 
 
 def distinct(rows: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -13,21 +13,11 @@ from civicrec.clock import rfc3339
 from civicrec.events import INTEREST_WEIGHTS
 from civicrec.scenes import SCENES
 from profiles.online.ports import DISLIKED_TTL_DAYS, MAX_RECENT, RECENT_TTL_DAYS, TAGS_TTL_DAYS
+from recommender.generators import GENERATORS
 from recommender.ranking.blend import weights_of
 from serving.live import Live
 
 router = APIRouter(tags=["about"])
-
-_SAYS = {
-    "related": "与当前页面有编辑标注的配套关系",
-    "item_item": "每日训练的条目关联模型：看过相同内容的人还看什么",
-    "co_click": "近期被同一批访问者点击",
-    "als": "每日训练的协同过滤模型（ALS）",
-    "tags": "与您的兴趣标签或最近浏览内容的标签相同",
-    "trending": "最近数小时点击较多",
-    "fresh": "最近数日发布",
-    "popular": "训练期内浏览人数较多",
-}
 
 
 @router.get("/v1/transparency")
@@ -44,7 +34,7 @@ async def get_transparency(request: Request) -> dict[str, Any]:
                 "title": scene.title,
                 "personalised": scene.personalised,
                 "sources": [
-                    {"source": name, "weight": weight, "says": _SAYS[name]}
+                    {"source": name, "weight": weight, "says": GENERATORS[name].caption}
                     for name, weight in weights_of(scene).items()
                 ],
                 "max_topic_share": scene.max_topic_share,

@@ -7,27 +7,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recommender.candidates import GENERATORS
-from recommender.candidates.scored import Question
-from recommender.recommend import _may_show, question_of
+from recommender.candidates.generator import Query
+from recommender.generators import GENERATORS
+from recommender.recommend import _may_show, query_of
 from recommender.reranking.variety import scatter
 from tests.recommender.worlds import NOW, World, worlds
 
 
-def asked(world: World) -> Question:
+def query_in(world: World) -> Query:
     may_show = _may_show(world.request, world.profile, world.catalogue, NOW)
-    return question_of(world.request, world.profile, world.catalogue, world.signals, NOW, may_show)
+    return query_of(world.request, world.profile, world.catalogue, world.signals, NOW, may_show)
 
 
 @pytest.mark.parametrize("source", GENERATORS)
 @given(world=worlds(), n=st.integers(1, 8))
 @settings(max_examples=60, deadline=None)
 def test_a_generator_names_open_items_once_best_first_at_most_n(source: str, world: World, n: int) -> None:
-    question = asked(world)
-    rows, scores = GENERATORS[source](question, n)
+    query = query_in(world)
+    rows, scores = GENERATORS[source].candidates(query, n)
     assert len(rows) == len(scores) <= n
     assert len(set(rows.tolist())) == len(rows)
-    assert all(question.open_rows[rows])
+    assert all(query.open_rows[rows])
     assert all(scores > 0)
     assert all(np.diff(scores) <= 0)
 
@@ -36,7 +36,7 @@ def test_a_generator_names_open_items_once_best_first_at_most_n(source: str, wor
 @given(world=worlds())
 @settings(max_examples=30, deadline=None)
 def test_a_generator_is_deterministic_and_a_longer_answer_begins_with_the_shorter(source: str, world: World) -> None:
-    short, long = GENERATORS[source](asked(world), 3), GENERATORS[source](asked(world), 9)
+    short, long = GENERATORS[source].candidates(query_in(world), 3), GENERATORS[source].candidates(query_in(world), 9)
     assert short.rows.tolist() == long.rows.tolist()[:3]
 
 

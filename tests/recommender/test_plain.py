@@ -14,8 +14,8 @@ from civicrec.items import ITEM_TYPES, Link
 from civicrec.scenes import SCENES
 from profiles.online.ports import ActorState, RecentItem
 from profiles.tags import learned_tags, load_vocabulary
-from recommender.candidates.item_item import MAX_CO_CLICK_VOTERS
-from recommender.candidates.tags import MAX_ITEMS_A_TAG, MAX_TAG_VOTERS, MAX_TAGS
+from recommender.candidates.co_click import MAX_CO_CLICK_SEEDS
+from recommender.candidates.tags import MAX_ITEMS_A_TAG, MAX_TAG_SEEDS, MAX_TAGS
 from recommender.catalogue import Catalogue
 from recommender.ranking.blend import weights_of
 from recommender.recommend import MAX_CANDIDATES
@@ -40,16 +40,16 @@ class Plain:
         self.model_row = {name: row for row, name in enumerate(self.models.item_ids)} if self.models else {}
         is_personal = request.mode == "personalised" and request.scene.personalised
         history = [*request.recent, *(one.item_id for one in world.profile.recent)] if is_personal else []
-        self.history = [name for name in dict.fromkeys(history) if self.speaks(name)]
+        self.history = [name for name in dict.fromkeys(history) if self.may_be_seed(name)]
         self.interests = world.profile.tags if is_personal else {}
-        self.context = request.item_id if self.speaks(request.item_id) else ""
+        self.context = request.item_id if self.may_be_seed(request.item_id) else ""
         others = [name for name in self.history if name != self.context]
-        self.voters = ({self.context: 3.0} if self.context else {}) | dict.fromkeys(others, 1.0)
+        self.seeds = ({self.context: 3.0} if self.context else {}) | dict.fromkeys(others, 1.0)
         self.open = allowed(world) - set(self.history)
         #: As the catalogue counts: ties go by it.
         self.order = list(self.catalogue.items)
 
-    def speaks(self, name: str) -> bool:
+    def may_be_seed(self, name: str) -> bool:
         item = self.catalogue.items.get(name)
         return item is not None and may_be_named(item)
 
@@ -84,29 +84,29 @@ class Plain:
 
     def item_item(self) -> Scores:
         scores: Scores = Counter()
-        for voter, say in self.voters.items():
-            if voter in self.model_row:
-                row = self.model_row[voter]
+        for seed, weight_of_seed in self.seeds.items():
+            if seed in self.model_row:
+                row = self.model_row[seed]
                 for near, weight in zip(self.models.neighbours[row], self.models.neighbour_weights[row], strict=True):
                     if near >= 0:
-                        scores[self.models.item_ids[near]] += say * float(weight)
+                        scores[self.models.item_ids[near]] += weight_of_seed * float(weight)
         return scores
 
     def co_click(self) -> Scores:
         scores: Scores = Counter()
-        for voter, say in list(self.voters.items())[:MAX_CO_CLICK_VOTERS]:
+        for seed, weight_of_seed in list(self.seeds.items())[:MAX_CO_CLICK_SEEDS]:
             pairs = {
                 name: weight
-                for name, weight in self.world.signals.co_clicks.get(voter, ())
-                if name in self.catalogue.items and not (voter in self.model_row and name in self.model_row)
+                for name, weight in self.world.signals.co_clicks.get(seed, ())
+                if name in self.catalogue.items and not (seed in self.model_row and name in self.model_row)
             }
             for name, weight in pairs.items():
-                scores[name] += say * weight / max(pairs.values())
+                scores[name] += weight_of_seed * weight / max(pairs.values())
         return scores
 
     def als(self) -> Scores:
         """Hu, Koren & Volinsky eq. 4, solved with all items and all factors."""
-        known = [self.model_row[name] for name in self.voters if name in self.model_row]
+        known = [self.model_row[name] for name in self.seeds if name in self.model_row]
         if not known:
             return {}
         factors = self.models.factors.astype(float)
@@ -126,8 +126,8 @@ class Plain:
         for tag, weight in self.interests.items():
             if tag in carried:
                 interest[tag] += weight / max(self.interests.values())
-        for place, voter in enumerate(list(self.voters)[:MAX_TAG_VOTERS]):
-            for tag in tags_of[voter]:
+        for place, seed in enumerate(list(self.seeds)[:MAX_TAG_SEEDS]):
+            for tag in tags_of[seed]:
                 interest[tag] += 0.8**place
         strength = {tag: weight * log((1 + len(tags_of)) / (1 + carried[tag])) for tag, weight in interest.items()}
         number = self.catalogue.tag_numbers

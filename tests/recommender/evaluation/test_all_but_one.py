@@ -12,7 +12,7 @@ from civicrec.errors import InvalidInput
 from civicrec.settings import TrainingSettings
 from operations.bench.msweb import REQUIRED_RECALL, SPREAD, area_items, run_msweb, visit_batches
 from operations.cli import app
-from recommender.evaluation.all_but_one import Question, all_but_one, both_ways, withhold
+from recommender.evaluation.all_but_one import HeldOutCase, all_but_one, both_ways, withhold
 from recommender.evaluation.msweb import TEST_FILE, TRAIN_FILE, Visits, read_msweb
 from recommender.training.interactions import interactions_from
 from recommender.training.train import train
@@ -23,7 +23,7 @@ DATA = Path(__file__).parents[4] / "shared" / "data"
 
 
 def test_the_last_row_is_withheld() -> None:
-    assert withhold([["a", "b", "c"], ["d"], []]) == [Question(("a", "b"), "c"), Question((), "d")]
+    assert withhold([["a", "b", "c"], ["d"], []]) == [HeldOutCase(("a", "b"), "c"), HeldOutCase((), "d")]
 
 
 def test_a_random_row_is_withheld_the_same_way_with_the_same_seed() -> None:
@@ -34,7 +34,7 @@ def test_a_random_row_is_withheld_the_same_way_with_the_same_seed() -> None:
 
 
 def test_averages_count_strangers_apart() -> None:
-    questions = [Question(("a",), "b"), Question((), "c")]
+    questions = [HeldOutCase(("a",), "b"), HeldOutCase((), "c")]
     found = both_ways(questions, [["x", "b"], ["d", "e"]], k=2)
     assert (found["all"].users, found["all"].recall_at_k, found["all"].mrr_at_k) == (2, 0.5, 0.25)
     assert (found["with_history"].users, found["with_history"].recall_at_k) == (1, 1.0)

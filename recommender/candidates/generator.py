@@ -1,0 +1,146 @@
+"""What a candidate generator is: the query it is asked, the candidates it answers, and how it speaks of them.
+
+In: a `Query`. Out: `Scored`: distinct open rows with scores above 0, best first, at most n; and a `Reason` for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol, TypeVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommender.catalogue import Catalogue
+from recommender.request import Reason, ReasonCode, Source
+from recommender.signals import Signals
+
+T = TypeVar("T")
+#: What the page's item weighs among the seeds, whose others weigh 1: the reader is there now.
+CONTEXT_WEIGHT = 3.0
+#: A title longer than this is cut in a reason's text; the evidence names the item.
+MAX_TITLE = 24
+
+
+class Scored(NamedTuple):
+    """Candidates of one generator; scores are above 0 and comparable within it only."""
+
+    rows: NDArray[np.int64]
+    scores: NDArray[np.float64]
+
+
+NOTHING = Scored(np.zeros(0, np.int64), np.zeros(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """For whom and for what candidates are sought.
+
+    Attributes
+    ----------
+    open_rows
+        (n,) mask of rows that may be answered: eligible, not hidden from this caller, not seen.
+    history
+        Rows the actor interacted with, newest first, each once.
+    context
+        Row of the page's item, -1 for none.
+    tags
+        Tag name → weight > 0 of the actor's profile.
+    """
+
+    catalogue: Catalogue
+    signals: Signals
+    open_rows: NDArray[np.bool_]
+    now_ms: int
+    history: tuple[int, ...] = ()
+    context: int = -1
+    tags: Mapping[str, float] = field(default_factory=dict)
+    _results: dict[Callable[[Query], object], object] = field(default_factory=dict, compare=False, repr=False)
+
+    def once(self, work_out: Callable[[Query], T]) -> T:
+        """Return what a function says of this query, worked out at its first call: candidates and reasons share it."""
+        try:
+            return cast(T, self._results[work_out])
+        except KeyError:
+            result = self._results[work_out] = work_out(self)
+            return result
+
+    @property
+    def scratch(self) -> NDArray[np.int32]:
+        """One number a row of the catalogue, to write before it is read: finds equal rows without sorting them."""
+        return self.once(_scratch)
+
+    @property
+    def seeds(self) -> dict[int, float]:
+        """Seed items, the rows that candidates are derived from, with their weights."""
+        return self.once(_seeds)
+
+    @property
+    def model_seeds(self) -> dict[int, int]:
+        """Seed item → its row in the nightly models, of those they know."""
+        return self.once(_model_seeds)
+
+    def title(self, row: int) -> str:
+        """Return the title of an item, short enough for a reason."""
+        title = self.catalogue.title(row)
+        return title if len(title) <= MAX_TITLE else title[: MAX_TITLE - 1] + "…"
+
+
+def _scratch(query: Query) -> NDArray[np.int32]:
+    return np.empty(len(query.catalogue), np.int32)
+
+
+def _seeds(query: Query) -> dict[int, float]:
+    seeds = {query.context: CONTEXT_WEIGHT} if query.context >= 0 else {}
+    seeds.update((row, 1.0) for row in query.history if row != query.context)
+    return seeds
+
+
+def _model_seeds(query: Query) -> dict[int, int]:
+    placed, rows = query.signals.models, list(query.seeds)
+    places = placed.model_of_row[rows].tolist() if placed and rows else []
+    return {row: place for row, place in zip(rows, places, strict=False) if place >= 0}
+
+
+class Candidates(Protocol):
+    """Finds candidates. Deterministic: equal scores go by row."""
+
+    def __call__(self, query: Query, n: int) -> Scored:
+        """Return at most `n` candidates, best first."""
+        ...
+
+
+class Reasons(Protocol):
+    """Says why rows are candidates, and only what is true."""
+
+    def __call__(self, query: Query, rows: Sequence[int]) -> Mapping[int, Reason]:
+        """Return row → reason; without those rows for which nothing can be proved."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Generator:
+    """All that the recommender knows of one source of candidates; `recommender.candidates` finds it by its file.
+
+    Attributes
+    ----------
+    source
+        Its name in scene files, in lists and in metrics.
+    candidates, reasons
+        What it finds, and why.
+    codes
+        The codes its reasons may carry.
+    caption
+        What the transparency page says of it.
+    weight
+        Worth of its best candidate in a scene that names no weights of its own, relative to the nightly item-item
+        model; 0 for a source that only those scenes ask that name it.
+    """
+
+    source: Source
+    candidates: Candidates
+    reasons: Reasons
+    codes: tuple[ReasonCode, ...]
+    caption: str
+    weight: float = 0.0
