@@ -49,15 +49,15 @@ candidates.__path__.append(sys.argv[1])
 from civicrec.registry.catalogue import upsert_items
 from profiles.online.memory import MemoryOnlineStore
 from recommender.generators import GENERATORS, REASON_CODES
-from tests.serving.conftest import items, open_door
+from tests.serving.conftest import items, open_api
 
-door = open_door(Path(sys.argv[2]), MemoryOnlineStore())
-upsert_items(door.registry, items())
-door.live.refresh()
+api = open_api(Path(sys.argv[2]), MemoryOnlineStore())
+upsert_items(api.registry, items())
+api.live.refresh()
 print(json.dumps({
     "sources": list(GENERATORS), "codes": REASON_CODES,
-    "list": door.get("/v1/recommendations", n=4, explain=1).json()["items"],
-    "transparency": door.get("/v1/transparency").json()["scenes"][0]["sources"],
+    "list": api.get("/v1/recommendations", n=4, explain=1).json()["items"],
+    "transparency": api.get("/v1/transparency").json()["scenes"][0]["sources"],
 }))
 """
 
