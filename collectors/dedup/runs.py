@@ -47,7 +47,7 @@ class Run:
         It holds the ids of the log's records with ``first < offset <= last``.
     newest_ms
         Arrival of the newest, epoch milliseconds.
-    fences
+    block_starts
         Shape (blocks,): the first id of each block.
     """
 
@@ -55,7 +55,7 @@ class Run:
     first: int
     last: int
     newest_ms: int
-    fences: Ids
+    block_starts: Ids
 
 
 class Runs:
@@ -91,7 +91,7 @@ class Runs:
     def filter_run(self, run: Run) -> None:
         """Put a run into the filter: what a start leaves to another thread."""
         with suppress(FileNotFoundError):  # it has expired meanwhile
-            packed = run.path.read_bytes()[16 * len(run.fences) :]
+            packed = run.path.read_bytes()[16 * len(run.block_starts) :]
             for begin in range(0, len(packed), 16 * _AT_ONCE):
                 self.filter([packed[n : n + 16] for n in range(begin, min(begin + 16 * _AT_ONCE, len(packed)), 16)])
                 time.sleep(_PAUSE_S)
@@ -194,23 +194,25 @@ def _open(path: Path) -> Run:
         raise ValueError(f"{path} has {n_bytes} bytes, expected 16 an id")
     n_blocks = -(-(n_bytes // 16) // (_BLOCK + 1))
     with path.open("rb") as file:
-        fences = np.frombuffer(file.read(16 * n_blocks), _ID)
-    return Run(path, first, last, newest_ms, fences)
+        block_starts = np.frombuffer(file.read(16 * n_blocks), _ID)
+    return Run(path, first, last, newest_ms, block_starts)
 
 
 def _find(run: Run, asked: Sequence[bytes]) -> list[bytes]:
     """Return which of the sorted ids the run holds; only the blocks they would be in are read."""
-    asked = asked[bisect_left(asked, run.fences[0].ljust(16, b"\0")) :]
+    asked = asked[bisect_left(asked, run.block_starts[0].ljust(16, b"\0")) :]
     if not asked:
         return []
     found: list[bytes] = []
-    blocks = np.searchsorted(run.fences, np.array(asked, _ID), "right") - 1
+    blocks = np.searchsorted(run.block_starts, np.array(asked, _ID), "right") - 1
     with suppress(FileNotFoundError), run.path.open("rb", buffering=0) as file:  # one that has expired holds nothing
         begin = 0
         while begin < len(asked):
             block = int(blocks[begin])
             end = bisect_right(blocks, block, begin)
-            ids = np.frombuffer(os.pread(file.fileno(), 16 * _BLOCK, 16 * (len(run.fences) + block * _BLOCK)), _ID)
+            ids = np.frombuffer(
+                os.pread(file.fileno(), 16 * _BLOCK, 16 * (len(run.block_starts) + block * _BLOCK)), _ID
+            )
             wanted = np.array(asked[begin:end], _ID)
             at = np.minimum(np.searchsorted(ids, wanted), len(ids) - 1)
             found += [asked[begin + n] for n in np.flatnonzero(ids[at] == wanted).tolist()]

@@ -17,7 +17,7 @@ from collectors.forwarding.acknowledged import Acknowledged
 from collectors.forwarding.forwarder import Forwarder, Progress, Writer
 
 #: With `ack = disk` nobody waits for Kafka: gathering this long saves the broker most of its transactions.
-_COMPANY_S = 0.1
+_LINGER_S = 0.1
 
 
 class Forwarding:
@@ -52,8 +52,8 @@ class Forwarding:
 
         # A connection of its own: reading through the writer's would keep appends waiting.
         with closing(SqliteEventLog(self._settings.log_path, readonly=True)) as log:
-            company_s = 0.0 if self._settings.collector.ack == "kafka" else _COMPANY_S
-            self._forwarder = Forwarder(log, self._open_writer, tell, company_s)
+            linger_s = 0.0 if self._settings.collector.ack == "kafka" else _LINGER_S
+            self._forwarder = Forwarder(log, self._open_writer, tell, linger_s)
             self._forwarder.start()
             try:
                 yield

@@ -75,17 +75,17 @@ class Forwarder:
         Makes a writer; tried again, at growing pauses up to 5 s, as long as it raises.
     tell
         Called from the forwarder's thread with every `Progress`.
-    company_s
+    linger_s
         How long to let records gather between transactions. Each costs the broker as much as some hundred records.
     """
 
     def __init__(
-        self, log: EventLog, open_writer: Callable[[], Writer], tell: Callable[[Progress], None], company_s: float = 0.0
+        self, log: EventLog, open_writer: Callable[[], Writer], tell: Callable[[Progress], None], linger_s: float = 0.0
     ) -> None:
         self._log = log
         self._open_writer = open_writer
         self._tell = tell
-        self._company_s = company_s
+        self._linger_s = linger_s
         self._came = Event()
         self._closing = Event()
         # A daemon: a client that waits for a broker which is away cannot be interrupted, and need not be.
@@ -137,7 +137,7 @@ class Forwarder:
                 is_first = False
             if is_all:
                 self._came.wait(_LOOK_AGAIN_S)
-                self._closing.wait(self._company_s)
+                self._closing.wait(self._linger_s)
 
     def _next(self, after: int) -> tuple[list[LogRecord], int, bool]:
         """Return the records of the next transaction, the offset looked at so far, and whether that is all."""

@@ -277,7 +277,7 @@ def test_a_run_holds_what_was_written_and_nothing_else(block: int, ids: set[byte
         written = write_run(Path(folder), b"".join(ids), 3, 9, 77)
         (opened,) = open_runs(Path(folder))
         assert (opened.first, opened.last, opened.newest_ms) == (3, 9, 77)
-        assert opened.fences.tolist() == written.fences.tolist()
+        assert opened.block_starts.tolist() == written.block_starts.tolist()
         runs = Runs(1_000)
         runs.add([opened])
         assert runs.find([*ids, *others]) == ids

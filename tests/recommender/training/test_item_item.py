@@ -47,7 +47,7 @@ def test_cosine_is_the_shrunk_share_of_common_users(user_items: csr_matrix) -> N
             assert found.get(j, 0.0) == pytest.approx(expected, rel=1e-6)
 
 
-def test_items_without_company_have_no_neighbour() -> None:
+def test_items_that_nobody_shares_have_no_neighbour() -> None:
     near, weights = cosine(csr_matrix(np.eye(3, dtype=np.float32)), 2)
     assert (near == -1).all()
     assert (weights == 0).all()
