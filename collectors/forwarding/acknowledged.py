@@ -12,7 +12,7 @@ from collections.abc import Callable
 from itertools import count
 
 from civicrec.clock import monotonic_s
-from collectors.forwarding.forwarder import Progress
+from collectors.forwarding.forwarder import ForwardingState
 
 #: Longer than a transaction ever takes on a healthy cluster, shorter than an operator's patience.
 _BEHIND_S = 5.0
@@ -75,19 +75,19 @@ class Acknowledged:
             self._is_catching_up = True
             self._answer_up_to(None)
 
-    def update(self, progress: Progress) -> None:
+    def update(self, state: ForwardingState) -> None:
         """Take the forwarder's news."""
-        self._fault = progress.fault
-        if progress.position is None:
+        self._fault = state.fault
+        if state.position is None:
             self.faults += 1
             self._is_catching_up = True
             self._answer_up_to(None)
             return
-        position = progress.position
+        position = state.position
         self.forwarded += max(0, position.events - self._events)  # a new generation begins at 0 again
         self._events = position.events
         self._offset = position.offset
-        if progress.is_caught_up:
+        if state.is_caught_up:
             self._is_catching_up = False
             self._behind_since = monotonic_s() if self._offset < self._head else None
         self._answer_up_to(position.offset)

@@ -14,7 +14,7 @@ from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.kafka.position import keep_position, kept_position
 from civicrec.settings import Settings
 from collectors.forwarding.acknowledged import Acknowledged
-from collectors.forwarding.forwarder import Forwarder, Progress, Writer
+from collectors.forwarding.forwarder import Forwarder, ForwardingState, Writer
 
 #: With `ack = disk` nobody waits for Kafka: gathering this long saves the broker most of its transactions.
 _LINGER_S = 0.1
@@ -44,11 +44,11 @@ class Forwarding:
         """Forward for the length of the body."""
         loop = asyncio.get_running_loop()
 
-        def tell(progress: Progress) -> None:
-            if progress.position:
-                keep_position(self._settings.forwarded_path, progress.position)
+        def tell(state: ForwardingState) -> None:
+            if state.position:
+                keep_position(self._settings.forwarded_path, state.position)
             with suppress(RuntimeError):  # the loop ended while a transaction did
-                loop.call_soon_threadsafe(self.acknowledged.update, progress)
+                loop.call_soon_threadsafe(self.acknowledged.update, state)
 
         # A connection of its own: reading through the writer's would keep appends waiting.
         with closing(SqliteEventLog(self._settings.log_path, readonly=True)) as log:

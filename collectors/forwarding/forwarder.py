@@ -1,6 +1,6 @@
 """Forwarding: what stands in the log goes to Kafka, in order and once, in a thread of its own.
 
-In: the log, which another thread fills, and a maker of writers. Out: `Progress`, told after every transaction and
+In: the log, which another thread fills, and a maker of writers. Out: `ForwardingState`, after every transaction and
 every fault. While Kafka is away the log keeps all; when it is back forwarding goes on behind the last commit.
 """
 
@@ -46,7 +46,7 @@ class Writer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class ForwardingState:
     """How forwarding stands.
 
     Attributes
@@ -74,13 +74,17 @@ class Forwarder:
     open_writer
         Makes a writer; tried again, at growing pauses up to 5 s, as long as it raises.
     tell
-        Called from the forwarder's thread with every `Progress`.
+        Called from the forwarder's thread with every `ForwardingState`.
     linger_s
         How long to let records gather between transactions. Each costs the broker as much as some hundred records.
     """
 
     def __init__(
-        self, log: EventLog, open_writer: Callable[[], Writer], tell: Callable[[Progress], None], linger_s: float = 0.0
+        self,
+        log: EventLog,
+        open_writer: Callable[[], Writer],
+        tell: Callable[[ForwardingState], None],
+        linger_s: float = 0.0,
     ) -> None:
         self._log = log
         self._open_writer = open_writer
@@ -117,13 +121,13 @@ class Forwarder:
                 if fault != told:  # an outage of a day is one line
                     _log.warning("forwarding_broke_off", error=fault)
                 told = fault
-                self._tell(Progress(fault=fault))
+                self._tell(ForwardingState(fault=fault))
                 self._closing.wait(pause_s)
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
     def _forward(self, writer: Writer, position: Position) -> None:
         _log.info("forwarding_began", log=position.log, generation=position.generation, after=position.offset)
-        self._tell(Progress(position))
+        self._tell(ForwardingState(position))
         looked_at = position.offset
         is_first = True
         while not self._closing.is_set():
@@ -133,7 +137,7 @@ class Forwarder:
                 position = position.after(records)
                 writer.write(records, position)
             if records or is_first:
-                self._tell(Progress(position, is_caught_up=is_all))
+                self._tell(ForwardingState(position, is_caught_up=is_all))
                 is_first = False
             if is_all:
                 self._came.wait(_LOOK_AGAIN_S)

@@ -18,7 +18,7 @@ from civicrec.errors import InvalidInput, Unavailable
 from civicrec.events import MAX_BATCH_BYTES, MAX_EVENT_BYTES, Dropped
 from collectors.arrival import Arrival, read_event
 from collectors.replay.lines import Lines
-from collectors.replay.resume import Progress
+from collectors.replay.resume import ReplayProgress
 from collectors.steps import take
 from collectors.visit import Visit
 
@@ -86,10 +86,10 @@ def _changed(sent: dict[str, Any], taken: Arrival) -> dict[str, Any]:
 def replay(
     lines: Lines,
     client: httpx.Client,
-    progress: Progress,
+    progress: ReplayProgress,
     *,
     rate: float = 0,
-    tell: Callable[[Progress], object] = lambda progress: None,
+    tell: Callable[[ReplayProgress], object] = lambda progress: None,
     refused: Callable[[Verdict], object] = lambda verdict: None,
 ) -> None:
     """Send the lines to ``/v1/events``, batch after batch, in order.

@@ -1,6 +1,6 @@
 """How far a file has been sent, kept beside it, so that the same command goes on after Ctrl-C or ``kill -9``.
 
-In: a file and the address it goes to. Out: `Progress` in ``<file>.replay``, gone once all is sent.
+In: a file and the address it goes to. Out: `ReplayProgress` in ``<file>.replay``, gone once all is sent.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from civicrec.process.atomic_files import replace_file
 from collectors.replay.lines import Lines
 
 
-class Progress(msgspec.Struct):
+class ReplayProgress(msgspec.Struct):
     """What a collector has answered for, of one file.
 
     Attributes
@@ -44,7 +44,7 @@ class Progress(msgspec.Struct):
 
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(Progress).decode
+_decode = msgspec.json.Decoder(ReplayProgress).decode
 
 
 class Bookmark:
@@ -55,23 +55,23 @@ class Bookmark:
         self._url = url
         self._path = file.with_name(f"{file.name}.replay")
 
-    def open(self, lines: Lines, *, anew: bool = False) -> Progress:
+    def open(self, lines: Lines, *, anew: bool = False) -> ReplayProgress:
         """Return how far this file has gone to this address, and set `lines` to the byte after that.
 
         It is the beginning if there is no bookmark, it is of another file or address, or `anew` is said.
         """
         head = hashlib.sha256(lines.head()).hexdigest()
-        found = Progress()
+        found = ReplayProgress()
         if not anew:
             with suppress(OSError, msgspec.DecodeError):
                 found = _decode(self._path.read_bytes())
         is_shorter = lines.size is not None and found.offset > lines.size
         if (found.url, found.head) != (self._url, head) or is_shorter:
-            found = Progress(self._url, head)
+            found = ReplayProgress(self._url, head)
         lines.seek(found.offset)
         return found
 
-    def set(self, progress: Progress) -> None:
+    def set(self, progress: ReplayProgress) -> None:
         """Keep how far it has gone; whole or not at all.
 
         Raises

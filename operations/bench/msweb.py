@@ -23,7 +23,7 @@ from civicrec.clock import monotonic_s, rfc3339, to_ms, utc_now
 from civicrec.errors import Unavailable
 from civicrec.items import Item, item_json
 from civicrec.metrics import quantile
-from civicrec.process.progress import Report
+from civicrec.process.progress import ShowProgress
 from operations.harness.stack import OwnStack, own_stack
 from operations.harness.waiting import wait_for
 from recommender.artifacts import load_models
@@ -53,7 +53,7 @@ class Answer:
 
 @dataclass(slots=True)
 class _Watch:
-    report: Report
+    report: ShowProgress
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
@@ -67,7 +67,7 @@ class _Watch:
 
 
 def run_msweb(data: Path, *, which: Withhold = "last", k: int = 10, home: Path | None = None,
-              report: Report = lambda *_: None) -> dict[str, Any]:  # fmt: skip
+              report: ShowProgress = lambda *_: None) -> dict[str, Any]:  # fmt: skip
     """Run the whole measurement and return its figures; a `home` that is given keeps the stack's files."""
     train, test = read_msweb(data / TRAIN_FILE), read_msweb(data / TEST_FILE)
     watch = _Watch(report)

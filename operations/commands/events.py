@@ -116,7 +116,7 @@ def replay(
     from civicrec.web.origins import host_of, origin_of
     from collectors.replay.lines import open_lines
     from collectors.replay.replay import replay as send
-    from collectors.replay.resume import Bookmark, Progress
+    from collectors.replay.resume import Bookmark, ReplayProgress
 
     collector = load_settings(home).collector
     address = url or f"http://{address_of(collector.host, collector.port)}"
@@ -132,14 +132,14 @@ def replay(
         http_client(base_url=address, timeout=30, headers={"x-api-key": api_key} if api_key else {}) as client,
         byte_bar(lines) as show,
     ):
-        progress = bookmark.open(lines, anew=from_line > 0) if bookmark else Progress()
+        progress = bookmark.open(lines, anew=from_line > 0) if bookmark else ReplayProgress()
         for _ in islice(lines, max(0, from_line - 1)):
             progress.line, progress.offset = progress.line + 1, lines.offset
         if progress.line and not from_line:
             print(f"going on after line {progress.line}; --from-line 1 begins anew", file=sys.stderr)
         began, before = monotonic_s(), progress.lines
 
-        def tell(progress: Progress) -> None:
+        def tell(progress: ReplayProgress) -> None:
             if bookmark:
                 bookmark.set(progress)
             per_s = (progress.lines - before) / max(monotonic_s() - began, 1e-6)

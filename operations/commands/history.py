@@ -38,7 +38,7 @@ def load(
     from civicrec.warehouse.clickhouse import ClickHouseWarehouse
     from collectors.replay.history import batches
     from collectors.replay.lines import open_lines
-    from collectors.replay.resume import Bookmark, Progress
+    from collectors.replay.resume import Bookmark, ReplayProgress
     from collectors.robots.behaviour import Behaviour
     from collectors.visit import Visit
     from streaming.history import write_history
@@ -56,7 +56,7 @@ def load(
         warehouse = stack.enter_context(closing(ClickHouseWarehouse(settings.warehouse)))
         show = stack.enter_context(byte_bar(lines))
         item_types = item_types_of(settings)
-        progress = bookmark.open(lines) if bookmark else Progress()
+        progress = bookmark.open(lines) if bookmark else ReplayProgress()
         if progress.line:
             print(f"going on after line {progress.line}", file=sys.stderr)
 

@@ -26,7 +26,7 @@ from civicrec.errors import ConfigError, Unavailable
 from civicrec.items import Item
 from civicrec.process.locks import owned
 from civicrec.process.ports import address_of
-from civicrec.process.progress import Report, progress_bars
+from civicrec.process.progress import ShowProgress, progress_bars
 from civicrec.security.passwords import with_passwords
 from civicrec.settings import Settings
 from operations.demo.catalogue import demo_items
@@ -92,7 +92,7 @@ def _empty(home: Path) -> None:
     (home / _MARK).touch()
 
 
-def _fill(settings: Settings, visitors: int, now: datetime, report: Report) -> None:
+def _fill(settings: Settings, visitors: int, now: datetime, report: ShowProgress) -> None:
     """Import the catalogue, post the fortnight, and wait until the stream has stored all of it."""
     imported = import_demo(settings, now)
     report("catalogue", imported.added, imported.added)
@@ -115,7 +115,7 @@ def _fill(settings: Settings, visitors: int, now: datetime, report: Report) -> N
     _wait(streamed, _STREAM_S, "the stream to store everything")
 
 
-def _night(settings: Settings, report: Report) -> None:
+def _night(settings: Settings, report: ShowProgress) -> None:
     from recommender.training.nightly import run_nightly  # loads scikit-learn and implicit: 3 s not paid before
 
     run = run_nightly(settings, report=report)["run"]

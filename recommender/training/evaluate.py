@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from civicrec.clock import monotonic_s
 from civicrec.errors import InvalidInput
-from civicrec.process.progress import Report
+from civicrec.process.progress import ShowProgress
 from civicrec.settings import TrainingSettings
 from recommender.evaluation.all_but_one import Withhold, all_but_one
 from recommender.training.interactions import interactions_from
@@ -56,7 +56,7 @@ def read_interactions_csv(path: Path) -> list[Row]:
 
 def evaluate_all_but_one(
     train: Path, test: Path, settings: TrainingSettings, which: Withhold = "last",
-    report: Report = lambda *_: None, k: int = 10,
+    report: ShowProgress = lambda *_: None, k: int = 10,
 ) -> dict[str, Any]:  # fmt: skip
     """Train on `train`, hide one row of each user of `test`, return algorithm → all / with_history → measures."""
     pairs: dict[tuple[str, str], tuple[float, float]] = {}

@@ -23,7 +23,7 @@ from civicrec.crowds import K_ANONYMITY
 from civicrec.errors import ArtifactError, InvalidInput
 from civicrec.logs import get_logger
 from civicrec.process.locks import owned
-from civicrec.process.progress import Report
+from civicrec.process.progress import ShowProgress
 from civicrec.registry.catalogue import items_since
 from civicrec.registry.runs import drop_future_runs, latest_run, recent_runs, save_run, suppressions
 from civicrec.registry.tables import open_registry
@@ -55,7 +55,7 @@ _log = get_logger(__name__)
 
 
 def run_nightly(
-    settings: Settings, day: date | None = None, only: str | None = None, report: Report = lambda *_: None
+    settings: Settings, day: date | None = None, only: str | None = None, report: ShowProgress = lambda *_: None
 ) -> dict[str, Any]:
     """Run the nightly job, or one step of it, and return the manifest.
 
@@ -106,7 +106,7 @@ def _day_that_can_be(day: date, today: date) -> date:
 class _Night:
     """One run: the stores it talks to, and what it has found so far."""
 
-    def __init__(self, settings: Settings, day: date, report: Report) -> None:
+    def __init__(self, settings: Settings, day: date, report: ShowProgress) -> None:
         self._settings = settings
         self._day = day
         self._report = report

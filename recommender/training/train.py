@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from civicrec.clock import monotonic_s
-from civicrec.process.progress import Report
+from civicrec.process.progress import ShowProgress
 from civicrec.settings import TrainingSettings
 from recommender.artifacts import Models
 from recommender.training.als import ALS_GRID, GRID_FACTORS, AlsConfig, fit_als
@@ -36,7 +36,7 @@ _STEPS = ("hold out", "choose item-item", "choose als", "fit item-item", "fit al
 
 
 def train(data: Interactions, run: str, settings: TrainingSettings, *, seed: int = SEED,
-          report: Report = lambda *_: None, facts: dict[str, Any] | None = None) -> Models:  # fmt: skip
+          report: ShowProgress = lambda *_: None, facts: dict[str, Any] | None = None) -> Models:  # fmt: skip
     """Fit all models.
 
     Parameters

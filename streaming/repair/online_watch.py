@@ -21,7 +21,7 @@ from civicrec.kafka.dead_letters import KafkaDeadLetters
 from civicrec.kafka.reader import KafkaReader, TopicRecord
 from civicrec.process.atomic_files import replace_file
 from civicrec.process.locks import InUse, owned
-from civicrec.process.progress import Report
+from civicrec.process.progress import ShowProgress
 from civicrec.registry.runs import suppressions
 from civicrec.registry.tables import registry_at
 from civicrec.settings import Settings
@@ -85,7 +85,7 @@ class OnlineWatch:
             self.kept = done
         return True
 
-    def rebuild(self, report: Report = lambda *_: None) -> Rebuilt:
+    def rebuild(self, report: ShowProgress = lambda *_: None) -> Rebuilt:
         """Make the store anew: from the warehouse what was done when last copied, from the topic what came since.
 
         Raises

@@ -20,7 +20,7 @@ from civicrec.clock import local_date, to_ms
 from civicrec.eventlog.ports import EventLog
 from civicrec.events import INTEREST_WEIGHTS
 from civicrec.kafka.position import PARTITION_LOG
-from civicrec.process.progress import Report
+from civicrec.process.progress import ShowProgress
 from civicrec.warehouse.interests import ACTOR, WITHDRAWING, withdrawals
 from civicrec.warehouse.ports import Warehouse
 from profiles.online.ports import (
@@ -114,7 +114,7 @@ def rebuild_online(
     done: Done,
     now: datetime,
     suppressed: AbstractSet[tuple[str, str]] = frozenset(),
-    report: Report = lambda *_: None,
+    report: ShowProgress = lambda *_: None,
     catch_up: Callable[[], object] = lambda: None,
 ) -> Rebuilt:
     """Clear the online store and fill it from the warehouse; it is whole at the end, and not before.
@@ -150,7 +150,7 @@ def rebuild_online(
 
 
 def _restore_interactions(
-    warehouse: Warehouse, online: OnlineStore, done: Done, now: datetime, today: date, report: Report
+    warehouse: Warehouse, online: OnlineStore, done: Done, now: datetime, today: date, report: ShowProgress
 ) -> int:
     kinds, lasting = sorted(INTERACTION_KINDS | LASTING), sorted(LASTING)
     busy_first = today - timedelta(days=max(RECENT_TTL_DAYS, CO_CLICK_TTL_DAYS))

@@ -11,7 +11,7 @@ from civicrec.accounting.ledger import ledger_totals
 from civicrec.clock import utc_now
 from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.process.locks import InUse, owned
-from civicrec.process.progress import Report
+from civicrec.process.progress import ShowProgress
 from civicrec.registry.runs import suppressions
 from civicrec.registry.tables import registry_at
 from civicrec.settings import Settings
@@ -20,7 +20,7 @@ from profiles.online.ports import OnlineStore
 from streaming.repair.rebuild import STREAM_LOCK, Rebuilt, done_so_far, rebuild_online
 
 
-def renew(settings: Settings, online: OnlineStore, report: Report = lambda *_: None) -> Rebuilt | None:
+def renew(settings: Settings, online: OnlineStore, report: ShowProgress = lambda *_: None) -> Rebuilt | None:
     """Rebuild the store, or, where a stream runs on this home, say that it is not whole: then that rebuilds it.
 
     Raises
@@ -36,7 +36,7 @@ def renew(settings: Settings, online: OnlineStore, report: Report = lambda *_: N
         return None
 
 
-def _renew(settings: Settings, online: OnlineStore, report: Report) -> Rebuilt:
+def _renew(settings: Settings, online: OnlineStore, report: ShowProgress) -> Rebuilt:
     with (
         registry_at(settings.registry_address) as registry,
         closing(SqliteEventLog(settings.log_path, readonly=True)) as log,
@@ -46,7 +46,7 @@ def _renew(settings: Settings, online: OnlineStore, report: Report) -> Rebuilt:
         return rebuild_online(warehouse, online, done, utc_now(), suppressions(registry), report)
 
 
-def _renew_of_flink(settings: Settings, online: OnlineStore, report: Report) -> Rebuilt:
+def _renew_of_flink(settings: Settings, online: OnlineStore, report: ShowProgress) -> Rebuilt:
     from streaming.repair.online_watch import OnlineWatch  # Kafka's client is there where it is in use
 
     watch = OnlineWatch(settings, online)

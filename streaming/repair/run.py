@@ -23,7 +23,7 @@ from civicrec.errors import Unavailable
 from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.process.atomic_files import replace_file
 from civicrec.process.locks import owned
-from civicrec.process.progress import Report
+from civicrec.process.progress import ShowProgress
 from civicrec.registry.tables import registry_at
 from civicrec.settings import Settings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
@@ -93,7 +93,7 @@ class _Bookmark(msgspec.Struct):
 
 def repair(
     settings: Settings, chosen: Selection, *, dead_letters: bool = False, dry_run: bool = False,
-    report: Report = lambda *_: None,
+    report: ShowProgress = lambda *_: None,
 ) -> Repaired:  # fmt: skip
     """Read what was chosen again, from the event log or from the dead letters, and write what differs.
 
@@ -196,7 +196,7 @@ def _recover(settings: Settings, online: OnlineStore, warehouse: Warehouse, part
     remove_dead_letters(warehouse, part.recovered)
 
 
-def rebuild_days(settings: Settings, warehouse: Warehouse, days: Collection[date], report: Report) -> None:
+def rebuild_days(settings: Settings, warehouse: Warehouse, days: Collection[date], report: ShowProgress) -> None:
     """Rebuild the daily tables of some days, which come in order."""
     with owned(settings.home / "nightly.lock", "the folder of a nightly job"):
         for n, (first, last) in enumerate(spans := list(_spans(days)), 1):

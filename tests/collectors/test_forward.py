@@ -16,7 +16,7 @@ from civicrec.eventlog.ports import LogRecord, Record
 from civicrec.kafka.position import Position, go_on_from, keep_position, kept_position
 from collectors.forwarding import forwarder as forward
 from collectors.forwarding.acknowledged import Acknowledged
-from collectors.forwarding.forwarder import Forwarder, Progress
+from collectors.forwarding.forwarder import Forwarder, ForwardingState
 from tests.running import wait_for
 
 
@@ -52,7 +52,9 @@ def a_record(n: int, size: int = 3) -> Record:
     return Record(f"actor-{n % 3}", 1 + n % 4, b"%d" % n * size)
 
 
-def forwarding(log: MemoryEventLog, topic: Topic, tell: Callable[[Progress], None] = lambda _: None) -> Forwarder:
+def forwarding(
+    log: MemoryEventLog, topic: Topic, tell: Callable[[ForwardingState], None] = lambda _: None
+) -> Forwarder:
     forwarder = Forwarder(log, topic.open, tell)
     forwarder.start()
     return forwarder
@@ -85,7 +87,7 @@ def test_every_record_arrives_once_and_in_order_wherever_writes_fail(
 
 
 def test_a_backlog_is_cut_into_transactions_and_only_the_last_has_caught_up() -> None:
-    log, topic, told = MemoryEventLog(), Topic(), list[Progress]()
+    log, topic, told = MemoryEventLog(), Topic(), list[ForwardingState]()
     log.append([a_record(n) for n in range(50)])
     forwarder = forwarding(log, topic, told.append)
     wait_for(lambda: told and told[-1].is_caught_up, 10, "the end of the backlog")
@@ -95,7 +97,7 @@ def test_a_backlog_is_cut_into_transactions_and_only_the_last_has_caught_up() ->
 
 
 def test_a_fault_is_told_and_the_next_writer_goes_on() -> None:
-    log, topic, told = MemoryEventLog(), Topic([(1, "before")]), list[Progress]()
+    log, topic, told = MemoryEventLog(), Topic([(1, "before")]), list[ForwardingState]()
     log.append([a_record(1)])
     forwarder = forwarding(log, topic, told.append)
     wait_for(lambda: topic.records, 10, "the record")
@@ -169,8 +171,8 @@ def following(waits: bool = True, timeout_s: float = 0.05) -> Acknowledged:
     return kafka
 
 
-def reached(offset: int, *, is_caught_up: bool = True) -> Progress:
-    return Progress(Position(log="a", offset=offset, events=offset * 10), is_caught_up)
+def reached(offset: int, *, is_caught_up: bool = True) -> ForwardingState:
+    return ForwardingState(Position(log="a", offset=offset, events=offset * 10), is_caught_up)
 
 
 def is_waiting(kafka: Acknowledged, offset: int) -> asyncio.Task[None]:
@@ -221,7 +223,7 @@ def test_a_fault_lets_everybody_go_and_says_why_until_kafka_has_caught_up() -> N
         kafka.kept(1, 10)
         waiting = is_waiting(kafka, 1)
         await asyncio.sleep(0)
-        kafka.update(Progress(fault="the broker is gone"))
+        kafka.update(ForwardingState(fault="the broker is gone"))
         await asyncio.wait_for(waiting, 1)
         assert kafka.degraded == "the broker is gone; 10 events wait in the log"
         assert kafka.faults == 1

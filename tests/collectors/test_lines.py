@@ -17,7 +17,7 @@ from civicrec.events import MAX_BATCH_BYTES
 from collectors.replay import replay as sending
 from collectors.replay.lines import open_lines
 from collectors.replay.replay import Verdict, replay
-from collectors.replay.resume import Bookmark, Progress
+from collectors.replay.resume import Bookmark, ReplayProgress
 from tests.builders import raw_event
 
 EVENTS = [raw_event(n=n, title="公积金提取") for n in range(3)]
@@ -133,7 +133,7 @@ class Answering:
 @pytest.mark.parametrize("limit", [MAX_BATCH_BYTES, 2_000])
 @pytest.mark.parametrize("size", [1_900, MAX_BATCH_BYTES, 3 * MAX_BATCH_BYTES])
 def test_one_line_too_long_never_stops_the_file(tmp_path: Path, limit: int, size: int) -> None:
-    path, endpoint, progress = tmp_path / "events", Answering(limit), Progress()
+    path, endpoint, progress = tmp_path / "events", Answering(limit), ReplayProgress()
     path.write_bytes(b"\n".join([b"%d" % n for n in range(300)] + [b"x" * size] + [b"%d" % n for n in range(300, 600)]))
     refused: list[Verdict] = []
     with open_lines(str(path)) as lines, endpoint.client() as client:
@@ -153,7 +153,7 @@ def test_answer_of_something_else_is_no_answer(
     tmp_path: Path, answer: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sending, "_TRIES", 2)
-    path, progress = tmp_path / "events", Progress()
+    path, progress = tmp_path / "events", ReplayProgress()
     path.write_text(TEXT)
     with (
         open_lines(str(path)) as lines,
