@@ -1,6 +1,6 @@
 """The data-quality report: what a reader would stumble over, and what a portal is marked down for.
 
-In: items, the governed words, and the time that counts as now. Out: a `Report` of findings, each with its items.
+In: items, the governed words, and the time that counts as now. Out: a `QualityReport` of findings, each with its items.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class ThemeWords:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class QualityReport:
     """What the check found: counts, and for each kind of finding the ids it holds for, with detail."""
 
     items: int
@@ -58,7 +58,7 @@ Governed = Callable[[str, str], Literal["known", "sensitive", "unknown"]]
 
 def check_catalogue(
     items: Sequence[Item], themes: ThemeWords, now: datetime, governed: Governed = lambda *_: "known"
-) -> Report:
+) -> QualityReport:
     """Look through the whole catalogue.
 
     Findings: `missing_field`, `broken_link`, `audience_theme` (服务对象 and theme lists disagree), `unknown_theme`,
@@ -87,7 +87,7 @@ def check_catalogue(
         "source_not_permitted": _each(items, lambda item: "" if item.source_permitted else item.source or "no source"),
     }
     types = Counter(item.item_type for item in items)
-    return Report(
+    return QualityReport(
         items=len(items),
         by_type={name: types[name] for name in ITEM_TYPES if types[name]},
         by_status=dict(sorted(Counter(item.status for item in items).items())),
