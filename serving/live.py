@@ -50,7 +50,7 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class ListQuery:
     """One list of a page."""
 
     scene: str
@@ -174,7 +174,7 @@ class Live:
         self._keeper.refresh_catalogue()
         self._keeper.refresh_trends(self.clock())
 
-    async def page(self, caller: Caller, blocks: Sequence[Block]) -> Page:
+    async def page(self, caller: Caller, blocks: Sequence[ListQuery]) -> Page:
         """Return the lists of a page.
 
         Raises
@@ -187,7 +187,7 @@ class Live:
         return self._made(requests, read)
 
     def _asked(
-        self, caller: Caller, blocks: Sequence[Block]
+        self, caller: Caller, blocks: Sequence[ListQuery]
     ) -> tuple[list[Request], Callable[[], Awaitable[_Read]] | None]:
         requests = [self._request(caller, block) for block in blocks]
         reads_profile = bool(caller.actor) and any(request.is_personal for request in requests)
@@ -207,7 +207,7 @@ class Live:
 
         return requests, ask
 
-    def _request(self, caller: Caller, block: Block) -> Request:
+    def _request(self, caller: Caller, block: ListQuery) -> Request:
         scene = scene_named(block.scene)
         cursor = decode_cursor(block.cursor, self.cursor_key, scene.name) if block.cursor else None
         return Request(

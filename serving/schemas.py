@@ -1,4 +1,4 @@
-"""What callers send, checked: query strings and JSON bodies in, `Caller`s and `Block`s out.
+"""What callers send, checked: query strings and JSON bodies in, `Caller`s and `ListQuery`s out.
 
 Every refusal is an `InvalidInput` that says what was got and what was expected. Written for the hot path: msgspec for
 bodies, plain checks for query strings.
@@ -21,7 +21,7 @@ from civicrec.settings import Settings
 from civicrec.web.origins import origin_of
 from civicrec.web.query import whole_number, without_blanks
 from recommender.request import Mode
-from serving.live import Block, Caller
+from serving.live import Caller, ListQuery
 
 DEFAULT_SITE, DEFAULT_SCENE = "demo", "home"
 #: Ids of `recent` that are used, the newest ones; and of `exclude`.
@@ -155,10 +155,10 @@ def excluded(item_ids: tuple[str, ...]) -> tuple[str, ...]:
     return item_ids
 
 
-def query_block(query: Mapping[str, str]) -> Block:
+def query_block(query: Mapping[str, str]) -> ListQuery:
     """Return the block that a query string of ``GET /v1/recommendations`` asks for."""
     scene = query.get("scene", "").strip() or DEFAULT_SCENE
-    return Block(
+    return ListQuery(
         scene=scene,
         n=length_of(number_of(query.get("n", ""), MAX_N), scene),
         item_id=query.get("item_id", ""),
@@ -185,11 +185,11 @@ def caller_of(
     return Caller(actor, recent[:MAX_RECENT], mode_of(asked("mode").strip()))
 
 
-def body_block(body: BlockBody) -> Block:
+def body_block(body: BlockBody) -> ListQuery:
     """Return the block of a page body."""
     scene = body.scene.strip() or DEFAULT_SCENE
     exclude, cursor = excluded(body.exclude), body.cursor.strip()
-    return Block(scene, length_of(body.n, scene), body.item_id, exclude, cursor, body.slot)
+    return ListQuery(scene, length_of(body.n, scene), body.item_id, exclude, cursor, body.slot)
 
 
 def is_true(text: str) -> bool:

@@ -17,7 +17,7 @@ from civicrec.web.guard import charge
 from civicrec.web.query import bearer_of
 from civicrec.web.signals import refuses
 from serving.answers import json_answer, list_json
-from serving.live import Block, Caller, Live
+from serving.live import Caller, ListQuery, Live
 from serving.schemas import MAX_RECENT, PageBody, body_block, body_of, caller_of, ids_of, is_true, query_block
 
 
@@ -77,7 +77,9 @@ async def post_page(request: Request) -> Response:
     return json_answer(b'{"blocks":[' + b",".join(bodies) + b"]}")
 
 
-async def _lists(request: Request, live: Live, caller: Caller, blocks: list[Block], *, explain: bool) -> list[bytes]:
+async def _lists(
+    request: Request, live: Live, caller: Caller, blocks: list[ListQuery], *, explain: bool
+) -> list[bytes]:
     charge(request.scope, len(blocks) - 1)
     if refuses(request.headers.raw):
         caller = Caller(mode="general")  # the signal holds for lists as it does for events

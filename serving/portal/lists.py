@@ -1,6 +1,6 @@
 """Lists for a page, from the same recommend path as the API, called in this process.
 
-In: who looks (a `Visitor`) and which scenes. Out: `Block`s; no item stands twice among the recommended ones of a page.
+In: who looks (a `Visitor`) and which scenes. Out: `ListView`s; no item is recommended twice on a page.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from recommender.eligibility import is_public, public_rows
 from recommender.request import RankedItem, RankedList
 from serving import live as served
 from serving.counters import ListCounters
-from serving.portal.views import TYPE_NAMES, Block, Card, state_of
+from serving.portal.views import TYPE_NAMES, Card, ListView, state_of
 from serving.portal.visitor import Visitor
 from serving.related import related
 
@@ -36,13 +36,13 @@ class Lists:
         actor = anonymous_actor(visitor.anonymous_id) if visitor.mode == "personalised" else ""
         self._caller = served.Caller(actor, (), visitor.mode)
 
-    def of(self, wanted: Sequence[tuple[str, int]]) -> list[Block]:
+    def of(self, wanted: Sequence[tuple[str, int]]) -> list[ListView]:
         """Return a block per (scene, length)."""
-        return self._blocks([served.Block(scene, n) for scene, n in wanted])
+        return self._blocks([served.ListQuery(scene, n) for scene, n in wanted])
 
-    def next_to(self, item: Item, n: int, shown: Sequence[str] = ()) -> Block:
+    def next_to(self, item: Item, n: int, shown: Sequence[str] = ()) -> ListView:
         """Return what to read after an item, `shown` left out."""
-        return self._blocks([served.Block("item", n, item_id=item.item_id, exclude=tuple(shown))])[0]
+        return self._blocks([served.ListQuery("item", n, item_id=item.item_id, exclude=tuple(shown))])[0]
 
     def whole_item(self, item_id: str) -> Item | None:
         """Return an item that is public, in force or not, with its text, as the registry has it at this moment."""
@@ -60,11 +60,11 @@ class Lists:
         """Return the items of a type that are online and published, in force or not, newest first."""
         return _Items(self._live.catalogue, public_rows(self._live.catalogue, item_type, self._now))
 
-    def bundle(self, item: Item) -> list[Block]:
+    def bundle(self, item: Item) -> list[ListView]:
         """Return what belongs to an item (配套), a block per type, as ``/related`` answers."""
         lists = from_thread.run(related, self._live, item.item_id).lists
         return [
-            Block(
+            ListView(
                 "related",
                 f"配套{TYPE_NAMES[item_type]}",
                 tuple(self._card(one, f"related-{item_type}") for one in ranked),
@@ -78,14 +78,14 @@ class Lists:
         """Name of the model in force, empty before the first."""
         return self._live.models.run if self._live.models else ""
 
-    def _blocks(self, blocks: Sequence[served.Block]) -> list[Block]:
+    def _blocks(self, blocks: Sequence[served.ListQuery]) -> list[ListView]:
         page = from_thread.run(self._live.page, self._caller, blocks)
         for made in page.lists:
             self._counters.list_served(made.scene, made.mode, page.is_degraded)
         return [self._block(made) for made in page.lists]
 
-    def _block(self, made: RankedList) -> Block:
-        return Block(
+    def _block(self, made: RankedList) -> ListView:
+        return ListView(
             scene=made.scene,
             title=SCENES[made.scene].title,
             cards=tuple(self._card(ranked, made.scene) for ranked in made.items),

@@ -32,7 +32,7 @@ from serving.portal.views import (
     ELDER_PAGE_ITEMS,
     PAGE_ITEMS,
     TYPE_NAMES,
-    Block,
+    ListView,
     facts_of,
     list_page,
     state_of,
@@ -86,7 +86,7 @@ def home(request: Request) -> HTMLResponse:
     lists = _lists(request, visitor)
     if visitor.elder:
         recommended, services = lists.of([("elder", ELDER_ITEMS), ("services", ELDER_ITEMS)])
-        side: list[Block] = []
+        side: list[ListView] = []
         below = [(services, ("/portal/lists/service", "更多办事服务"))]
     else:
         recommended, policies, services, latest, hot = lists.of(
@@ -144,7 +144,7 @@ def type_list(request: Request, item_type: str, page: str = "1") -> HTMLResponse
     size = ELDER_PAGE_ITEMS if visitor.elder else PAGE_ITEMS
     shown = list_page(lists.public(item_type), number, size, request.app.state.live.clock())
     name = TYPE_NAMES[item_type]
-    block = Block(scene=f"list-{item_type}", title=name, cards=shown.cards)
+    block = ListView(scene=f"list-{item_type}", title=name, cards=shown.cards)
     return _page(request, "list.html", type_name=name, page=shown, block=block)
 
 

@@ -52,7 +52,7 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class ListView:
     """A list as it stands on a page."""
 
     scene: str
