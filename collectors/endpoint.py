@@ -28,10 +28,10 @@ from collectors.commit import GroupCommit
 from collectors.facts.device import read_user_agent
 from collectors.limits.capacity import Capacity
 from collectors.limits.rates import Limits
+from collectors.request_facts import RequestFacts, clock_skew
 from collectors.robots.behaviour import Behaviour
 from collectors.robots.declared import known_robots
 from collectors.steps import take
-from collectors.visit import Visit, clock_skew
 
 _log = get_logger(__name__)
 
@@ -137,7 +137,7 @@ class EventsEndpoint:
         # What cannot be unpacked has cost as much as the largest that can.
         n_events, n_bytes = 0, MAX_BATCH_BYTES if is_packed else len(body)
         try:
-            visit = self._visit(scope, headers, server_of)
+            request = self._facts_of(scope, headers, server_of)
             if is_packed:
                 body = unpack(body)
                 n_bytes = len(body)
@@ -145,7 +145,7 @@ class EventsEndpoint:
             n_events = len(envelope.events)
         finally:
             self._limits.charge(payer, n_events, n_bytes)
-        events, rejected, counts = _judged(envelope, visit)
+        events, rejected, counts = _judged(envelope, request)
         site = ""
         if self._sites and events:  # else any name is taken, and proves nothing
             site = events[0].site
@@ -153,10 +153,10 @@ class EventsEndpoint:
         duplicates = await self._commit.put(events, counts, site)
         return {"accepted": len(events) - duplicates, "duplicates": duplicates, "rejected": rejected}
 
-    def _visit(self, scope: Scope, headers: dict[bytes, bytes], server_of: str) -> Visit:
+    def _facts_of(self, scope: Scope, headers: dict[bytes, bytes], server_of: str) -> RequestFacts:
         device, bot_reason = read_user_agent(headers.get(b"user-agent", b"").decode("latin-1"))
         origin = headers.get(b"origin", b"")
-        visit = Visit(
+        request = RequestFacts(
             self._clock(), self._keys, self._sites,
             refuses=refuses(scope["headers"]),
             page_host=host_of((origin or headers.get(b"referer", b"")).decode("latin-1")),
@@ -164,25 +164,25 @@ class EventsEndpoint:
             proven_site=server_of, is_server=bool(server_of),
         )  # fmt: skip
         if origin and not server_of:
-            visit.origin, visit.origin_sites = origin.decode("latin-1"), self._origins.get(origin, ())
+            request.origin, request.origin_sites = origin.decode("latin-1"), self._origins.get(origin, ())
         if b"x-api-key" in headers and not server_of:
             raise Unauthorized("X-API-Key is not the key of a configured site; take it from CIVICREC_SITES")
         if b"authorization" in headers:
-            visit.subject_token = self._bearer(headers[b"authorization"].decode("latin-1"), visit)
-        return visit
+            request.subject_token = self._bearer(headers[b"authorization"].decode("latin-1"), request)
+        return request
 
     def _site_of_key(self, key: bytes) -> str:
         """Return the site whose key this is, empty if it is none's."""
         return next((site for site, known in self._api_keys.items() if hmac.compare_digest(key, known)), "")
 
-    def _bearer(self, value: str, visit: Visit) -> str:
+    def _bearer(self, value: str, request: RequestFacts) -> str:
         token = bearer_of(value)
         if not token:
             raise Unauthorized("expected `Authorization: Bearer <subject token>`")
         site = claimed_site(token)
-        if not visit.subject_of(token, site):
+        if not request.subject_of(token, site):
             raise Unauthorized("the bearer token is no subject token, is expired, or is not signed for its site")
-        visit.proven_site = visit.proven_site or site
+        request.proven_site = request.proven_site or site
         return token
 
 
@@ -199,24 +199,26 @@ def _is_packed(headers: dict[bytes, bytes]) -> bool:
     return encoding in (b"gzip", b"x-gzip")
 
 
-def _judged(envelope: Envelope, visit: Visit) -> tuple[list[Event], list[dict[str, Any]], Counter[tuple[str, str]]]:
+def _judged(
+    envelope: Envelope, request: RequestFacts
+) -> tuple[list[Event], list[dict[str, Any]], Counter[tuple[str, str]]]:
     """Return the events to keep, what is answered of the others, and what is counted."""
-    visit.skew = clock_skew(envelope.sent_at, visit.received_at)
-    visit.altered.update(envelope.altered)
+    request.skew = clock_skew(envelope.sent_at, request.received_at)
+    request.altered.update(envelope.altered)
     if envelope.subject_token is not None:
-        visit.subject_token = envelope.subject_token
+        request.subject_token = envelope.subject_token
     events: list[Event] = []
     rejected: list[dict[str, Any]] = []
     counts: Counter[tuple[str, str]] = Counter()
     for index, arrival in enumerate(envelope.events):
-        taken = arrival if isinstance(arrival, Dropped) else take(arrival, visit)
+        taken = arrival if isinstance(arrival, Dropped) else take(arrival, request)
         if isinstance(taken, Dropped):
             rejected.append({"index": index, "reason": taken.reason, "detail": taken.detail})
             counts["rejected", taken.reason] += 1
         else:
             events.append(taken)
     counts["received", ""] = len(envelope.events)
-    for what, n in visit.altered.items():
+    for what, n in request.altered.items():
         counts["altered", what] = n
     return events, rejected, counts
 

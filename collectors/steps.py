@@ -1,6 +1,6 @@
 """What happens to an event on arrival, in order: the list `STEPS` is the documentation.
 
-In: an `Arrival` and the `Visit` it came with. Out: the arrival filled in, or the first `Dropped`.
+In: an `Arrival` and the `RequestFacts` it came with. Out: the arrival filled in, or the first `Dropped`.
 `put_…` adds or corrects facts, `drop_…` may end it. Nothing here reads a clock, a file or the network.
 """
 
@@ -18,7 +18,7 @@ from collectors.facts.masking import are_clean, masked, masked_code
 from collectors.facts.paths import clean_path, path_of
 from collectors.facts.referrer import referrer_type
 from collectors.facts.session import MAX_SESSION, began_at
-from collectors.visit import Visit
+from collectors.request_facts import RequestFacts
 
 _MAX_PATH = 512
 #: A number below this is nobody's.
@@ -34,10 +34,10 @@ _OF_A_REFUSAL = frozenset((
     "event_id", "kind", "occurred_at", "received_at", "site", "channel", "anonymous_id", "subject_id", "bot_reason",
 ))  # fmt: skip
 _BESIDES = tuple(name for name in Event.__struct_fields__ if name not in _OF_A_REFUSAL)
-Step = Callable[[Arrival, Visit], Dropped | None]
+Step = Callable[[Arrival, RequestFacts], Dropped | None]
 
 
-def drop_without_consent(event: Arrival, visit: Visit) -> Dropped | None:
+def drop_without_consent(event: Arrival, request: RequestFacts) -> Dropped | None:
     """End an event whose visitor said no; first, so that nothing else of it is looked at.
 
     That consent is withdrawn must be known to be obeyed; `put_refusal` sees to it that no more is kept.
@@ -46,36 +46,36 @@ def drop_without_consent(event: Arrival, visit: Visit) -> Dropped | None:
         return None
     if event.consent == "none":
         return Dropped("no_consent", "consent is none: counted, not stored")
-    if visit.refuses:
+    if request.refuses:
         return Dropped("no_consent", "the browser sends Sec-GPC or DNT: counted, not stored")
     return None
 
 
-def put_site(event: Arrival, visit: Visit) -> None:
+def put_site(event: Arrival, request: RequestFacts) -> None:
     """Take the site that a key or token proved where the event names none."""
     if not event.site:
-        event.site = visit.proven_site
+        event.site = request.proven_site
 
 
-def drop_unknown_site(event: Arrival, visit: Visit) -> Dropped | None:
+def drop_unknown_site(event: Arrival, request: RequestFacts) -> Dropped | None:
     """End an event of a site that is not configured, once any is, or not the one whose key or token came with it."""
-    if visit.proven_site and event.site != visit.proven_site:
-        return Dropped("unknown_site", f"got site {event.site!r} with a key or token of {visit.proven_site!r}")
-    if visit.sites is not None and event.site not in visit.sites:
+    if request.proven_site and event.site != request.proven_site:
+        return Dropped("unknown_site", f"got site {event.site!r} with a key or token of {request.proven_site!r}")
+    if request.sites is not None and event.site not in request.sites:
         return Dropped("unknown_site", f"got site {event.site!r}; expected a configured site id")
     return None
 
 
-def drop_foreign_origin(event: Arrival, visit: Visit) -> Dropped | None:
+def drop_foreign_origin(event: Arrival, request: RequestFacts) -> Dropped | None:
     """End an event that a page of somebody else sent: it would tell of visits the portal never had."""
-    if visit.origin_sites is None or event.site in visit.origin_sites:
+    if request.origin_sites is None or event.site in request.origin_sites:
         return None
     return Dropped(
-        "foreign_origin", f"a page of {visit.origin[:100]!r} sent it; expected an origin of site {event.site!r}"
+        "foreign_origin", f"a page of {request.origin[:100]!r} sent it; expected an origin of site {event.site!r}"
     )
 
 
-def drop_private_name(event: Arrival, visit: Visit) -> Dropped | None:
+def drop_private_name(event: Arrival, request: RequestFacts) -> Dropped | None:
     """End an event whose visitor or site is named by a personal number: everything is kept under that name."""
     if are_clean(_names_of(event)):
         return None
@@ -86,7 +86,7 @@ def drop_private_name(event: Arrival, visit: Visit) -> Dropped | None:
     return None
 
 
-def put_ids(event: Arrival, visit: Visit) -> None:
+def put_ids(event: Arrival, request: RequestFacts) -> None:
     """Take personal numbers out of ids: what says only how events belong together then says nothing."""
     if are_clean(_ids_of(event)):
         return
@@ -94,10 +94,10 @@ def put_ids(event: Arrival, visit: Visit) -> None:
         value = getattr(event, name)
         if (clean := masked_code(value)) != value:
             setattr(event, name, "" if name in _TIES else clean)
-            visit.altered["private_text"] += 1
+            request.altered["private_text"] += 1
 
 
-def put_session(event: Arrival, visit: Visit) -> None:
+def put_session(event: Arrival, request: RequestFacts) -> None:
     """Cut a session into pieces of 24 h, counted from the time its UUIDv7 holds.
 
     The number of the piece depends on the event alone, so a retry gets the same, whatever was restarted between. Both
@@ -108,51 +108,51 @@ def put_session(event: Arrival, visit: Visit) -> None:
         if began is not None and event.occurred_at - began >= MAX_SESSION:
             piece = (event.occurred_at - began) // MAX_SESSION
             event.session_id = f"{event.session_id}.{piece}"
-            visit.altered["session"] += 1
+            request.altered["session"] += 1
 
 
-def put_times(event: Arrival, visit: Visit) -> Dropped | None:
+def put_times(event: Arrival, request: RequestFacts) -> Dropped | None:
     """Set the arrival and correct the event's time by the client's clock skew."""
-    event.received_at = visit.received_at
+    event.received_at = request.received_at
     try:
-        event.occurred_at = event.occurred_at.astimezone(UTC) + visit.skew  # type: ignore[misc]
+        event.occurred_at = event.occurred_at.astimezone(UTC) + request.skew  # type: ignore[misc]
     except OverflowError:
         return Dropped("bad_time", "occurred_at is beyond the calendar")
     return None
 
 
-def drop_bad_time(event: Arrival, visit: Visit) -> Dropped | None:
+def drop_bad_time(event: Arrival, request: RequestFacts) -> Dropped | None:
     """End an event too far from its arrival; that consent is withdrawn holds from then on, however wrong the clock."""
-    bad = bad_time(event, visit.received_at)
-    if event.kind == "consent_withdrawn" and (bad or event.occurred_at > visit.received_at):
-        event.occurred_at = visit.received_at  # type: ignore[misc]
+    bad = bad_time(event, request.received_at)
+    if event.kind == "consent_withdrawn" and (bad or event.occurred_at > request.received_at):
+        event.occurred_at = request.received_at  # type: ignore[misc]
         return None
     return bad
 
 
-def put_subject(event: Arrival, visit: Visit) -> None:
+def put_subject(event: Arrival, request: RequestFacts) -> None:
     """Turn the event's or the request's token into a pseudonym; an invalid one leaves the event anonymous."""
-    token = visit.subject_token if event.subject_token is None else event.subject_token
+    token = request.subject_token if event.subject_token is None else event.subject_token
     event.subject_token = None
     event.subject_id = ""
     if token is not None:
-        event.subject_id = visit.subject_of(token, event.site)
+        event.subject_id = request.subject_of(token, event.site)
         if not event.subject_id:
-            visit.altered["bad_token"] += 1
+            request.altered["bad_token"] += 1
 
 
-def drop_without_actor(event: Arrival, visit: Visit) -> Dropped | None:
+def drop_without_actor(event: Arrival, request: RequestFacts) -> Dropped | None:
     """End an event that is nobody's."""
     if not event.anonymous_id and not event.subject_id:
         return Dropped("no_actor", "expected an anonymous_id or a valid subject_token")
     return None
 
 
-def put_url_path(event: Arrival, visit: Visit) -> None:
+def put_url_path(event: Arrival, request: RequestFacts) -> None:
     """Keep the path only, decoded: query strings and fragments hold session keys and form fields."""
     if event.url_path:
         event.url_path, has_number = _page_path(event.url_path)
-        visit.altered["private_text"] += has_number
+        request.altered["private_text"] += has_number
 
 
 @lru_cache(maxsize=4096)
@@ -162,88 +162,88 @@ def _page_path(address: str) -> tuple[str, bool]:
     return clean[:_MAX_PATH], clean != path
 
 
-def put_referrer_type(event: Arrival, visit: Visit) -> None:
+def put_referrer_type(event: Arrival, request: RequestFacts) -> None:
     """Replace the referrer by its type; a pushed visit came from the push, whatever page was before."""
-    event.referrer_type = "push" if event.campaign_id else referrer_type(event.referrer, visit.page_host)
+    event.referrer_type = "push" if event.campaign_id else referrer_type(event.referrer, request.page_host)
     event.referrer = None
 
 
-def put_device(event: Arrival, visit: Visit) -> None:
+def put_device(event: Arrival, request: RequestFacts) -> None:
     """Set the device class; a server's user agent says nothing of the visitor's."""
-    is_server = visit.is_server or event.channel == "server"
-    event.device = "kiosk" if event.channel == "kiosk" else "" if is_server else visit.device
+    is_server = request.is_server or event.channel == "server"
+    event.device = "kiosk" if event.channel == "kiosk" else "" if is_server else request.device
 
 
-def put_bot_reason(event: Arrival, visit: Visit) -> None:
+def put_bot_reason(event: Arrival, request: RequestFacts) -> None:
     """Flag robots, those that say so and those that act so: reports can count with and without them.
 
     Whoever sends from a portal's server answers for its visitors itself.
     """
-    if visit.is_server or (event.channel == "server" and visit.sites is None):
+    if request.is_server or (event.channel == "server" and request.sites is None):
         event.bot_reason = ""
     else:
-        seen = visit.behaviour.suspicion(event) if visit.behaviour is not None else ""
-        event.bot_reason = visit.bot_reason or seen
+        seen = request.behaviour.suspicion(event) if request.behaviour is not None else ""
+        event.bot_reason = request.bot_reason or seen
 
 
-def put_region(event: Arrival, visit: Visit) -> None:
+def put_region(event: Arrival, request: RequestFacts) -> None:
     """Keep a region only from a portal's server, which knows it; a browser would be guessing or tracking."""
-    known = visit.is_server and event.site == visit.proven_site and isinstance(event.region, str)
+    known = request.is_server and event.site == request.proven_site and isinstance(event.region, str)
     event.region = masked_code(printable(event.region))[:64] if known else ""
 
 
-def put_query(event: Arrival, visit: Visit) -> None:
+def put_query(event: Arrival, request: RequestFacts) -> None:
     """Keep what was searched on searches only, without personal numbers."""
     if event.query and event.kind != "search":
         event.query = ""  # type: ignore[misc]
-        visit.altered["query"] += 1
+        request.altered["query"] += 1
     elif event.query:
-        event.query = _masked(event.query, visit)  # type: ignore[misc]
+        event.query = _masked(event.query, request)  # type: ignore[misc]
 
 
-def put_title(event: Arrival, visit: Visit) -> None:
+def put_title(event: Arrival, request: RequestFacts) -> None:
     """Take personal numbers out of the page title."""
     if event.title:
-        event.title = _masked(event.title, visit)  # type: ignore[misc]
+        event.title = _masked(event.title, request)  # type: ignore[misc]
 
 
-def put_props(event: Arrival, visit: Visit) -> None:
+def put_props(event: Arrival, request: RequestFacts) -> None:
     """Keep allow-listed properties, without personal numbers in their texts; count what is left out."""
     if event.props:
         kept, left_out = clean_props(event.props)
-        visit.altered["props"] += bool(left_out)
+        request.altered["props"] += bool(left_out)
         for name, value in kept.items():
             if isinstance(value, str):
-                kept[name] = _target(value, visit) if name == "target" else _masked(value, visit)
+                kept[name] = _target(value, request) if name == "target" else _masked(value, request)
             elif isinstance(value, int | float) and abs(value) >= _LEAST_NUMBER and float(value).is_integer():
                 number = str(int(value))
-                clean = _without_numbers(masked, number, visit)
+                clean = _without_numbers(masked, number, request)
                 kept[name] = value if clean == number else clean
         event.props = kept  # type: ignore[misc]
 
 
-def put_refusal(event: Arrival, visit: Visit) -> None:
+def put_refusal(event: Arrival, request: RequestFacts) -> None:
     """Keep of a refusal who said so and when, and nothing else that came with it or was told from it."""
-    if event.kind == "consent_withdrawn" and (visit.refuses or event.consent == "none"):
+    if event.kind == "consent_withdrawn" and (request.refuses or event.consent == "none"):
         nothing = Event(event_id=event.event_id, kind=event.kind, occurred_at=event.occurred_at)  # consent: measure
         for name in _BESIDES:
             setattr(event, name, getattr(nothing, name))
 
 
-def _target(value: str, visit: Visit) -> str:
+def _target(value: str, request: RequestFacts) -> str:
     """Return a host, or the path of a file as the path of a page is kept."""
-    return _without_numbers(masked_code, clean_path(value), visit)
+    return _without_numbers(masked_code, clean_path(value), request)
 
 
-def _masked(text: str, visit: Visit) -> str:
+def _masked(text: str, request: RequestFacts) -> str:
     clean = printable(text)
-    visit.altered["unprintable"] += clean != text
-    return _without_numbers(masked, clean, visit)
+    request.altered["unprintable"] += clean != text
+    return _without_numbers(masked, clean, request)
 
 
-def _without_numbers(mask: Callable[[str], str], text: str, visit: Visit) -> str:
+def _without_numbers(mask: Callable[[str], str], text: str, request: RequestFacts) -> str:
     clean = mask(text)
-    visit.altered["private_text"] += clean != text
+    request.altered["private_text"] += clean != text
     return clean
 
 
@@ -271,10 +271,10 @@ STEPS: tuple[Step, ...] = (
 )
 
 
-def take(event: Arrival, visit: Visit, steps: tuple[Step, ...] = STEPS) -> Arrival | Dropped:
+def take(event: Arrival, request: RequestFacts, steps: tuple[Step, ...] = STEPS) -> Arrival | Dropped:
     """Run the steps; the first drop ends them."""
     for step in steps:
-        dropped = step(event, visit)
+        dropped = step(event, request)
         if dropped is not None:
             return dropped
     return event

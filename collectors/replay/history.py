@@ -14,8 +14,8 @@ from collectors.arrival import Arrival, read_event
 from collectors.facts.masking import masked_code
 from collectors.replay.lines import Lines
 from collectors.replay.replay import Verdict
+from collectors.request_facts import RequestFacts
 from collectors.steps import STEPS, Step, drop_bad_time, put_region, take
-from collectors.visit import Visit
 
 _BATCH_EVENTS = 2_000
 _FIRST_YEAR = 2000
@@ -32,14 +32,14 @@ class Batch:
     lines: int = 0
 
 
-def drop_what_is_not_past(event: Arrival, visit: Visit) -> Dropped | None:
+def drop_what_is_not_past(event: Arrival, request: RequestFacts) -> Dropped | None:
     """End an event that has not happened yet, or before there were portals."""
-    if event.occurred_at > visit.received_at or event.occurred_at.year < _FIRST_YEAR:
+    if event.occurred_at > request.received_at or event.occurred_at.year < _FIRST_YEAR:
         return Dropped("bad_time", f"occurred_at is not between {_FIRST_YEAR} and now")
     return None
 
 
-def put_told_region(event: Arrival, visit: Visit) -> None:
+def put_told_region(event: Arrival, request: RequestFacts) -> None:
     """Keep the region: who loads a history answers for it."""
     event.region = masked_code(printable(event.region))[:64] if isinstance(event.region, str) else ""
 
@@ -48,7 +48,7 @@ _INSTEAD: dict[Step, Step] = {drop_bad_time: drop_what_is_not_past, put_region: 
 HISTORY_STEPS = tuple(_INSTEAD.get(step, step) for step in STEPS)
 
 
-def batches(lines: Lines, visit: Visit, line: int) -> Iterator[Batch]:
+def batches(lines: Lines, request: RequestFacts, line: int) -> Iterator[Batch]:
     """Judge the lines behind `line` and yield them some thousand at a time."""
     batch = Batch(line, lines.offset)
     for number, text in enumerate(lines, line + 1):
@@ -58,7 +58,7 @@ def batches(lines: Lines, visit: Visit, line: int) -> Iterator[Batch]:
         batch.lines += 1
         event = read_event(text, [])
         if isinstance(event, Arrival):
-            event = take(event, visit, HISTORY_STEPS)
+            event = take(event, request, HISTORY_STEPS)
         if isinstance(event, Arrival):
             batch.events.append(event)
         else:

@@ -19,8 +19,8 @@ from civicrec.events import MAX_BATCH_BYTES, MAX_EVENT_BYTES, Dropped
 from collectors.arrival import Arrival, read_event
 from collectors.replay.lines import Lines
 from collectors.replay.resume import ReplayProgress
+from collectors.request_facts import RequestFacts
 from collectors.steps import take
-from collectors.visit import Visit
 
 #: Big enough to make a request's own cost small, small enough for a progress bar to move.
 _BATCH_LINES = 200
@@ -55,28 +55,28 @@ class Verdict:
     stored: dict[str, Any] = field(default_factory=dict)
 
 
-def judged(lines: Iterable[bytes], visit: Visit) -> Iterator[Verdict]:
+def judged(lines: Iterable[bytes], request: RequestFacts) -> Iterator[Verdict]:
     """Say of each line that is not blank what the collector would do with it."""
     seen: set[int] = set()
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
-        visit.altered.clear()
+        request.altered.clear()
         passed_over: list[str] = []
         arrival = read_event(line, passed_over)
-        visit.altered.update(passed_over)
+        request.altered.update(passed_over)
         if isinstance(arrival, Dropped):
             yield Verdict(number, arrival.reason, arrival.detail)
             continue
         sent = {name: getattr(arrival, name) for name in _SENT}
-        taken = take(arrival, visit)
+        taken = take(arrival, request)
         if isinstance(taken, Dropped):
             yield Verdict(number, taken.reason, taken.detail)
         elif taken.event_id.int in seen:
             yield Verdict(number, "duplicate", "the id stands on an earlier line")
         else:
             seen.add(taken.event_id.int)
-            yield Verdict(number, "", "", taken.bot_reason, tuple(sorted(+visit.altered)), _changed(sent, taken))
+            yield Verdict(number, "", "", taken.bot_reason, tuple(sorted(+request.altered)), _changed(sent, taken))
 
 
 def _changed(sent: dict[str, Any], taken: Arrival) -> dict[str, Any]:

@@ -58,19 +58,19 @@ def validate(
     from collectors.facts.device import read_user_agent
     from collectors.replay.lines import open_lines
     from collectors.replay.replay import judged
+    from collectors.request_facts import RequestFacts
     from collectors.robots.behaviour import Behaviour
-    from collectors.visit import Visit
 
     settings = load_settings(home)
     device, bot_reason = read_user_agent(user_agent)
-    visit = Visit(
+    request = RequestFacts(
         utc_now(), load_keys(settings), frozenset(settings.sites) or None,
         origin=origin, origin_sites=sites_by_origin(settings).get(origin_of(origin).encode(), ()) if origin else None,
         device=device, bot_reason=bot_reason, behaviour=Behaviour(),
     )  # fmt: skip
     n_good = n_bad = 0
     with open_lines(file) as lines:
-        for verdict in judged(lines, visit):
+        for verdict in judged(lines, request):
             n_bad, n_good = n_bad + bool(verdict.reason), n_good + (not verdict.reason)
             if json:
                 print(msgspec.json.encode(asdict(verdict)).decode())

@@ -39,8 +39,8 @@ def load(
     from collectors.replay.history import batches
     from collectors.replay.lines import open_lines
     from collectors.replay.resume import Bookmark, ReplayProgress
+    from collectors.request_facts import RequestFacts
     from collectors.robots.behaviour import Behaviour
-    from collectors.visit import Visit
     from streaming.history import write_history
     from streaming.repair.run import item_types_of, rebuild_days
 
@@ -49,7 +49,7 @@ def load(
     settings = load_settings(home)
     store = f"history in {address_of(settings.warehouse.host, settings.warehouse.port)}/{settings.warehouse.database}"
     bookmark = None if file == "-" else Bookmark(Path(file), store)
-    visit = Visit(utc_now(), load_keys(settings), frozenset(settings.sites) or None, behaviour=Behaviour())
+    request = RequestFacts(utc_now(), load_keys(settings), frozenset(settings.sites) or None, behaviour=Behaviour())
     with ExitStack() as stack:
         lines = stack.enter_context(open_lines(file))
         stack.enter_context(owned(settings.home / "history.lock", "the folder of a history"))
@@ -65,7 +65,7 @@ def load(
             if bookmark:
                 bookmark.set(progress)
 
-        for batch in batches(lines, visit, progress.line):
+        for batch in batches(lines, request, progress.line):
             n_new = write_history(warehouse, item_types, batch.events, touches)
             progress.line, progress.offset = batch.line, batch.offset
             progress.lines += batch.lines

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from civicrec.security.tokens import Keys
 from collectors.arrival import Arrival, BadBody, Envelope, read_envelope, unpack
 from collectors.pieces import pieces_of
+from collectors.request_facts import RequestFacts
 from collectors.steps import take
-from collectors.visit import Visit
 from tests.builders import NOON, raw_event
 
 KEYS = Keys(b"pepper", {})
@@ -102,7 +102,7 @@ def test_null_is_not_given(names: tuple[str, ...]) -> None:
     [null] = envelope.events
     assert isinstance(null, Arrival)
     assert isinstance(given, Arrival)
-    assert take(null, Visit(NOON, KEYS)) == take(given, Visit(NOON, KEYS))
+    assert take(null, RequestFacts(NOON, KEYS)) == take(given, RequestFacts(NOON, KEYS))
 
 
 @pytest.mark.parametrize("name", ["event_id", "kind", "occurred_at"])
@@ -167,10 +167,10 @@ def test_no_batch_costs_more_than_it_is_long(noise: str, name: str) -> None:
     event = json.dumps(raw_event("page_view", **fields), ensure_ascii=False)
     body = batch(*[event] * min(500, 1_000_000 // len(event.encode())))
     began = process_time()
-    visit = Visit(NOON, KEYS)
+    request = RequestFacts(NOON, KEYS)
     for arrival in read_envelope(body).events:
         assert isinstance(arrival, Arrival)
-        take(arrival, visit)
+        take(arrival, request)
     assert process_time() - began < 2.5  # a quarter of a second; a pattern that is not linear took 14
 
 

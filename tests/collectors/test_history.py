@@ -9,8 +9,8 @@ from pathlib import Path
 from civicrec.security.tokens import Keys
 from collectors.replay.history import HISTORY_STEPS, batches
 from collectors.replay.lines import open_lines
+from collectors.request_facts import RequestFacts
 from collectors.steps import STEPS
-from collectors.visit import Visit
 from tests.builders import NOON, raw_event
 
 
@@ -33,7 +33,7 @@ def test_events_of_any_age_are_taken_and_the_rest_is_refused_by_line(tmp_path: P
     path = tmp_path / "history"
     path.write_text("\n".join(map(json.dumps, [*good, *bad])) + "\n\n{broken\n")
     with open_lines(str(path)) as lines:
-        [batch] = batches(lines, Visit(NOON, Keys(b"pepper", {})), 0)
+        [batch] = batches(lines, RequestFacts(NOON, Keys(b"pepper", {})), 0)
     assert [(event.query, event.region) for event in batch.events] == [("[tel]", "440100")] * 3
     assert [(no.line, no.reason) for no in batch.refused] == [
         (4, "bad_time"), (5, "bad_time"), (6, "no_consent"), (8, "bad_json"),
@@ -44,11 +44,11 @@ def test_events_of_any_age_are_taken_and_the_rest_is_refused_by_line(tmp_path: P
 def test_batches_end_where_the_next_one_begins(tmp_path: Path) -> None:
     path = tmp_path / "history"
     path.write_text("".join(json.dumps(raw_event(n=n)) + "\n" for n in range(4_500)))
-    visit = Visit(NOON, Keys(b"pepper", {}))
+    request = RequestFacts(NOON, Keys(b"pepper", {}))
     with open_lines(str(path)) as lines:
-        found = list(batches(lines, visit, 0))
+        found = list(batches(lines, request, 0))
     assert [(batch.line, len(batch.events)) for batch in found] == [(2_000, 2_000), (4_000, 2_000), (4_500, 500)]
     with open_lines(str(path)) as lines:
         lines.seek(found[0].offset)
-        again = list(batches(lines, visit, found[0].line))
+        again = list(batches(lines, request, found[0].line))
     assert [(batch.line, batch.offset) for batch in again] == [(batch.line, batch.offset) for batch in found[1:]]

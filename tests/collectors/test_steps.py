@@ -14,28 +14,28 @@ from hypothesis import strategies as st
 from civicrec.events import Dropped, Event, dump, load
 from civicrec.security.tokens import Keys
 from collectors.arrival import Arrival
+from collectors.request_facts import RequestFacts, clock_skew
 from collectors.robots.behaviour import Behaviour
 from collectors.steps import STEPS, take
-from collectors.visit import Visit, clock_skew
 from tests.builders import NOON, raw_event, uuid7
 
 KEYS = Keys(b"pepper", {})
 
 
-def arriving(visit: Visit | None = None, **fields: Any) -> tuple[Arrival | Dropped, Visit]:
+def arriving(request: RequestFacts | None = None, **fields: Any) -> tuple[Arrival | Dropped, RequestFacts]:
     arrival = msgspec.json.decode(json.dumps(raw_event(**fields)), type=Arrival)
-    visit = visit or Visit(NOON, KEYS)
-    return take(arrival, visit), visit
+    request = request or RequestFacts(NOON, KEYS)
+    return take(arrival, request), request
 
 
-def taken(visit: Visit | None = None, **fields: Any) -> Arrival:
-    got, _ = arriving(visit, **fields)
+def taken(request: RequestFacts | None = None, **fields: Any) -> Arrival:
+    got, _ = arriving(request, **fields)
     assert isinstance(got, Arrival)
     return got
 
 
-def reason(visit: Visit | None = None, **fields: Any) -> str:
-    got, _ = arriving(visit, **fields)
+def reason(request: RequestFacts | None = None, **fields: Any) -> str:
+    got, _ = arriving(request, **fields)
     assert isinstance(got, Dropped)
     return got.reason
 
@@ -51,7 +51,7 @@ def test_plain_event_passes_and_is_dated() -> None:
 
 def test_no_consent_ends_an_event_before_anything_else() -> None:
     assert reason(consent="none", at=NOON + timedelta(days=90), anonymous_id=...) == "no_consent"
-    assert reason(Visit(NOON, KEYS, refuses=True), consent="personalise") == "no_consent"
+    assert reason(RequestFacts(NOON, KEYS, refuses=True), consent="personalise") == "no_consent"
 
 
 @pytest.mark.parametrize("refuses", [True, False])
@@ -59,8 +59,8 @@ def test_consent_withdrawn_is_taken_and_of_a_refusal_only_who_and_when(refuses: 
     told = {"title": "标题", "url_path": "/x", "item_id": "i", "session_id": "s", "query": "q", "props": {"tab": "a"},
             "referrer": "http://a.cn", "position": 7, "value": 3, "active_ms": 9, "scroll_pct": 5, "scene": "home",
             "region": "440100"}  # fmt: skip
-    visit = Visit(NOON, KEYS, refuses=refuses, device="mobile", proven_site="demo", is_server=True)
-    event = taken(visit, kind="consent_withdrawn", consent="none", **told)
+    request = RequestFacts(NOON, KEYS, refuses=refuses, device="mobile", proven_site="demo", is_server=True)
+    event = taken(request, kind="consent_withdrawn", consent="none", **told)
     assert (event.anonymous_id, event.occurred_at, event.consent) == ("visitor-1", NOON, "measure")
     assert not any(getattr(event, name) for name in (*told, "device", "referrer_type"))
     assert event.position is event.value is event.active_ms is event.scroll_pct is None
@@ -80,29 +80,29 @@ def test_consent_withdrawn_by_a_wrong_clock_holds_from_its_arrival(at: datetime,
 
 
 def test_site_of_a_key_or_token_fills_an_empty_one_only() -> None:
-    visit = Visit(NOON, KEYS, proven_site="gz")
-    assert (taken(visit, site=...).site, taken(visit, site="gz").site) == ("gz", "gz")
+    request = RequestFacts(NOON, KEYS, proven_site="gz")
+    assert (taken(request, site=...).site, taken(request, site="gz").site) == ("gz", "gz")
 
 
 @pytest.mark.parametrize("is_server", [True, False])
 @pytest.mark.parametrize("sites", [None, {"gz", "sz"}])
 def test_key_or_token_of_one_site_is_good_for_no_other(is_server: bool, sites: set[str] | None) -> None:
-    visit = Visit(NOON, KEYS, sites, proven_site="gz", is_server=is_server)
-    assert (reason(visit, site="sz"), taken(visit, site="gz").site) == ("unknown_site", "gz")
+    request = RequestFacts(NOON, KEYS, sites, proven_site="gz", is_server=is_server)
+    assert (reason(request, site="sz"), taken(request, site="gz").site) == ("unknown_site", "gz")
 
 
 def test_unknown_site_ends_an_event_once_sites_are_configured() -> None:
-    assert reason(Visit(NOON, KEYS, sites={"gz"})) == "unknown_site"
-    assert taken(Visit(NOON, KEYS, sites={"demo"})).site == "demo"
+    assert reason(RequestFacts(NOON, KEYS, sites={"gz"})) == "unknown_site"
+    assert taken(RequestFacts(NOON, KEYS, sites={"demo"})).site == "demo"
 
 
 @given(st.integers(-29 * 24 * 60, 23 * 60), st.floats(0, 25))
 def test_wrong_client_clock_is_corrected(minutes_off: int, network_s: float) -> None:
     off = timedelta(minutes=minutes_off)
     skew = clock_skew(NOON + off, NOON + timedelta(seconds=network_s))
-    assert taken(Visit(NOON, KEYS, skew=skew), at=NOON - timedelta(minutes=3) + off).occurred_at == NOON - timedelta(
-        minutes=3
-    )
+    assert taken(
+        RequestFacts(NOON, KEYS, skew=skew), at=NOON - timedelta(minutes=3) + off
+    ).occurred_at == NOON - timedelta(minutes=3)
 
 
 def test_slow_network_and_unknown_clock_change_nothing() -> None:
@@ -112,7 +112,7 @@ def test_slow_network_and_unknown_clock_change_nothing() -> None:
 @pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", "2026-02-01T12:00:01Z"])
 @pytest.mark.parametrize("skew_days", [-1000, 0, 0.001])
 def test_time_far_off_ends_an_event_and_never_overflows(at: str, skew_days: float) -> None:
-    assert reason(Visit(NOON, KEYS, skew=timedelta(days=skew_days)), occurred_at=at) == "bad_time"
+    assert reason(RequestFacts(NOON, KEYS, skew=timedelta(days=skew_days)), occurred_at=at) == "bad_time"
 
 
 def test_valid_token_names_the_subject_and_is_not_kept() -> None:
@@ -122,16 +122,16 @@ def test_valid_token_names_the_subject_and_is_not_kept() -> None:
 
 
 def test_token_of_the_request_counts_for_events_without_their_own() -> None:
-    visit = Visit(NOON, KEYS, subject_token=KEYS.sign("demo", "all", NOON))
-    assert taken(visit).subject_id == KEYS.subject_id("demo", "all")
-    assert taken(visit, subject_token=KEYS.sign("demo", "one", NOON)).subject_id == KEYS.subject_id("demo", "one")
+    request = RequestFacts(NOON, KEYS, subject_token=KEYS.sign("demo", "all", NOON))
+    assert taken(request).subject_id == KEYS.subject_id("demo", "all")
+    assert taken(request, subject_token=KEYS.sign("demo", "one", NOON)).subject_id == KEYS.subject_id("demo", "one")
 
 
 @pytest.mark.parametrize("token", [KEYS.sign("other", "u", NOON), "junk", 7, "", []])
 def test_bad_token_leaves_the_event_anonymous_and_is_counted(token: Any) -> None:
-    got, visit = arriving(subject_token=token)
+    got, request = arriving(subject_token=token)
     assert isinstance(got, Arrival)
-    assert (got.subject_id, visit.altered["bad_token"]) == ("", 1)
+    assert (got.subject_id, request.altered["bad_token"]) == ("", 1)
 
 
 def test_nobodys_event_ends() -> None:
@@ -162,27 +162,27 @@ def test_only_the_path_of_an_address_is_kept(sent: str, kept: str) -> None:
 
 
 def test_referrer_becomes_its_type_and_is_not_kept() -> None:
-    visit = Visit(NOON, KEYS, page_host="www.gz.gov.cn")
-    event = taken(visit, referrer="https://www.baidu.com/s?wd=secret")
+    request = RequestFacts(NOON, KEYS, page_host="www.gz.gov.cn")
+    event = taken(request, referrer="https://www.baidu.com/s?wd=secret")
     assert event.referrer_type == "search"
     assert b"baidu" not in dump([event])
-    assert taken(visit, referrer="www.gz.gov.cn").referrer_type == "internal"
-    assert taken(visit, referrer="www.baidu.com", campaign_id="c1").referrer_type == "push"
+    assert taken(request, referrer="www.gz.gov.cn").referrer_type == "internal"
+    assert taken(request, referrer="www.baidu.com", campaign_id="c1").referrer_type == "push"
 
 
 def test_device_is_the_visitors_and_not_the_servers() -> None:
-    visit = Visit(NOON, KEYS, device="mobile")
-    assert [taken(visit, channel=channel).device for channel in ("web", "kiosk", "server")] == ["mobile", "kiosk", ""]
+    request = RequestFacts(NOON, KEYS, device="mobile")
+    assert [taken(request, channel=channel).device for channel in ("web", "kiosk", "server")] == ["mobile", "kiosk", ""]
 
 
 def test_robot_is_flagged_and_kept() -> None:
-    assert taken(Visit(NOON, KEYS, bot_reason="user_agent:baiduspider")).bot_reason == "user_agent:baiduspider"
+    assert taken(RequestFacts(NOON, KEYS, bot_reason="user_agent:baiduspider")).bot_reason == "user_agent:baiduspider"
 
 
 def test_robot_that_acts_like_one_is_flagged_and_kept_unless_a_server_answers_for_it() -> None:
     def last(channel: str = "web", **facts: Any) -> str:
-        visit = Visit(NOON, KEYS, behaviour=Behaviour(), **facts)
-        return [taken(visit, n=n, channel=channel) for n in range(30)][-1].bot_reason
+        request = RequestFacts(NOON, KEYS, behaviour=Behaviour(), **facts)
+        return [taken(request, n=n, channel=channel) for n in range(30)][-1].bot_reason
 
     assert last() == "behaviour:speed"
     assert last(bot_reason="user_agent:baiduspider") == "user_agent:baiduspider"
@@ -192,15 +192,15 @@ def test_robot_that_acts_like_one_is_flagged_and_kept_unless_a_server_answers_fo
 
 
 def test_page_of_a_foreign_origin_ends_its_events_and_a_listed_one_does_not() -> None:
-    foreign = Visit(NOON, KEYS, origin="https://evil.example", origin_sites=())
+    foreign = RequestFacts(NOON, KEYS, origin="https://evil.example", origin_sites=())
     assert reason(foreign) == "foreign_origin"
-    listed = Visit(NOON, KEYS, origin="https://www.gz.gov.cn", origin_sites={"gz"})
+    listed = RequestFacts(NOON, KEYS, origin="https://www.gz.gov.cn", origin_sites={"gz"})
     assert (taken(listed, site="gz").site, reason(listed, site="sz")) == ("gz", "foreign_origin")
 
 
 def session_of(began: datetime, at: datetime, skew: timedelta = timedelta(0)) -> str:
-    visit = Visit(NOON, KEYS, skew=skew)
-    return taken(visit, at=at, session_id=str(uuid7(began))).session_id
+    request = RequestFacts(NOON, KEYS, skew=skew)
+    return taken(request, at=at, session_id=str(uuid7(began))).session_id
 
 
 def test_session_is_cut_into_pieces_of_a_day_and_never_renamed_before() -> None:
@@ -226,18 +226,18 @@ def test_session_of_another_make_is_left_as_it_is(session_id: str) -> None:
 
 
 def test_region_is_taken_from_the_sites_own_server_only() -> None:
-    server = Visit(NOON, KEYS, proven_site="demo", is_server=True)
+    server = RequestFacts(NOON, KEYS, proven_site="demo", is_server=True)
     assert taken(server, region="440100").region == "440100"
-    assert taken(Visit(NOON, KEYS, proven_site="demo"), region="440100").region == ""
+    assert taken(RequestFacts(NOON, KEYS, proven_site="demo"), region="440100").region == ""
 
 
 def test_query_is_kept_on_searches_without_personal_numbers() -> None:
-    got, visit = arriving(kind="search", query="13800138000 社保")
+    got, request = arriving(kind="search", query="13800138000 社保")
     assert isinstance(got, Arrival)
-    assert (got.query, visit.altered["private_text"]) == ("[tel] 社保", 1)
-    got, visit = arriving(kind="click", query="社保")
+    assert (got.query, request.altered["private_text"]) == ("[tel] 社保", 1)
+    got, request = arriving(kind="click", query="社保")
     assert isinstance(got, Arrival)
-    assert (got.query, visit.altered["query"]) == ("", 1)
+    assert (got.query, request.altered["query"]) == ("", 1)
 
 
 def test_title_is_masked_too() -> None:
@@ -245,9 +245,9 @@ def test_title_is_masked_too() -> None:
 
 
 def test_props_outside_the_list_are_removed_and_counted() -> None:
-    got, visit = arriving(props={"tab": "找 13800138000", "phone": "13800138000", "lang": ["zh"], "result_count": 3})
+    got, request = arriving(props={"tab": "找 13800138000", "phone": "13800138000", "lang": ["zh"], "result_count": 3})
     assert isinstance(got, Arrival)
-    assert (got.props, visit.altered["props"]) == ({"tab": "找 [tel]", "result_count": 3}, 1)
+    assert (got.props, request.altered["props"]) == ({"tab": "找 [tel]", "result_count": 3}, 1)
 
 
 @pytest.mark.parametrize(("number", "kept"), [(13800138000, "[tel]"), (110105194912310021, "[id]"), (3.5e9, 3.5e9)])
@@ -266,7 +266,7 @@ def test_whatever_the_steps_let_pass_is_an_event_when_read_back(fields: dict[str
         arrival = msgspec.json.decode(json.dumps({**raw_event(), **fields}), type=Arrival)
     except msgspec.DecodeError:
         return
-    got = take(arrival, Visit(NOON, KEYS))
+    got = take(arrival, RequestFacts(NOON, KEYS))
     if isinstance(got, Arrival):
         events, dropped = load(dump([got]))
         assert (len(events), dropped) == (1, [])
@@ -274,9 +274,9 @@ def test_whatever_the_steps_let_pass_is_an_event_when_read_back(fields: dict[str
 
 
 def test_path_is_kept_decoded_without_keys_and_personal_numbers_and_cut_by_characters() -> None:
-    got, visit = arriving(url_path="https://www.gz.gov.cn/%E6%94%BF%E7%AD%96/13800138000;jsessionid=6F1C?x#y")
+    got, request = arriving(url_path="https://www.gz.gov.cn/%E6%94%BF%E7%AD%96/13800138000;jsessionid=6F1C?x#y")
     assert isinstance(got, Arrival)
-    assert (got.url_path, visit.altered["private_text"]) == ("/政策/[tel]", 1)
+    assert (got.url_path, request.altered["private_text"]) == ("/政策/[tel]", 1)
     assert taken(url_path="/" + "%E6%94%BF" * 400).url_path == "/" + "政" * 400
     assert taken(url_path="/" + "政" * 600).url_path == "/" + "政" * 511
 
@@ -289,9 +289,9 @@ def test_target_of_a_link_is_kept_like_a_path_and_a_host_as_it_is() -> None:
 
 @pytest.mark.parametrize("name", ["item_id", "scene", "slot", "variant", "campaign_id"])
 def test_personal_number_in_a_label_is_masked(name: str) -> None:
-    got, visit = arriving(**{name: "case-13800138000"})
+    got, request = arriving(**{name: "case-13800138000"})
     assert isinstance(got, Arrival)
-    assert (getattr(got, name), visit.altered["private_text"]) == ("case-[tel]", 1)
+    assert (getattr(got, name), request.altered["private_text"]) == ("case-[tel]", 1)
 
 
 @pytest.mark.parametrize(
@@ -309,9 +309,9 @@ def test_an_item_id_holds_no_key_of_a_session(sent: str, kept: str) -> None:
 
 @pytest.mark.parametrize("name", ["session_id", "request_id"])
 def test_id_that_ties_events_says_nothing_if_it_is_a_personal_number(name: str) -> None:
-    got, visit = arriving(**{name: "S13800138000"})
+    got, request = arriving(**{name: "S13800138000"})
     assert isinstance(got, Arrival)
-    assert (getattr(got, name), visit.altered["private_text"]) == ("", 1)
+    assert (getattr(got, name), request.altered["private_text"]) == ("", 1)
 
 
 @pytest.mark.parametrize("name", ["anonymous_id", "site"])
@@ -330,6 +330,6 @@ def test_item_ids_that_are_codes_stay(item_id: str) -> None:
     {"title": "从\x0b幻灯片"}, {"kind": "search", "query": "从\ufffe幻灯片"}, {"props": {"tab": "从\x1b幻灯片"}},
 ])  # fmt: skip
 def test_characters_that_cannot_be_shown_are_taken_out_of_texts(fields: dict[str, Any]) -> None:
-    got, visit = arriving(**fields)
+    got, request = arriving(**fields)
     assert isinstance(got, Arrival)
-    assert ("从幻灯片" in (got.title, got.query, got.props.get("tab")), visit.altered["unprintable"]) == (True, 1)
+    assert ("从幻灯片" in (got.title, got.query, got.props.get("tab")), request.altered["unprintable"]) == (True, 1)

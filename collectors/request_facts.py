@@ -19,7 +19,7 @@ _SKEW_STEP = timedelta(minutes=1)
 
 
 @dataclass(slots=True)
-class Visit:
+class RequestFacts:
     """One request as the steps see it.
 
     Attributes
