@@ -21,7 +21,7 @@ MetricName = Literal[
     "civicrec_events_waiting_seconds",  # age of the oldest event in the log that the stream has not committed yet
     "civicrec_nightly_failed",  # 1 while the last nightly job failed or was cut off
     "civicrec_free_disk_bytes",  # free disk of the home folder
-    "civicrec_online_whole",  # 1 while the online store holds all it should
+    "civicrec_online_complete",  # 1 while the online store holds all it should
     "civicrec_online_actors",  # actors of whom the online store knows anything
     "civicrec_online_shed_total",  # entries of the online store removed beyond a bound or for want of memory, by kind
     "civicrec_online_fullness",  # share of its memory that the online store uses

@@ -92,7 +92,7 @@ class SnapshotKeeper:
         before = snapshot = self.current
         version = catalogue_version(registry)
         if version != snapshot.catalogue.version:
-            # A version below ours means another registry: begin anew.
+            # A version below ours means another registry: begin again.
             known = snapshot.catalogue if version > snapshot.catalogue.version else Catalogue()
             version, changed = items_since(registry, known.version, shelved)
             snapshot = self._moved(snapshot, known.refreshed(version, changed))

@@ -18,7 +18,7 @@ from profiles.online.ports import OnlineStore
 from profiles.online.redis_store import RedisOnlineStore
 from serving.live import Live
 
-_WHOLE: MetricName = "civicrec_online_whole"
+_COMPLETE: MetricName = "civicrec_online_complete"
 _ACTORS: MetricName = "civicrec_online_actors"
 _SHED: MetricName = "civicrec_online_shed_total"
 _FULLNESS: MetricName = "civicrec_online_fullness"
@@ -62,7 +62,7 @@ class _State:
             state = store.state()
         except Unavailable:
             return
-        yield GaugeMetricFamily(_WHOLE, "1 while the online store holds all it should.", value=state.is_whole)
+        yield GaugeMetricFamily(_COMPLETE, "1 while the online store holds all it should.", value=state.is_complete)
         yield GaugeMetricFamily(_ACTORS, "Actors of whom the online store knows anything.", value=state.actors)
         yield GaugeMetricFamily(_FULLNESS, "Share of its memory that the online store uses.", value=state.fullness)
         shed = CounterMetricFamily(_SHED, "Entries removed beyond a bound or for want of memory.", labels=["kind"])

@@ -110,7 +110,7 @@ class Driver:
     Parameters
     ----------
     restore
-        Makes an online store that is not whole so again, given what is done of the log.
+        Completes an online store that is not, given what is done of the log.
 
     Attributes
     ----------
@@ -167,17 +167,17 @@ class Driver:
         if not self.gap.may_try:
             return
         try:
-            if self.gap.is_open or not self._is_whole():
+            if self.gap.is_open or not self._is_complete():
                 self._restore(done_so_far(self._events, self._ledger.totals()))
                 self.gap.worked()
         except OnlineFault as fault:
             if not self.gap.failed(str(fault)):
                 raise
 
-    def _is_whole(self) -> bool:
+    def _is_complete(self) -> bool:
         """Tell whether the store says so and has all that is done: one may lose the end of its file, or all of it."""
         online = self._batch.stores.online
-        return online.is_whole() and online.progress(self._events.name).at(Partition()) >= self._ledger.committed()
+        return online.is_complete() and online.progress(self._events.name).at(Partition()) >= self._ledger.committed()
 
     def backlog(self) -> int:
         """Return how many records wait in the log."""
@@ -194,7 +194,7 @@ class Driver:
         stores.outcome = Outcome()
         self._batch.blocks = list(blocks_of(Origin(self._events.name), records, self._settings.block_records))
         try:
-            # The runner rewrites the graph it is given; building anew would cost more than the copy.
+            # The runner rewrites the graph it is given; building again would cost more than the copy.
             FnApiRunner().run_via_runner_api(deepcopy(self._graph), _RUN_OPTIONS).wait_until_finish()
             if not self.gap.is_open:
                 self.gap.worked()
@@ -249,7 +249,7 @@ def run(settings: Settings) -> None:
 
         def restore(done: Done) -> None:
             log.warning(
-                "online_store_not_whole", remedy="it is rebuilt from the warehouse; lists are plainer meanwhile"
+                "online_store_incomplete", remedy="it is rebuilt from the warehouse; lists are plainer meanwhile"
             )
             rebuilt = rebuild_online(
                 warehouse, stores.online, done, utc_now(), suppressions(registry), lambda *_: heart.beat(_REBUILD_S)
@@ -280,7 +280,7 @@ def run(settings: Settings) -> None:
             heart.beat(settings.stream.poll_s)
             if (said := _in_words(driver.gap)) != told:
                 heart.say(said, 0)
-                log.warning("online_store", state=said or "whole again")
+                log.warning("online_store", state=said or "complete again")
                 told = said
             # A short pause lets a few records come together; a batch costs some 40 ms however small it is.
             if waiting is not None and waiting < settings.stream.block_records:
@@ -316,7 +316,7 @@ def _in_words(gap: OnlineGap) -> str:
 def _another_log(expected: int, found: int) -> ConfigError:
     return ConfigError(
         f"the event log ends at offset {found}, the stream's ledger knows it up to {expected}: the log was replaced; "
-        "restore it, or move stream.sqlite away to begin anew with this log"
+        "restore it, or move stream.sqlite away to begin again with this log"
     )
 
 

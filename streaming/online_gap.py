@@ -1,7 +1,7 @@
 """When the stream goes on without its online store, and when it tries to have it back.
 
 In: what failed and what worked. Out: whether the store is left out. The warehouse must not wait for long for a store
-that can be made anew from it: a full or broken one is left out after a short while, and rebuilt when it takes writes.
+that can be rebuilt from it: a full or broken one is left out after a short while, and rebuilt when it takes writes.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class OnlineGap:
         return self.is_open
 
     def worked(self) -> None:
-        """Note that the store is whole and takes writes."""
+        """Note that the store is complete and takes writes."""
         self.is_open, self.reason = False, ""
 
     @property

@@ -46,8 +46,8 @@ class Stores:
     ----------
     dead_letters
         Told of dead letters, too, if given.
-    only_whole
-        Whether the online store must be whole to be written; not so for who makes it whole.
+    only_complete
+        Whether the online store must be complete to be written; not so for who makes it complete.
     """
 
     def __init__(
@@ -56,13 +56,13 @@ class Stores:
         online: OnlineStore,
         catalogue: CatalogueSnapshot,
         dead_letters: DeadLetterTopic | None = None,
-        only_whole: bool = True,
+        only_complete: bool = True,
     ) -> None:
         self.warehouse = warehouse
         self.online = online
         self.catalogue = catalogue
         self.dead_letters = dead_letters
-        self.only_whole = only_whole
+        self.only_complete = only_complete
         self.outcome = Outcome()
 
 
@@ -134,7 +134,7 @@ def _fold_in(
         )  # fmt: skip
         actors = personal_actors(interactions)
         update = fold(interactions, online.recent_of(actors), online.withdrawn_of(actors))
-        if online.apply(commit, update, only_whole=stores.only_whole):
+        if online.apply(commit, update, only_complete=stores.only_complete):
             progress.add(commit)
             return progress
         # Another worker was quicker: one that was thought dead, or its successor.

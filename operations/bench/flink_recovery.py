@@ -93,7 +93,7 @@ def killed(world: OnFlink, *names: str) -> float:
     def said() -> str:
         return f"after the end of {', '.join(names)}; {world.said[-2_000:]}"
 
-    if "jobmanager" in names:  # without one the TaskManager goes on for some seconds; then the job is begun anew
+    if "jobmanager" in names:  # without one the TaskManager goes on for some seconds; then the job is begun again
         wait_for(lambda: world.jobs_begun > jobs, _AGAIN_S, lambda: f"a new job {said()}")
         before = world.progress().stored
     wait_for(lambda: world.progress().stored > before, _AGAIN_S, lambda: f"events to be stored {said()}")

@@ -1,4 +1,4 @@
-"""Commands of `events`: try a file of events, send it to the collector, or put what came in through the steps anew."""
+"""Commands of `events`: try a file of events, send it to the collector, or put what came in through the steps again."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
     """Add the group `events` to the root command."""
     from operations.commands.history import load
 
-    group = typer.Typer(no_args_is_help=True, help="Try events, send them again, or put them through the steps anew.")
+    group = typer.Typer(no_args_is_help=True, help="Try events, send them, or put them through the steps again.")
     group.command()(validate)
     group.command()(replay)
     group.command()(load)
@@ -136,7 +136,7 @@ def replay(
         for _ in islice(lines, max(0, from_line - 1)):
             progress.line, progress.offset = progress.line + 1, lines.offset
         if progress.line and not from_line:
-            print(f"going on after line {progress.line}; --from-line 1 begins anew", file=sys.stderr)
+            print(f"going on after line {progress.line}; --from-line 1 begins again", file=sys.stderr)
         began, before = monotonic_s(), progress.lines
 
         def tell(progress: ReplayProgress) -> None:

@@ -25,7 +25,7 @@ class FlinkState:
     checkpoint_age_s
         Age of its newest complete checkpoint, seconds; None before the first.
     restarts
-        Times Flink began it anew since it was submitted.
+        Times Flink restarted it since it was submitted.
     lag
         partition → records committed in Kafka and not yet in every store, at most.
     """

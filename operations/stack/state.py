@@ -78,9 +78,9 @@ class StackState:
     flink
         The job, where the stream runs on a cluster; None where it does not, or nothing can be said.
     online
-        What the online store says of itself: whether it is whole, its actors, what it shed, its memory.
+        What the online store says of itself: whether it is complete, its actors, what it shed, its memory.
     set_aside
-        Folders of an online store whose files were damaged; the store began empty and was made anew.
+        Folders of an online store whose files were damaged; the store began empty and was rebuilt.
     """
 
     books: Books | None

@@ -81,7 +81,7 @@ def online_troubles(settings: Settings) -> tuple[dict[str, object], list[str]]:
     with closing(redis_client(settings.redis, timeout_s=2.0)) as client:
         state = RedisOnlineStore(client).state()
     facts = {
-        "whole": state.is_whole, "actors": state.actors, "shed": dict(state.shed),
+        "complete": state.is_complete, "actors": state.actors, "shed": dict(state.shed),
         "used_mb": round(state.used_mb, 1), "max_mb": round(state.max_mb, 1),
     }  # fmt: skip
     return facts, state.problems()

@@ -77,7 +77,7 @@ def valkey_folder(settings: Settings) -> Path:
 def set_aside_if_damaged(folder: Path, code: int, last_words: Sequence[str]) -> str:
     """Move the folder of a Valkey away that ended because it could not read its files; say where it is now.
 
-    The stream makes the online store anew from the warehouse, so an empty one is better than none.
+    The stream rebuilds the online store from the warehouse, so an empty one is better than none.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
--- Applies one update, whole or not at all: the fencing, the counts and every command in one script.
--- KEYS the hash of the log's progress, the set of all logs, and the key that says the store is whole.
--- ARGV[1] MessagePack of {field, first, moved, added, division, others, log, only_whole, withdrawn, restored, crowd}: the
+-- Applies one update, all or nothing: the fencing, the counts and every command in one script.
+-- KEYS the hash of the log's progress, the set of all logs, and the key that says the store is complete.
+-- ARGV[1] MessagePack of {field, first, moved, added, division, others, log, only_complete, withdrawn, restored, crowd}: the
 --   partition's field, the offset it may have reached at most, a list [field, value, ...] to set and one to add, how the
---   fields of its division begin, what the offsets of all others must be, the log, whether only a whole store takes this, keys of
+--   fields of its division begin, what the offsets of all others must be, the log, whether only a complete store takes this, keys of
 --   actors who withdrew consent, with the time, refusals taken back, and how a crowd is told from a few; ARGV[2] MessagePack
 --   of {newest, refused, added, counted, actors, bounds}: of the first two each a list of {key, ttl_s, bound,
 --   [score, member, ...]}, of the third {key, ttl_s, bound, [score, member, voice, ...], few}, of the fourth {trend, ttl_s,
@@ -10,7 +10,7 @@
 --   with the highest score it ever had, so only what is above the last one is added; a voice is a short hash of the actor;
 --   then [actor, epoch s of its newest interaction or 0, ...], and {actors, items with neighbours, hours, share of `counted` for
 --   all but the newest hours, epoch s}.
--- Returns 1, or 0 if more or other was committed meanwhile, or -1 if the store is not whole.
+-- Returns 1, or 0 if more or other was committed meanwhile, or -1 if the store is incomplete.
 local claim = cmsgpack.unpack(ARGV[1])
 if claim[8] and redis.call('EXISTS', KEYS[3]) == 0 then
   return -1
@@ -48,7 +48,7 @@ local function put(entry, ...)
   bounded(entry)
 end
 
--- Notes what is held in an index, and sheds what is beyond its bound, least worth keeping first: whole entries, with
+-- Notes what is held in an index, and sheds what is beyond its bound, least worth keeping first: an entry goes with
 -- every key that begins with one of the prefixes.
 local function hold(kind, bound, prefixes, pairs_)
   local index = 'held:' .. kind

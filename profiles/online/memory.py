@@ -20,7 +20,7 @@ from profiles.online.ports import (
     MAX_RECENT,
     MAX_TREND_ITEMS,
     ActorState,
-    NotWhole,
+    Incomplete,
     OnlineStore,
     OnlineUpdate,
     RecentItem,
@@ -70,12 +70,12 @@ class MemoryOnlineStore:
         self._withdrawn: dict[str, int] = {}
         self._tags: dict[str, Scores] = {}
         self._recovered: set[tuple[str, tuple[int, int]]] = set()
-        self._whole = False
+        self._complete = False
 
-    def apply(self, commit: Commit, update: OnlineUpdate, *, only_whole: bool = False) -> bool:
+    def apply(self, commit: Commit, update: OnlineUpdate, *, only_complete: bool = False) -> bool:
         """Apply the update unless its records may have been committed since; return whether it was."""
-        if only_whole and not self._whole:
-            raise NotWhole
+        if only_complete and not self._complete:
+            raise Incomplete
         progress = self._progress[commit.log]
         if not progress.admit(commit):
             return False
@@ -201,13 +201,13 @@ class MemoryOnlineStore:
         parts: tuple[dict[str, Scores] | dict[str, dict[str, int]], ...] = (self._recent, self._disliked, self._tags)
         return sum(bool(part.pop(actor, None)) for part in parts)
 
-    def is_whole(self) -> bool:
+    def is_complete(self) -> bool:
         """Tell whether all is here that should be."""
-        return self._whole
+        return self._complete
 
-    def set_whole(self, whole: bool) -> None:
+    def set_complete(self, complete: bool) -> None:
         """Say whether all is here that should be."""
-        self._whole = whole
+        self._complete = complete
 
     def clear(self) -> None:
         """Remove everything, progress included, but which dead letters were recovered."""

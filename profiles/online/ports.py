@@ -51,11 +51,11 @@ class OnlineFault(Unavailable):
     """The online store does not answer, or does not take what it is given."""
 
 
-class NotWhole(OnlineFault):
+class Incomplete(OnlineFault):
     """The online store lacks what it should hold; it takes nothing from the stream until it is rebuilt."""
 
     def __init__(self) -> None:
-        super().__init__("the online store is not whole; the stream rebuilds it, or `civicrec rebuild-online`")
+        super().__init__("the online store is incomplete; the stream rebuilds it, or `civicrec rebuild-online`")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class RecentItem:
 
 @dataclass(frozen=True, slots=True)
 class OnlineUpdate:
-    """What some records of a log add to the online store, applied whole or not at all.
+    """What some records of a log add to the online store, applied all at once or not at all.
 
     Attributes
     ----------
@@ -137,7 +137,7 @@ class OnlineReader(Protocol):
 class OnlineStore(Protocol):
     """The online store. Every method raises `OnlineFault` when it cannot be reached in time."""
 
-    def apply(self, commit: Commit, update: OnlineUpdate, *, only_whole: bool = False) -> bool:
+    def apply(self, commit: Commit, update: OnlineUpdate, *, only_complete: bool = False) -> bool:
         """Apply the update, move the committed offset of the partition and count the events, all at once or nothing.
 
         Nothing is done, and False returned, if more than ``commit.first`` is committed, or if the offsets of the log's
@@ -145,8 +145,8 @@ class OnlineStore(Protocol):
 
         Raises
         ------
-        NotWhole
-            If `only_whole` is said and the store is not: what it knows of the records before is gone.
+        Incomplete
+            If `only_complete` is said and the store is incomplete: what it knows of the records before is gone.
         """
         ...
 
@@ -194,11 +194,11 @@ class OnlineStore(Protocol):
         """Remove every key of this actor; return how many there were."""
         ...
 
-    def is_whole(self) -> bool:
+    def is_complete(self) -> bool:
         """Tell whether all is here that should be: not in a new, wiped or cleared store, nor before a rebuild's end."""
         ...
 
-    def set_whole(self, whole: bool) -> None:
+    def set_complete(self, complete: bool) -> None:
         """Say whether all is here that should be; after False the stream rebuilds the store."""
         ...
 

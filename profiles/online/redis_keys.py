@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 #: First words of the keys that `RedisOnlineStore.clear` removes. Besides there are ``recovered`` and ``shed``. The key
-#: of a log's progress is built in `civicrec.accounting.progress`; it was ``fence:`` until 0.1.
+#: of a log's progress is built in `civicrec.accounting.progress`; until 0.1 it was
+#: ``fence:``, and `COMPLETE_KEY` ``whole:``.
 CLEARED = (
     "recent", "disliked", "trend", "counted", "co", "few", "crowd", "tags", "withdrawn", "held", "progress", "logs",
-    "whole", "fence",
+    "complete", "whole", "fence",
 )  # fmt: skip
 
 #: There while the store holds all it should: a wipe takes it away with the rest. The number is that of the form of what
-#: is kept: a store of another form is not whole, so the stream rebuilds it.
-WHOLE_KEY = "whole:6"
+#: is kept: a store of another form is incomplete, so the stream rebuilds it.
+COMPLETE_KEY = "complete:7"
 
 
 def recent_key(actor: str) -> str:

@@ -47,18 +47,18 @@ from profiles.online.ports import (
     TREND_TTL_HOURS,
     WITHDRAWN_TTL_DAYS,
     ActorState,
-    NotWhole,
+    Incomplete,
     OnlineFault,
     OnlineUpdate,
     RecentItem,
 )
 from profiles.online.redis_keys import (
     CLEARED,
+    COMPLETE_KEY,
     CROWD_KEY,
     FEW_TRENDS_KEY,
     HELD_ACTORS,
     SHED_KEY,
-    WHOLE_KEY,
     co_key,
     counted_key,
     disliked_key,
@@ -118,7 +118,7 @@ class RedisOnlineStore:
         self._shed = client.register_script(_SHED)
         self._recover = client.register_script(_RECOVER)
 
-    def apply(self, commit: Commit, update: OnlineUpdate, *, only_whole: bool = False) -> bool:
+    def apply(self, commit: Commit, update: OnlineUpdate, *, only_complete: bool = False) -> bool:
         """Apply the update unless its records may have been committed since; return whether it was."""
         moved, added = fields_of_commit(commit)
         other_partitions = {
@@ -126,16 +126,16 @@ class RedisOnlineStore:
         }
         claim = (
             partition_field(commit.partition), commit.first, list(chain(*moved.items())), list(chain(*added.items())),
-            division(commit.partition), other_partitions, commit.log, only_whole, _withdrawn(update),
+            division(commit.partition), other_partitions, commit.log, only_complete, _withdrawn(update),
             [(disliked_key(actor), list(names)) for actor, names in update.restored.items() if names],
             (self._bounds.min_actors, *_CROWD),
         )  # fmt: skip
-        keys = [progress_key(commit.log), LOGS_KEY, WHOLE_KEY]
+        keys = [progress_key(commit.log), LOGS_KEY, COMPLETE_KEY]
         with _reachable("apply an update"):
             args = [_pack(claim), _commands(update, commit.last, self._bounds)]
             answer = int(self._shedding(lambda: self._apply(keys=keys, args=args)))
         if answer < 0:
-            raise NotWhole
+            raise Incomplete
         return answer == 1
 
     def progress(self, log: str) -> CommittedProgress:
@@ -210,30 +210,30 @@ class RedisOnlineStore:
             self._client.zrem(HELD_ACTORS, actor)
             return int(self._client.delete(recent_key(actor), disliked_key(actor), tags_key(actor)))
 
-    def is_whole(self) -> bool:
+    def is_complete(self) -> bool:
         """Tell whether all is here that should be."""
-        with _reachable("say whether it is whole"):
-            return bool(self._client.exists(WHOLE_KEY))
+        with _reachable("say whether it is complete"):
+            return bool(self._client.exists(COMPLETE_KEY))
 
-    def set_whole(self, whole: bool) -> None:
+    def set_complete(self, complete: bool) -> None:
         """Say whether all is here that should be."""
-        with _reachable("note whether it is whole"):
-            if whole:
-                self._shedding(partial(self._client.set, WHOLE_KEY, 1))
+        with _reachable("note whether it is complete"):
+            if complete:
+                self._shedding(partial(self._client.set, COMPLETE_KEY, 1))
             else:
-                self._client.delete(WHOLE_KEY)
+                self._client.delete(COMPLETE_KEY)
 
     def state(self) -> OnlineState:
         """Return what the store says of itself."""
         with _reachable("tell its state"):
             pipeline = self._client.pipeline(transaction=False)
-            pipeline.exists(WHOLE_KEY)
+            pipeline.exists(COMPLETE_KEY)
             pipeline.zcard(HELD_ACTORS)
             pipeline.hgetall(SHED_KEY)
             pipeline.info("memory")
-            whole, actors, shed, memory = pipeline.execute()
+            complete, actors, shed, memory = pipeline.execute()
         used_mb, max_mb = (memory.get(name, 0) / _MB for name in ("used_memory", "maxmemory"))
-        return OnlineState(bool(whole), actors, {kind.decode(): int(n) for kind, n in shed.items()}, used_mb, max_mb)
+        return OnlineState(bool(complete), actors, {kind.decode(): int(n) for kind, n in shed.items()}, used_mb, max_mb)
 
     def clear(self) -> None:
         """Remove all of this store, progress included, but which dead letters were recovered; other keys stay."""

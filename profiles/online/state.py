@@ -18,7 +18,7 @@ class OnlineState:
 
     Attributes
     ----------
-    is_whole
+    is_complete
         Whether it holds all it should.
     actors
         Actors of whom anything is known.
@@ -28,7 +28,7 @@ class OnlineState:
         Memory it takes and may take; 0 means without limit.
     """
 
-    is_whole: bool
+    is_complete: bool
     actors: int
     shed: Mapping[str, int]
     used_mb: float
@@ -42,8 +42,8 @@ class OnlineState:
     def problems(self) -> list[str]:
         """Say what is wrong with it, one sentence each."""
         found = []
-        if not self.is_whole:
-            found.append("the online store is incomplete, lists are plainer; the stream makes it anew")
+        if not self.is_complete:
+            found.append("the online store is incomplete, lists are plainer; the stream rebuilds it")
         if self.fullness >= FULL:
             found.append(
                 f"the online store is full: {self.used_mb:.1f} of {self.max_mb:.1f} MB, and {sum(self.shed.values())} "

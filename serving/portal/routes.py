@@ -241,7 +241,7 @@ def _set_consent(request: Request, answer: Response, fields: dict[str, str]) -> 
     if refuses(request.headers.raw):
         choice = "none"  # what the browser says holds, here as at the collector
     _keep(request, answer, CONSENT_COOKIE, choice)
-    answer.delete_cookie(MODE_COOKIE, path="/")  # a fresh choice says anew what may be used
+    answer.delete_cookie(MODE_COOKIE, path="/")  # a fresh choice says again what may be used
     if choice == "none":
         answer.delete_cookie(ID_COOKIE, path="/")
     else:

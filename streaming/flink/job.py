@@ -122,7 +122,7 @@ def run(settings: Settings, from_start: bool = False) -> None:
         while not stop.is_set():
             heart.beat(_STEP_S)
             try:
-                _keep_whole(watch, heart)
+                _keep_complete(watch, heart)
                 job = jobs.find(settings.flink.job_name)
                 if job is None:
                     log.warning("job_lost", job=settings.flink.job_name)
@@ -140,9 +140,9 @@ def run(settings: Settings, from_start: bool = False) -> None:
     log.info("stream_left", detail="the job runs on; `civicrec stream --runner flink --stop` ends it with a savepoint")
 
 
-def _keep_whole(watch: OnlineWatch, heart: Heart) -> None:
+def _keep_complete(watch: OnlineWatch, heart: Heart) -> None:
     if not watch.look():
-        log.warning("online_store_not_whole", remedy="it is rebuilt; the job waits, and lists are plainer meanwhile")
+        log.warning("online_store_incomplete", remedy="it is rebuilt; the job waits, and lists are plainer meanwhile")
         rebuilt = watch.rebuild(lambda *_: heart.beat(_STEP_S))
         log.info("online_store_rebuilt", interactions=rebuilt.interactions, actors_with_tags=rebuilt.actors_with_tags)
 

@@ -30,7 +30,7 @@ class Job:
     Attributes
     ----------
     restarts
-        Times Flink began it anew since it was submitted.
+        Times Flink restarted it since it was submitted.
     checkpoint_ms
         When its newest checkpoint was complete, epoch milliseconds; None before the first.
     """

@@ -1,7 +1,7 @@
-"""The online store under a job on Flink: what the job has done is copied out of it, and a wiped one is made anew.
+"""The online store under a job on Flink: what the job has done is copied out of it, and a wiped one is rebuilt.
 
-In: the store, Kafka's topic, the warehouse. Out: ``progress.json`` of the home while the store is whole, a whole
-store when it was not. Workers write nothing into a store that is not whole: they wait, and so hold their source back.
+In: the store, Kafka's topic, the warehouse. Out: ``progress.json`` of the home while the store is complete, a complete
+store when it was not. Workers write nothing into a store that is incomplete: they wait, and so hold their source back.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from civicrec.registry.tables import registry_at
 from civicrec.settings import Settings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.ports import Warehouse
-from profiles.online.ports import NotWhole, OnlineStore
+from profiles.online.ports import Incomplete, OnlineStore
 from streaming.blocks import Columns, joined
 from streaming.catalogue import CatalogueSnapshot
 from streaming.enrich import enrich
@@ -55,7 +55,7 @@ class OnlineWatch:
     Attributes
     ----------
     kept
-        log → what was done of it when the store was last seen whole.
+        log → what was done of it when the store was last seen complete.
     """
 
     def __init__(self, settings: Settings, online: OnlineStore) -> None:
@@ -65,7 +65,7 @@ class OnlineWatch:
         self.kept = kept_progress(settings.progress_path)
 
     def look(self) -> bool:
-        """Copy what is done out of a whole store; return whether it is whole.
+        """Copy what is done out of a complete store; return whether it is complete.
 
         A store whose progress has gone back, as one restored from an older copy, is said not to be.
 
@@ -75,10 +75,10 @@ class OnlineWatch:
             If it does not answer.
         """
         done = _done(self._online)
-        if not self._online.is_whole():  # asked last: what was read of a whole store is all of it
+        if not self._online.is_complete():  # asked last: what was read of a complete store is all of it
             return False
         if any(done.get(log, CommittedProgress()).went_back(before) for log, before in self.kept.items()):
-            self._online.set_whole(False)
+            self._online.set_complete(False)
             return False
         if done != self.kept:
             keep_progress(self._settings.progress_path, done)
@@ -86,12 +86,12 @@ class OnlineWatch:
         return True
 
     def rebuild(self, report: ShowProgress = lambda *_: None) -> Rebuilt:
-        """Make the store anew: from the warehouse what was done when last copied, from the topic what came since.
+        """Rebuild the store: from the warehouse what was done when last copied, from the topic what came since.
 
         Raises
         ------
         Unavailable
-            If a store or Kafka fails; the next call begins anew.
+            If a store or Kafka fails; the next call begins again.
         """
         settings = self._settings
         with (
@@ -100,7 +100,7 @@ class OnlineWatch:
             closing(KafkaReader(settings.kafka)) as reader,
             closing(KafkaDeadLetters(settings.kafka)) as dead_letters,
         ):
-            stores = Stores(warehouse, self._online, CatalogueSnapshot(registry), dead_letters, only_whole=False)
+            stores = Stores(warehouse, self._online, CatalogueSnapshot(registry), dead_letters, only_complete=False)
             margin = _BUNDLES_BACK * settings.flink.bundle_records
             return rebuild_online(
                 warehouse, self._online, Done(self.kept), utc_now(), suppressions(registry), report,
@@ -113,13 +113,13 @@ def wait_copied(settings: Settings, online: OnlineStore) -> None:
 
     Raises
     ------
-    NotWhole
-        If the store is not whole.
+    Incomplete
+        If the store is incomplete.
     Unavailable
         If a store does not answer, or whoever runs the stream does not copy it in time.
     """
     counted, deadline = _done(online), monotonic_s() + _COPY_S
-    while online.is_whole():
+    while online.is_complete():
         kept = kept_progress(settings.progress_path)
         if all(kept.get(log, CommittedProgress()).stored >= progress.stored for log, progress in counted.items()):
             return
@@ -130,7 +130,7 @@ def wait_copied(settings: Settings, online: OnlineStore) -> None:
         with suppress(InUse), owned(settings.home / STREAM_LOCK, "the stream"):
             OnlineWatch(settings, online).look()
         time.sleep(0.1)
-    raise NotWhole
+    raise Incomplete
 
 
 def _done(online: OnlineStore) -> dict[str, CommittedProgress]:

@@ -1,8 +1,8 @@
-"""The online store made anew from the warehouse: after a wipe, on a new server, or when an operator asks.
+"""The online store rebuilt from the warehouse: after a wipe, on a new server, or when an operator asks.
 
-In: `events` of the records that are done, the newest `actor_tags`. Out: an `OnlineStore` that is whole again. Nothing
-else may write interactions meanwhile: the embedded stream does this itself, between two batches, and the workers of a
-cluster are refused by a store that is not whole.
+In: `events` of the records that are done, the newest `actor_tags`. Out: an `OnlineStore` that is complete.
+Nothing else may write interactions meanwhile: the embedded stream does this itself, between two batches, and the
+workers of a cluster are refused by a store that is incomplete.
 """
 
 from __future__ import annotations
@@ -117,10 +117,10 @@ def rebuild_online(
     report: ShowProgress = lambda *_: None,
     catch_up: Callable[[], object] = lambda: None,
 ) -> Rebuilt:
-    """Clear the online store and fill it from the warehouse; it is whole at the end, and not before.
+    """Clear the online store and fill it from the warehouse; it is complete at the end, and not before.
 
     It holds what the stream made, but for co-clicks of events that came a day or more late: the stream paired them as
-    they came, here each day is folded after the one before. Times to live begin anew.
+    they came, here each day is folded after the one before. Times to live begin again.
 
     Parameters
     ----------
@@ -129,14 +129,14 @@ def rebuild_online(
     suppressed
         (actor, tag) pairs that people deleted since the tags were made.
     catch_up
-        Adds what was done since `done` was noted, before the store is said to be whole.
+        Adds what was done since `done` was noted, before the store is said to be complete.
 
     Raises
     ------
     civicrec.errors.Unavailable
-        If a store fails; the next call begins anew.
+        If a store fails; the next call begins again.
     """
-    online.set_whole(False)
+    online.set_complete(False)
     online.clear()
     today = local_date(now)
     n_interactions = _restore_interactions(warehouse, online, done, now, today, report)
@@ -145,7 +145,7 @@ def rebuild_online(
         for commit in commits_of(log, progress):
             online.apply(commit, OnlineUpdate())
     catch_up()
-    online.set_whole(True)
+    online.set_complete(True)
     return Rebuilt(n_interactions, n_actors)
 
 

@@ -20,23 +20,25 @@ from profiles.online.ports import OnlineStore
 from streaming.repair.rebuild import STREAM_LOCK, Rebuilt, done_so_far, rebuild_online
 
 
-def renew(settings: Settings, online: OnlineStore, report: ShowProgress = lambda *_: None) -> Rebuilt | None:
-    """Rebuild the store, or, where a stream runs on this home, say that it is not whole: then that rebuilds it.
+def rebuild_on_request(
+    settings: Settings, online: OnlineStore, report: ShowProgress = lambda *_: None
+) -> Rebuilt | None:
+    """Rebuild the store, or, where a stream runs on this home, say that it is incomplete: then that rebuilds it.
 
     Raises
     ------
     Unavailable
-        If a store fails; the next call, or the stream, begins anew.
+        If a store fails; the next call, or the stream, begins again.
     """
     try:
         with owned(settings.home / STREAM_LOCK, "the stream"):
-            return (_renew_of_flink if settings.stream.runner == "flink" else _renew)(settings, online, report)
+            return (_rebuild_of_flink if settings.stream.runner == "flink" else _rebuild)(settings, online, report)
     except InUse:
-        online.set_whole(False)
+        online.set_complete(False)
         return None
 
 
-def _renew(settings: Settings, online: OnlineStore, report: ShowProgress) -> Rebuilt:
+def _rebuild(settings: Settings, online: OnlineStore, report: ShowProgress) -> Rebuilt:
     with (
         registry_at(settings.registry_address) as registry,
         closing(SqliteEventLog(settings.log_path, readonly=True)) as log,
@@ -46,7 +48,7 @@ def _renew(settings: Settings, online: OnlineStore, report: ShowProgress) -> Reb
         return rebuild_online(warehouse, online, done, utc_now(), suppressions(registry), report)
 
 
-def _renew_of_flink(settings: Settings, online: OnlineStore, report: ShowProgress) -> Rebuilt:
+def _rebuild_of_flink(settings: Settings, online: OnlineStore, report: ShowProgress) -> Rebuilt:
     from streaming.repair.online_watch import OnlineWatch  # Kafka's client is there where it is in use
 
     watch = OnlineWatch(settings, online)

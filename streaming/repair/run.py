@@ -30,13 +30,13 @@ from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.daily import rebuild_daily
 from civicrec.warehouse.ports import Warehouse
 from profiles.online.bounds import bounds_of
-from profiles.online.ports import NotWhole, OnlineStore
+from profiles.online.ports import Incomplete, OnlineStore
 from profiles.online.redis_store import RedisOnlineStore
 from streaming.catalogue import CatalogueSnapshot
 from streaming.enrich import INTERACTION_KINDS
 from streaming.repair.diff import diff, write
 from streaming.repair.rebuild import Done
-from streaming.repair.rebuild_on_request import renew
+from streaming.repair.rebuild_on_request import rebuild_on_request
 from streaming.repair.reprocess import (
     At,
     Part,
@@ -101,7 +101,7 @@ def repair(
     ------
     Unavailable
         If a store fails; the same call goes on from there.
-        Also if the store of a stream on Flink is not whole: nobody knows then what is done.
+        Also if the store of a stream on Flink is incomplete: nobody knows then what is done.
     ConfigError
         If another reprocessing or a nightly job runs on this home.
     """
@@ -141,7 +141,7 @@ def repair(
         if not dry_run:
             rebuild_days(settings, warehouse, done.days, report)
             if bookmark.interactions_changed:
-                renew(settings, online, report)
+                rebuild_on_request(settings, online, report)
             path.unlink(missing_ok=True)
         return done
 
@@ -158,8 +158,8 @@ def _source(
     elif settings.stream.runner == "flink":
         from civicrec.kafka.reader import KafkaReader  # known where Kafka is in use, and only there asked
 
-        if not online.is_whole():
-            raise NotWhole
+        if not online.is_complete():
+            raise Incomplete
         with closing(KafkaReader(settings.kafka)) as reader:
             places = {number: max(start, bookmark.places.get(number, 0)) for number, start in reader.starts().items()}
             ends = reader.ends()

@@ -134,8 +134,8 @@ def test_a_full_store_sheds_and_goes_on(brim: Redis) -> None:
     assert shed(brim) > 0
     assert len(store.recent_of(["regular"])["regular"]) == 9
     assert store.put_tags("run", [(f"reader-{n}", {"tag": 1.0}) for n in range(20_000)]) == 20_000
-    store.set_whole(True)
-    assert store.is_whole()
+    store.set_complete(True)
+    assert store.is_complete()
 
 
 def test_a_full_store_with_nothing_to_shed_says_so_and_has_taken_nothing(brim: Redis) -> None:

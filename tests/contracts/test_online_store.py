@@ -30,7 +30,7 @@ from profiles.online.ports import (
     MAX_FEW,
     MAX_RECENT,
     ActorState,
-    NotWhole,
+    Incomplete,
     OnlineStore,
     OnlineUpdate,
     RecentItem,
@@ -69,30 +69,30 @@ def an_update(actor: str = "a", item: str = "i1", at_ms: int = AT) -> OnlineUpda
     )
 
 
-def test_a_store_is_whole_only_once_that_is_said_and_until_it_is_cleared(store: OnlineStore) -> None:
-    assert not store.is_whole()
+def test_a_store_is_complete_only_once_that_is_said_and_until_it_is_cleared(store: OnlineStore) -> None:
+    assert not store.is_complete()
     store.apply(Commit("log", 0, 1), an_update())
-    assert not store.is_whole()
-    store.set_whole(True)
-    assert store.is_whole()
+    assert not store.is_complete()
+    store.set_complete(True)
+    assert store.is_complete()
     store.clear()
-    assert not store.is_whole()
-    store.set_whole(True)
-    store.set_whole(False)
-    store.set_whole(False)
-    assert not store.is_whole()
+    assert not store.is_complete()
+    store.set_complete(True)
+    store.set_complete(False)
+    store.set_complete(False)
+    assert not store.is_complete()
 
 
-def test_what_needs_a_whole_store_is_refused_by_any_other_and_changes_nothing(store: OnlineStore) -> None:
+def test_what_needs_a_complete_store_is_refused_by_any_other_and_changes_nothing(store: OnlineStore) -> None:
     commit = Commit("log", 0, 1, stored=1)
-    with pytest.raises(NotWhole, match="rebuild-online"):
-        store.apply(commit, an_update(), only_whole=True)
+    with pytest.raises(Incomplete, match="rebuild-online"):
+        store.apply(commit, an_update(), only_complete=True)
     assert (store.actor("a"), store.progress("log"), store.done()) == (ActorState(), CommittedProgress(), {})
-    store.set_whole(True)
-    assert store.apply(commit, an_update(), only_whole=True)
+    store.set_complete(True)
+    assert store.apply(commit, an_update(), only_complete=True)
     store.clear()
-    with pytest.raises(NotWhole):
-        store.apply(Commit("log", 1, 2), an_update(), only_whole=True)
+    with pytest.raises(Incomplete):
+        store.apply(Commit("log", 1, 2), an_update(), only_complete=True)
     assert store.done() == {}
 
 
@@ -334,12 +334,12 @@ def test_redis_answers_exactly_as_memory_does(client: Redis, updates: list[tuple
     }
 
 
-def test_a_store_of_an_older_form_is_not_whole_and_nothing_of_it_outlasts_the_rebuild(client: Redis) -> None:
+def test_a_store_of_an_older_form_is_incomplete_and_nothing_of_it_outlasts_the_rebuild(client: Redis) -> None:
     client.flushdb()
     client.hset("fence:log", "partition:1:0", 5)
-    client.set("whole:5", 1)
+    client.set("whole:6", 1)
     store = RedisOnlineStore(client)
-    assert (store.is_whole(), store.progress("log")) == (False, CommittedProgress())
+    assert (store.is_complete(), store.progress("log")) == (False, CommittedProgress())
     store.clear()
     assert client.keys("*") == []
 

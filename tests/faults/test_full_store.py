@@ -41,7 +41,7 @@ def problems(stack: RunningStack) -> str:
 
 @pytest.mark.slow
 @pytest.mark.stack
-def test_a_store_too_small_sheds_and_one_that_takes_nothing_is_left_out_and_made_anew(tmp_path: Path) -> None:
+def test_a_store_too_small_sheds_and_one_that_takes_nothing_is_left_out_and_rebuilt(tmp_path: Path) -> None:
     settings = settings_on_free_ports(tmp_path)
     fill_catalogue(settings)
     # No bound in numbers keeps this one from being full.
@@ -57,7 +57,7 @@ def test_a_store_too_small_sheds_and_one_that_takes_nothing_is_left_out_and_made
             online = RedisOnlineStore(redis)
             state = online.state()
             assert state.shed["actors"] > 1_000
-            assert state.is_whole
+            assert state.is_complete
             (regular,) = [key for key in redis.scan_iter(match="recent:*regular")]
             assert redis.zcard(regular) == 3
 
@@ -66,7 +66,7 @@ def test_a_store_too_small_sheds_and_one_that_takes_nothing_is_left_out_and_made
             wait_for(lambda: read_books(settings).pending == 0, 60, "the warehouse, without the online store")
             wait_for(lambda: "left out" in problems(stack), 60, "a word")
             redis.config_set("maxmemory", "64mb")
-            wait_for(online.is_whole, 120, "a whole store")
+            wait_for(online.is_complete, 120, "a complete store")
             wait_for(lambda: list(redis.scan_iter(match="recent:*late")), 30, "the late one")
             assert redis.zcard(regular) == 3
         wait_for(lambda: not problems(stack), 60, "no problem left")

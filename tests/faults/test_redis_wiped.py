@@ -26,12 +26,12 @@ PROCESSES = ("valkey", "warehouse", "collect", "stream")
 
 
 def wipe(stack: RunningStack) -> float:
-    """Wipe the store and return the seconds until it is whole again."""
+    """Wipe the store and return the seconds until it is complete again."""
     with closing(redis_client(stack.settings.redis)) as redis:
         assert redis.dbsize() > 100
         redis.flushall()
         began = time.monotonic()
-        wait_for(RedisOnlineStore(redis).is_whole, 60, "a whole store")
+        wait_for(RedisOnlineStore(redis).is_complete, 60, "a complete store")
         return time.monotonic() - began
 
 
@@ -70,7 +70,7 @@ def survive(home: Path, wipes: int, at_least: int, pause_s: float) -> None:
             for part in range(1, wipes + 1):
                 wait_for(lambda: read_books(settings).stored >= at_least * part // (wipes + 1), 600, "events")  # noqa: B023
                 print(  # noqa: T201  # shown by `pytest -s`
-                    f"whole again after {wipe(stack):.1f} s, {n_sent(senders)} events sent"
+                    f"complete again after {wipe(stack):.1f} s, {n_sent(senders)} events sent"
                 )
             wait_for(lambda: n_sent(senders) >= at_least, 600, f"{at_least} events")
         wait_for(lambda: read_books(settings).pending == 0, 120, "an empty backlog")

@@ -23,7 +23,7 @@ from tests.streaming.test_embedded import behaviour
 
 pytestmark = pytest.mark.services
 
-#: A week up to now: an online store made anew keeps what is of late.
+#: A week up to now: an online store rebuilt keeps what is of late.
 EVENTS = behaviour(900, step_s=600, actors=20, began=utc_now().replace(microsecond=0) - timedelta(days=7))
 DAYS = sorted({local_date(event.occurred_at) for event in EVENTS})
 
@@ -72,9 +72,9 @@ def test_lost_rows_and_a_catalogue_that_came_late_are_mended_under_the_running_j
     done = reprocess(world)
     assert {name: done[name] for name in (*expected, "days")} == expected | {"days": days}
     more = [an_event("click", "i1", 990_000 + n, EVENTS[-1].occurred_at, anonymous_id="v1") for n in range(50)]
-    world.send(records_of(more))  # while the online store is made anew
+    world.send(records_of(more))  # while the online store is rebuilt
     world.wait_counted(len(EVENTS) + len(more) + 1)
-    wait_for(world.online.is_whole, 60, "the online store made anew by the stream")
+    wait_for(world.online.is_complete, 60, "the online store rebuilt by the stream")
     again = reprocess(world)
     assert {name: again[name] for name in (*expected, "days")} == {
         "new": 0, "changed": 0, "same": len(EVENTS) + len(more), "days": [],
@@ -119,7 +119,7 @@ def test_a_dead_letter_that_can_be_read_now_is_recovered_and_counted_in_the_prog
     done = reprocess(world, "--dead-letters")
     assert (done["cured"], done["new"], done["refused"]) == (1, 1, {})
     assert reprocess(world, "--dead-letters")["cured"] == 0
-    wait_for(world.online.is_whole, 60, "the online store made anew by the stream")
+    wait_for(world.online.is_complete, 60, "the online store rebuilt by the stream")
     assert (world.progress().stored, world.progress().rejected) == (stored + 1, {})
     assert world.stored() == (stored + 1, stored + 1)
     assert world.warehouse.rows("SELECT * FROM dead_letters FINAL") == []

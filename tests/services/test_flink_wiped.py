@@ -1,4 +1,4 @@
-"""The online store wiped under a job on Flink: it is whole again within a minute, and each event counts once."""
+"""The online store wiped under a job on Flink: it is complete again within a minute, and each event counts once."""
 
 import time
 from collections.abc import Iterator
@@ -34,12 +34,12 @@ def test_a_store_wiped_under_a_job_is_rebuilt_and_each_event_counts_once(
     with closing(redis_client(world.settings.redis)) as redis:
         redis.flushall()
     began = time.monotonic()
-    wait_for(world.online.is_whole, 60, f"a whole store; {world.said[-2_000:]}")
+    wait_for(world.online.is_complete, 60, f"a complete store; {world.said[-2_000:]}")
     took = time.monotonic() - began
     world.send(records[2 * third :])
     world.wait_counted(len(events))
     with capsys.disabled():
-        print(f"\nwhole again {took:.1f} s after the wipe")  # noqa: T201  # a figure
+        print(f"\ncomplete again {took:.1f} s after the wipe")  # noqa: T201  # a figure
     assert world.stored()[0] == len(events)
     assert world.civicrec("rebuild-online").stdout == "restored\n"
     assert world.progress().stored == len(events)

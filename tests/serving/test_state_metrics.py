@@ -46,7 +46,7 @@ def test_old_models_are_said(run: str, says: str) -> None:
 def test_prometheus_is_told_the_numbers() -> None:
     text = state_metrics(a_process(Full(), "2026-03-01-abc")).decode()
     for line in (
-        "civicrec_models_age_days 10.0", "civicrec_online_whole 0.0", "civicrec_online_actors 7.0",
+        "civicrec_models_age_days 10.0", "civicrec_online_complete 0.0", "civicrec_online_actors 7.0",
         'civicrec_online_shed_total{kind="actors"} 3.0', 'civicrec_online_shed_total{kind="tags"} 0.0',
         "civicrec_online_fullness 0.99375",
     ):  # fmt: skip

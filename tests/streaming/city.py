@@ -61,7 +61,7 @@ class City:
             online = RedisOnlineStore(redis)
             driver = Driver(
                 self.log, ledger, Stores(self.warehouse, online, CatalogueSnapshot(registry)), StreamSettings(),
-                lambda _: online.set_whole(True),
+                lambda _: online.set_complete(True),
             )  # fmt: skip
             while driver.step():
                 pass
@@ -73,7 +73,7 @@ class City:
     def recent(self, actor: str) -> list[str]:
         with closing(redis_client(self.settings.redis)) as redis:
             store = RedisOnlineStore(redis)
-            assert store.is_whole()
+            assert store.is_complete()
             return [item.item_id for item in store.actor(actor).recent]
 
     def count(self) -> list[Hole]:

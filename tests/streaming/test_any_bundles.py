@@ -114,7 +114,7 @@ _steps = st.lists(
 def test_any_bundles_of_either_engine_lead_to_the_recomputation(steps: list[tuple[str, Any]], partitions: int) -> None:
     with tempfile.TemporaryDirectory() as folder, a_world(Path(folder), max_batch_events=20, block_records=3) as world:
         records = sent(world)
-        world.online.set_whole(True)
+        world.online.set_complete(True)
         warehouse = KeyedWarehouse()
         stores = Stores(warehouse, world.online, FixedCatalogue())
         world.driver._batch.stores = stores
@@ -162,7 +162,7 @@ def test_a_worker_thought_dead_that_still_writes_changes_nothing(tmp_path: Path)
     """Its successor reads the same records while it is writing them; whoever is late is refused and looks again."""
     with a_world(tmp_path) as world:
         records = sent(world)
-        world.online.set_whole(True)
+        world.online.set_complete(True)
         warehouse = KeyedWarehouse()
         stores = Stores(warehouse, world.online, FixedCatalogue())
         real, partition, calls = world.online.apply, Partition(1, 0), [0]
@@ -189,7 +189,7 @@ def test_two_engines_at_once_fold_each_record_once(tmp_path: Path) -> None:
     """The embedded stream takes a batch between the cluster's reading and its writing, and the other way round."""
     with a_world(tmp_path, max_batch_events=20) as world:
         records = sent(world)
-        world.online.set_whole(True)
+        world.online.set_complete(True)
         warehouse = KeyedWarehouse()
         stores, world.driver._batch.stores = (Stores(warehouse, world.online, FixedCatalogue()) for _ in range(2))
         partitions = [
@@ -221,7 +221,7 @@ def test_two_engines_at_once_fold_each_record_once(tmp_path: Path) -> None:
 
 def test_two_logs_of_equal_offsets_do_not_meet(tmp_path: Path) -> None:
     warehouse, online = KeyedWarehouse(), MemoryOnlineStore(min_actors=1)
-    online.set_whole(True)
+    online.set_complete(True)
     stores = Stores(warehouse, online, FixedCatalogue())
     logs = [MemoryEventLog(), MemoryEventLog()]
     for n, log in enumerate(logs):

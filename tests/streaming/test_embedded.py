@@ -183,7 +183,7 @@ def test_a_new_process_finishes_the_plan_of_the_dead_one(tmp_path: Path) -> None
             heir.log, heir.warehouse, heir.online = world.log, world.warehouse, world.online
             heir.driver = embedded.Driver(
                 world.log, heir.ledger, embedded.Stores(world.warehouse, world.online, _Catalogue()),
-                embedded.StreamSettings(), lambda _: world.online.set_whole(True),
+                embedded.StreamSettings(), lambda _: world.online.set_complete(True),
             )  # fmt: skip
             world.send(events[30:])
             heir.drain()

@@ -1,4 +1,4 @@
-"""A stream whose online store is full or broken goes on to the warehouse, and has the store made anew afterwards."""
+"""A stream whose online store is full or broken goes on to the warehouse, and has the store rebuilt afterwards."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -78,7 +78,7 @@ class Full:
         self.is_away = False
 
     def __getattr__(self, name: str) -> Any:
-        if self.is_away or (self.is_full and name in ("apply", "set_whole")):
+        if self.is_away or (self.is_full and name in ("apply", "set_complete")):
             raise OnlineFault("the online store is full")
         return getattr(self._online, name)
 
@@ -93,7 +93,7 @@ def a_stream(folder: Path) -> Iterator[tuple[World, Full, Driver, list[Done]]]:
             online.clear()
             for log, progress in done.progress.items():
                 assert all(online.apply(commit, OnlineUpdate()) for commit in commits_of(log, progress))
-            online.set_whole(True)
+            online.set_complete(True)
 
         stores = Stores(world.warehouse, online, FixedCatalogue(), world.dead_letters)
         driver = Driver(world.log, world.ledger, stores, world.driver._settings, restore)
@@ -141,12 +141,12 @@ def test_the_warehouse_goes_on_without_a_broken_store_and_the_books_stay_exact(h
         assert not driver.gap.is_open
         assert restored[-1].progress[world.log.name].stored == 100
         assert len(restored) > n_restored
-        assert online.is_whole()
+        assert online.is_complete()
         assert online.progress(world.log.name).at(Partition()) == world.ledger.committed() == world.log.head()
         assert world.ledger.totals().stored == 120
 
 
-def test_a_store_that_lost_the_end_of_its_file_is_made_anew_though_it_says_it_is_whole(tmp_path: Path) -> None:
+def test_a_store_that_lost_the_end_of_its_file_is_rebuilt_though_it_says_it_is_complete(tmp_path: Path) -> None:
     with a_stream(tmp_path) as (world, online, driver, restored):
         world.send(behaviour(40))
         drained(driver)

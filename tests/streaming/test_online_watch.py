@@ -1,7 +1,7 @@
 """A store that is wiped while a cluster's workers write, at any moment, ends as if it never was.
 
 The topic and the warehouse are twins in memory; the workers are a cluster's as `test_any_bundles` has them, and hold
-their bundle back while the store is not whole.
+their bundle back while the store is incomplete.
 """
 
 import tempfile
@@ -27,7 +27,7 @@ from civicrec.kafka.reader import TopicRecord
 from civicrec.process.locks import owned
 from civicrec.settings import Settings
 from profiles.online.memory import MemoryOnlineStore
-from profiles.online.ports import NotWhole
+from profiles.online.ports import Incomplete
 from streaming.enrich import enrich
 from streaming.parse import parse_block
 from streaming.repair import online_watch, rebuild
@@ -131,7 +131,7 @@ class Worker:
         self.held = bundle
         try:
             write(self.stores, [enrich(parse_block(block), ITEM_TYPES) for block in blocks])
-        except NotWhole:
+        except Incomplete:
             return
         self.at += len(bundle)
         self.held = []
@@ -166,7 +166,7 @@ class Cluster:
 
         self.topic.between = all_work
         if not self.watch.look():
-            stores = Stores(self.warehouse, self.online, FixedCatalogue(), only_whole=False)
+            stores = Stores(self.warehouse, self.online, FixedCatalogue(), only_complete=False)
 
             def from_topic() -> None:
                 self.caught_up += catch_up(stores, self.topic, margin=40, block_records=3, at_once=4)  # type: ignore[arg-type]
@@ -242,7 +242,7 @@ _steps = st.lists(
         st.tuples(st.just("work torn"), st.integers(0, 2), st.integers(1, 9), st.integers(0, 3), st.booleans()),
         st.tuples(st.just("look"), st.integers(0, 4)),
         st.tuples(st.just("wipe")),
-        st.tuples(st.just("say it is not whole")),
+        st.tuples(st.just("say it is incomplete")),
         st.tuples(st.just("checkpoint")),
         st.tuples(st.just("restart"), st.integers(0, 2)),
     ),
@@ -267,8 +267,8 @@ def test_a_store_wiped_at_any_moment_ends_as_the_recomputation(steps: list[tuple
                     cluster.look(*words)
                 case "wipe":
                     cluster.online.clear()
-                case "say it is not whole":
-                    cluster.online.set_whole(False)
+                case "say it is incomplete":
+                    cluster.online.set_complete(False)
                 case "checkpoint":
                     for worker in cluster.workers:
                         worker.checkpoint = worker.checkpoint if worker.held else worker.at
@@ -290,22 +290,22 @@ def test_what_workers_did_after_the_last_copy_comes_from_the_topic_and_no_more_t
         worker.work(5)  # in the warehouse, and refused by the store
         cluster.look()
         assert 12 <= cluster.caught_up < 12 + 4
-        assert cluster.online.is_whole()
+        assert cluster.online.is_complete()
         cluster.finish()
         assert_as_recomputed(cluster)
 
 
-def test_a_store_put_back_to_an_older_copy_is_not_whole(tmp_path: Path) -> None:
+def test_a_store_put_back_to_an_older_copy_is_incomplete(tmp_path: Path) -> None:
     online = MemoryOnlineStore(min_actors=1)
     watch = OnlineWatch(Settings(home=tmp_path), online)
     assert not watch.look()
-    online.set_whole(True)
+    online.set_complete(True)
     online._progress["log"] = CommittedProgress({Partition(2, 0): 5, Partition(2, 1): 4})
     assert watch.look()
     assert kept_progress(Settings(home=tmp_path).progress_path) == watch.kept == online.done()
     online._progress["log"] = CommittedProgress({Partition(2, 0): 7, Partition(2, 1): 3})
     assert not watch.look()
-    assert not online.is_whole()
+    assert not online.is_complete()
 
 
 @contextmanager
@@ -331,7 +331,7 @@ def a_stream(home: Settings, online: MemoryOnlineStore, copies: bool = True) -> 
 
 def test_a_recovery_is_in_the_copy_before_its_dead_letter_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home, online = Settings(home=tmp_path), MemoryOnlineStore(min_actors=1)
-    online.set_whole(True)
+    online.set_complete(True)
     online._progress["log"] = CommittedProgress({Partition(): 9}, 5, {"bad_json": 4})
     online._progress[rebuild.REBUILD_LOG] = CommittedProgress(
         {Partition(): 1}, 7
@@ -353,8 +353,8 @@ def test_a_recovery_is_in_the_copy_before_its_dead_letter_goes(tmp_path: Path, m
         online.recover("log", (3, 1), "bad_json", 1)
         with pytest.raises(Unavailable, match="does not copy its progress"):
             wait_copied(home, online)
-        online.set_whole(False)
-        with pytest.raises(NotWhole):
+        online.set_complete(False)
+        with pytest.raises(Incomplete):
             wait_copied(home, online)
 
 

@@ -1,4 +1,4 @@
-"""An online store made anew from a real warehouse, against the one the stream made as events came."""
+"""An online store rebuilt from a real warehouse, against the one the stream made as events came."""
 
 import random
 from collections.abc import Iterator
@@ -120,7 +120,7 @@ def test_a_rebuilt_store_is_the_one_the_stream_made(
         stream.drain()
         rebuilt = MemoryOnlineStore(min_actors=1)
         done = rebuild_online(warehouse, rebuilt, stream.done(), stream.now)
-        assert rebuilt.is_whole()
+        assert rebuilt.is_complete()
         assert done.interactions == sum(oracle.is_interaction(event) or _is_dislike(event) for event in events)
         expected = everything(stream.online, events, hours_of(events))
         assert expected["trends"]
@@ -173,7 +173,7 @@ def test_a_batch_that_was_in_the_warehouse_before_the_wipe_counts_once(
         )
 
 
-def test_a_rebuild_cut_off_half_way_leaves_the_store_not_whole_and_begins_anew(
+def test_a_rebuild_cut_off_half_way_leaves_the_store_incomplete_and_begins_again(
     tmp_path: Path, warehouse: ClickHouseWarehouse
 ) -> None:
     events = behaviour(200)
@@ -185,9 +185,9 @@ def test_a_rebuild_cut_off_half_way_leaves_the_store_not_whole_and_begins_anew(
         failing_once(stream.online, "apply", after=True)
         with pytest.raises(Unavailable):
             stream.driver.step()
-        assert not stream.online.is_whole()
+        assert not stream.online.is_complete()
         stream.driver.step()
-        assert stream.online.is_whole()
+        assert stream.online.is_complete()
         assert_same(everything(stream.online, events, hours_of(events)), expected)
 
 

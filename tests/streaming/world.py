@@ -110,7 +110,7 @@ def a_world(folder: Path, **settings: int) -> Iterator[World]:
         ledger,
         Stores(warehouse, online, FixedCatalogue(), dead_letters),
         StreamSettings(**settings),
-        lambda _: online.set_whole(True),
+        lambda _: online.set_complete(True),
     )
     try:
         yield World(log, ledger, warehouse, online, driver, dead_letters)
