@@ -78,7 +78,7 @@ class Catalogue:
         Item id → (relation, id of the item that holds the link).
     mentioned_in
         Row → rows whose title or summary names it.
-    spoken
+    mentioned_names
         Row → the titles and numbers that its title and summary name, of rows that name any.
     named
         Title or document number → row of the item that has it.
@@ -113,7 +113,7 @@ class Catalogue:
     linked_from: Mapping[str, tuple[tuple[Rel, str], ...]] = field(default_factory=dict)
     mentioned_in: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     named: Mapping[str, int] = field(default_factory=dict)
-    spoken: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    mentioned_names: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     fragments: tuple[bytes, ...] = ()
     memo: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
@@ -156,22 +156,22 @@ class Catalogue:
         tags: list[tuple[int, ...]] = [*self.tags, *[()] * len(new)]
         themes: list[tuple[int, ...]] = [*self.themes, *[()] * len(new)]
         fragments = [*self.fragments, *[b""] * len(new)]
-        spoken = dict(self.spoken)
+        mentioned_names = dict(self.mentioned_names)
         for row, item in latest.items():
             tags[row] = tuple(names.setdefault(name, len(names)) for name in learned_tags(item))
             themes[row] = tuple(zlib.crc32(theme.encode()) for theme in dict.fromkeys(item.theme))
             fragments[row] = _fragment(item)
-            spoken.pop(row, None)
-            if said := tuple(dict.fromkeys(_names_in(f"{item.title} {item.summary}"))):
-                spoken[row] = said
+            mentioned_names.pop(row, None)
+            if mentioned := tuple(dict.fromkeys(_names_in(f"{item.title} {item.summary}"))):
+                mentioned_names[row] = mentioned
         # What did not change is taken over: one withdrawal among 100 000 items must cost a withdrawal.
         if all(_names_of(old) == _names_of(item) for old, item in before):
             added = {name: rows[item.item_id] for item in new for name in _names_of(item)}
             named = {**self.named, **added} if added else self.named
         else:
             named = {name: row for row, item in enumerate(items.values()) for name in _names_of(item)}
-        is_told_alike = named is self.named and spoken == self.spoken
-        mentioned_in = self.mentioned_in if is_told_alike else _mentioned_in(spoken, named)
+        has_same_mentions = named is self.named and mentioned_names == self.mentioned_names
+        mentioned_in = self.mentioned_in if has_same_mentions else _mentioned_in(mentioned_names, named)
         if all(old.links == item.links for old, item in before):
             linked_from = _linked_from(new, self.linked_from)
         else:
@@ -206,7 +206,7 @@ class Catalogue:
             linked_from=linked_from,
             mentioned_in=mentioned_in,
             named=named,
-            spoken=spoken,
+            mentioned_names=mentioned_names,
             fragments=tuple(fragments),
             **facts,
         )
@@ -316,20 +316,20 @@ def shelved(item: Item) -> Item:
     return msgspec.structs.replace(item, body_text=" ".join(dict.fromkeys(_names_in(item.body_text[:MAX_TEXT]))))
 
 
-def _mentioned_in(spoken: Mapping[int, Sequence[str]], named: Mapping[str, int]) -> dict[int, tuple[int, ...]]:
+def _mentioned_in(mentioned_names: Mapping[int, Sequence[str]], named: Mapping[str, int]) -> dict[int, tuple[int, ...]]:
     found: dict[int, list[int]] = {}
-    for row in sorted(spoken):
-        for other in _rows_called(spoken[row], named):
+    for row in sorted(mentioned_names):
+        for other in _rows_called(mentioned_names[row], named):
             found.setdefault(other, []).append(row)
     return {row: tuple(rows) for row, rows in found.items()}
 
 
 def _fragment(item: Item) -> bytes:
-    told = {
+    fields = {
         "item_id": item.item_id,
         "item_type": item.item_type,
         "title": item.title,
         "url": item.url,
         "published_at": rfc3339(item.published_at) if item.published_at else None,
     }
-    return re.sub(rb"^\{|\}$", b"", _encode(told))
+    return re.sub(rb"^\{|\}$", b"", _encode(fields))

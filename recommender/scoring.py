@@ -1,4 +1,4 @@
-"""What the trained models say about a history: item-item votes, and an ALS vector for somebody never seen.
+"""What the trained models say about a history: item-item sums, and an ALS vector for somebody never seen.
 
 In: `Models` and the row numbers of what somebody interacted with. Out: one score per item. Pure numpy, nothing is kept.
 """

@@ -12,7 +12,7 @@ import pyarrow as pa
 from civicrec.events import INTEREST_WEIGHTS
 from civicrec.warehouse.ports import Warehouse
 
-#: One actor's whole vote for one item, in clicks: a click and a submission. However often somebody reloads a page,
+#: One actor's most for one item, in clicks: a click and a submission. However often somebody reloads a page,
 #: the item gains no more (算法推荐管理规定 Art. 14 forbids lists that clicks by one hand can lift).
 MAX_PAIR_WEIGHT = 5.0
 

@@ -1,4 +1,4 @@
-"""Interactions: (actor, item) votes as the matrix that models learn from.
+"""Interactions: (actor, item) weights as the matrix that models learn from.
 
 In: rows (actor, item, weight, time), as `civicrec.warehouse.interests` gives them. Out: `Interactions`.
 """

@@ -29,8 +29,8 @@ _BLOCK = 500
 Neighbours = tuple[NDArray[np.int32], NDArray[np.float32]]
 
 
-def votes(user_items: Any) -> Any:
-    """Return the matrix with every weight 1: one vote per actor and item."""
+def binary(user_items: Any) -> Any:
+    """Return the matrix with every weight 1, however often an actor came back."""
     ones = user_items.astype(np.float64)
     ones.data = np.ones_like(ones.data)
     return ones
@@ -39,9 +39,9 @@ def votes(user_items: Any) -> Any:
 def ease_weights(user_items: Any, l2: float) -> NDArray[np.float64]:
     """Return B of EASE, (n_items, n_items), zero diagonal; a history's scores are the sum of its rows (eq. 8).
 
-    With ``P = (XᵀX + l2·I)⁻¹``, ``B[i, j] = -P[i, j] / P[j, j]``. X holds votes, 0 or 1.
+    With ``P = (XᵀX + l2·I)⁻¹``, ``B[i, j] = -P[i, j] / P[j, j]``. X is binary.
     """
-    ones = votes(user_items)
+    ones = binary(user_items)
     precision = (ones.T @ ones).toarray()
     precision[np.diag_indices_from(precision)] += l2
     factor = cho_factor(precision, lower=True, overwrite_a=True, check_finite=False)
@@ -53,7 +53,7 @@ def ease_weights(user_items: Any, l2: float) -> NDArray[np.float64]:
 
 def ease(user_items: Any, l2: float, k: int, min_actors: int = K_ANONYMITY) -> Neighbours:
     """Return the `k` neighbours with the largest absolute EASE weight of each item."""
-    weights, ones = ease_weights(user_items, l2), votes(user_items)
+    weights, ones = ease_weights(user_items, l2), binary(user_items)
     together = (ones.T @ ones).tocsr()
     for place, row in enumerate(weights):
         of_row = slice(together.indptr[place], together.indptr[place + 1])
@@ -64,7 +64,7 @@ def ease(user_items: Any, l2: float, k: int, min_actors: int = K_ANONYMITY) -> N
 
 def cosine(user_items: Any, k: int, shrink: float = COSINE_SHRINK, min_actors: int = K_ANONYMITY) -> Neighbours:
     """Return the `k` neighbours with the largest shrunk cosine of each item."""
-    return _strongest(_cosine_rows(votes(user_items), shrink, min_actors), user_items.shape[1], k)
+    return _strongest(_cosine_rows(binary(user_items), shrink, min_actors), user_items.shape[1], k)
 
 
 def _cosine_rows(ones: Any, shrink: float, min_actors: int) -> Iterator[tuple[NDArray[np.int32], NDArray[np.float64]]]:

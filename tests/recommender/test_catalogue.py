@@ -29,7 +29,7 @@ def test_a_refreshed_snapshot_equals_one_built_at_once(changes: list[Item], cut:
     assert steps.item_ids == at_once.item_ids
     assert steps.linked_from == at_once.linked_from
     assert steps.named == at_once.named
-    assert steps.spoken == at_once.spoken
+    assert steps.mentioned_names == at_once.mentioned_names
     assert steps.mentioned_in == at_once.mentioned_in
     assert [_tagged(steps, row) for row in range(len(steps))] == [_tagged(at_once, row) for row in range(len(steps))]
     assert steps.fragments == at_once.fragments

@@ -55,27 +55,27 @@ def is_related(world: World, ranked: RankedItem, reason: Reason) -> bool:
     return (reason.evidence["rel"], ranked.item.item_id) in links and other.title in reason.text
 
 
-def model_weight(world: World, voter: str, item_id: str) -> float:
+def model_weight(world: World, seed: str, item_id: str) -> float:
     models = world.signals.models.models  # type: ignore[union-attr]
-    row = models.item_ids.index(voter)
+    row = models.item_ids.index(seed)
     place = np.flatnonzero(models.neighbours[row] == models.item_ids.index(item_id))
     return float(models.neighbour_weights[row][place].sum())
 
 
 def is_similar(world: World, ranked: RankedItem, reason: Reason) -> bool:
-    voter = reason.evidence["item_id"]
-    weight = model_weight(world, voter, ranked.item.item_id)
+    seed = reason.evidence["item_id"]
+    weight = model_weight(world, seed, ranked.item.item_id)
     same = abs(weight - reason.evidence["weight"]) < 1e-4
-    return voter in history(world) and weight > 0 and same and title_of(world, voter) in reason.text
+    return seed in history(world) and weight > 0 and same and title_of(world, seed) in reason.text
 
 
 def is_co_clicked(world: World, ranked: RankedItem, reason: Reason) -> bool:
     if "live" not in reason.evidence:
         manifest = world.signals.models.models.manifest  # type: ignore[union-attr]
         return manifest["item_item"]["model"] == "cosine" and is_similar(world, ranked, reason)
-    voter = reason.evidence["item_id"]
-    counted = dict(world.signals.co_clicks[voter])
-    return voter in history(world) and counted[ranked.item.item_id] > 0 and title_of(world, voter) in reason.text
+    seed = reason.evidence["item_id"]
+    counted = dict(world.signals.co_clicks[seed])
+    return seed in history(world) and counted[ranked.item.item_id] > 0 and title_of(world, seed) in reason.text
 
 
 def is_als(world: World, ranked: RankedItem, reason: Reason) -> bool:

@@ -15,12 +15,12 @@ def user_items() -> csr_matrix:
 
 
 def test_ease_is_the_ridge_regression_of_each_item_on_all_others(user_items: csr_matrix) -> None:
-    votes = (user_items.toarray() > 0).astype(float)
+    binary = (user_items.toarray() > 0).astype(float)
     weights = ease_weights(user_items, 7.0)
     for j in range(12):
         others = [i for i in range(12) if i != j]
-        x = votes[:, others]
-        by_hand = np.linalg.solve(x.T @ x + 7.0 * np.eye(11), x.T @ votes[:, j])
+        x = binary[:, others]
+        by_hand = np.linalg.solve(x.T @ x + 7.0 * np.eye(11), x.T @ binary[:, j])
         np.testing.assert_allclose(weights[others, j], by_hand, rtol=1e-8, atol=1e-10)
         assert weights[j, j] == 0
 
@@ -36,14 +36,14 @@ def test_only_the_strongest_neighbours_are_kept_strongest_first(user_items: csr_
 
 
 def test_cosine_is_the_shrunk_share_of_common_users(user_items: csr_matrix) -> None:
-    votes = user_items.toarray() > 0
+    binary = user_items.toarray() > 0
     near, weights = cosine(user_items, 12, shrink=3.0, min_actors=1)
     for i in range(12):
         found = {j: w for j, w in zip(near[i].tolist(), weights[i].tolist(), strict=True) if j >= 0}
         assert i not in found
         for j in set(range(12)) - {i}:
-            together = (votes[:, i] & votes[:, j]).sum()
-            expected = together / (np.sqrt(votes[:, i].sum() * votes[:, j].sum()) + 3.0)
+            together = (binary[:, i] & binary[:, j]).sum()
+            expected = together / (np.sqrt(binary[:, i].sum() * binary[:, j].sum()) + 3.0)
             assert found.get(j, 0.0) == pytest.approx(expected, rel=1e-6)
 
 
@@ -61,8 +61,8 @@ def test_weights_of_one_actor_count_as_one_vote(user_items: csr_matrix) -> None:
 
 @pytest.mark.parametrize("model", ["cosine", "ease"])
 def test_a_pair_of_few_actors_speaks_for_nothing(user_items: csr_matrix, model: str) -> None:
-    votes = user_items.toarray() > 0
+    binary = user_items.toarray() > 0
     near, weights = cosine(user_items, 12, min_actors=6) if model == "cosine" else ease(user_items, 7.0, 12, 6)
     told = {(i, j) for i in range(12) for j, w in zip(near[i].tolist(), weights[i].tolist(), strict=True) if w > 0}
     assert told
-    assert all((votes[:, i] & votes[:, j]).sum() >= 6 for i, j in told)
+    assert all((binary[:, i] & binary[:, j]).sum() >= 6 for i, j in told)
