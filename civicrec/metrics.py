@@ -34,7 +34,7 @@ MetricName = Literal[
     "civicrec_collect_seconds",  # time to answer one POST /v1/events
     "civicrec_lists_served_total",  # lists served, by scene and mode
     "civicrec_lists_degraded_total",  # lists served from the fallback because a store was down
-    "civicrec_refresh_faults_total",  # times serving could not read the registry, models or trends, by what
+    "civicrec_refresh_faults_total",  # times serving could not read the registry, models, trends or a scene, by what
     "civicrec_requests_refused_total",  # requests to serving refused before they were looked at, by status
     "civicrec_recommend_seconds",  # time to answer one list
 ]

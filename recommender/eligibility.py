@@ -1,10 +1,11 @@
 """Eligibility: which items may be shown at all. Rules come first; no model can overrule them.
 
-In: a catalogue, a scene and the time. Out: a mask over its rows.
+In: a catalogue, the types a scene shows and the time. Out: a mask over its rows.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,7 +15,6 @@ from numpy.typing import NDArray
 
 from civicrec.clock import to_ms
 from civicrec.items import ITEM_TYPES, Item, ItemType
-from civicrec.scenes import Scene
 from recommender.catalogue import EVER_MS, NEVER_MS, Catalogue
 
 #: Types somebody acts on: once applications are closed, recommending them would send people in vain.
@@ -58,28 +58,28 @@ def in_force(catalogue: Catalogue, now: datetime) -> NDArray[np.bool_]:
     return _mask(catalogue, None, to_ms(now))
 
 
-def eligible(catalogue: Catalogue, scene: Scene, now: datetime) -> NDArray[np.bool_]:
-    """Return which items may be recommended in this scene now.
+def eligible(catalogue: Catalogue, item_types: Collection[ItemType], now: datetime) -> NDArray[np.bool_]:
+    """Return which items of some types may be recommended now.
 
-    In force, of a type the scene shows, and, for what people apply for, not closed to applications.
+    In force, of these types, and, for what people apply for, not closed to applications.
     The mask is read-only and shared between calls until an item's time begins or ends.
     """
-    return _mask(catalogue, scene, to_ms(now))
+    return _mask(catalogue, tuple(item_types), to_ms(now))
 
 
-def _mask(catalogue: Catalogue, scene: Scene | None, now_ms: int) -> NDArray[np.bool_]:
-    span: _Span | None = catalogue.memo.get(("mask", scene))
+def _mask(catalogue: Catalogue, item_types: tuple[ItemType, ...] | None, now_ms: int) -> NDArray[np.bool_]:
+    span: _Span | None = catalogue.memo.get(("mask", item_types))
     if span is None or not span.since_ms <= now_ms < span.until_ms:
-        span = _span(catalogue, scene, now_ms)
-        catalogue.memo["mask", scene] = span
+        span = _span(catalogue, item_types, now_ms)
+        catalogue.memo["mask", item_types] = span
     return span.mask
 
 
-def _span(catalogue: Catalogue, scene: Scene | None, now_ms: int) -> _Span:
+def _span(catalogue: Catalogue, item_types: tuple[ItemType, ...] | None, now_ms: int) -> _Span:
     mask = catalogue.is_offered & (catalogue.opens_ms <= now_ms) & (now_ms < catalogue.closes_ms)
     times = [catalogue.opens_ms, catalogue.closes_ms]
-    if scene is not None:
-        mask &= np.array([name in scene.item_types for name in ITEM_TYPES])[catalogue.types]
+    if item_types is not None:
+        mask &= np.array([name in item_types for name in ITEM_TYPES])[catalogue.types]
         mask &= (now_ms < catalogue.apply_until_ms) | ~_IS_ACTIONABLE[catalogue.types]
         times.append(catalogue.apply_until_ms)
     mask.setflags(write=False)

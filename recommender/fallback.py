@@ -1,20 +1,17 @@
-"""The fallback: a list that can always be made, trending → popular → newest; also fills lists that are too short."""
+"""The fallback: a list that can always be made, the scene's own order → newest; also fills lists that are too short."""
 
 from __future__ import annotations
 
-from civicrec.scenes import Scene
 from recommender.candidates.generator import Query
 from recommender.candidates.selection import first_open
 from recommender.generators import GENERATORS
+from recommender.scenes.scene import Scene
 
 
 def fallback_rows(query: Query, scene: Scene, n: int) -> list[int]:
-    """Return `n` distinct open rows, fewer only if there are no more.
-
-    The scene of the latest items goes by date alone.
-    """
+    """Return `n` distinct open rows, fewer only if there are no more."""
     rows: dict[int, None] = {}
-    for source in () if scene.name == "latest" else ("trending", "popular"):
+    for source in scene.fallback:
         rows.update(dict.fromkeys(GENERATORS[source].candidates(query, n).rows.tolist()))
     if len(rows) < n:
         # Among the first n + len(rows) of the newest, at least n are new or there are no more.

@@ -1,6 +1,6 @@
 """The served list is this one function; serving, evaluation and notebooks call the same.
 
-In: a request, the actor's state, the catalogue, what everybody's behaviour says, the time.
+In: a request for a scene or a variant of it, the actor's state, the catalogue, everybody's behaviour, the time.
 Out: a `RankedList`. Pure.
 """
 
@@ -20,10 +20,12 @@ from recommender.cursor import MAX_SHOWN, Cursor
 from recommender.eligibility import eligible, in_force
 from recommender.fallback import fallback_rows
 from recommender.generators import GENERATORS
-from recommender.ranking.blend import Blended, blend, weights_of
+from recommender.ranking.blend import Blended
+from recommender.ranking.rankers import RANKERS
 from recommender.reasons import reasons_for
 from recommender.request import FALLBACK, RankedItem, RankedList, Request
-from recommender.reranking.variety import scatter
+from recommender.reranking.rerankers import rerank
+from recommender.scenes.scene import Scene
 from recommender.signals import Signals
 
 #: Candidates of one generator; all together a few hundred.
@@ -49,13 +51,18 @@ def recommend(
     ----------
     profile
         Not looked at unless the request is personal.
+
+    Raises
+    ------
+    InvalidInput
+        If the scene has no such variant.
     """
-    scene, weights = request.scene, weights_of(request.scene)
+    scene = request.scene.variant(request.variant)
     may_show = _may_show(request, profile, catalogue, now)
     query = query_of(request, profile, catalogue, signals, now, may_show)
-    candidates = {source: GENERATORS[source].candidates(query, MAX_CANDIDATES) for source in weights}
-    ranked = blend(query, candidates, weights)
-    page = _page(ranked.rows, query, request)
+    candidates = {source: GENERATORS[source].candidates(query, MAX_CANDIDATES) for source in scene.sources}
+    ranked = RANKERS[scene.ranker](query, candidates, scene.sources)
+    page = _page(ranked.rows, query, scene, request.n)
     page += _seen_again(query, may_show, request.n - len(page))
     is_personal = request.is_personal and bool(query.history or query.tags or profile.disliked)
     return RankedList(
@@ -63,6 +70,8 @@ def recommend(
         mode="personalised" if is_personal else "general",
         model=signals.model,
         items=_explained(page, ranked, query, len(request.cursor or ())),
+        variant=request.variant,
+        title=scene.title,
         next_cursor=_next_cursor(request, catalogue, page) if np.count_nonzero(may_show) > len(page) else None,
     )
 
@@ -102,7 +111,7 @@ def query_of(
 
 def _may_show(request: Request, profile: ActorState, catalogue: Catalogue, now: datetime) -> NDArray[np.bool_]:
     """Return the mask of what may be shown to this caller, seen or not."""
-    mask = eligible(catalogue, request.scene, now).copy()
+    mask = eligible(catalogue, request.scene.item_types, now).copy()
     mask[catalogue.rows_of((*request.exclude, request.item_id))] = False
     if request.is_personal:
         mask[catalogue.rows_of(profile.disliked)] = False
@@ -111,14 +120,13 @@ def _may_show(request: Request, profile: ActorState, catalogue: Catalogue, now: 
     return mask
 
 
-def _page(rows: list[int], query: Query, request: Request) -> list[int]:
-    """Scatter themes; where the candidates alone do not fill a page so, add the fallback, enough of it to choose."""
-    themes, n, share = query.catalogue.themes, request.n, request.scene.max_topic_share
-    page, others = scatter(rows, themes, n, share)
+def _page(rows: list[int], query: Query, scene: Scene, n: int) -> list[int]:
+    """Re-rank; where the candidates alone do not fill a page so, add the fallback, enough of it to choose."""
+    page, others = rerank(rows, query, scene, n)
     if len(page) < n:
         known = set(rows)
-        spare = fallback_rows(query, request.scene, len(rows) + 3 * n)
-        page, others = scatter([*rows, *(row for row in spare if row not in known)], themes, n, share)
+        spare = fallback_rows(query, scene, len(rows) + 3 * n)
+        page, others = rerank([*rows, *(row for row in spare if row not in known)], query, scene, n)
     return (page + others)[:n]
 
 

@@ -12,7 +12,6 @@ from itertools import chain, starmap
 
 from civicrec.clock import to_ms
 from civicrec.items import ITEM_TYPES, ItemType
-from civicrec.scenes import scene_named
 from recommender.candidates.generator import Query
 from recommender.candidates.mention import mentioned
 from recommender.candidates.related import links_of
@@ -46,7 +45,7 @@ def related_to(
         With the co-clicks of this item.
     """
     row = catalogue.rows[item_id]
-    open_rows = eligible(catalogue, scene_named("item"), now).copy()
+    open_rows = eligible(catalogue, ITEM_TYPES, now).copy()
     open_rows[row] = False
     query = Query(catalogue, signals, open_rows, to_ms(now), context=row)
     parts: dict[int, dict[Source, float]] = {}

@@ -12,8 +12,8 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from civicrec.items import Item
-from civicrec.scenes import Scene
 from recommender.cursor import Cursor
+from recommender.scenes.scene import Scene
 
 Mode = Literal["general", "personalised"]
 
@@ -42,6 +42,8 @@ class Request:
         Ids that must not be in the list.
     cursor
         Where the page before ended.
+    variant
+        Variant of the scene this visitor is shown, empty for the scene itself.
     """
 
     scene: Scene
@@ -51,6 +53,7 @@ class Request:
     item_id: str = ""
     exclude: frozenset[str] = frozenset()
     cursor: Cursor | None = None
+    variant: str = ""
 
     @property
     def is_personal(self) -> bool:
@@ -103,6 +106,8 @@ class RankedList:
         What was really done: `general` if nothing about the actor was used.
     model
         Name of the nightly run in force, empty before the first.
+    title
+        The scene's, for the page.
     next_cursor
         ``None`` when there is nothing left to show.
     """
@@ -111,4 +116,6 @@ class RankedList:
     mode: Mode
     model: str = ""
     items: tuple[RankedItem, ...] = ()
+    variant: str = ""
+    title: str = ""
     next_cursor: Cursor | None = None

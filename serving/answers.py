@@ -41,7 +41,7 @@ def list_json(
         Tell all reasons, and each generator's part of the score.
     """
     head = _encode({
-        "request_id": request_id, "scene": made.scene, "mode": made.mode, "variant": "", "model": made.model,
+        "request_id": request_id, "scene": made.scene, "mode": made.mode, "variant": made.variant, "model": made.model,
         "generated_at": rfc3339(now), "degraded": is_degraded,
         "next_cursor": encode_cursor(made.next_cursor, cursor_key) if made.next_cursor else None,
     })  # fmt: skip

@@ -63,10 +63,10 @@ class ListCounters:
         for status in (400, 408, 413, 429):
             self._refused.labels(str(status))
         self._faults = Counter(
-            _FAULTS, "Times that the registry, models or trends could not be read, by what.", ["what"],
+            _FAULTS, "Times that the registry, models, trends or a scene could not be read, by what.", ["what"],
             registry=self._registry,
         )  # fmt: skip
-        for what in ("registry", "models", "trends"):
+        for what in ("registry", "models", "trends", "scenes"):
             self._faults.labels(what)
         self._seconds = Histogram(
             _SECONDS, "Time to answer one request for lists.", registry=self._registry,

@@ -1,6 +1,6 @@
 """The state of a serving process, and the one way lists are made in it: the API and the portal pages both use it.
 
-In: settings and an online store. Out: `RankedList`s; a background thread keeps catalogue, models and trends current.
+In: settings and an online store. Out: `RankedList`s; a background thread keeps all that they are made from current.
 """
 
 from __future__ import annotations
@@ -8,12 +8,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from civicrec.clock import Clock, monotonic_s, utc_now
 from civicrec.items import Item
-from civicrec.scenes import scene_named
+from civicrec.logs import get_logger
 from civicrec.security.tokens import Keys, load_keys
 from civicrec.settings import Settings
 from profiles.online.ports import ActorState, OnlineReader, OnlineStore
@@ -23,6 +23,8 @@ from recommender.catalogue import Catalogue
 from recommender.cursor import decode_cursor
 from recommender.recommend import history_of, recommend
 from recommender.request import Mode, RankedList, Request
+from recommender.scenes.files import SceneFiles
+from recommender.scenes.scene import Scene, scene_named
 from recommender.signals import Signals
 from serving.budget import StoreBudget
 from serving.snapshot import Snapshot, SnapshotKeeper
@@ -30,6 +32,7 @@ from serving.snapshot import Snapshot, SnapshotKeeper
 #: Neighbours read for each item of the history.
 CO_CLICKED = 20
 _TRENDS_S = 1.0
+_log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +54,10 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class ListQuery:
-    """One list of a page."""
+    """One list of a page; of the scene's own length when `n` is not given."""
 
     scene: str
-    n: int
+    n: int | None = None
     item_id: str = ""
     exclude: tuple[str, ...] = ()
     cursor: str = ""
@@ -92,6 +95,8 @@ class Live:
         Checks subject tokens.
     catalogue : Catalogue
         The current snapshot: ``live.catalogue.items`` is item id → `Item`, of any status.
+    scenes : Mapping
+        The scenes in force, by name.
     models : Models or None
         The models in force, ``None`` before the first nightly run.
     snapshot : Snapshot
@@ -120,7 +125,10 @@ class Live:
         self.keys: Keys = load_keys(settings)
         self.cursor_key = hmac.new(self.keys.pepper, b"cursor", hashlib.sha256).digest()
         self.budget = StoreBudget(settings.serving.store_timeout_ms / 1000)
+        self._faults = faults
         self._keeper = SnapshotKeeper(settings, store, faults)
+        self._scene_files = SceneFiles(settings.scenes_path)
+        self._tell(self._scene_files.problems)
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -133,6 +141,11 @@ class Live:
     def catalogue(self) -> Catalogue:
         """The catalogue in force."""
         return self.snapshot.catalogue
+
+    @property
+    def scenes(self) -> Mapping[str, Scene]:
+        """The scenes in force, by name."""
+        return self._scene_files.scenes
 
     @property
     def models(self) -> Models | None:
@@ -154,7 +167,7 @@ class Live:
 
     def problems(self) -> list[str]:
         """Say what is wrong with what lists are made from, one sentence each."""
-        return self._keeper.problems()
+        return [*self._keeper.problems(), *self._scene_files.problems]
 
     def start(self) -> None:
         """Read everything once, then keep it current in the background."""
@@ -170,7 +183,8 @@ class Live:
         self._keeper.close()
 
     def refresh(self) -> None:
-        """Look for changes of catalogue, models and trends now."""
+        """Look for changes of scenes, catalogue, models and trends now."""
+        self._refresh_scenes()
         self._keeper.refresh_catalogue()
         self._keeper.refresh_trends(self.clock())
 
@@ -208,10 +222,11 @@ class Live:
         return requests, ask
 
     def _request(self, caller: Caller, block: ListQuery) -> Request:
-        scene = scene_named(block.scene)
+        scene = scene_named(block.scene, self.scenes)
         cursor = decode_cursor(block.cursor, self.cursor_key, scene.name) if block.cursor else None
+        n = scene.default_n if block.n is None else block.n
         return Request(
-            scene, block.n, caller.mode, caller.recent, block.item_id, frozenset(block.exclude), cursor
+            scene, n, caller.mode, caller.recent, block.item_id, frozenset(block.exclude), cursor
         )  # fmt: skip
 
     def _made(self, requests: Sequence[Request], read: _Read | None) -> Page:
@@ -232,9 +247,21 @@ class Live:
             lists.append(made)
         return Page(tuple(lists), snapshot, is_degraded=read is None or self._keeper.is_standing_still)
 
+    def _refresh_scenes(self) -> None:
+        before = self.scenes
+        self._tell(self._scene_files.refresh())
+        if self.scenes is not before:
+            _log.info("scenes_loaded", scenes=list(self.scenes))
+
+    def _tell(self, problems: Sequence[str]) -> None:
+        for problem in problems:
+            self._faults("scenes")
+            _log.error("scene_not_loaded", error=problem)
+
     def _keep_current(self) -> None:
         trends_at_s = monotonic_s() + _TRENDS_S
         while not self._stop.wait(min(self.settings.serving.catalogue_poll_s, _TRENDS_S)):
+            self._refresh_scenes()
             self._keeper.refresh_catalogue()
             if monotonic_s() >= trends_at_s:
                 self._keeper.refresh_trends(self.clock())

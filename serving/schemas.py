@@ -15,12 +15,12 @@ import msgspec
 
 from civicrec.errors import InvalidInput
 from civicrec.events import anonymous_actor
-from civicrec.scenes import MAX_N, scene_named
 from civicrec.security.tokens import Keys
 from civicrec.settings import Settings
 from civicrec.web.origins import origin_of
 from civicrec.web.query import whole_number, without_blanks
 from recommender.request import Mode
+from recommender.scenes.scene import MAX_N
 from serving.live import Caller, ListQuery
 
 DEFAULT_SITE, DEFAULT_SCENE = "demo", "home"
@@ -125,12 +125,11 @@ def mode_of(named: str) -> Mode:
     return cast(Mode, named or "personalised")
 
 
-def length_of(n: int | None, scene: str) -> int:
-    """Return the length of a list, the scene's own when none is named."""
-    length = scene_named(scene).default_n if n is None else n
-    if not 1 <= length <= MAX_N:
-        raise InvalidInput(f"got n={str(length)[:50]}; expected 1 to {MAX_N}, and next_cursor for more")
-    return length
+def length_of(n: int | None) -> int | None:
+    """Return the length of a list that a body names, ``None`` for the scene's own."""
+    if n is not None and not 1 <= n <= MAX_N:
+        raise InvalidInput(f"got n={str(n)[:50]}; expected 1 to {MAX_N}, and next_cursor for more")
+    return n
 
 
 def number_of(text: str, highest: int) -> int | None:
@@ -157,10 +156,9 @@ def excluded(item_ids: tuple[str, ...]) -> tuple[str, ...]:
 
 def query_block(query: Mapping[str, str]) -> ListQuery:
     """Return the block that a query string of ``GET /v1/recommendations`` asks for."""
-    scene = query.get("scene", "").strip() or DEFAULT_SCENE
     return ListQuery(
-        scene=scene,
-        n=length_of(number_of(query.get("n", ""), MAX_N), scene),
+        scene=query.get("scene", "").strip() or DEFAULT_SCENE,
+        n=number_of(query.get("n", ""), MAX_N),
         item_id=query.get("item_id", ""),
         exclude=excluded(ids_of(query.get("exclude", ""), MAX_EXCLUDE + 1)),
         cursor=query.get("cursor", "").strip(),
@@ -189,7 +187,7 @@ def body_block(body: BlockBody) -> ListQuery:
     """Return the block of a page body."""
     scene = body.scene.strip() or DEFAULT_SCENE
     exclude, cursor = excluded(body.exclude), body.cursor.strip()
-    return ListQuery(scene, length_of(body.n, scene), body.item_id, exclude, cursor, body.slot)
+    return ListQuery(scene, length_of(body.n), body.item_id, exclude, cursor, body.slot)
 
 
 def is_true(text: str) -> bool:

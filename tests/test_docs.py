@@ -12,11 +12,14 @@ import typer
 from civicrec import reports
 from civicrec.events import ALLOWED_PROPS, DROP_REASONS, KINDS
 from civicrec.metrics import MetricName
-from civicrec.scenes import SCENES
 from civicrec.settings import Settings
 from collectors.robots.behaviour import Suspicion
 from operations.cli import app
 from recommender.generators import REASON_CODES
+from recommender.scenes.files import shipped_scenes
+from recommender.scenes.validation import FIELDS
+
+SCENES = shipped_scenes()
 
 ROOT = Path(__file__).parent.parent
 DOCS = "\n".join(path.read_text() for path in sorted((ROOT / "docs").rglob("*.md")))
@@ -51,8 +54,17 @@ def test_no_document_names_a_setting_that_does_not_exist() -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [KINDS, DROP_REASONS, get_args(Suspicion)[1:], ALLOWED_PROPS, SCENES, get_args(MetricName), REASON_CODES],
-    ids=["kinds", "drop reasons", "bot reasons", "properties", "scenes", "metrics", "reason codes"],
+    [KINDS, DROP_REASONS, get_args(Suspicion)[1:], ALLOWED_PROPS, SCENES, FIELDS, get_args(MetricName), REASON_CODES],
+    ids=[
+        "kinds",
+        "drop reasons",
+        "bot reasons",
+        "properties",
+        "scenes",
+        "scene fields",
+        "metrics",
+        "reason codes",
+    ],
 )
 def test_every_word_of_a_closed_list_is_documented(words: frozenset[str]) -> None:
     page = (ROOT / "docs/contracts.md").read_text()

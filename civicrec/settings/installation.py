@@ -104,6 +104,11 @@ class Settings(BaseSettings):
         return self.home / "warehouse"
 
     @property
+    def scenes_path(self) -> Path:
+        """Folder of the operator's own scenes, a file each; it need not exist."""
+        return self.home / "scenes"
+
+    @property
     def models_path(self) -> Path:
         """Folder of trained models, one subfolder a nightly run."""
         return self.home / "models"

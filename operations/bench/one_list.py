@@ -12,13 +12,13 @@ from threadpoolctl import threadpool_limits
 
 from civicrec.clients import redis_client
 from civicrec.clock import utc_now
-from civicrec.scenes import SCENES
 from civicrec.settings import Settings
 from profiles.online.ports import ActorState
 from profiles.online.redis_store import RedisOnlineStore
 from recommender.candidates.co_click import MAX_CO_CLICK_SEEDS
 from recommender.recommend import history_of, recommend
 from recommender.request import Request
+from recommender.scenes.files import shipped_scenes
 from recommender.signals import Signals
 from serving.answers import list_json
 from serving.live import CO_CLICKED
@@ -26,7 +26,7 @@ from serving.snapshot import SnapshotKeeper
 
 _ROUNDS = 15
 _ACTORS = 300
-_HOME = Request(SCENES["home"], 10)
+_HOME = Request(shipped_scenes()["home"], 10)
 _KEY = b"bench"
 
 

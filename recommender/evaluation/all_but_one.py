@@ -17,13 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from civicrec.items import Item
-from civicrec.scenes import scene_named
 from profiles.online.ports import ActorState
 from recommender.artifacts import Models
 from recommender.catalogue import Catalogue
 from recommender.evaluation.metrics import breese_score, ndcg_at, recall_at, reciprocal_rank
 from recommender.recommend import recommend
 from recommender.request import Request
+from recommender.scenes.files import shipped_scenes
 from recommender.scoring import als_scores, item_item_scores, ridge_inverse
 from recommender.signals import PlacedModels, Signals
 
@@ -118,7 +118,7 @@ def served(models: Models, now: datetime, k: int = 10) -> Recommender:
     Without tags, dates and live behaviour only the nightly models speak; each list holds `k` items.
     """
     catalogue = Catalogue.of(Item(item_id=item_id, item_type="topic", title=item_id) for item_id in models.item_ids)
-    signals, home = Signals(PlacedModels.of(models, catalogue)), scene_named("home")
+    signals, home = Signals(PlacedModels.of(models, catalogue)), shipped_scenes()["home"]
 
     def ranked(known: Sequence[str]) -> list[str]:
         request = Request(home, k, recent=tuple(reversed(known)))

@@ -13,17 +13,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from civicrec.scenes import Scene
 from recommender.candidates.generator import NOTHING, Query, Scored
 from recommender.candidates.selection import places_of
-from recommender.generators import DEFAULT_WEIGHTS
 from recommender.request import Source
-
-#: Scenes whose name promises an order.
-SCENE_WEIGHTS: Mapping[str, Mapping[Source, float]] = {
-    "hot": {"trending": 1.0, "popular": 0.01},
-    "latest": {"fresh": 1.0},
-}
 
 #: Scores that differ by less are equal: sums of the same parts in another order.
 _DECIMALS = 9
@@ -57,11 +49,6 @@ class Blended(NamedTuple):
         ):
             parts[row][self.sources[bisect(self.ends, place)]] = part
         return parts
-
-
-def weights_of(scene: Scene) -> Mapping[Source, float]:
-    """Return the generators that a scene asks, with their weights."""
-    return SCENE_WEIGHTS.get(scene.name, DEFAULT_WEIGHTS)
 
 
 def blend(query: Query, candidates: Mapping[Source, Scored], weights: Mapping[Source, float]) -> Blended:

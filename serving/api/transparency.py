@@ -11,10 +11,8 @@ from fastapi import APIRouter, Request
 
 from civicrec.clock import rfc3339
 from civicrec.events import INTEREST_WEIGHTS
-from civicrec.scenes import SCENES
 from profiles.online.ports import DISLIKED_TTL_DAYS, MAX_RECENT, RECENT_TTL_DAYS, TAGS_TTL_DAYS
 from recommender.generators import GENERATORS
-from recommender.ranking.blend import weights_of
 from serving.live import Live
 
 router = APIRouter(tags=["about"])
@@ -35,11 +33,11 @@ async def get_transparency(request: Request) -> dict[str, Any]:
                 "personalised": scene.personalised,
                 "sources": [
                     {"source": name, "weight": weight, "says": GENERATORS[name].caption}
-                    for name, weight in weights_of(scene).items()
+                    for name, weight in scene.sources.items()
                 ],
                 "max_topic_share": scene.max_topic_share,
             }
-            for scene in SCENES.values()
+            for scene in live.scenes.values()
         ],  # fmt: skip
         "data": {
             "behaviours": sorted(INTEREST_WEIGHTS),

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from civicrec.events import anonymous_actor
 from civicrec.items import Item, ItemType
-from civicrec.scenes import SCENES
 from recommender.catalogue import Catalogue
 from recommender.eligibility import is_public, public_rows
 from recommender.request import RankedItem, RankedList
@@ -87,7 +86,7 @@ class Lists:
     def _block(self, made: RankedList) -> ListView:
         return ListView(
             scene=made.scene,
-            title=SCENES[made.scene].title,
+            title=made.title,
             cards=tuple(self._card(ranked, made.scene) for ranked in made.items),
             request_id=uuid4().hex,
             personalised=made.mode == "personalised",

@@ -19,7 +19,6 @@ from civicrec.clock import to_ms
 from civicrec.errors import InvalidInput
 from civicrec.events import anonymous_actor
 from civicrec.process.ports import address_of
-from civicrec.scenes import SCENES
 from civicrec.web.guard import charge
 from civicrec.web.query import whole_number
 from civicrec.web.signals import refuses
@@ -156,7 +155,7 @@ def about(request: Request) -> HTMLResponse:
     return _page(
         request,
         "about.html",
-        scenes=SCENES.values(),
+        scenes=request.app.state.live.scenes.values(),
         model=lists.model,
         choice_name=CHOICE_NAMES[visitor.choice],
     )

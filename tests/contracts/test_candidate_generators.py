@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from recommender.candidates.generator import Query
 from recommender.generators import GENERATORS
 from recommender.recommend import _may_show, query_of
-from recommender.reranking.variety import scatter
+from recommender.reranking.diversify import diversify
 from tests.recommender.worlds import NOW, World, worlds
 
 
@@ -40,7 +40,7 @@ def test_a_generator_is_deterministic_and_a_longer_answer_begins_with_the_shorte
     assert short.rows.tolist() == long.rows.tolist()[:3]
 
 
-RERANKERS = {"variety": scatter}
+RERANKERS = {"diversify": diversify}
 
 
 @pytest.mark.parametrize("reranker", RERANKERS)

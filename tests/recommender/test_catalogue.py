@@ -10,12 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from civicrec.items import ITEM_TYPES, Item, Link
-from civicrec.scenes import SCENES
 from profiles.tags import learned_tags
 from recommender.catalogue import Catalogue, mentions, shelved
 from recommender.eligibility import eligible, in_force, is_public, public_rows
 from recommender.related import related_to
+from recommender.scenes.files import shipped_scenes
 from tests.recommender.worlds import NOW, World, an_item, items, signals_of, worlds
+
+SCENES = shipped_scenes()
 
 IDS = ["a", "b", "c", "d"]
 
@@ -101,18 +103,18 @@ def test_a_row_belongs_to_its_item_for_good() -> None:
     first = Catalogue.of([an_item("a"), an_item("b")])
     second = first.refreshed(2, [an_item("c"), an_item("a", status="withdrawn")])
     assert [second.rows[name] for name in "abc"] == [0, 1, 2]
-    assert eligible(second, SCENES["home"], NOW).tolist() == [False, True, True]
-    assert eligible(first, SCENES["home"], NOW).tolist() == [True, True]
+    assert eligible(second, SCENES["home"].item_types, NOW).tolist() == [False, True, True]
+    assert eligible(first, SCENES["home"].item_types, NOW).tolist() == [True, True]
 
 
 @given(worlds(), st.lists(st.integers(-50, 50), min_size=1, max_size=6))
 @settings(max_examples=100, deadline=None)
 def test_a_mask_kept_between_calls_is_right_at_every_time(world: World, days: list[int]) -> None:
-    scene, kept = world.request.scene, world.catalogue
+    types, kept = world.request.scene.item_types, world.catalogue
     for day in days:
         now = NOW + timedelta(days=day)
         fresh = kept.refreshed(kept.version, [])
-        assert np.array_equal(eligible(kept, scene, now), eligible(fresh, scene, now))
+        assert np.array_equal(eligible(kept, types, now), eligible(fresh, types, now))
         assert np.array_equal(in_force(kept, now), in_force(fresh, now))
 
 
@@ -120,7 +122,7 @@ def test_an_item_begins_and_ends_on_the_instant() -> None:
     second = timedelta(seconds=1)
     catalogue = Catalogue.of([an_item("a", valid_from=NOW, valid_until=NOW + second, apply_until=NOW + second)])
     moments = [NOW - second, NOW, NOW + second - timedelta(milliseconds=1), NOW + second]
-    assert [bool(eligible(catalogue, SCENES["home"], at)[0]) for at in moments] == [False, True, True, False]
+    assert [bool(eligible(catalogue, SCENES["home"].item_types, at)[0]) for at in moments] == [False, True, True, False]
 
 
 def test_related_items_come_by_type_links_first_then_names_then_shared_tags() -> None:

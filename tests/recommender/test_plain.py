@@ -11,18 +11,19 @@ import pytest
 from hypothesis import given, settings
 
 from civicrec.items import ITEM_TYPES, Link
-from civicrec.scenes import SCENES
 from profiles.online.ports import ActorState, RecentItem
 from profiles.tags import learned_tags, load_vocabulary
 from recommender.candidates.co_click import MAX_CO_CLICK_SEEDS
 from recommender.candidates.tags import MAX_ITEMS_A_TAG, MAX_TAG_SEEDS, MAX_TAGS
 from recommender.catalogue import Catalogue
-from recommender.ranking.blend import weights_of
 from recommender.recommend import MAX_CANDIDATES
 from recommender.request import Request
+from recommender.scenes.files import shipped_scenes
 from recommender.signals import MAX_ALS_ITEMS
 from tests.recommender.test_recommend import allowed, made, may_be_named
 from tests.recommender.worlds import NOW, World, an_item, signals_of, some_models, worlds
+
+SCENES = shipped_scenes()
 
 Scores = dict[str, float]
 #: Factors are single precision.
@@ -56,7 +57,7 @@ class Plain:
     def parts(self) -> dict[str, Scores]:
         """Return item → generator → its part of the score."""
         parts: dict[str, Scores] = defaultdict(dict)
-        for source, weight in weights_of(self.world.request.scene).items():
+        for source, weight in self.world.request.scene.sources.items():
             named = self.best(getattr(self, source)())
             for name, score in named.items():
                 parts[name][source] = weight * score / max(named.values())

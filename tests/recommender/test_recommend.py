@@ -10,13 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from civicrec.items import Item
-from civicrec.scenes import SCENES, Scene
 from profiles.online.ports import ActorState, RecentItem
 from recommender.catalogue import Catalogue
 from recommender.recommend import recommend
 from recommender.request import RankedList, Request
+from recommender.scenes.files import shipped_scenes
+from recommender.scenes.scene import Scene
 from recommender.signals import Signals
 from tests.recommender.worlds import NOW, World, an_item, signals_of, some_models, worlds
+
+SCENES = shipped_scenes()
 
 HOME = SCENES["home"]
 

@@ -12,14 +12,16 @@ import numpy as np
 import pytest
 
 from civicrec.items import ITEM_TYPES, Item, Link
-from civicrec.scenes import SCENES
 from profiles.online.ports import ActorState, RecentItem
 from recommender.catalogue import Catalogue
 from recommender.recommend import recommend
 from recommender.related import related_to
 from recommender.request import RankedItem, Request
+from recommender.scenes.files import shipped_scenes
 from recommender.signals import Signals
 from tests.recommender.worlds import NOW, an_item, signals_of, some_models
+
+SCENES = shipped_scenes()
 
 KEPT = Path(__file__).with_name("same_lists.json")
 THEMES = ("就业创业", "社会保障", "住房保障", "教育科研")

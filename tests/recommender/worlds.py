@@ -9,12 +9,14 @@ import numpy as np
 from hypothesis import strategies as st
 
 from civicrec.items import ITEM_TYPES, Item, Link
-from civicrec.scenes import SCENES
 from profiles.online.ports import ActorState, RecentItem
 from recommender.artifacts import Models
 from recommender.catalogue import Catalogue
 from recommender.request import Request
+from recommender.scenes.files import shipped_scenes
 from recommender.signals import PlacedModels, Signals, Trends
+
+SCENES = shipped_scenes()
 
 NOW = datetime(2026, 3, 10, 4, 0, tzinfo=UTC)
 HOUR = int(NOW.timestamp()) // 3600

@@ -14,11 +14,13 @@ from civicrec.accounting.progress import Commit
 from civicrec.clock import to_ms
 from civicrec.items import Item, Link
 from civicrec.registry.catalogue import set_status, upsert_items
-from civicrec.scenes import SCENES
 from profiles.online.memory import MemoryOnlineStore
 from profiles.online.ports import OnlineUpdate, RecentItem
+from recommender.scenes.files import shipped_scenes
 from tests.builders import a_crowd
 from tests.serving.conftest import NOW, THEMES, Api, items, open_api
+
+SCENES = shipped_scenes()
 
 #: Kind → what makes an item of it. Nobody may learn of the first ones; the others are public, but nothing to recommend.
 SECRET: dict[str, dict[str, Any]] = {

@@ -9,11 +9,12 @@ import pytest
 
 from civicrec.accounting.progress import Commit
 from civicrec.errors import Unavailable
-from civicrec.scenes import SCENES
 from profiles.online.ports import OnlineUpdate
-from recommender.ranking.blend import weights_of
+from recommender.scenes.files import shipped_scenes
 from tests.builders import a_crowd
 from tests.serving.conftest import Api
+
+SCENES = shipped_scenes()
 
 
 def related(api: Api, item_id: str) -> dict[str, list[str]]:
@@ -145,7 +146,7 @@ def test_bad_feedback_gets_a_problem_document(api: Api, body: dict[str, str], st
 def test_transparency_tells_the_weights_in_force(api: Api) -> None:
     told = {one["scene"]: one for one in api.get("/v1/transparency").json()["scenes"]}
     for name, scene in SCENES.items():
-        assert {one["source"]: one["weight"] for one in told[name]["sources"]} == weights_of(scene)
+        assert {one["source"]: one["weight"] for one in told[name]["sources"]} == scene.sources
         assert told[name]["personalised"] is scene.personalised
 
 

@@ -14,14 +14,16 @@ from civicrec.accounting.progress import Commit
 from civicrec.clock import to_ms
 from civicrec.registry.catalogue import set_status, upsert_items
 from civicrec.registry.runs import save_run
-from civicrec.scenes import SCENES
 from civicrec.settings import Site
 from profiles.online.memory import MemoryOnlineStore
 from profiles.online.ports import OnlineUpdate, RecentItem
 from recommender.artifacts import save_models
+from recommender.scenes.files import shipped_scenes
 from tests.builders import a_crowd
 from tests.recommender.worlds import some_models
 from tests.serving.conftest import NOW, Api, items, open_api
+
+SCENES = shipped_scenes()
 
 URL = "/v1/recommendations"
 HIDDEN = {"withdrawn", "draft", "void", "expired", "early", "closed"}

@@ -1,4 +1,4 @@
-"""Re-ranking for variety: no theme takes more than its share of a page (《算法推荐管理规定》asks to scatter).
+"""Re-ranking for variety: no theme takes more than its share of a page, as《算法推荐管理规定》asks.
 
 In: rows, best first. Out: the same rows; the first n keep the rule as far as the pool allows.
 """
@@ -7,8 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from recommender.candidates.generator import Query
+from recommender.scenes.scene import Scene
 
-def scatter(
+
+def diversify_themes(rows: Sequence[int], query: Query, scene: Scene, n: int) -> tuple[list[int], list[int]]:
+    """Diversify a list of `n` by the themes of its items, to the share that the scene allows."""
+    return diversify(rows, query.catalogue.themes, n, scene.max_topic_share)
+
+
+def diversify(
     rows: Sequence[int], themes: Sequence[tuple[int, ...]], n: int, max_share: float
 ) -> tuple[list[int], list[int]]:
     """Move items behind the page whose theme already has its share of it.
@@ -28,7 +36,7 @@ def scatter(
 
     Examples
     --------
-    >>> scatter([0, 1, 2, 3], [(7,), (7,), (8,), ()], n=3, max_share=0.4)
+    >>> diversify([0, 1, 2, 3], [(7,), (7,), (8,), ()], n=3, max_share=0.4)
     ([0, 2, 3], [1])
     """
     most = max(1, int(max_share * n + 1e-9)) if max_share < 1.0 else n

@@ -1,0 +1,89 @@
+"""A scene: a place on a portal where a list appears, and all that decides how its lists are made.
+
+In: a validated file (`files`). Out: a `Scene`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from civicrec.errors import InvalidInput
+from civicrec.items import ITEM_TYPES, ItemType
+
+MAX_N = 100
+"""Longest list one request may ask for; more is paging, through `cursor`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One place where a list appears.
+
+    Attributes
+    ----------
+    name
+        What callers put into ``scene=``.
+    title
+        Words a portal page shows above the block.
+    sources
+        Generators that are asked, each with the worth of its best candidate.
+    item_types
+        Types this place may show, all by default.
+    default_n
+        List length when the caller names none.
+    max_topic_share
+        Largest share of one theme among the items of a page, 0..1 (ALG 12 asks for it).
+    personalised
+        False for places that must be the same for everybody.
+    fallback
+        Generators that fill a list the sources do not, in this order; the newest items come after them.
+    ranker, rerankers
+        Names in `RANKERS` and, in the order they act, in `RERANKERS`.
+    variants
+        Name → this scene as a part of its visitors is shown it.
+    order
+        Place of the scene where all are listed.
+    """
+
+    name: str
+    title: str
+    sources: Mapping[str, float]
+    item_types: tuple[ItemType, ...] = ITEM_TYPES
+    default_n: int = 10
+    max_topic_share: float = 0.4
+    personalised: bool = True
+    fallback: tuple[str, ...] = ("trending", "popular")
+    ranker: str = "blend"
+    rerankers: tuple[str, ...] = ("diversify",)
+    variants: Mapping[str, Scene] = field(default_factory=dict)
+    order: int = 100
+
+    def variant(self, name: str) -> Scene:
+        """Return a variant of this scene, itself when none is named.
+
+        Raises
+        ------
+        InvalidInput
+            If it has no such variant.
+        """
+        if not name:
+            return self
+        try:
+            return self.variants[name]
+        except KeyError:
+            known = ", ".join(self.variants) or "none"
+            raise InvalidInput(f"unknown variant {name!r} of scene {self.name!r}; it has {known}") from None
+
+
+def scene_named(name: str, scenes: Mapping[str, Scene]) -> Scene:
+    """Return the scene of this name.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such scene; the message lists those there are.
+    """
+    try:
+        return scenes[name]
+    except KeyError:
+        raise InvalidInput(f"unknown scene {name!r}; expected one of {', '.join(scenes)}") from None

@@ -1,0 +1,151 @@
+"""One scene file, checked field by field. In: a path. Out: a `Scene`, or one message: file, field, got, expected."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from civicrec.errors import InvalidInput
+from civicrec.items import ITEM_TYPES
+from recommender.generators import DEFAULT_WEIGHTS, GENERATORS
+from recommender.ranking.rankers import RANKERS
+from recommender.reranking.rerankers import RERANKERS
+from recommender.scenes.scene import MAX_N, Scene
+
+MAX_BYTES = 64 << 10
+MAX_WEIGHT = 100
+MAX_TITLE = 40
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+_NAMES_ARE = "a-z, 0-9, - and _, beginning with a letter, at most 32"
+
+
+def read_scene(path: Path) -> Scene:
+    """Read a scene from ``<name>.toml``.
+
+    Raises
+    ------
+    InvalidInput
+        If it cannot be read or is no scene.
+    """
+    if not _NAME.fullmatch(path.stem):
+        raise InvalidInput(f"{path}: its name is that of the scene; expected {_NAMES_ARE}, then .toml")
+    try:
+        if not path.is_file():  # a pipe or a device would be read for ever
+            raise InvalidInput(f"{path} is no file; expected a scene as TOML")
+        if path.stat().st_size > MAX_BYTES:
+            raise InvalidInput(f"{path} has more than {MAX_BYTES} bytes; expected a scene as TOML")
+        body = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read: {error.strerror or error}; expected a scene as TOML") from error
+    except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, a date or a number that is none
+        raise InvalidInput(f"{path}: {_one_line(error)}; expected TOML in UTF-8") from error
+    return scene_of(path.stem, body, str(path))
+
+
+def scene_of(name: str, body: Mapping[str, Any], where: str) -> Scene:
+    """Return the scene that a TOML document describes; `where` begins the message when it does not."""
+    _check(body, FIELDS, where, "")
+    if "title" not in body:
+        raise InvalidInput(f"{where}: title is missing; expected {FIELDS['title'][1]}")
+    fields = _plain(body)
+    scene = Scene(**{"name": name, "sources": dict(DEFAULT_WEIGHTS), **fields, "variants": {}})
+    variants = {}
+    for variant, changes in body.get("variants", {}).items():
+        _check(changes, VARIANT_FIELDS, where, f"variants.{variant}.")
+        variants[variant] = replace(scene, **_plain(changes))
+    return replace(scene, variants=variants)
+
+
+def _plain(body: Mapping[str, Any]) -> dict[str, Any]:
+    fields = {field: tuple(value) if isinstance(value, list) else value for field, value in body.items()}
+    if "sources" in body:
+        fields["sources"] = {source: float(weight) for source, weight in body["sources"].items()}
+    return fields
+
+
+def _check(body: Mapping[str, Any], fields: Mapping[str, _Field], where: str, prefix: str) -> None:
+    for name, value in body.items():
+        if name not in fields:
+            raise InvalidInput(
+                f"{where}: {prefix}{_one_line(name)} is no field of a scene; expected {', '.join(fields)}"
+            )
+        is_right, expected = fields[name]
+        if not is_right(value):
+            raise InvalidInput(f"{where}: {prefix}{name} is {_shown(value)}; expected {expected}")
+        if name == "sources":
+            for source, weight in value.items():
+                if source not in GENERATORS:
+                    raise InvalidInput(
+                        f"{where}: {prefix}sources.{_one_line(source)} is no source; expected {', '.join(GENERATORS)}"
+                    )
+                if not (_is_number(weight) and 0 < weight <= MAX_WEIGHT):
+                    raise InvalidInput(
+                        f"{where}: {prefix}sources.{source} is {_shown(weight)}; "
+                        f"expected a weight above 0, up to {MAX_WEIGHT}"
+                    )
+
+
+def _shown(value: object) -> str:
+    try:
+        return _one_line(repr(value))
+    except (ValueError, RecursionError):  # a number of more digits than Python prints, tables in tables without end
+        return f"a {type(value).__name__} too long to print"
+
+
+def _one_line(said: object) -> str:
+    text = " ".join(str(said).split())
+    return text if len(text) <= 80 else text[:79] + "…"
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _each_once(known: Collection[str], at_least: int = 0) -> Callable[[Any], bool]:
+    def is_right(value: object) -> bool:
+        if not isinstance(value, list) or not all(isinstance(one, str) and one in known for one in value):
+            return False
+        return at_least <= len(value) == len(set(value))
+
+    return is_right
+
+
+_Field = tuple[Callable[[Any], bool], str]
+#: What a variant may change: how lists are made, not what the place is.
+VARIANT_FIELDS: dict[str, _Field] = {
+    "sources": (
+        lambda value: isinstance(value, dict) and len(value) > 0,
+        f"a table of sources and weights, at least one of {', '.join(GENERATORS)}",
+    ),
+    "fallback": (_each_once(GENERATORS), f"a list, each once, of {', '.join(GENERATORS)}; [] for the newest only"),
+    "ranker": (lambda value: isinstance(value, str) and value in RANKERS, f"one of {', '.join(RANKERS)}"),
+    "rerankers": (_each_once(RERANKERS), f"a list, each once, of {', '.join(RERANKERS)}; [] for none"),
+    "max_topic_share": (lambda value: _is_number(value) and 0 <= value <= 1, "a number from 0 to 1"),
+}
+#: Name → whether a value may stand, and what may.
+FIELDS: dict[str, _Field] = {
+    "title": (
+        lambda value: isinstance(value, str) and value.isprintable() and 0 < len(value.strip()) <= MAX_TITLE,
+        f"a text of 1 to {MAX_TITLE} characters",
+    ),
+    "order": (lambda value: _is_whole(value) and abs(value) <= 1_000_000, "a whole number"),
+    "item_types": (_each_once(ITEM_TYPES, 1), f"a list, each once, of {', '.join(ITEM_TYPES)}"),
+    "default_n": (lambda value: _is_whole(value) and 1 <= value <= MAX_N, f"a whole number from 1 to {MAX_N}"),
+    "personalised": (lambda value: isinstance(value, bool), "true or false"),
+    **VARIANT_FIELDS,
+    "variants": (
+        lambda value: (
+            isinstance(value, dict)
+            and all(_NAME.fullmatch(name) and isinstance(one, dict) for name, one in value.items())
+        ),
+        f"a table [variants.NAME] each, NAME of {_NAMES_ARE}",
+    ),
+}
