@@ -81,7 +81,7 @@ def rebuild_daily(
         n_rows = warehouse.command(f"INSERT INTO {staging} {select}", {"first": first, "last": last})
         _swap_in(warehouse, table, first, last, n_rows)
         report(days * (place + 1), days * len(DAILY_TABLES))
-        made[table] = _count(warehouse, table, first, last)
+        made[table] = count_days(warehouse, table, first, last)
     return made
 
 
@@ -110,6 +110,12 @@ def open_days(day: date) -> tuple[date, date]:
     return day - timedelta(days=OPEN_DAYS - 1), day
 
 
+def count_days(warehouse: Warehouse, table: str, first: date, last: date) -> int:
+    """Return how many rows a table with a `day` column has of the days first..last."""
+    sql = f"SELECT count() AS n FROM {table} WHERE day BETWEEN {{first:Date}} AND {{last:Date}}"
+    return int(warehouse.rows(sql, {"first": first, "last": last})[0]["n"])
+
+
 def _empty_staging(warehouse: Warehouse, table: str) -> str:
     # Dropped, not truncated: a migration may have given the table another column since.
     staging = f"{table}_staging"
@@ -119,7 +125,7 @@ def _empty_staging(warehouse: Warehouse, table: str) -> str:
 
 
 def _swap_in(warehouse: Warehouse, table: str, first: date, last: date, n_rows: int) -> None:
-    staged = _count(warehouse, f"{table}_staging", first, last)
+    staged = count_days(warehouse, f"{table}_staging", first, last)
     if staged != n_rows:
         raise Unavailable(
             f"{staged} of {n_rows} rows for {table}, {first} to {last}, are stored; "
@@ -137,8 +143,3 @@ def _swap_in(warehouse: Warehouse, table: str, first: date, last: date, n_rows: 
 def _days(warehouse: Warehouse, table: str, first: date, last: date) -> set[date]:
     sql = f"SELECT DISTINCT day FROM {table} WHERE day BETWEEN {{first:Date}} AND {{last:Date}}"
     return {row["day"] for row in warehouse.rows(sql, {"first": first, "last": last})}
-
-
-def _count(warehouse: Warehouse, table: str, first: date, last: date) -> int:
-    sql = f"SELECT count() AS n FROM {table} WHERE day BETWEEN {{first:Date}} AND {{last:Date}}"
-    return int(warehouse.rows(sql, {"first": first, "last": last})[0]["n"])

@@ -29,11 +29,11 @@ def nightly(
 ) -> None:
     """Rebuild daily tables, tags and models from the warehouse; print the run's manifest as JSON.
 
-    Repeating it changes nothing; after a failure, start it again.
+    Repeating it changes nothing; after a failure, start it again: it goes on with the step after those that are done.
     """
     from civicrec.process.progress import progress_bars
     from civicrec.settings import load_settings
-    from recommender.training.nightly import run_nightly
+    from operations.nightly import run_nightly
 
     settings = load_settings(home)
     with progress_bars() as report:

@@ -116,7 +116,7 @@ def _fill(settings: Settings, visitors: int, now: datetime, report: ShowProgress
 
 
 def _night(settings: Settings, report: ShowProgress) -> None:
-    from recommender.training.nightly import run_nightly  # loads scikit-learn and implicit: 3 s not paid before
+    from operations.nightly import run_nightly  # loads scikit-learn and implicit: 3 s not paid before
 
     run = run_nightly(settings, report=report)["run"]
     with http_client(base_url=_serving(settings), timeout=10) as api:

@@ -1,0 +1,119 @@
+"""What the steps of one night share: its day, its stores, and what it reads, each read once and with a fingerprint.
+
+In: settings and a day. Out: `Night`, and `INPUTS`: the name of each thing that is read → text that changes with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, timedelta
+from functools import cached_property
+from types import MappingProxyType
+
+import pyarrow as pa
+
+from civicrec.clients import redis_client
+from civicrec.clock import PORTAL_TZ, to_ms
+from civicrec.items import Item
+from civicrec.process.progress import ShowProgress
+from civicrec.registry.catalogue import items_since
+from civicrec.registry.runs import suppressions
+from civicrec.registry.tables import open_registry
+from civicrec.settings import Settings
+from civicrec.warehouse.clickhouse import ClickHouseWarehouse
+from civicrec.warehouse.daily import open_days
+from civicrec.warehouse.interests import read_interests, withdrawals
+from profiles.nightly import KEPT_DAYS
+from profiles.online.bounds import bounds_of
+from profiles.online.redis_store import RedisOnlineStore
+
+#: What reports count of an event; FINAL, so that neither a second delivery nor a merge of parts looks like a change.
+_EVENTS = """
+SELECT count() AS n, groupBitXor(cityHash64(event_id, received_at, actor, site, kind, item_id, bot_reason)) AS hash
+FROM events FINAL WHERE local_date BETWEEN {first:Date} AND {last:Date}
+"""
+
+
+class Night:
+    """One night: a step reads from it and writes to its stores."""
+
+    def __init__(self, settings: Settings, day: date, report: ShowProgress) -> None:
+        self.settings = settings
+        self.day = day
+        self.report = report
+        self.first = day - timedelta(days=settings.training.window_days - 1)
+        self.warehouse = ClickHouseWarehouse(settings.warehouse)
+        self.registry = open_registry(settings.registry_address)
+
+        self._fingerprints: dict[str, str] = {}
+
+    def read(self, name: str) -> str:
+        """Return the fingerprint of one of `INPUTS`, read once."""
+        if name not in self._fingerprints:
+            self._fingerprints[name] = INPUTS[name](self)
+        return self._fingerprints[name]
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.warehouse.close()
+        self.registry.dispose()
+
+    @property
+    def window(self) -> dict[str, str]:
+        """The days that are learned from, as the manifest has them."""
+        return {"from": self.first.isoformat(), "until": self.day.isoformat()}
+
+    @cached_property
+    def online(self) -> RedisOnlineStore:
+        """The online store, which serving reads."""
+        return RedisOnlineStore(redis_client(self.settings.redis), bounds_of(self.settings.redis))
+
+    @cached_property
+    def withdrawn(self) -> dict[str, int]:
+        """Actor → epoch ms of the last withdrawal of consent, of those that `interests` know of."""
+        return withdrawals(self.warehouse, self.day - timedelta(days=KEPT_DAYS))
+
+    @cached_property
+    def interests(self) -> pa.Table:
+        """Who interacted with what in the window."""
+        _ = self.withdrawn  # first: who withdraws later than that is seen by the step that writes tags
+        half_life_days = self.settings.training.half_life_days
+        return read_interests(self.warehouse, self.first, self.day, to_ms(_end_of(self.day)), half_life_days)
+
+    @cached_property
+    def catalogue(self) -> tuple[int, list[Item]]:
+        """The catalogue's version and its items."""
+        return items_since(self.registry)
+
+    @cached_property
+    def suppressed(self) -> set[tuple[str, str]]:
+        """The (actor, tag) pairs that people deleted."""
+        return suppressions(self.registry)
+
+
+def _events(night: Night) -> str:
+    first, last = open_days(night.day)
+    return repr(night.warehouse.rows(_EVENTS, {"first": first, "last": last}))
+
+
+def _interests(night: Night) -> str:
+    digest = hashlib.sha256(repr(sorted(night.withdrawn.items())).encode())
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, night.interests.schema) as stream:
+        stream.write_table(night.interests.combine_chunks())
+    digest.update(sink.getvalue())
+    return digest.hexdigest()
+
+
+#: What steps may need besides earlier steps.
+INPUTS: Mapping[str, Callable[[Night], str]] = MappingProxyType({
+    "events": _events,
+    "interests": _interests,
+    "catalogue": lambda night: str(night.catalogue[0]),
+    "suppressed": lambda night: repr(sorted(night.suppressed)),
+})  # fmt: skip
+
+
+def _end_of(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=PORTAL_TZ) + timedelta(days=1)

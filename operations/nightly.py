@@ -1,0 +1,215 @@
+"""The nightly job: the tuple `STEPS` is the documentation. Reads the warehouse, writes everything serving needs.
+
+In: a day (the portal's calendar). Out: the run's manifest, saved last. The same events and catalogue give the same
+tables, tags, models and run name, so it may be repeated at any time; a night that was cut off goes on with the step
+after those that are done, as long as what they read is the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from civicrec.accounting.night_steps import NightSteps, StepDone
+from civicrec.accounting.nights import NIGHTLY_LOCK, noted_night
+from civicrec.clock import local_date, monotonic_s, utc_now
+from civicrec.errors import InvalidInput
+from civicrec.logs import get_logger
+from civicrec.process.locks import owned
+from civicrec.process.progress import ShowProgress
+from civicrec.registry.runs import drop_future_runs
+from civicrec.settings import Settings
+from civicrec.warehouse.daily import DAILY_TABLES, count_days, open_days, rebuild_daily
+from civicrec.warehouse.retention import drop_before
+from operations.night import INPUTS, Night
+from profiles.nightly import rebuild_tags
+from profiles.tags import learned_tags
+from recommender.artifacts import newest_usable
+from recommender.training.interactions import interactions_from
+from recommender.training.nightly import publish, rebuild_models
+
+#: How far back a run may be made again, days. A day is rebuilt from its events, and a day without any is emptied, so
+#: older ones, whose events may be gone, are never touched.
+OLDEST_DAYS = 366
+
+_log = get_logger(__name__)
+Counts = dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of the night.
+
+    Attributes
+    ----------
+    name
+        What `--only` and the manifest call it.
+    needs
+        Names of what it reads: of `INPUTS`, and of earlier steps whose work it builds upon.
+    run
+        Does it and returns its counts, ``None`` when there was nothing to do it with. Repeated, it changes nothing.
+    stands
+        Tells whether what it made, by its counts, is still there; asked before a night that was cut off builds upon it.
+    """
+
+    name: str
+    needs: tuple[str, ...]
+    run: Callable[[Night], Counts]
+    stands: Callable[[Night, Counts], bool] = lambda night, counts: True
+
+
+def rebuild_daily_tables(night: Night) -> Counts:
+    """Drop the events that are no longer kept and rebuild the daily tables of the days that may still change."""
+    oldest = min(night.day, local_date(utc_now())) - timedelta(days=night.settings.warehouse.keep_days)
+    if months := drop_before(night.warehouse, oldest):
+        _log.info("old_events_dropped", months=months)
+    return dict(
+        rebuild_daily(night.warehouse, *open_days(night.day), lambda done, total: night.report("daily", done, total))
+    )
+
+
+def weigh_actors_tags(night: Night) -> Counts:
+    """Weigh the tags of every actor for analysts and for serving."""
+    tags_of = {item.item_id: learned_tags(item) for item in night.catalogue[1]}
+    return asdict(
+        rebuild_tags(
+            night.warehouse, night.online, night.day, night.interests, tags_of, night.suppressed, night.withdrawn
+        )
+    )
+
+
+def train_models(night: Night) -> Counts:
+    """Learn the models and put them into their folder; none while nobody interacted with an item of the catalogue."""
+    if ahead := drop_future_runs(night.registry):
+        _log.warning("future_runs_dropped", runs=ahead, hint="made by a wrong clock or a mistyped --day")
+    data, n_unknown = interactions_from(night.interests, {item.item_id for item in night.catalogue[1]})
+    facts = {"day": night.day.isoformat(), "window": night.window, "unknown_items": n_unknown}
+    return rebuild_models(night.settings.models_path, night.settings.training, data, facts, night.report)
+
+
+def _daily_tables_stand(night: Night, counts: Counts) -> bool:
+    first, last = open_days(night.day)
+    return counts == {table: count_days(night.warehouse, table, first, last) for table in DAILY_TABLES}
+
+
+def _tags_stand(night: Night, counts: Counts) -> bool:
+    rows = count_days(night.warehouse, "actor_tags", night.day, night.day)
+    is_wiped = not night.online.is_complete()
+    return counts is not None and counts["rows"] == rows and not is_wiped
+
+
+def _models_stand(night: Night, counts: Counts) -> bool:
+    return not counts or newest_usable(night.settings.models_path, [counts["run"]]) is not None
+
+
+STEPS: tuple[Step, ...] = (
+    Step("daily", ("events",), rebuild_daily_tables, _daily_tables_stand),
+    Step("tags", ("interests", "catalogue", "suppressed"), weigh_actors_tags, _tags_stand),
+    Step("models", ("interests", "catalogue"), train_models, _models_stand),
+)
+
+
+def run_nightly(
+    settings: Settings,
+    day: date | None = None,
+    only: str | None = None,
+    report: ShowProgress = lambda *_: None,
+    steps: tuple[Step, ...] = STEPS,
+) -> dict[str, Any]:
+    """Run the nightly job, or one step of it, and return the manifest.
+
+    Parameters
+    ----------
+    day
+        Last day the run learns from, as the portal's calendar has it; today when not given.
+    only
+        Name of one of the steps; it is done whatever was done before. Only its part of the manifest is returned and no
+        run is saved, except by `models`.
+    report
+        Told how far each step is.
+
+    Returns
+    -------
+    dict
+        ``run`` (``None`` when there was nothing to learn from), ``day``, ``window``, the counts of each step under its
+        name, ``seconds`` of each step and of reading what they need (``read``), ``resumed`` (the steps that a night
+        that was cut off had done), ``unchanged`` (true when this very run existed already).
+
+    Raises
+    ------
+    InvalidInput
+        If `only` is no step, or `day` has not come yet or is too long past.
+    Unavailable
+        If a store is down. Start the job again when it is back; it goes on where it was.
+    ConfigError
+        If another nightly job runs on this home.
+    """
+    names = [step.name for step in steps]
+    if only is not None and only not in names:
+        raise InvalidInput(f"unknown step {only!r}; expected one of {', '.join(names)}")
+    today = local_date(utc_now())
+    day = _day_that_can_be(day or today, today)
+    with owned(settings.home / NIGHTLY_LOCK, "the folder of a nightly job"), noted_night(settings.home):
+        journal = NightSteps(settings.home, day)
+        with closing(Night(settings, day, report)) as night:
+            manifest = _run(night, steps, only, journal)
+            if "models" in manifest and manifest["run"]:
+                manifest["unchanged"] = publish(night.registry, settings.models_path, manifest["run"], day, manifest)
+        if only is None:
+            journal.forget()
+        return manifest
+
+
+def _run(night: Night, steps: tuple[Step, ...], only: str | None, journal: NightSteps) -> dict[str, Any]:
+    """Run what is chosen and not done; return the manifest."""
+    by_name: dict[str, Step] = {}
+    manifest: dict[str, Any] = {"run": None, "day": night.day.isoformat(), "window": night.window}
+    seconds = {"read": 0.0}
+    resumed: list[str] = []
+    for step in steps:
+        by_name[step.name] = step
+        if only not in (None, step.name):
+            continue
+        began = monotonic_s()
+        read = _fingerprint(night, step, by_name)
+        seconds["read"] += monotonic_s() - began
+        done = None if only else journal.done(step.name, read)
+        if done is not None and step.stands(night, done.counts):
+            resumed.append(step.name)
+        else:
+            night.report(step.name, 0, 1)
+            began = monotonic_s()
+            counts = step.run(night)
+            done = StepDone(read, counts, round(monotonic_s() - began, 3))
+            if only is None:
+                journal.note(step.name, done)
+        night.report(step.name, 1, 1)
+        manifest[step.name] = done.counts
+        seconds[step.name] = done.seconds
+    manifest["run"] = (manifest.get("models") or {}).get("run")
+    return manifest | {"seconds": seconds | {"read": round(seconds["read"], 3)}, "resumed": resumed}
+
+
+def _fingerprint(night: Night, step: Step, earlier: Mapping[str, Step]) -> str:
+    """Return what changes with the day, the settings and anything a step reads."""
+    digest = hashlib.sha256(repr((night.day, step.name, night.settings.training)).encode())
+    for need in step.needs:
+        if need not in INPUTS and (need == step.name or need not in earlier):
+            raise ValueError(f"step {step.name!r} needs {need!r}; expected an input or an earlier step")
+        digest.update((night.read(need) if need in INPUTS else _fingerprint(night, earlier[need], earlier)).encode())
+    return digest.hexdigest()
+
+
+def _day_that_can_be(day: date, today: date) -> date:
+    """Refuse a day that no run can be made for: it would rule until it comes, or empty days whose events are gone."""
+    oldest = today - timedelta(days=OLDEST_DAYS)
+    if oldest <= day <= today:
+        return day
+    why = "has not come yet" if day > today else "is too long past"
+    raise InvalidInput(
+        f"the day {day.isoformat()} {why}: today is {today} on this machine's clock; expected {oldest} to {today}"
+    )
