@@ -213,8 +213,8 @@ class SnapshotKeeper:
             self._faults(what)
             if self._complaints.get(what) != type(error).__name__:
                 known = isinstance(error, (CivicrecError, SQLAlchemyError, OSError))
-                said = (str(error) or repr(error)).splitlines()[0]
-                _log.warning("refresh_failed", what=what, error=said, exc_info=None if known else error)
+                message = (str(error) or repr(error)).splitlines()[0]
+                _log.warning("refresh_failed", what=what, error=message, exc_info=None if known else error)
             self._complaints[what] = type(error).__name__
         else:
             self._done_at_s[what] = self._monotonic_s()

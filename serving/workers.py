@@ -35,12 +35,12 @@ class WorkerWatch:
         self._patience_s = patience_s
         self._heart = Heart()  # before the environment names the listener below: that one is for the workers
         self._listener = Listener()
-        self._told = ("", 0)
+        self._reported = ("", 0)
 
     def look(self) -> None:
         """Hear the workers, kill one that has been silent too long, and beat."""
         pids = self._pids()
-        self._listener.hear(pids)
+        self._listener.receive(pids)
         late = sorted((self._listener.late_s(pid), pid) for pid in pids)
         late = [(seconds, pid) for seconds, pid in late if seconds > _SAID_S]
         text = ", ".join(f"worker {pid} has been silent for {seconds:.0f} s" for seconds, pid in late)
@@ -50,9 +50,9 @@ class WorkerWatch:
             _log.error("worker_killed", pid=pid, silent_s=round(seconds, 1))
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        if (text, self.replaced) != self._told:
-            self._told = (text, self.replaced)
-            self._heart.say(*self._told)
+        if (text, self.replaced) != self._reported:
+            self._reported = (text, self.replaced)
+            self._heart.set_status(*self._reported)
         self._heart.beat()
 
     @contextmanager

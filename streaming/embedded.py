@@ -273,15 +273,15 @@ def run(settings: Settings) -> None:
             driver.step()
             return driver.backlog()
 
-        told = ""
+        last_status = ""
         while not stop.is_set():
             waiting = _patiently(one_batch, stop)
             prover.now_and_then()
             heart.beat(settings.stream.poll_s)
-            if (said := _in_words(driver.gap)) != told:
-                heart.say(said, 0)
-                log.warning("online_store", state=said or "complete again")
-                told = said
+            if (status := _in_words(driver.gap)) != last_status:
+                heart.set_status(status, 0)
+                log.warning("online_store", state=status or "complete again")
+                last_status = status
             # A short pause lets a few records come together; a batch costs some 40 ms however small it is.
             if waiting is not None and waiting < settings.stream.block_records:
                 stop.wait(settings.stream.poll_s)

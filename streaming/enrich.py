@@ -80,14 +80,14 @@ def _interactions(parsed: Parsed, item_types: Mapping[str, str]) -> list[Interac
             if event.item_id in item_types and not event.bot_reason:
                 weight, is_personal = INTEREST_WEIGHTS.get(kind, 0.0), event.consent == "personalise"
                 interactions.append(
-                    Interaction(event.actor, event.item_id, at, weight, is_personal, offset, said(kind))
+                    Interaction(event.actor, event.item_id, at, weight, is_personal, offset, lasting_kind(kind))
                 )
         elif kind == WITHDRAWN:
             interactions += [Interaction(actor, "", at, 0.0, True, offset, kind) for actor in withdrawing(event)]
     return interactions
 
 
-def said(kind: str) -> str:
+def lasting_kind(kind: str) -> str:
     """Return what an interaction keeps of its event's kind."""
     return kind if kind in LASTING else ""
 

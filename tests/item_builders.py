@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 from hypothesis import strategies as st
 
-from civicrec.catalogue.importers.fields import says_nothing
+from civicrec.catalogue.importers.fields import is_placeholder
 from civicrec.items import ITEM_TYPES, Item, Rel, Status, Validity, item_from
 from civicrec.markup import lost_characters, plain
 
@@ -24,7 +24,7 @@ _EARLIEST, _LATEST = datetime.fromisoformat("1900-01-01"), datetime.fromisoforma
 
 
 def _is_id(text: str) -> bool:
-    return plain(text) == text and not {".", ".."} & set(text.split("/")) and not says_nothing(text)
+    return plain(text) == text and not {".", ".."} & set(text.split("/")) and not is_placeholder(text)
 
 
 _words = st.lists(st.text(min_size=1, max_size=64), max_size=3)

@@ -14,13 +14,13 @@ import sys, time
 from civicrec.process.heartbeat import Heart
 heart = Heart()
 heart.beat(float(sys.argv[1]))
-heart.say("all is well", 2)
+heart.set_status("all is well", 2)
 time.sleep(99)
 """
 
 
 def heard(listener: Listener, pid: int) -> Pulse | None:
-    listener.hear()
+    listener.receive()
     return listener.pulses.get(pid)
 
 
@@ -42,13 +42,13 @@ def test_a_process_is_due_when_it_said_it_would_beat_again(within_s: int) -> Non
 
 def test_a_heart_that_nobody_listens_to_beats_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
-    assert not Heart().is_heard
+    assert not Heart().has_listener
     Heart().beat()
     monkeypatch.setenv("NOTIFY_SOCKET", "@nobody-is-there")
     heart = Heart()
-    assert heart.is_heard
+    assert heart.has_listener
     heart.beat()
-    heart.say("x", 0)
+    heart.set_status("x", 0)
 
 
 def test_systemd_is_told_of_the_start_once_and_of_longer_work(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,10 +61,10 @@ def test_systemd_is_told_of_the_start_once_and_of_longer_work(monkeypatch: pytes
     heart.beat(within_s=30)
     heart.beat(within_s=30)  # said a moment ago
     heart.beat()  # soon enough
-    listener.hear()
+    listener.receive()
     time.sleep(BEAT_S)
     heart.beat()
-    listener.hear()
+    listener.receive()
     listener.close()
     assert [text.startswith("READY=1\n") for text in words] == [True, False, False]
     assert [text.splitlines()[-1] for text in words] == [
@@ -78,9 +78,9 @@ def test_what_was_said_comes_with_the_next_beat_if_it_was_lost(monkeypatch: pyte
     heart = Heart()
     with monkeypatch.context() as lost:
         lost.setattr(Heart, "_send", lambda *_: None)
-        heart.say("the store is full", 1)
+        heart.set_status("the store is full", 1)
     heart.beat()
-    listener.hear()
+    listener.receive()
     listener.close()
     assert (listener.pulses[os.getpid()].status, listener.pulses[os.getpid()].replaced) == ("the store is full", 1)
 
@@ -91,14 +91,14 @@ def test_a_listener_that_was_itself_held_still_blames_nobody(monkeypatch: pytest
     listener = Listener()
     listener.answered(os.getpid())
     now[0] += 1
-    listener.hear()
+    listener.receive()
     now[0] += 60
-    listener.hear()
+    listener.receive()
     assert listener.pulses[os.getpid()].late_s(now[0]) <= BEAT_S
     for _ in range(10):
         now[0] += 1
-        listener.hear()
+        listener.receive()
     assert listener.pulses[os.getpid()].late_s(now[0]) == pytest.approx(10, abs=1)
-    listener.hear(alive={1})
+    listener.receive(alive={1})
     listener.close()
     assert listener.pulses == {}

@@ -40,10 +40,10 @@ class Heart:
         self._next_s = 0.0
         self._promised_s = 0.0
         self._first = "READY=1\n"
-        self._said = ""
+        self._status = ""
 
     @property
-    def is_heard(self) -> bool:
+    def has_listener(self) -> bool:
         """Whether anybody asked for beats."""
         return bool(self._address)
 
@@ -56,13 +56,13 @@ class Heart:
         words = f"WATCHDOG=1\nX_WITHIN_S={within_s:g}\n"
         if self._usual_us:  # systemd takes the longest silence that is allowed from the last message
             words += f"WATCHDOG_USEC={self._usual_us + int(within_s * 1e6)}\n"
-        self._send(self._first + words + self._said)
+        self._send(self._first + words + self._status)
 
-    def say(self, text: str, replaced: int) -> None:
+    def set_status(self, text: str, replaced: int) -> None:
         """Say in words how it is, and how many workers were replaced because they had fallen silent."""
-        self._said = f"STATUS={text}\nX_REPLACED={replaced}\n"  # with every beat: one message may be lost
+        self._status = f"STATUS={text}\nX_REPLACED={replaced}\n"  # with every beat: one message may be lost
         if self._address:
-            self._send(self._said)
+            self._send(self._status)
 
     def _send(self, words: str) -> None:
         # Nobody may be listening any more, or be busy: the next beat will do.
@@ -82,7 +82,7 @@ async def beating() -> AsyncIterator[None]:
             heart.beat()
             await asyncio.sleep(BEAT_S)
 
-    task = asyncio.create_task(turn()) if heart.is_heard else None
+    task = asyncio.create_task(turn()) if heart.has_listener else None
     try:
         yield
     finally:
@@ -139,7 +139,7 @@ class Listener:
         """What a process must find in its environment to be heard."""
         return {_ADDRESS: f"@{self._name}", "WATCHDOG_USEC": "", "WATCHDOG_PID": ""} if self._socket else {}
 
-    def hear(self, alive: Collection[int] | None = None) -> None:
+    def receive(self, alive: Collection[int] | None = None) -> None:
         """Take in what was said since; forget processes that are not among `alive`."""
         now = monotonic_s()
         if (missed := now - self._listened_s) > 2 * BEAT_S:  # we were stopped or starved ourselves, perhaps all were
@@ -148,10 +148,10 @@ class Listener:
         self._listened_s = now
         while self._socket is not None:
             try:
-                data, beside, _, _ = self._socket.recvmsg(4_096, socket.CMSG_SPACE(_CREDENTIALS.size))
+                data, ancillary, _, _ = self._socket.recvmsg(4_096, socket.CMSG_SPACE(_CREDENTIALS.size))
             except OSError:
                 break
-            for _, kind, content in beside:
+            for _, kind, content in ancillary:
                 if kind == socket.SCM_CREDENTIALS and len(content) >= _CREDENTIALS.size:
                     pid, uid, _ = _CREDENTIALS.unpack(content[: _CREDENTIALS.size])
                     if uid == os.getuid():
@@ -180,13 +180,13 @@ class Listener:
             self._socket = None
 
     def _take(self, pid: int, words: str, now: float) -> None:
-        said = dict(line.split("=", 1) for line in words.splitlines() if "=" in line)
+        fields = dict(line.split("=", 1) for line in words.splitlines() if "=" in line)
         pulse = self.pulses.setdefault(pid, Pulse(now + BEAT_S))
         with suppress(ValueError):
-            if "WATCHDOG" in said:
-                pulse.due_s = now + max(BEAT_S, float(said.get("X_WITHIN_S", "0")))
-            if "STATUS" in said:
-                pulse.status, pulse.replaced = said["STATUS"], int(said.get("X_REPLACED", "0"))
+            if "WATCHDOG" in fields:
+                pulse.due_s = now + max(BEAT_S, float(fields.get("X_WITHIN_S", "0")))
+            if "STATUS" in fields:
+                pulse.status, pulse.replaced = fields["STATUS"], int(fields.get("X_REPLACED", "0"))
 
 
 def is_stopped(pid: int) -> bool:

@@ -74,10 +74,10 @@ def client_address(peer: str, headers: Sequence[tuple[bytes, bytes]], trusted: N
         return address
     hops = b",".join(value for name, value in headers if name == b"x-forwarded-for")
     for hop in reversed(hops.decode("latin-1").split(",")):
-        said = packed(_without_port(hop.strip()))
-        if not said:
+        seen_by_proxy = packed(_without_port(hop.strip()))
+        if not seen_by_proxy:
             break
-        address = said
+        address = seen_by_proxy
         if address not in trusted:
             break
     return address

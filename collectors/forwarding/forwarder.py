@@ -110,17 +110,17 @@ class Forwarder:
         self._thread.join(timeout_s)
 
     def _run(self) -> None:
-        pause_s, told = _FIRST_PAUSE_S, ""
+        pause_s, last_fault = _FIRST_PAUSE_S, ""
         while not self._closing.is_set():
             try:
                 with closing(self._open_writer()) as writer:
-                    pause_s, told = _FIRST_PAUSE_S, ""
+                    pause_s, last_fault = _FIRST_PAUSE_S, ""
                     self._forward(writer, go_on_from(writer.positions, self._log))
             except Exception as error:  # whatever it is, a thread that dies would leave the log to itself for ever
                 fault = str(error) or type(error).__name__
-                if fault != told:  # an outage of a day is one line
+                if fault != last_fault:  # an outage of a day is one line
                     _log.warning("forwarding_broke_off", error=fault)
-                told = fault
+                last_fault = fault
                 self._tell(ForwardingState(fault=fault))
                 self._closing.wait(pause_s)
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)

@@ -39,12 +39,12 @@ def drop_what_is_not_past(event: Arrival, request: RequestFacts) -> Dropped | No
     return None
 
 
-def put_told_region(event: Arrival, request: RequestFacts) -> None:
+def put_region_unchecked(event: Arrival, request: RequestFacts) -> None:
     """Keep the region: who loads a history answers for it."""
     event.region = masked_code(printable(event.region))[:64] if isinstance(event.region, str) else ""
 
 
-_INSTEAD: dict[Step, Step] = {drop_bad_time: drop_what_is_not_past, put_region: put_told_region}
+_INSTEAD: dict[Step, Step] = {drop_bad_time: drop_what_is_not_past, put_region: put_region_unchecked}
 HISTORY_STEPS = tuple(_INSTEAD.get(step, step) for step in STEPS)
 
 

@@ -167,11 +167,11 @@ def _post(client: httpx.Client, batch: list[tuple[int, bytes]]) -> dict[str, Any
         except httpx.TransportError as error:
             trouble = str(error) or type(error).__name__
         else:
-            said = _said(answer)
-            if answer.status_code == 200 and "accepted" in said:
-                return said
+            answered = _object_in(answer)
+            if answer.status_code == 200 and "accepted" in answered:
+                return answered
             trouble = f"{answer.status_code} {answer.text[:200]}"
-            if answer.status_code == 400 and said:  # not one line is JSON
+            if answer.status_code == 400 and answered:  # not one line is JSON
                 return _refused(batch, "bad_json", "not a JSON object")
             if answer.status_code == 413 and len(batch) > 1:  # something between us takes less
                 return _joined([_post(client, part) for part in (batch[: len(batch) // 2], batch[len(batch) // 2 :])],
@@ -180,7 +180,7 @@ def _post(client: httpx.Client, batch: list[tuple[int, bytes]]) -> dict[str, Any
                 return _refused(batch, "too_large", trouble)
             if (wait := answer.headers.get("retry-after", "")).isdecimal():
                 pause_s = float(wait)
-            if said and answer.status_code not in (408, 429, 502, 503, 504):
+            if answered and answer.status_code not in (408, 429, 502, 503, 504):
                 raise InvalidInput(f"the collector refuses lines {first} to {batch[-1][0]}: {trouble}")
         time.sleep(pause_s)
     raise Unavailable(
@@ -189,13 +189,13 @@ def _post(client: httpx.Client, batch: list[tuple[int, bytes]]) -> dict[str, Any
     )
 
 
-def _said(answer: httpx.Response) -> dict[str, Any]:
+def _object_in(answer: httpx.Response) -> dict[str, Any]:
     """Return the JSON object of an answer; empty if something else answered, a firewall or a log-in page."""
     try:
-        said = answer.json()
+        answered = answer.json()
     except ValueError:
         return {}
-    return said if isinstance(said, dict) else {}
+    return answered if isinstance(answered, dict) else {}
 
 
 def _refused(batch: list[tuple[int, bytes]], reason: str, detail: str) -> dict[str, Any]:

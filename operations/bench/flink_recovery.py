@@ -90,11 +90,11 @@ def killed(world: OnFlink, *names: str) -> float:
     if whole:
         world.start(wait=False)
 
-    def said() -> str:
-        return f"after the end of {', '.join(names)}; {world.said[-2_000:]}"
+    def context() -> str:
+        return f"after the end of {', '.join(names)}; {world.log_text[-2_000:]}"
 
     if "jobmanager" in names:  # without one the TaskManager goes on for some seconds; then the job is begun again
-        wait_for(lambda: world.jobs_begun > jobs, _AGAIN_S, lambda: f"a new job {said()}")
+        wait_for(lambda: world.jobs_begun > jobs, _AGAIN_S, lambda: f"a new job {context()}")
         before = world.progress().stored
-    wait_for(lambda: world.progress().stored > before, _AGAIN_S, lambda: f"events to be stored {said()}")
+    wait_for(lambda: world.progress().stored > before, _AGAIN_S, lambda: f"events to be stored {context()}")
     return monotonic_s() - began

@@ -33,8 +33,8 @@ async def serve(port: int, redis: RedisSettings) -> None:
         pipeline.get(tags_key(actor))
         pipeline.zrange(disliked_key(actor), 0, -1)
         recent, tags, disliked = await pipeline.execute()
-        told = {"recent": [one.decode() for one in recent], "tags": bool(tags), "disliked": len(disliked)}
-        return Response(msgspec.json.encode(told), media_type="application/json")
+        body = {"recent": [one.decode() for one in recent], "tags": bool(tags), "disliked": len(disliked)}
+        return Response(msgspec.json.encode(body), media_type="application/json")
 
     server = Server(app, port=port, interface=Interfaces.ASGI, websockets=False, backlog=1024, log_enabled=False)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.stop)

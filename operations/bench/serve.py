@@ -131,13 +131,13 @@ def _check(url: str) -> None:
     """Wait until lists are personal and made with the models: a bench of the fallback would flatter."""
     with http_client(base_url=url, timeout=_WAIT_S) as client:
 
-        def told() -> dict[str, Any]:
+        def list_now() -> dict[str, Any]:
             answer = client.get("/v1/recommendations", params={"n": 10, "anonymous_id": "bench-1"})
             return dict(answer.json())
 
         def is_personal() -> bool:
-            told_now = told()
-            models = bool(told_now["model"]) and told_now["mode"] == "personalised" and not told_now["degraded"]
-            return models and len(told_now["items"]) == 10
+            answer_now = list_now()
+            models = bool(answer_now["model"]) and answer_now["mode"] == "personalised" and not answer_now["degraded"]
+            return models and len(answer_now["items"]) == 10
 
-        wait_for(is_personal, _WAIT_S, lambda: f"lists to be what is to be measured, and not {str(told())[:300]}")
+        wait_for(is_personal, _WAIT_S, lambda: f"lists to be what is to be measured, and not {str(list_now())[:300]}")

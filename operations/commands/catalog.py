@@ -62,8 +62,8 @@ def import_(
             raise InvalidInput(f"cannot read {file}: {error.strerror}") from None
         done = asdict(upsert_items(registry, rows.items))
     bad = [*rows.bad, *(BadRow(rows.line_of[item_id], why) for item_id, why in done.pop("refused").items())]
-    told = [(row.line, row.reason) for row in bad] + [(row.line, f"note: {row.reason}") for row in rows.notes]
-    for line, what in sorted(told):
+    messages = [(row.line, row.reason) for row in bad] + [(row.line, f"note: {row.reason}") for row in rows.notes]
+    for line, what in sorted(messages):
         print(f"line {line}: {printable(what)}", file=sys.stderr)
     summary = {"rows": len(rows.items) + len(rows.bad), **done, "bad": len(bad)}
     print(dumps(summary) if json else ", ".join(f"{n} {name}" for name, n in summary.items()))

@@ -110,9 +110,9 @@ def simulate(items: Sequence[Item], params: Parameters, now: datetime) -> Iterat
         for start, clicks in _sessions_of(resident, params, rhythm, now, rng):
             diary.open_session(actor=resident.actor, consent=resident.consent, channel=resident.channel)
             visit(VisitPlan(resident.need, start, clicks, seen), shelf, diary, rng)
-            told = [event for event in diary.events if event["occurred_at"] <= until]
-            if told:
-                sessions.append(told)
+            past = [event for event in diary.events if event["occurred_at"] <= until]
+            if past:
+                sessions.append(past)
     sessions.sort(key=lambda events: str(events[0]["occurred_at"]))
     for events in sessions:
         yield from events

@@ -159,7 +159,7 @@ class OwnFlink:
         """End everything."""
         self.kill()
 
-    def said(self, name: str, n: int = 3_000) -> str:
+    def log_tail(self, name: str, n: int = 3_000) -> str:
         """Return the end of a process's log."""
         path = self._folder / f"{name}.log"
         return path.read_text(errors="replace")[-n:] if path.exists() else ""
@@ -213,11 +213,11 @@ class OwnFlink:
         return [*_JAVA, f"-Xmx{heap}", "-cp", f"{self._jars}/*", *words]
 
     def _wait(self, name: str) -> None:
-        wait_for(lambda: self._answers(name), _START_S, lambda: f"{name}, which said: {self.said(name)}")
+        wait_for(lambda: self._answers(name), _START_S, lambda: f"{name}, which said: {self.log_tail(name)}")
 
     def _answers(self, name: str) -> bool:
         if self._children[name].poll() is not None:
-            raise Unavailable(f"{name} ended: {self.said(name)}")
+            raise Unavailable(f"{name} ended: {self.log_tail(name)}")
         port = {"jobserver": self._job, "expansion": self._expansion, "workers": self._pool}.get(name, self._rest)
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()

@@ -119,7 +119,7 @@ class OwnKafka:
             self._child = subprocess.Popen(
                 [*self._java("kafka.Kafka"), self._folder / "server.properties"], stdout=out, stderr=out
             )
-        wait_for(self._answers, _START_S, lambda: f"the broker, which said: {self._said}")
+        wait_for(self._answers, _START_S, lambda: f"the broker, which said: {self._log_tail}")
 
     def stop(self) -> None:
         """Stop it as an operator would."""
@@ -154,12 +154,12 @@ class OwnKafka:
             self._child = None
 
     @property
-    def _said(self) -> str:
+    def _log_tail(self) -> str:
         return (self._folder / "out.log").read_text(errors="replace")[-2_000:]
 
     def _answers(self) -> bool:
         if not self.is_running:
-            raise Unavailable(f"the broker ended: {self._said}")
+            raise Unavailable(f"the broker ended: {self._log_tail}")
         from kafka.errors import KafkaError
 
         try:

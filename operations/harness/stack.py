@@ -173,15 +173,15 @@ def free_ports(n: int) -> list[int]:
 
 
 def _wait_ready(child: subprocess.Popen[bytes], log_path: Path) -> None:
-    def said() -> str:
+    def log_text() -> str:
         return log_path.read_text(errors="replace")
 
     def is_ready() -> bool:
         if child.poll() is not None:
-            raise Unavailable(f"the stack ended before it was ready, see {log_path}:\n{said()[-2_000:]}")
-        return _READY in said().rsplit(_STOPPED, 1)[-1]
+            raise Unavailable(f"the stack ended before it was ready, see {log_path}:\n{log_text()[-2_000:]}")
+        return _READY in log_text().rsplit(_STOPPED, 1)[-1]
 
-    wait_for(is_ready, _READY_S, lambda: f"the stack, see {log_path}:\n{said()[-2_000:]}")
+    wait_for(is_ready, _READY_S, lambda: f"the stack, see {log_path}:\n{log_text()[-2_000:]}")
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

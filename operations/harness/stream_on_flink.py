@@ -84,21 +84,21 @@ class OnFlink:
 
         def runs() -> bool:
             if child.poll() is not None:
-                raise Unavailable(f"`civicrec stream --runner flink` ended: {self.said[-3_000:]}")
+                raise Unavailable(f"`civicrec stream --runner flink` ended: {self.log_text[-3_000:]}")
             return self.jobs_begun > before
 
         if wait:
-            wait_for(runs, _JOB_S, lambda: f"the job; the command said: {self.said[-3_000:]}")
+            wait_for(runs, _JOB_S, lambda: f"the job; the command said: {self.log_text[-3_000:]}")
 
     @property
-    def said(self) -> str:
+    def log_text(self) -> str:
         """What ``civicrec stream`` has written so far."""
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
     @property
     def jobs_begun(self) -> int:
         """How often ``civicrec stream`` has found or begun a job."""
-        return self.said.count("stream_started") + self.said.count("job_resumed")
+        return self.log_text.count("stream_started") + self.log_text.count("job_resumed")
 
     def leave(self, number: signal.Signals = signal.SIGTERM) -> None:
         """End the watching process; the job runs on."""
@@ -142,7 +142,7 @@ class OnFlink:
                 raise Unavailable(f"{done} events counted where {n} were sent")
             return done == n
 
-        wait_for(counted, timeout_s, lambda: f"{n} events; {self.progress()}; {self.cluster.said('workers', 1500)}")
+        wait_for(counted, timeout_s, lambda: f"{n} events; {self.progress()}; {self.cluster.log_tail('workers', 1500)}")
 
     def stored(self) -> tuple[int, int]:
         """Return the events in the warehouse, and how many of them are different ones."""

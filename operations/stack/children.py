@@ -124,7 +124,7 @@ class Child:
             for raw in lines:
                 if line := printable(raw.decode(errors="replace")).strip():
                     self._last_words.append(line)
-                    log.debug("said", process=self.spec.name, line=line)
+                    log.debug("output", process=self.spec.name, line=line)
 
     def exit_code(self) -> int | None:
         """Return how it ended, or None while it runs; what it left behind is ended too."""
@@ -152,8 +152,8 @@ class Child:
         wait_s = delay_s(self._failures)
         self._process, self._start_at_s = None, now + wait_s
         words = self._words()
-        said = {"last_words": " | ".join(words)} if words else {}
-        log.warning("child_died", child=self.spec.name, exit=_in_words(code), restart_in_s=wait_s, **said)
+        facts = {"last_words": " | ".join(words)} if words else {}
+        log.warning("child_died", child=self.spec.name, exit=_in_words(code), restart_in_s=wait_s, **facts)
         if not self.was_ready and (mended := self.spec.mend(code, words)):
             log.error("child_mended", child=self.spec.name, done=mended)
         return True

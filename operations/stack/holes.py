@@ -57,21 +57,21 @@ def alarms(settings: Settings, now: datetime) -> list[str]:
         If the ledger or the warehouse cannot be read.
     """
     proved = read_proved(settings.stream_path)
-    said = []
+    sentences = []
     if proved.holes:
         n_missing = sum(hole.events for hole in proved.holes)
-        said.append(
+        sentences.append(
             f"{n_missing} events that were written are not in the warehouse, records {proved.holes[0].first + 1} to "
             f"{proved.holes[-1].last} of the log, which is kept; `civicrec doctor --books` says how to fill them in"
         )
     with closing(ClickHouseWarehouse(settings.warehouse)) as warehouse:
         for row in warehouse.rows(_DETACHED, {"harmless": list(_HARMLESS)}):
-            said.append(
+            sentences.append(
                 f"{row['n']} parts of table {row['table']} are detached, their rows are missing; "
                 "see system.detached_parts, and ALTER TABLE ... ATTACH PART"
             )
         for row in warehouse.rows(_DAMAGED, {"damages": list(_DAMAGES)}):
-            said.append(
+            sentences.append(
                 f"files of the warehouse are damaged ({row['name']}, {row['n']} times since it started); see its disk, "
                 "`civicrec doctor --books` says what is missing"
             )
@@ -80,11 +80,11 @@ def alarms(settings: Settings, now: datetime) -> list[str]:
     for month, n_events in sorted(wanted.events.items()):
         missing = n_events - wanted.late.get(month, 0) - rows.get(month, 0)
         if missing > 0 and month > _thinned(settings, now):
-            said.append(
+            sentences.append(
                 f"the warehouse has at least {missing} events of {month} fewer than were stored there; "
                 "`civicrec doctor --books` names them"
             )
-    return said
+    return sentences
 
 
 def examine_books(settings: Settings, now: datetime) -> list[Finding]:

@@ -46,14 +46,14 @@ def redis_ok(
     """Tell whether a Redis answers PING and has its data loaded; refusing our password counts as an answer."""
     secret = password.encode()
     # It asks for the password before it says that it is still loading.
-    ask = b"*2\r\n$4\r\nAUTH\r\n$%d\r\n%s\r\n" % (len(secret), secret) if secret else b""
+    login = b"*2\r\n$4\r\nAUTH\r\n$%d\r\n%s\r\n" % (len(secret), secret) if secret else b""
     try:
         with socket.create_connection((host, port), timeout=timeout_s) as plain:
             connection = context.wrap_socket(plain, server_hostname=host) if context else plain
             with connection, connection.makefile("rb") as answers:
-                connection.sendall(ask + b"PING\r\n")
-                said = answers.readline() if ask else b""
-                said = said if said.startswith(b"-") else answers.readline()
-                return said.startswith((b"+PONG", b"-NOAUTH", b"-WRONGPASS", b"-ERR AUTH"))
+                connection.sendall(login + b"PING\r\n")
+                reply = answers.readline() if login else b""
+                reply = reply if reply.startswith(b"-") else answers.readline()
+                return reply.startswith((b"+PONG", b"-NOAUTH", b"-WRONGPASS", b"-ERR AUTH"))
     except OSError:
         return False

@@ -54,11 +54,11 @@ class Watch:
         self._children = children
         self._patience_s = patience_s
         self._next_s = 0.0
-        self._told = self._facts()
+        self._reported = self._facts()
 
     def look(self) -> bool:
         """Kill what has been silent too long; tell whether what is to be said of any child has changed."""
-        self.listener.hear()
+        self.listener.receive()
         now = monotonic_s()
         if now < self._next_s:
             return False
@@ -67,11 +67,11 @@ class Watch:
             if not child.spec.keeps_own_log and child.pid is not None and child.spec.ready():
                 child.was_ready = True
                 self.listener.answered(child.pid)
-        self.listener.hear({child.pid for child in self._children if child.pid is not None})
+        self.listener.receive({child.pid for child in self._children if child.pid is not None})
         for child in self._children:
             self._look_at(child)
-        facts, self._told = self._told, self._facts()  # not those of a moment ago: to hear changes them, too
-        return facts != self._told
+        facts, self._reported = self._reported, self._facts()  # not those of a moment ago: to hear changes them, too
+        return facts != self._reported
 
     def pulse(self, child: Child) -> Pulse | None:
         """Return what was heard of a child; nothing before its first beat."""

@@ -114,8 +114,8 @@ def look(settings: Settings, now: datetime) -> StackState:
     problems += [f"{name} does not answer" for name, does in answers.items() if not does]
     if settings.kafka.bootstrap and answers["collect"]:
         ready = http_json(*addresses(settings)["collect"], "/readyz")
-        told = books and (books.missing or books.waiting(now, settings.alarms.waiting_s))
-        if ready.get("status") == "degraded" and not told:
+        explained = books and (books.missing or books.waiting(now, settings.alarms.waiting_s))
+        if ready.get("status") == "degraded" and not explained:
             problems.append(f"Kafka does not keep up with the event log: {ready['detail']}")
     if answers["serve"]:
         problems += [said for said in http_json(*addresses(settings)["serve"], "/readyz").get("problems", [])]
@@ -180,7 +180,7 @@ def _processes(settings: Settings, now: datetime) -> dict[str, ProcessState]:
 
 def _process(name: str, entry: Mapping[str, Any], now: datetime) -> ProcessState:
     pid, since_ms = entry["pid"], entry.get("silent_since_ms", 0)
-    told = {
+    facts = {
         "restarts": entry["restarts"],
         "killed_silent": entry.get("killed_silent", 0),
         "silent_s": max(0.1, (to_ms(now) - since_ms) / 1000) if since_ms else 0.0,
@@ -188,11 +188,11 @@ def _process(name: str, entry: Mapping[str, Any], now: datetime) -> ProcessState
     }
     try:
         if pid is None:
-            return ProcessState(None, False, rss_mb=0, **told)
+            return ProcessState(None, False, rss_mb=0, **facts)
         process = psutil.Process(pid)
         # The supervisor's children have lines of their own.
         family = [process] if name == "up" else [process, *process.children(recursive=True)]
         rss = sum(one.memory_info().rss for one in family)
-        return ProcessState(pid, process.status() != psutil.STATUS_ZOMBIE, rss_mb=rss >> 20, **told)
+        return ProcessState(pid, process.status() != psutil.STATUS_ZOMBIE, rss_mb=rss >> 20, **facts)
     except psutil.Error:
-        return ProcessState(pid, False, rss_mb=0, **told)
+        return ProcessState(pid, False, rss_mb=0, **facts)

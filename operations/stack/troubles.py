@@ -23,8 +23,8 @@ def troubles(settings: Settings, books: Books | None, now: datetime) -> list[str
     found: list[str] = []
     looks: dict[str, Callable[[], Iterator[str]]] = {
         "the disk": lambda: _disk(settings),
-        "the stream": lambda: _said(books.waiting(now, settings.alarms.waiting_s) if books else ""),
-        "the nightly job": lambda: _said(failed_night(settings.home, now)),
+        "the stream": lambda: _if_any(books.waiting(now, settings.alarms.waiting_s) if books else ""),
+        "the nightly job": lambda: _if_any(failed_night(settings.home, now)),
         "the models": lambda: _models(settings, local_date(now)),
     }
     for what, look in looks.items():
@@ -35,7 +35,7 @@ def troubles(settings: Settings, books: Books | None, now: datetime) -> list[str
     return found
 
 
-def _said(sentence: str) -> Iterator[str]:
+def _if_any(sentence: str) -> Iterator[str]:
     if sentence:
         yield sentence
 

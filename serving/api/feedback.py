@@ -46,8 +46,8 @@ async def post_feedback(request: Request) -> Response:
         raise InvalidInput("got neither subject_token nor anonymous_id; expected who says so")
     if refuses(request.headers.raw) or body.consent == "none":
         return json_answer(msgspec.json.encode({"acts": False, "recorded": False}), 202)
-    said = {actor: [body.item_id]}
-    update = OnlineUpdate(disliked=said) if body.kind == "dislike" else OnlineUpdate(restored=said)
+    by_actor = {actor: [body.item_id]}
+    update = OnlineUpdate(disliked=by_actor) if body.kind == "dislike" else OnlineUpdate(restored=by_actor)
     keeps = body.consent != "measure"  # who says nothing of consent asks for this one thing, and it is done
     acts = keeps and await live.budget.read(lambda: asyncio.to_thread(act_now, live.store, actor, update, now))
     event = {
@@ -57,5 +57,5 @@ async def post_feedback(request: Request) -> Response:
     recorded = await asyncio.to_thread(request.app.state.recorder.record, event, token, now)
     if not (acts or recorded):
         raise Unavailable("neither the online store nor the collector took the feedback; try again in a second")
-    told = {"acts": bool(acts), "recorded": recorded}
-    return json_answer(msgspec.json.encode(told), 202)
+    taken = {"acts": bool(acts), "recorded": recorded}
+    return json_answer(msgspec.json.encode(taken), 202)

@@ -100,5 +100,5 @@ def _made(request: Request, name: str) -> Response:
 
 def _sign_in_form(status: int, problem: str = "") -> Response:
     text = resources.files("serving.console").joinpath("templates/sign_in.html").read_text(encoding="utf-8")
-    said = f'<p class="problem" role="alert">{problem}</p>' if problem else ""
-    return HTMLResponse(text.replace("{{ problem }}", said), status, _HEADERS)
+    notice = f'<p class="problem" role="alert">{problem}</p>' if problem else ""
+    return HTMLResponse(text.replace("{{ problem }}", notice), status, _HEADERS)

@@ -33,7 +33,7 @@ from profiles.online.ports import (
     OnlineUpdate,
 )
 from streaming.blocks import HISTORY, Interaction
-from streaming.enrich import INTERACTION_KINDS, LASTING, said
+from streaming.enrich import INTERACTION_KINDS, LASTING, lasting_kind
 from streaming.fold import SLICE_INTERACTIONS, fold, personal_actors
 
 #: What a rebuild commits stands apart from what is committed of any log.
@@ -181,7 +181,7 @@ def _interactions(columns: dict[str, list[Any]], done: Done, is_busy: bool) -> l
     names = ("actor", "item_id", "at_ms", "kind", "is_personal", "log", "log_offset")
     return [
         Interaction(actor, item_id, at_ms, INTEREST_WEIGHTS.get(kind, 0.0) if is_busy else 0.0, bool(is_personal),
-                    offset, said(kind))
+                    offset, lasting_kind(kind))
         for actor, item_id, at_ms, kind, is_personal, log, offset in zip(*map(columns.__getitem__, names), strict=True)
         if done.has(log, actor, offset)
     ]  # fmt: skip

@@ -17,7 +17,7 @@ from tests.builders import NOON, raw_event
 def test_history_goes_through_every_step_of_the_collector_but_its_limits_of_age() -> None:
     assert [step.__name__ for step in HISTORY_STEPS if step not in STEPS] == [
         "drop_what_is_not_past",
-        "put_told_region",
+        "put_region_unchecked",
     ]
     assert len(HISTORY_STEPS) == len(STEPS)
 

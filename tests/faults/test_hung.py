@@ -26,7 +26,7 @@ def workers(stack: RunningStack) -> list[int]:
     return [child.pid for child in family if "multiprocessing-fork" in " ".join(child.cmdline())]
 
 
-def told(stack: RunningStack, name: str) -> dict[str, Any]:
+def entry_of(stack: RunningStack, name: str) -> dict[str, Any]:
     """Return what the supervisor writes of a process, which `civicrec status` puts into words."""
     found: dict[str, Any] = json.loads(state_path(stack.settings).read_text())["processes"][name]
     return found
@@ -42,13 +42,15 @@ def lists_come(stack: RunningStack) -> bool:
 
 
 def held_still(stack: RunningStack, name: str, pids: list[int], is_back: Callable[[], bool]) -> None:
-    before = told(stack, name)
+    before = entry_of(stack, name)
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
-    wait_for(lambda: told(stack, name)["silent_since_ms"] or "silent" in told(stack, name)["says"], BACK_S, "a word")
+    wait_for(
+        lambda: entry_of(stack, name)["silent_since_ms"] or "silent" in entry_of(stack, name)["says"], BACK_S, "a word"
+    )
     wait_for(lambda: not set(pids) & {child.pid for child in psutil.process_iter()}, BACK_S, "the end")
     wait_for(is_back, BACK_S, f"{name} again")
-    after = told(stack, name)
+    after = entry_of(stack, name)
     assert after["killed_silent"] - before["killed_silent"] == len(pids)
     assert after["restarts"] > before["restarts"]
 

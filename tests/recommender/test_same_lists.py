@@ -68,7 +68,7 @@ CALLERS = {
 }
 
 
-def told(ranked: RankedItem) -> list[Any]:
+def row_of(ranked: RankedItem) -> list[Any]:
     parts = {source: round(part, 6) for source, part in ranked.parts.items()}
     reasons = [[reason.code, reason.text, dict(reason.evidence)] for reason in ranked.reasons]
     rest = json.dumps([ranked.position, parts, reasons], ensure_ascii=False)
@@ -85,10 +85,10 @@ def all_lists(kind: str) -> dict[str, list[Any]]:
                 first = recommend(Request(scene, 6, recent=recent, item_id=item_id), profile, catalogue, signals, NOW)
                 request = Request(scene, 6, recent=recent, item_id=item_id, cursor=first.next_cursor)
                 second = recommend(request, profile, catalogue, signals, NOW)
-                lists[f"{name}, {caller}, {item_id}"] = [first.mode, *map(told, (*first.items, *second.items))]
+                lists[f"{name}, {caller}, {item_id}"] = [first.mode, *map(row_of, (*first.items, *second.items))]
     for item_id in ("i24", "i6", "i151"):
         related = related_to(item_id, catalogue, signals, NOW, 4)
-        lists[f"related, {item_id}"] = [[item_type, *map(told, items)] for item_type, items in related.items()]
+        lists[f"related, {item_id}"] = [[item_type, *map(row_of, items)] for item_type, items in related.items()]
     return lists
 
 

@@ -19,7 +19,7 @@ from tests.services.postgresql import PASSWORD, PostgreSQL
 SECRET = "s3cret"
 
 
-def told(address: str, fault: type[CivicrecError]) -> str:
+def message_of(address: str, fault: type[CivicrecError]) -> str:
     """The message of the fault that opening this address raises."""
     with pytest.raises(fault) as caught:
         open_registry(address)
@@ -39,31 +39,31 @@ def told(address: str, fault: type[CivicrecError]) -> str:
     ],
 )
 def test_an_address_that_is_none_is_refused_with_what_was_expected(address: str, says: str) -> None:
-    assert says.replace("sqlite.a", "sqlite+a") in told(address, ConfigError)
+    assert says.replace("sqlite.a", "sqlite+a") in message_of(address, ConfigError)
 
 
 def test_an_address_nobody_listens_on_is_unavailable() -> None:
     port = free_ports(1)[0]
-    message = told(f"postgresql://keeper:{SECRET}@127.0.0.1:{port}/db?sslpassword={SECRET}", Unavailable)
+    message = message_of(f"postgresql://keeper:{SECRET}@127.0.0.1:{port}/db?sslpassword={SECRET}", Unavailable)
     assert message.startswith(f"the registry at postgresql+psycopg://keeper:***@127.0.0.1:{port}/db cannot be used now")
     assert "refused" in message
 
 
 def test_a_wrong_password_and_an_unknown_database_are_told_apart(postgresql: PostgreSQL) -> None:
-    assert "password authentication failed" in told(postgresql.address(password=SECRET), Unavailable)
-    assert 'database "absent" does not exist' in told(postgresql.address("absent"), Unavailable)
+    assert "password authentication failed" in message_of(postgresql.address(password=SECRET), Unavailable)
+    assert 'database "absent" does not exist' in message_of(postgresql.address("absent"), Unavailable)
 
 
 def test_the_password_may_stand_in_libpqs_own_variable(postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch) -> None:
     address = postgresql.database().replace(":" + PASSWORD.replace(" ", "%20"), "")
-    assert "password" in told(address, Unavailable)
+    assert "password" in message_of(address, Unavailable)
     monkeypatch.setenv("PGPASSWORD", PASSWORD)
     open_registry(address).dispose()
 
 
 def test_a_missing_driver_is_named_with_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    message = told(f"postgresql://keeper:{SECRET}@127.0.0.1/db", ConfigError)
+    message = message_of(f"postgresql://keeper:{SECRET}@127.0.0.1/db", ConfigError)
     assert "needs the driver psycopg" in message
     assert message.endswith("install it with: pip install 'civicrec[postgresql]'")
 
@@ -72,7 +72,7 @@ def test_a_user_without_rights_is_told_so(postgresql: PostgreSQL) -> None:
     address = postgresql.database()
     postgresql.execute(f"CREATE ROLE reader LOGIN PASSWORD '{SECRET}'")
     as_reader = address.replace("keeper:" + PASSWORD.replace(" ", "%20"), f"reader:{SECRET}")
-    assert "does not let its user do this" in told(as_reader, ConfigError)
+    assert "does not let its user do this" in message_of(as_reader, ConfigError)
     open_registry(address).dispose()
     postgresql.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader", address)
     engine = open_registry(as_reader)  # nothing to migrate, so reading is enough
@@ -115,9 +115,9 @@ def test_a_server_that_restarts_is_used_again(postgresql: PostgreSQL) -> None:
 
 def test_a_folder_or_file_in_the_way_is_unavailable(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way" * 100)
-    assert "cannot be opened" in told(f"sqlite:///{tmp_path}/file/registry.sqlite", Unavailable)
-    assert "file is not a database" in told(f"sqlite:///{tmp_path}/file", Unavailable)
-    assert "unable to open database file" in told(f"sqlite:///{tmp_path}", Unavailable)
+    assert "cannot be opened" in message_of(f"sqlite:///{tmp_path}/file/registry.sqlite", Unavailable)
+    assert "file is not a database" in message_of(f"sqlite:///{tmp_path}/file", Unavailable)
+    assert "unable to open database file" in message_of(f"sqlite:///{tmp_path}", Unavailable)
 
 
 def test_settings_do_not_show_the_password() -> None:

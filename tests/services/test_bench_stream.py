@@ -23,10 +23,10 @@ def bench(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
 
 def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: str) -> str:
     assert bench(monkeypatch, *words) == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert len(said.err.splitlines()) == 1
-    return said.err
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert len(output.err.splitlines()) == 1
+    return output.err
 
 
 def programs(folder: Path, monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
@@ -41,9 +41,9 @@ def test_without_java_it_says_how_to_get_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     programs(tmp_path, monkeypatch)
-    said = refused(monkeypatch, capsys, "--runner", "flink")
-    assert "none is on PATH" in said
-    assert "make services" in said
+    output = refused(monkeypatch, capsys, "--runner", "flink")
+    assert "none is on PATH" in output
+    assert "make services" in output
 
 
 @pytest.mark.parametrize(("there", "missing"), [([], "kafka"), (["kafka/kafka_2.13-4.1.0.jar"], "flink")])
@@ -58,9 +58,9 @@ def test_without_jars_it_names_the_folder_and_how_to_fill_it(
     for jar in there:
         (tmp_path / jar).parent.mkdir()
         (tmp_path / jar).touch()
-    said = refused(monkeypatch, capsys, "--runner", "flink", "--services", str(tmp_path))
-    assert f"{tmp_path / missing} holds no" in said
-    assert "make services" in said
+    output = refused(monkeypatch, capsys, "--runner", "flink", "--services", str(tmp_path))
+    assert f"{tmp_path / missing} holds no" in output
+    assert "make services" in output
 
 
 @pytest.mark.parametrize("words", [["--parallelism", "2"], ["--services", "."], ["--no-recovery"]])

@@ -50,7 +50,9 @@ def send_steadily(world: OnFlink, records: Sequence[Record], per_s: int) -> floa
             done = [at for n, at in waiting if n <= n_counted]
             waiting = [(n, at) for n, at in waiting if n > n_counted]
             slowest = max([slowest, *(now - at for at in done)])
-            assert now - began < len(records) + 120, f"{len(waiting)} sendings are not counted; {world.said[-2000:]}"
+            assert now - began < len(records) + 120, (
+                f"{len(waiting)} sendings are not counted; {world.log_text[-2000:]}"
+            )
             time.sleep(0.05)
     return slowest
 
@@ -61,7 +63,7 @@ def killed(world: OnFlink, meanwhile: Sequence[Record]) -> float:
     world.cluster.kill("taskmanager")
     world.send(meanwhile)
     world.cluster.start("taskmanager")
-    wait_for(lambda: counted(world) >= n, 150, f"events after the end of the TaskManager; {world.said[-2000:]}")
+    wait_for(lambda: counted(world) >= n, 150, f"events after the end of the TaskManager; {world.log_text[-2000:]}")
     return time.monotonic() - began
 
 

@@ -54,7 +54,7 @@ def test_a_stopped_job_goes_on_from_its_savepoint_and_a_lost_one_is_not_begun_fr
     assert "nothing was stopped" in again.stderr
 
     world.start()
-    assert f"checkpoint={stopped.stdout.strip().removeprefix('file:')}" in world.said
+    assert f"checkpoint={stopped.stdout.strip().removeprefix('file:')}" in world.log_text
     world.wait_counted(300)
     assert world.stored() == (300, 300)
     world.leave()

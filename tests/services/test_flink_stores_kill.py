@@ -50,7 +50,9 @@ def go_through(folder: Path, capsys: pytest.CaptureFixture[str], n_events: int, 
             kill(world, name)  # while the job writes what was just sent
             world.send(part[size // 2 :])
             wait_for(
-                lambda n=expected: has_counted(world, n), 150, f"events after the end of {name}; {world.said[-2000:]}"
+                lambda n=expected: has_counted(world, n),
+                150,
+                f"events after the end of {name}; {world.log_text[-2000:]}",
             )
             took[name].append(round(time.monotonic() - began, 1))
         assert_each_once(world, events)

@@ -40,7 +40,7 @@ def go_through(folder: Path, capsys: pytest.CaptureFixture[str], n_events: int) 
             n, began = counted(world) + sum(record.n_events for record in part), time.monotonic()
             world.cluster.kill(name)
             world.send(part)
-            wait_for(lambda n=n: counted(world) >= n, 150, f"events after the end of {name}; {world.said[-2000:]}")
+            wait_for(lambda n=n: counted(world) >= n, 150, f"events after the end of {name}; {world.log_text[-2000:]}")
             took.append(time.monotonic() - began)
             if name == "taskmanager-2":
                 world.cluster.start(name)  # the spare one of the next round

@@ -34,7 +34,7 @@ def test_a_store_wiped_under_a_job_is_rebuilt_and_each_event_counts_once(
     with closing(redis_client(world.settings.redis)) as redis:
         redis.flushall()
     began = time.monotonic()
-    wait_for(world.online.is_complete, 60, f"a complete store; {world.said[-2_000:]}")
+    wait_for(world.online.is_complete, 60, f"a complete store; {world.log_text[-2_000:]}")
     took = time.monotonic() - began
     world.send(records[2 * third :])
     world.wait_counted(len(events))

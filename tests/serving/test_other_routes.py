@@ -52,7 +52,7 @@ def test_a_dislike_acts_on_the_next_list_and_only_for_its_actor(api: Api) -> Non
     assert first in api.ids(n=100, anonymous_id="b")
 
 
-def told(api: Api, kind: str = "dislike", headers: dict[str, str] | None = None, **fields: str) -> dict[str, bool]:
+def feedback(api: Api, kind: str = "dislike", headers: dict[str, str] | None = None, **fields: str) -> dict[str, bool]:
     body = {"kind": kind, "item_id": "i0", "anonymous_id": "a", **fields}
     answer = api.ask("POST", "/v1/feedback", json=body, headers=headers or {})
     assert answer.status_code == 202, answer.text
@@ -60,9 +60,9 @@ def told(api: Api, kind: str = "dislike", headers: dict[str, str] | None = None,
 
 
 def test_a_dislike_can_be_taken_back(api: Api) -> None:
-    assert told(api)["acts"]
+    assert feedback(api)["acts"]
     assert "i0" not in api.ids(n=100, anonymous_id="a")
-    assert told(api, "undislike")["acts"]
+    assert feedback(api, "undislike")["acts"]
     assert "i0" in api.ids(n=100, anonymous_id="a")
 
 
@@ -72,9 +72,9 @@ def test_a_dislike_can_be_taken_back(api: Api) -> None:
 def test_the_browsers_signal_keeps_nothing_and_makes_every_list_general(
     api: Api, signal: list[tuple[str, str]]
 ) -> None:
-    assert told(api, headers=signal) == {"acts": False, "recorded": False}
+    assert feedback(api, headers=signal) == {"acts": False, "recorded": False}
     assert not api.store.actor("a").disliked
-    told(api)
+    feedback(api)
     query = {"n": 100, "anonymous_id": "a", "recent": "i3"}
     answer = api.ask("GET", "/v1/recommendations", params=query, headers=signal).json()
     assert answer["mode"] == "general"
@@ -111,10 +111,10 @@ def test_what_is_recorded_has_the_consent_that_was_given(api: Api, monkeypatch: 
     monkeypatch.setattr(
         api.app.state.recorder, "record", lambda event, token, now: bool(sent.append(event["consent"])) or True
     )
-    assert told(api, consent="none") == {"acts": False, "recorded": False}
-    assert told(api, consent="measure") == {"acts": False, "recorded": True}
+    assert feedback(api, consent="none") == {"acts": False, "recorded": False}
+    assert feedback(api, consent="measure") == {"acts": False, "recorded": True}
     assert not api.store.actor("a").disliked
-    assert told(api, consent="personalise") == told(api) == {"acts": True, "recorded": True}
+    assert feedback(api, consent="personalise") == feedback(api) == {"acts": True, "recorded": True}
     assert sent == ["measure", "personalise", "measure"]
 
 
@@ -144,10 +144,10 @@ def test_bad_feedback_gets_a_problem_document(api: Api, body: dict[str, str], st
 
 
 def test_transparency_tells_the_weights_in_force(api: Api) -> None:
-    told = {one["scene"]: one for one in api.get("/v1/transparency").json()["scenes"]}
+    scenes = {one["scene"]: one for one in api.get("/v1/transparency").json()["scenes"]}
     for name, scene in SCENES.items():
-        assert {one["source"]: one["weight"] for one in told[name]["sources"]} == scene.sources
-        assert told[name]["personalised"] is scene.personalised
+        assert {one["source"]: one["weight"] for one in scenes[name]["sources"]} == scene.sources
+        assert scenes[name]["personalised"] is scene.personalised
 
 
 def test_the_api_page_needs_nothing_from_elsewhere(api: Api) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from civicrec.catalogue.importers.fields import Note, says_nothing, text_in, words_in
+from civicrec.catalogue.importers.fields import Note, is_placeholder, text_in, words_in
 from civicrec.catalogue.importers.gov_policies import STATE_THEMES
 from civicrec.errors import InvalidInput
 from civicrec.items import Item, item_from
@@ -39,7 +39,7 @@ def item(row: dict[str, Any], note: Note) -> Item:
             row[name] = [text_in({name: word}, name) for word in words if word is not None]
         else:
             row[name] = words_in(row, name, note, STATE_THEMES)
-    if says_nothing(str(row.get("item_id"))) and row.get("item_id") != "0":
+    if is_placeholder(str(row.get("item_id"))) and row.get("item_id") != "0":
         raise InvalidInput(
             f"item_id: got {row.get('item_id')!r}, which stands for no id; expected one of the item's own"
         )

@@ -58,7 +58,7 @@ def text_in(row: dict[str, Any], column: str) -> str:
 def value_in(row: dict[str, Any], column: str) -> str:
     """Return the column's text; empty also where it only says that there is nothing."""
     text = text_in(row, column)
-    return "" if says_nothing(text) else text
+    return "" if is_placeholder(text) else text
 
 
 def words_in(row: dict[str, Any], column: str, note: Note, whole: Collection[str] = (), slash: str = "") -> list[str]:
@@ -109,7 +109,7 @@ def texts_in(row: dict[str, Any], column: str) -> list[str]:
             value = row[column]
     several = value if isinstance(value, list) else [value]
     texts = (text_in({column: one}, column) for one in several)
-    return [text for text in texts if not says_nothing(text)]
+    return [text for text in texts if not is_placeholder(text)]
 
 
 def _parted(text: str, whole: Collection[str], slash: str) -> Iterator[str]:
@@ -117,7 +117,9 @@ def _parted(text: str, whole: Collection[str], slash: str) -> Iterator[str]:
         if part in whole:
             yield part
         else:
-            yield from (word for word in _outside_brackets(part, f"、﹑､ \u3000\xa0{slash}") if not says_nothing(word))
+            yield from (
+                word for word in _outside_brackets(part, f"、﹑､ \u3000\xa0{slash}") if not is_placeholder(word)
+            )
 
 
 def _outside_brackets(text: str, separators: str) -> Iterator[str]:
@@ -141,12 +143,12 @@ def link_in(row: dict[str, Any], column: str, note: Note) -> str:
         return ""
 
 
-def says_nothing(text: str) -> bool:
+def is_placeholder(text: str) -> bool:
     """Tell whether a text only holds the place of a missing one.
 
     Examples
     --------
-    >>> [says_nothing(text) for text in ("暂 无", "——", "／", "Ｎ/Ａ", "冀政字〔2024〕7号", "无锡市")]
+    >>> [is_placeholder(text) for text in ("暂 无", "——", "／", "Ｎ/Ａ", "冀政字〔2024〕7号", "无锡市")]
     [True, True, True, True, False, False]
     """
     return not (bare := _bare(text)) or _NOTHING.fullmatch(bare) is not None
@@ -161,7 +163,7 @@ def names_a_document(number: str) -> bool:
     [True, True, False, False, False]
     """
     # The year of a number that is still to come, 国发〔2024〕　号, tells it from no other of that year.
-    return not says_nothing(number) and _NUMERAL.search(_bare(_YEAR_IN_BRACKETS.sub("", number))) is not None
+    return not is_placeholder(number) and _NUMERAL.search(_bare(_YEAR_IN_BRACKETS.sub("", number))) is not None
 
 
 def _bare(text: str) -> str:

@@ -57,7 +57,7 @@ _PROMULGATED = re.compile(r"(\d{4})年(\d{1,2})月(\d{1,2})日")
 _POINTER = re.compile(r"^(?:更多信息请关注.{0,30}|[^。]{0,80}\.(?:pdf|docx?|xlsx?))$", re.IGNORECASE)
 
 
-def _unheard(_: str) -> None:
+def _ignore(_: str) -> None:
     """Let a note go that `item` tells."""
 
 
@@ -129,7 +129,7 @@ def _publisher(row: dict[str, Any]) -> tuple[str, str]:
     return publisher.lstrip("0123456789"), column.rpartition("_")[2]
 
 
-def _categories(row: dict[str, Any], note: Note = _unheard) -> list[str]:
+def _categories(row: dict[str, Any], note: Note = _ignore) -> list[str]:
     found = (words_in(row, name, note, STATE_THEMES | _COLUMN_THEMES.keys()) for name in _CATEGORY_COLUMNS)
     return next(filter(None, found), [])
 
@@ -138,7 +138,7 @@ def _is_interpretation(row: dict[str, Any]) -> bool:
     return "解读" in "".join((*_categories(row), _publisher(row)[1])) or bool(_INTERPRETS.search(_title(row)))
 
 
-def _published(row: dict[str, Any], note: Note = _unheard) -> tuple[str | None, str]:
+def _published(row: dict[str, Any], note: Note = _ignore) -> tuple[str | None, str]:
     """Return the publication time as RFC 3339 and the day as ids have it, or (None, "") for a row without date.
 
     The first column that can be read counts; those before it are told to `note`.

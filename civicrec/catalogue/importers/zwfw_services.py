@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from civicrec.catalogue.importers.fields import Note, link_in, says_nothing, summary_of, text_in, texts_in, words_in
+from civicrec.catalogue.importers.fields import Note, is_placeholder, link_in, summary_of, text_in, texts_in, words_in
 from civicrec.errors import InvalidInput
 from civicrec.items import Item, item_from
 
@@ -100,7 +100,7 @@ def _needed(row: dict[str, Any], key: str) -> str:
 
 def _text(row: dict[str, Any], key: str) -> str:
     text = text_in(row, key)
-    return "" if text in _NOTHING or says_nothing(text) else text
+    return "" if text in _NOTHING or is_placeholder(text) else text
 
 
 def _once(words: list[str]) -> list[str]:

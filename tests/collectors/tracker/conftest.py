@@ -74,6 +74,6 @@ def browser(chromium: webdriver.Chrome) -> Iterator[webdriver.Chrome]:
     chromium.get_log("browser")
 
 
-def said(browser: webdriver.Chrome) -> list[str]:
+def console_lines(browser: webdriver.Chrome) -> list[str]:
     """What the tracker has said in the console since this was last asked."""
     return [entry["message"] for entry in browser.get_log("browser") if "civicrec:" in entry["message"]]

@@ -11,7 +11,7 @@ from selenium import webdriver
 from selenium.webdriver import ActionChains, Keys
 from selenium.webdriver.common.by import By
 
-from tests.collectors.tracker.conftest import said
+from tests.collectors.tracker.conftest import console_lines
 from tests.collectors.tracker.site import Site
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser]
@@ -209,7 +209,7 @@ def test_what_pages_give_is_brought_to_the_type_of_the_contract_or_said(browser:
     told = {event.request_id: event for event in site.wait_events(len(GIVEN) + 1, browser=browser)}
     for n, kept in enumerate(GIVEN.values()):
         assert {name: getattr(told[f"n{n}"], name) for name in kept} == kept
-    words = " ".join(said(browser))
+    words = " ".join(console_lines(browser))
     for name in ("item_id", "slot", "value", "active_ms", "position", "scene", "column"):
         assert f"civicrec: {name} had to be changed" in words
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from selenium import webdriver
 
-from tests.collectors.tracker.conftest import CHROMIUM, DRIVER, NO_CHROMIUM, open_chromium, said
+from tests.collectors.tracker.conftest import CHROMIUM, DRIVER, NO_CHROMIUM, console_lines, open_chromium
 from tests.collectors.tracker.site import STRANGERS, Site, arrive_once
 from tests.running import wait_for
 
@@ -127,7 +127,7 @@ def test_a_batch_refused_for_good_is_not_repeated_but_counted(browser: webdriver
         "dropped": sum(len(body["events"]) for _, _, body in site.batches[:-1])
     }
     assert len(site.events()) == 1
-    (words,) = said(browser)
+    (words,) = console_lines(browser)
     assert "events are lost" in words
     assert "the endpoint is closed" in words
 
@@ -142,7 +142,7 @@ def test_an_answer_that_is_not_the_collectors_keeps_the_events(browser: webdrive
     assert {event.item_id for event in told if event.kind == "share"} == {f"x{n}" for n in range(9)}
     assert arrive_once(told)
     assert sum(event.props.get("dropped", 0) for event in told) == 0
-    assert all("not the collector's answer" in words for words in said(browser))
+    assert all("not the collector's answer" in words for words in console_lines(browser))
 
 
 def test_one_event_that_a_firewall_dislikes_does_not_hold_the_others(browser: webdriver.Chrome, site: Site) -> None:
@@ -162,7 +162,7 @@ def test_events_that_the_collector_rejects_are_counted_and_said_once(browser: we
     wait_for(lambda: browser.execute_script(QUEUED) == 0, 5, "an empty queue")
     browser.execute_script("civicrec('event', 'favourite', {item_id: 'after'})")
     assert site.wait_events(1, "favourite")[0].props == {"dropped": 2}
-    (words,) = said(browser)
+    (words,) = console_lines(browser)
     assert "nonsense" in words
 
 

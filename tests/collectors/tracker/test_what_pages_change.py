@@ -7,7 +7,7 @@ import json
 import pytest
 from selenium import webdriver
 
-from tests.collectors.tracker.conftest import said
+from tests.collectors.tracker.conftest import console_lines
 from tests.collectors.tracker.site import Site
 from tests.collectors.tracker.test_built_file import SCRIPT
 from tests.running import wait_for
@@ -64,7 +64,7 @@ def test_a_page_that_changed_the_browser_is_tracked_all_the_same(
         "direct",
     )
     assert (told["rate"].value, told["rate"].props) == (4, {"rating_scale": 5})
-    assert said(browser) == []
+    assert console_lines(browser) == []
 
 
 #: What Chromium 49 and its kin have not; `closest`, `fetch` and the like came before it.
@@ -129,5 +129,5 @@ def test_a_script_that_finds_no_tag_says_so_once(browser: webdriver.Chrome, site
     site.pages["/c.txt"] = (SCRIPT.read_text(), {})
     browser.get(site.add("/a", tag="<script></script>"))
     browser.execute_script(f"(0, eval)({json.dumps(SCRIPT.read_text())}); civicrec('event', 'share', {{}})")
-    (words,) = said(browser)
+    (words,) = console_lines(browser)
     assert "data-site" in words

@@ -28,7 +28,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
         yield running
 
 
-def said(gateway: RunningStack, request: bytes) -> bytes:
+def answer_to(gateway: RunningStack, request: bytes) -> bytes:
     """Return the first line of the answer."""
     with socket.create_connection(("127.0.0.1", gateway.settings.warehouse.port), timeout=SOON_S) as connection:
         connection.sendall(request)
@@ -71,7 +71,7 @@ def answers_or_closes(gateway: RunningStack) -> bool:
 def test_what_no_sender_says_is_refused_and_what_one_says_is_not(
     gateway: RunningStack, rest: bytes, status: bytes
 ) -> None:
-    assert said(gateway, POST + rest).split()[1] == status
+    assert answer_to(gateway, POST + rest).split()[1] == status
     assert answers(gateway)
 
 
@@ -91,7 +91,7 @@ def test_a_head_that_cannot_be_read_is_answered_and_writes_no_line(
     gateway: RunningStack, head: bytes, status: bytes
 ) -> None:
     log = len(gateway.log)
-    assert said(gateway, b"POST / HTTP/1.1\r\n" + head + b"\r\nContent-Length: 0\r\n\r\n").split()[1] == status
+    assert answer_to(gateway, b"POST / HTTP/1.1\r\n" + head + b"\r\nContent-Length: 0\r\n\r\n").split()[1] == status
     assert answers(gateway)
     assert "Traceback" not in gateway.log[log:]
 

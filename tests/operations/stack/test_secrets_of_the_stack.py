@@ -94,13 +94,13 @@ def test_a_home_is_made_for_this_account_and_an_open_one_is_told(tmp_path: Path)
     check_home(home)
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
 
-    def said() -> tuple[str, str]:
+    def readiness() -> tuple[str, str]:
         (found,) = [one for one in examine(settings_on_free_ports(home)) if one.name == "home"]
         return found.state, found.detail
 
-    assert said() == ("ok", str(home))
+    assert readiness() == ("ok", str(home))
     home.chmod(0o755)
-    state, detail = said()
+    state, detail = readiness()
     assert state == "absent"
     assert f"chmod -R go= {home}" in detail
     assert stat.S_IMODE(home.stat().st_mode) == 0o755  # whose folder it is, is the operator's to say

@@ -95,7 +95,7 @@ def test_a_program_that_knows_no_beats_is_asked_and_killed_when_it_answers_no_mo
         wait_for(lambda: watch.look() and watch.silences["it"].killed, 30, "the end")
 
 
-SPEAKS = BEATS + "heart.beat(60); time.sleep(3); heart.say('the store is full', 0); time.sleep(99)"
+SPEAKS = BEATS + "heart.beat(60); time.sleep(3); heart.set_status('the store is full', 0); time.sleep(99)"
 
 
 def test_what_a_child_says_is_news_once_whenever_it_is_heard() -> None:
@@ -103,7 +103,7 @@ def test_what_a_child_says_is_news_once_whenever_it_is_heard() -> None:
         news = 0
         until = time.monotonic() + 30
         while time.monotonic() < until and not ((pulse := watch.pulse(child)) and pulse.status and news):
-            watch.listener.hear()  # as between two looks
+            watch.listener.receive()  # as between two looks
             news += watch.look()
             time.sleep(0.05)
         assert news == 1
@@ -140,7 +140,7 @@ def test_the_master_kills_the_one_worker_that_is_silent_and_says_so(monkeypatch:
         wait_for(lambda: time.sleep(0.1) or watch.look() or watch.replaced, 30, "the end")
         wait_for(lambda: bad.exit_code() is not None, 10, "the death")
         assert (good.exit_code(), watch.replaced) == (None, 1)
-    above.hear()
+    above.receive()
     assert above.pulses[os.getpid()].replaced == 1
     assert f"worker {pids[1]} has been silent" in above.pulses[os.getpid()].status
     watch.close()
