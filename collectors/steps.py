@@ -25,10 +25,9 @@ _MAX_PATH = 512
 _LEAST_NUMBER = 10**9
 #: Ids that tie events together: one of a person's number would tie together what is not.
 _TIES = ("session_id", "request_id")
-_IDS = (*_TIES, "item_id", "scene", "slot", "variant", "campaign_id")
 _NAMES = ("anonymous_id", "site")
+_IDS = (*_NAMES, *_TIES, "item_id", "scene", "slot", "variant", "campaign_id")
 _ids_of = attrgetter(*_IDS)
-_names_of = attrgetter(*_NAMES)
 #: What is kept of a refusal: who and when, and how it was told.
 _OF_A_REFUSAL = frozenset((
     "event_id", "kind", "occurred_at", "received_at", "site", "channel", "anonymous_id", "subject_id", "bot_reason",
@@ -75,26 +74,22 @@ def drop_foreign_origin(event: Arrival, request: RequestFacts) -> Dropped | None
     )
 
 
-def drop_private_name(event: Arrival, request: RequestFacts) -> Dropped | None:
-    """End an event whose visitor or site is named by a personal number: everything is kept under that name."""
-    if are_clean(_names_of(event)):
-        return None
-    for name in _NAMES:
-        value = getattr(event, name)
-        if masked_code(value) != value:
-            return Dropped("bad_field", f"{name} holds a personal number; send a random id of the visitor instead")
-    return None
+def put_ids(event: Arrival, request: RequestFacts) -> Dropped | None:
+    """Take personal numbers out of ids: what says only how events belong together then says nothing.
 
-
-def put_ids(event: Arrival, request: RequestFacts) -> None:
-    """Take personal numbers out of ids: what says only how events belong together then says nothing."""
+    An event whose visitor or site is named by one ends: everything is kept under that name.
+    """
     if are_clean(_ids_of(event)):
-        return
+        return None
     for name in _IDS:
         value = getattr(event, name)
-        if (clean := masked_code(value)) != value:
-            setattr(event, name, "" if name in _TIES else clean)
-            request.altered["private_text"] += 1
+        if (clean := masked_code(value)) == value:
+            continue
+        if name in _NAMES:
+            return Dropped("bad_field", f"{name} holds a personal number; send a random id of the visitor instead")
+        setattr(event, name, "" if name in _TIES else clean)
+        request.altered["private_text"] += 1
+    return None
 
 
 def put_session(event: Arrival, request: RequestFacts) -> None:
@@ -252,7 +247,6 @@ STEPS: tuple[Step, ...] = (
     put_site,
     drop_unknown_site,
     drop_foreign_origin,
-    drop_private_name,
     put_ids,
     put_session,
     put_times,
