@@ -20,8 +20,8 @@ def redis_client(settings: RedisSettings, timeout_s: float = 5.0) -> Redis:
     from redis.retry import Retry
 
     return Redis(
-        host=settings.host,
-        port=settings.port,
+        host=settings.endpoint.host,
+        port=settings.endpoint.port,
         db=settings.db,
         password=settings.password.get_secret_value() or None,
         socket_timeout=timeout_s,

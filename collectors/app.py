@@ -32,7 +32,7 @@ from civicrec.logs import get_logger
 from civicrec.process.gc_tuning import spare_what_lives_long
 from civicrec.process.heartbeat import beating
 from civicrec.process.locks import owned
-from civicrec.process.ports import address_of, check_ports
+from civicrec.process.ports import check_ports
 from civicrec.security.tokens import load_keys
 from civicrec.settings import Settings
 from civicrec.web.asgi import PROBLEM, Receive, Scope, Send, head_as_get, problem
@@ -195,7 +195,7 @@ async def _serve(settings: Settings, log: EventLog) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.stop)
-    _log.info("collector_started", address=f"http://{address_of(settings.collector.host, settings.collector.port)}")
+    _log.info("collector_started", address=settings.collector.endpoint.url)
     async with beating():
         await server.serve()
     _log.info("collector_stopped")

@@ -14,7 +14,7 @@ from granian import Granian
 from threadpoolctl import threadpool_limits
 
 from civicrec.logs import get_logger, set_up_logs
-from civicrec.process.ports import address_of, check_ports
+from civicrec.process.ports import check_ports
 from civicrec.settings import Settings
 from civicrec.web.connections import allow_files, granian_options
 from serving.counters import metrics_of_all_processes
@@ -52,7 +52,7 @@ def run(settings: Settings) -> None:
             workers_kill_timeout=_STOP_S,
         )
         watch = WorkerWatch(partial(_pids, server), settings.silent_s)
-        _log.info("serving_started", address=f"http://{address_of(settings.serving.host, settings.serving.port)}")
+        _log.info("serving_started", address=settings.serving.endpoint.url)
         with watch.watching():
             server.serve(target_loader=partial(_worker, settings), wrap_loader=False)
     _log.info("serving_stopped")

@@ -1,14 +1,59 @@
-"""Whether a server can listen where the settings say."""
+"""Where a server can listen, and where it is called then."""
 
 from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
 
 from civicrec.errors import ConfigError
 
-#: Every address of the machine, as a server is told; who calls it takes the nearest.
-_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # compared, not bound
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a server is called, from here.
+
+    Attributes
+    ----------
+    tls
+        Whether it speaks TLS there.
+    """
+
+    host: str
+    port: int
+    tls: bool = False
+
+    @property
+    def address(self) -> str:
+        """``host:port``, an address of IPv6 in brackets."""
+        return address_of(self.host, self.port)
+
+    @property
+    def url(self) -> str:
+        """The same for a server of HTTP, without a slash at the end."""
+        return f"{'https' if self.tls else 'http'}://{self.address}"
+
+
+def is_everywhere(host: str) -> bool:
+    """Tell whether a server that listens there listens on every address of its machine."""
+    try:
+        return ip_address(host).is_unspecified
+    except ValueError:
+        return False
+
+
+def host_to_call(host: str) -> str:
+    """Return the host to call for a server on this machine that listens on `host`: the loopback if it is all of them.
+
+    Examples
+    --------
+    >>> host_to_call("0.0.0.0"), host_to_call("::"), host_to_call("10.1.2.3")
+    ('127.0.0.1', '::1', '10.1.2.3')
+    """
+    if not is_everywhere(host):
+        return host
+    return "::1" if ":" in host else "127.0.0.1"
 
 
 def address_of(host: str, port: int) -> str:
@@ -19,7 +64,7 @@ def address_of(host: str, port: int) -> str:
     >>> address_of("::1", 8701), address_of("0.0.0.0", 8701)
     ('[::1]:8701', '127.0.0.1:8701')
     """
-    host = _EVERYWHERE.get(host, host)
+    host = host_to_call(host)
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 

@@ -1,4 +1,4 @@
-"""TLS to the stores of one's own. In: a group of settings. Out: how a client speaks, or one clear error.
+"""TLS to stores and processes. In: a group of settings. Out: how a client speaks, or one clear error.
 
 A server's certificate is always checked, its name too: against the machine's authorities, or the one that is set.
 """
@@ -9,21 +9,23 @@ import ssl
 from typing import Any
 
 from civicrec.errors import ConfigError
-from civicrec.settings import KafkaSettings, TlsSettings
+from civicrec.settings import KafkaSettings, PeerSettings, StoreSettings
 
 
-def tls_context(settings: TlsSettings) -> ssl.SSLContext | None:
-    """Return what a socket to the store is wrapped with, None where TLS is off.
+def tls_context(settings: PeerSettings) -> ssl.SSLContext | None:
+    """Return what a socket to the process or store is wrapped with, None where it is called without TLS.
 
     Raises
     ------
     ConfigError
         If a certificate or key cannot be read.
     """
-    return context_of(settings) if settings.tls else None
+    if not settings.endpoint.tls:
+        return None
+    return context_of(settings) if isinstance(settings, StoreSettings) else ssl.create_default_context()
 
 
-def context_of(files: TlsSettings | KafkaSettings) -> ssl.SSLContext:
+def context_of(files: StoreSettings | KafkaSettings) -> ssl.SSLContext:
     """Return a context that trusts, and shows, what these files hold."""
     try:
         context = ssl.create_default_context(cafile=files.ca_file)
@@ -39,7 +41,7 @@ def context_of(files: TlsSettings | KafkaSettings) -> ssl.SSLContext:
     return context
 
 
-def redis_arguments(settings: TlsSettings) -> dict[str, Any]:
+def redis_arguments(settings: StoreSettings) -> dict[str, Any]:
     """Return the same for a Redis client, which reads the files itself."""
     if tls_context(settings) is None:
         return {}

@@ -12,11 +12,12 @@ from civicrec.settings.flink import FlinkSettings
 from civicrec.settings.installation import Settings
 from civicrec.settings.kafka import KafkaSettings
 from civicrec.settings.load import load_settings
+from civicrec.settings.peers import PeerSettings
 from civicrec.settings.redis import RedisSettings
 from civicrec.settings.serving import ListLimitSettings, ServingSettings
 from civicrec.settings.sites import Site
+from civicrec.settings.store import StoreSettings
 from civicrec.settings.stream import StreamSettings
-from civicrec.settings.tls import TlsSettings
 from civicrec.settings.training import TrainingSettings
 from civicrec.settings.warehouse import WarehouseSettings
 
@@ -28,12 +29,13 @@ __all__ = [
     "KafkaSettings",
     "LimitSettings",
     "ListLimitSettings",
+    "PeerSettings",
     "RedisSettings",
     "ServingSettings",
     "Settings",
     "Site",
+    "StoreSettings",
     "StreamSettings",
-    "TlsSettings",
     "TrainingSettings",
     "WarehouseSettings",
     "load_settings",

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from civicrec.settings.connections import ConnectionSettings
 from civicrec.settings.fields import Group, Host, Networks, Port
+from civicrec.settings.peers import HttpUrl, PeerSettings
 
 
 class LimitSettings(Group):
@@ -25,13 +26,15 @@ class LimitSettings(Group):
     """Networks whose requests have no limit, unless a trusted proxy says whom they come from: this machine."""
 
 
-class CollectorSettings(ConnectionSettings):
+class CollectorSettings(ConnectionSettings, PeerSettings):
     """The endpoint for events."""
 
     host: Host = "127.0.0.1"
-    """Address to listen on."""
+    """Address to listen on; ``0.0.0.0`` or ``::`` are all of the machine's."""
     port: Port = 8701
     """Port to listen on."""
+    url: HttpUrl = ""
+    """Where the other processes call it, such as ``http://collect:8701``; empty: where it listens, on this machine."""
     group_commit_ms: float = Field(default=2.0, ge=0, le=100)
     """Linger: how long a write waits for others to share its fsync, milliseconds; longer saves disk, costs latency."""
     dedup_window: int = Field(default=500_000, ge=1_000, le=50_000_000)

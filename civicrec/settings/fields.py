@@ -25,7 +25,8 @@ class Group(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
-def _is_host(host: str) -> str:
+def is_host(host: str) -> str:
+    """Return a host as it is, or raise `ValueError`."""
     if not _HOST.fullmatch(host):
         raise ValueError("expected a name or an address alone, one of IPv6 without brackets")
     return host
@@ -58,7 +59,7 @@ def _is_secret_or_empty(value: SecretStr) -> SecretStr:
 
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
-Host = Annotated[str, AfterValidator(_is_host)]
+Host = Annotated[str, AfterValidator(is_host)]
 Address = Annotated[str, AfterValidator(_is_address)]
 Networks = Annotated[tuple[str, ...], AfterValidator(_are_networks)]
 Key = Annotated[SecretStr, AfterValidator(_is_secret)]

@@ -6,16 +6,19 @@ from pydantic import Field, SecretStr
 
 from civicrec.crowds import K_ANONYMITY
 from civicrec.settings.fields import Host, Port
-from civicrec.settings.tls import TlsSettings
+from civicrec.settings.peers import RedisUrl
+from civicrec.settings.store import StoreSettings
 
 
-class RedisSettings(TlsSettings):
+class RedisSettings(StoreSettings):
     """The online store: Redis or Valkey."""
 
     host: Host = "127.0.0.1"
-    """Host."""
+    """Host: the embedded Valkey listens there."""
     port: Port = 8704
     """Port; the embedded stack starts Valkey here."""
+    url: RedisUrl = ""
+    """Where it is called, such as ``redis://redis:6379``, with ``rediss://`` for TLS; empty: at host and port."""
     db: int = Field(default=0, ge=0, le=15)
     """Database number."""
     password: SecretStr = SecretStr("")

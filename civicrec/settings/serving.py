@@ -6,6 +6,7 @@ from pydantic import Field, SecretStr
 
 from civicrec.settings.connections import ConnectionSettings
 from civicrec.settings.fields import Group, Host, KeyOrEmpty, Networks, Port
+from civicrec.settings.peers import HttpUrl, PeerSettings
 
 
 class ListLimitSettings(Group):
@@ -19,13 +20,15 @@ class ListLimitSettings(Group):
     """Networks whose requests have no limit: this machine, and the portal's servers that ask for their visitors."""
 
 
-class ServingSettings(ConnectionSettings):
+class ServingSettings(ConnectionSettings, PeerSettings):
     """The endpoint for lists."""
 
     host: Host = "127.0.0.1"
-    """Address to listen on."""
+    """Address to listen on; ``0.0.0.0`` or ``::`` are all of the machine's."""
     port: Port = 8702
     """Port to listen on."""
+    url: HttpUrl = ""
+    """Where the other processes call it, such as ``http://serve:8702``; empty: where it listens, on this machine."""
     workers: int = Field(default=2, ge=1, le=64)
     """Processes that answer requests; one core is busy with about one."""
     store_timeout_ms: int = Field(default=150, ge=5, le=5_000)

@@ -6,10 +6,11 @@ from pydantic import Field, SecretStr
 
 from civicrec.settings.connections import ConnectionSettings
 from civicrec.settings.fields import Host, Port
-from civicrec.settings.tls import TlsSettings
+from civicrec.settings.peers import HttpUrl
+from civicrec.settings.store import StoreSettings
 
 
-class WarehouseSettings(ConnectionSettings, TlsSettings):
+class WarehouseSettings(ConnectionSettings, StoreSettings):
     """ClickHouse, or the embedded gateway that speaks its HTTP interface; the first three are the gateway's."""
 
     header_timeout_s: float = Field(default=60, ge=0.1, le=600)
@@ -20,9 +21,11 @@ class WarehouseSettings(ConnectionSettings, TlsSettings):
     """Connections open at once, a thread each; one more takes the place of the one that has rested longest."""
 
     host: Host = "127.0.0.1"
-    """Host of the HTTP interface."""
+    """Host of the HTTP interface: the embedded gateway listens there."""
     port: Port = 8703
     """Port of the HTTP interface."""
+    url: HttpUrl = ""
+    """Where it is called, such as ``http://clickhouse:8123``, with ``https://`` for TLS; empty: at host and port."""
     user: str = "default"
     """User name."""
     password: SecretStr = SecretStr("")

@@ -150,9 +150,9 @@ class ClickHouseWarehouse:
         settings = self._settings
         context = tls_context(settings)
         return clickhouse_connect.get_client(
-            host=settings.host,
+            host=settings.endpoint.host,
             interface="https" if context else "http",
-            port=settings.port,
+            port=settings.endpoint.port,
             username=settings.user,
             password=settings.password.get_secret_value(),
             database=database or "default",
@@ -161,7 +161,7 @@ class ClickHouseWarehouse:
             connect_timeout=min(5, settings.timeout_s),
             send_receive_timeout=settings.timeout_s,
             # On this machine compressing costs more than it saves.
-            compress=not _is_loopback(settings.host),
+            compress=not _is_loopback(settings.endpoint.host),
             tz_mode="aware",
             # A reader of the embedded warehouse may set nothing; it has limits of its own.
             settings={} if settings.user == READER else {"max_execution_time": max(1, int(settings.timeout_s))},
@@ -187,7 +187,7 @@ class ClickHouseWarehouse:
         """Turn the client's exceptions into ours."""
         from clickhouse_connect.driver import exceptions
 
-        where = f"{self._settings.host}:{self._settings.port}"
+        where = self._settings.endpoint.address
         try:
             yield
         except exceptions.OperationalError as error:

@@ -23,7 +23,9 @@ from profiles.online.redis_keys import disliked_key, recent_key, tags_key
 async def serve(port: int, redis: RedisSettings) -> None:
     """Serve ``GET /read?anonymous_id=`` until SIGTERM."""
     app = FastAPI()
-    client: Redis = Redis(port=redis.port, password=redis.password.get_secret_value())
+    client: Redis = Redis(
+        host=redis.endpoint.host, port=redis.endpoint.port, password=redis.password.get_secret_value()
+    )
 
     @app.get("/read")
     async def read(request: Request) -> Response:

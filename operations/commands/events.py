@@ -111,7 +111,6 @@ def replay(
     from civicrec.clients import http_client
     from civicrec.clock import monotonic_s
     from civicrec.errors import InvalidInput
-    from civicrec.process.ports import address_of
     from civicrec.settings import load_settings
     from civicrec.web.origins import host_of, origin_of
     from collectors.replay.lines import open_lines
@@ -119,7 +118,7 @@ def replay(
     from collectors.replay.resume import Bookmark, ReplayProgress
 
     collector = load_settings(home).collector
-    address = url or f"http://{address_of(collector.host, collector.port)}"
+    address = url or collector.endpoint.url
     if origin_of(address).partition("://")[0] not in ("http", "https") or not host_of(address):
         raise InvalidInput(
             f"got --url {address}; expected an address such as http://127.0.0.1:8701 or http://[::1]:8701"

@@ -31,7 +31,6 @@ def load(
     from civicrec.clock import utc_now
     from civicrec.errors import InvalidInput
     from civicrec.process.locks import owned
-    from civicrec.process.ports import address_of
     from civicrec.process.progress import progress_bars
     from civicrec.security.tokens import load_keys
     from civicrec.settings import load_settings
@@ -47,7 +46,7 @@ def load(
     if not history:
         raise InvalidInput("expected --history; events of the last 30 days that are to act at once: `events replay`")
     settings = load_settings(home)
-    store = f"history in {address_of(settings.warehouse.host, settings.warehouse.port)}/{settings.warehouse.database}"
+    store = f"history in {settings.warehouse.endpoint.address}/{settings.warehouse.database}"
     bookmark = None if file == "-" else Bookmark(Path(file), store)
     request = RequestFacts(utc_now(), load_keys(settings), frozenset(settings.sites) or None, behaviour=Behaviour())
     with ExitStack() as stack:

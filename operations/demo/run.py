@@ -25,7 +25,6 @@ from civicrec.clock import monotonic_s, rfc3339, utc_now
 from civicrec.errors import ConfigError, Unavailable
 from civicrec.items import Item
 from civicrec.process.locks import owned
-from civicrec.process.ports import address_of
 from civicrec.process.progress import ShowProgress, progress_bars
 from civicrec.security.passwords import with_passwords
 from civicrec.settings import Settings
@@ -183,11 +182,11 @@ def _print(title: str, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def _collector(settings: Settings) -> str:
-    return f"http://{address_of(settings.collector.host, settings.collector.port)}"
+    return settings.collector.endpoint.url
 
 
 def _serving(settings: Settings) -> str:
-    return f"http://{address_of(settings.serving.host, settings.serving.port)}"
+    return settings.serving.endpoint.url
 
 
 def _wait(done: Callable[[], bool], timeout_s: float, what: str) -> None:

@@ -10,7 +10,7 @@ from urllib.request import getproxies
 from civicrec.errors import CivicrecError, ConfigError
 from civicrec.settings import Settings
 from operations.stack.checks import check_disk, check_home, free_disk_mb, is_private
-from operations.stack.endpoints import addresses, is_ready
+from operations.stack.endpoints import is_ready, peers
 from operations.stack.findings import Finding
 from operations.stack.tables import examine_tables
 from operations.stack.valkey import valkey_binary
@@ -76,9 +76,9 @@ def _proxies() -> list[Finding]:
 
 def _endpoints(settings: Settings) -> list[Finding]:
     found = []
-    for name, (host, port) in addresses(settings).items():
+    for name, peer in peers(settings).items():
         there = is_ready(name, settings)
-        detail = f"{host}:{port} " + ("answers" if there else "does not answer; `civicrec up` starts it")
+        detail = f"{peer.endpoint.address} " + ("answers" if there else "does not answer; `civicrec up` starts it")
         found.append(Finding(name, "ok" if there else "absent", detail))
     return found
 

@@ -1,42 +1,49 @@
-"""The endpoints of the stack: where each process listens and how it is asked whether it is ready."""
+"""The endpoints of the stack: where each process listens and is called, and how it is asked whether it is ready."""
 
 from __future__ import annotations
 
-from civicrec.process.ports import address_of
+from typing import Any
+
 from civicrec.security.tls import tls_context
-from civicrec.settings import Settings
-from operations.stack.probes import http_ok, redis_ok
+from civicrec.settings import PeerSettings, Settings
+from operations.stack.probes import http_json, http_ok, redis_ok
 
 _READY_PATHS = {"warehouse": "/ping", "collect": "/readyz", "serve": "/readyz"}
 
 
-def addresses(settings: Settings) -> dict[str, tuple[str, int]]:
-    """Return process → (host, port) of each that listens."""
+def peers(settings: Settings) -> dict[str, PeerSettings]:
+    """Return process → its settings, of each that listens."""
     return {
-        "valkey": (settings.redis.host, settings.redis.port),
-        "warehouse": (settings.warehouse.host, settings.warehouse.port),
-        "collect": (settings.collector.host, settings.collector.port),
-        "serve": (settings.serving.host, settings.serving.port),
+        "valkey": settings.redis,
+        "warehouse": settings.warehouse,
+        "collect": settings.collector,
+        "serve": settings.serving,
     }
 
 
 def is_ready(name: str, settings: Settings) -> bool:
-    """Ask the process called `name` whether it does its work now."""
-    host, port = addresses(settings)[name]
+    """Ask the process called `name`, where it is called, whether it does its work now."""
+    peer = peers(settings)[name]
+    called, context = peer.endpoint, tls_context(peer)
     if name == "valkey":
-        context, password = tls_context(settings.redis), settings.redis.password.get_secret_value()
-        return redis_ok(host, port, password, context)
-    context = tls_context(settings.warehouse) if name == "warehouse" else None
-    return http_ok(host, port, _READY_PATHS[name], context=context)
+        return redis_ok(called.host, called.port, settings.redis.password.get_secret_value(), context)
+    return http_ok(called, _READY_PATHS[name], context)
+
+
+def readiness(name: str, settings: Settings) -> dict[str, Any]:
+    """Return what a process answers that was asked whether it is ready; empty if it does not answer 200."""
+    peer = peers(settings)[name]
+    return http_json(peer.endpoint, _READY_PATHS[name], tls_context(peer))
 
 
 def urls(settings: Settings) -> dict[str, str]:
     """Return what a person opens or points a program at, by what it is for."""
-    where = {name: address_of(*address) for name, address in addresses(settings).items()}
+    called = {name: peer.endpoint for name, peer in peers(settings).items()}
+    store = called["valkey"]
     return {
-        "portal": f"http://{where['serve']}/portal/",
-        "console": f"http://{where['serve']}/console/",
-        "events": f"http://{where['collect']}/v1/events",
-        "warehouse": f"http://{where['warehouse']}",
-        "online_store": f"redis://{where['valkey']}",
+        "portal": f"{called['serve'].url}/portal/",
+        "console": f"{called['serve'].url}/console/",
+        "events": f"{called['collect'].url}/v1/events",
+        "warehouse": called["warehouse"].url,
+        "online_store": f"{'rediss' if store.tls else 'redis'}://{store.address}",
     }

@@ -23,6 +23,7 @@ from civicrec.errors import ConfigError
 from civicrec.logs import get_logger
 from civicrec.process.heartbeat import Heart
 from civicrec.process.locks import owned
+from civicrec.process.ports import host_to_call
 from civicrec.security.passwords import READER, made_warehouse_passwords
 from civicrec.settings import Settings, WarehouseSettings
 from civicrec.warehouse.migrate import migrate
@@ -67,7 +68,7 @@ class GatewayServer(BoundedServer):
         self._engines = engines
         self._is_closing = False
         self.is_ready = False
-        self.allowed_hosts = _LOOPBACK | {host}
+        self.allowed_hosts = _LOOPBACK | {host_to_call(host).lower(), where.endpoint.host}
         self._busy = 0
         self._changed = threading.Condition()
         self._heart = Heart()
@@ -320,7 +321,7 @@ def run(settings: Settings) -> None:
                     migrate(own)
                     server.table_functions = frozenset(row["name"] for row in own.rows(_TABLE_FUNCTIONS))
                     server.is_ready = True
-                    log.info("warehouse_started", address=f"http://{where.host}:{where.port}")
+                    log.info("warehouse_started", address=where.endpoint.url)
                     stop.wait()
                 finally:
                     server.is_ready = False

@@ -8,15 +8,19 @@ import socket
 import ssl
 from typing import Any
 
+from civicrec.process.ports import Endpoint
 
-def http_ok(host: str, port: int, path: str, timeout_s: float = 1.0, context: ssl.SSLContext | None = None) -> bool:
+_TIMEOUT_S = 1.0
+
+
+def http_ok(peer: Endpoint, path: str, context: ssl.SSLContext | None = None) -> bool:
     """Tell whether a GET is answered 200."""
-    return _get(host, port, path, timeout_s, context)[0] == 200
+    return _get(peer, path, context)[0] == 200
 
 
-def http_json(host: str, port: int, path: str, timeout_s: float = 1.0) -> dict[str, Any]:
+def http_json(peer: Endpoint, path: str, context: ssl.SSLContext | None = None) -> dict[str, Any]:
     """Return the JSON object a GET is answered with; empty if it is not, or not with 200."""
-    status, body = _get(host, port, path, timeout_s)
+    status, body = _get(peer, path, context)
     try:
         found = json.loads(body) if status == 200 else {}
     except ValueError:
@@ -24,11 +28,11 @@ def http_json(host: str, port: int, path: str, timeout_s: float = 1.0) -> dict[s
     return found if isinstance(found, dict) else {}
 
 
-def _get(host: str, port: int, path: str, timeout_s: float, context: ssl.SSLContext | None = None) -> tuple[int, bytes]:
+def _get(peer: Endpoint, path: str, context: ssl.SSLContext | None) -> tuple[int, bytes]:
     connection = (
-        http.client.HTTPSConnection(host, port, timeout=timeout_s, context=context)
+        http.client.HTTPSConnection(peer.host, peer.port, timeout=_TIMEOUT_S, context=context)
         if context
-        else http.client.HTTPConnection(host, port, timeout=timeout_s)
+        else http.client.HTTPConnection(peer.host, peer.port, timeout=_TIMEOUT_S)
     )
     try:
         connection.request("GET", path)
@@ -40,15 +44,13 @@ def _get(host: str, port: int, path: str, timeout_s: float, context: ssl.SSLCont
         connection.close()
 
 
-def redis_ok(
-    host: str, port: int, password: str = "", context: ssl.SSLContext | None = None, timeout_s: float = 1.0
-) -> bool:
+def redis_ok(host: str, port: int, password: str = "", context: ssl.SSLContext | None = None) -> bool:
     """Tell whether a Redis answers PING and has its data loaded; refusing our password counts as an answer."""
     secret = password.encode()
     # It asks for the password before it says that it is still loading.
     login = b"*2\r\n$4\r\nAUTH\r\n$%d\r\n%s\r\n" % (len(secret), secret) if secret else b""
     try:
-        with socket.create_connection((host, port), timeout=timeout_s) as plain:
+        with socket.create_connection((host, port), timeout=_TIMEOUT_S) as plain:
             connection = context.wrap_socket(plain, server_hostname=host) if context else plain
             with connection, connection.makefile("rb") as answers:
                 connection.sendall(login + b"PING\r\n")

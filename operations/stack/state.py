@@ -19,10 +19,9 @@ from civicrec.clock import to_ms
 from civicrec.errors import CivicrecError
 from civicrec.settings import Settings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
-from operations.stack.endpoints import addresses, is_ready
+from operations.stack.endpoints import is_ready, peers, readiness
 from operations.stack.flink_state import FlinkState, look_at_flink
 from operations.stack.holes import alarms
-from operations.stack.probes import http_json
 from operations.stack.supervisor import state_path
 from operations.stack.troubles import online_troubles, troubles
 from operations.stack.valkey import set_aside, valkey_folder
@@ -110,15 +109,15 @@ def look(settings: Settings, now: datetime) -> StackState:
         problems.append(f"the books cannot be read: {error}")
     if books is not None and not books.balanced and not books.missing:
         problems.append("the books do not balance: accepted differs from stored + rejected + pending")
-    answers = {name: is_ready(name, settings) for name in addresses(settings)}
+    answers = {name: is_ready(name, settings) for name in peers(settings)}
     problems += [f"{name} does not answer" for name, does in answers.items() if not does]
     if settings.kafka.bootstrap and answers["collect"]:
-        ready = http_json(*addresses(settings)["collect"], "/readyz")
+        ready = readiness("collect", settings)
         explained = books and (books.missing or books.waiting(now, settings.alarms.waiting_s))
         if ready.get("status") == "degraded" and not explained:
             problems.append(f"Kafka does not keep up with the event log: {ready['detail']}")
     if answers["serve"]:
-        problems += [said for said in http_json(*addresses(settings)["serve"], "/readyz").get("problems", [])]
+        problems += [said for said in readiness("serve", settings).get("problems", [])]
     if answers["warehouse"]:
         try:
             freshness_s = _freshness_s(settings, now)

@@ -27,7 +27,7 @@ from civicrec.security.passwords import with_passwords, with_valkey_password
 from civicrec.settings import Settings
 from operations.stack.checks import check_disk, check_home, free_disk_mb
 from operations.stack.children import Child, ChildSpec
-from operations.stack.endpoints import addresses, is_ready, urls
+from operations.stack.endpoints import is_ready, peers, urls
 from operations.stack.silence import Watch
 from operations.stack.valkey import set_aside_if_damaged, valkey_binary, valkey_config, valkey_folder
 
@@ -44,13 +44,12 @@ _CONFIG = 2
 
 def specs(settings: Settings) -> dict[str, ChildSpec]:
     """Return what each process runs. Settings travel by environment, inherited; home and log level are given."""
-    where = addresses(settings)
 
     def own(name: str, ready: Callable[[], bool]) -> ChildSpec:
         command = (sys.executable, "-m", "civicrec", name, "--home", str(settings.home))
         return ChildSpec(name, command, ready, env={"CIVICREC_LOG_LEVEL": settings.log_level})
 
-    ready = {name: partial(is_ready, name, settings) for name in where}
+    ready = {name: partial(is_ready, name, settings) for name in peers(settings)}
     valkey = (str(valkey_binary()), "-")
     text = valkey_config(settings.redis, valkey_folder(settings))
     return {
@@ -77,12 +76,15 @@ def check(settings: Settings, names: Collection[str]) -> None:
     check_home(settings.home)
     check_disk(settings.home, free_disk_mb(settings.home), settings.min_free_disk_mb)
     for name, group in (("valkey", settings.redis), ("warehouse", settings.warehouse)):
-        if name in names and group.tls:
+        if name in names and group.endpoint.tls:
             raise ConfigError(
                 f"CIVICREC_{_SETTINGS_GROUP[name].upper()}__TLS is for a server of your own; the embedded {name} "
                 "speaks no TLS and listens on loopback: leave it out, or start the stack without that process"
             )
-    check_ports({_SETTINGS_GROUP[name]: where for name, where in addresses(settings).items() if name in names})
+    listening = {
+        _SETTINGS_GROUP[name]: (peer.host, peer.port) for name, peer in peers(settings).items() if name in names
+    }
+    check_ports(listening)
 
 
 class Stack:

@@ -63,9 +63,10 @@ class RedisOnlineReader:
 async def _connect(settings: RedisSettings) -> _Connection:
     loop, password = asyncio.get_running_loop(), settings.password.get_secret_value()
     try:
+        peer = settings.endpoint
         # Reading certificates takes 20 ms, which no list that is being made meanwhile should wait for.
-        context = await loop.run_in_executor(None, tls_context, settings) if settings.tls else None
-        _, connection = await loop.create_connection(_Connection, settings.host, settings.port, ssl=context)
+        context = await loop.run_in_executor(None, tls_context, settings) if peer.tls else None
+        _, connection = await loop.create_connection(_Connection, peer.host, peer.port, ssl=context)
     except OSError as error:
         raise Unavailable(f"the online store cannot be reached: {error}; is Redis or Valkey up?") from error
     hello: Command = ("HELLO", 3, "AUTH", "default", password) if password else ("HELLO", 3)

@@ -18,7 +18,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from civicrec.clock import to_ms
 from civicrec.errors import InvalidInput
 from civicrec.events import anonymous_actor
-from civicrec.process.ports import address_of
+from civicrec.process.ports import address_of, is_everywhere
 from civicrec.web.guard import charge
 from civicrec.web.query import whole_number
 from civicrec.web.signals import refuses
@@ -298,7 +298,7 @@ def _collector(request: Request) -> str:
     """Return the origin of the tracker: the collector's port on the name this page was opened under."""
     settings = request.app.state.live.settings.collector
     host = settings.host
-    if host in ("0.0.0.0", "::"):  # noqa: S104  # compared, not bound
+    if is_everywhere(host):
         host = request.url.hostname or "127.0.0.1"
     return f"http://{address_of(host, settings.port)}"
 
