@@ -32,7 +32,7 @@ _ids_of = attrgetter(*_IDS)
 _OF_A_REFUSAL = frozenset((
     "event_id", "kind", "occurred_at", "received_at", "site", "channel", "anonymous_id", "subject_id", "bot_reason",
 ))  # fmt: skip
-_BESIDES = tuple(name for name in Event.__struct_fields__ if name not in _OF_A_REFUSAL)
+_NOT_OF_A_REFUSAL = tuple(name for name in Event.__struct_fields__ if name not in _OF_A_REFUSAL)
 Step = Callable[[Arrival, RequestFacts], Dropped | None]
 
 
@@ -221,7 +221,7 @@ def put_refusal(event: Arrival, request: RequestFacts) -> None:
     """Keep of a refusal who said so and when, and nothing else that came with it or was told from it."""
     if event.kind == "consent_withdrawn" and (request.refuses or event.consent == "none"):
         nothing = Event(event_id=event.event_id, kind=event.kind, occurred_at=event.occurred_at)  # consent: measure
-        for name in _BESIDES:
+        for name in _NOT_OF_A_REFUSAL:
             setattr(event, name, getattr(nothing, name))
 
 

@@ -121,7 +121,7 @@ def load_models(folder: Path, run: str) -> Models:
     Raises
     ------
     ArtifactError
-        If the folder is missing, incomplete, damaged, or from another format; run `civicrec nightly` to make it anew.
+        If the folder is missing, incomplete, damaged, or from another format; run `civicrec nightly` to make another.
     """
     path = folder / run
     try:

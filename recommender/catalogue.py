@@ -67,7 +67,7 @@ class Catalogue:
     tags
         Row → numbers of its tags, of those a person's interest may rest on (`profiles.tags.learned_tags`).
     themes
-        Row → numbers of its themes, governed or not, which are scattered over a list.
+        Row → numbers of its themes, governed or not, which are spread over a list.
     tag_numbers
         Tag name → its number.
     tag_rows

@@ -29,14 +29,14 @@ CREATE TABLE IF NOT EXISTS identity(name TEXT NOT NULL);
 #: The WAL is folded into the file by a thread of its own, often: an append that meets the sync of a large fold waits
 #: for all of it (100 ms for what a busy second leaves, 10 ms for a tenth).
 _FOLD_EVERY_S = 0.1
-#: Under unbroken load the thread never catches up to the last frame, and only then can the WAL begin anew. From here
+#: Under unbroken load the thread never catches up to the last frame, and only then can the WAL restart. From here
 #: the next append folds the few frames left.
 _WAL_LIMIT_BYTES = 64 * 1024 * 1024
 _BUSY_TIMEOUT_S = 10.0
 _PAGE_BYTES = 4096
 #: SQLite's number for a file that can give space back to the disk.
 _INCREMENTAL = 2
-#: A file that cannot yet is written anew, if it has no more to hold than this.
+#: A file that cannot yet is rewritten, if it has no more to hold than this.
 _REWRITTEN_BYTES = 64 * 1024 * 1024
 
 
@@ -194,7 +194,7 @@ class SqliteEventLog:
         with self._lock, self._faults():
             if self._db.execute("PRAGMA auto_vacuum").fetchone()[0] == _INCREMENTAL:
                 self._db.executescript("PRAGMA incremental_vacuum")  # `execute` frees one page and stops
-            elif _size(self._db)[0] <= _REWRITTEN_BYTES:  # a file of before: it is written anew while it holds little
+            elif _size(self._db)[0] <= _REWRITTEN_BYTES:  # a file of before: it is rewritten while it holds little
                 self._db.execute(f"PRAGMA auto_vacuum={_INCREMENTAL}")
                 self._db.execute("VACUUM")
         self._unfolded.set()  # the file becomes shorter when the WAL is folded into it
@@ -240,7 +240,7 @@ def _prepare(db: sqlite3.Connection) -> None:
     db.execute("PRAGMA journal_mode=WAL")
     db.execute("PRAGMA synchronous=FULL")
     db.execute("PRAGMA wal_autocheckpoint=0")
-    # Cutting the WAL short each time it begins anew would make the syncs of the appends that lengthen it dear.
+    # Cutting the WAL short each time it restarts would make the syncs of the appends that lengthen it dear.
     db.execute(f"PRAGMA journal_size_limit={2 * _WAL_LIMIT_BYTES}")
     # Some builds write zeros over what is removed; as much again would go to disk. The space is soon written over.
     db.execute("PRAGMA secure_delete=FAST")

@@ -27,7 +27,7 @@ class KafkaDeadLetters:
     Raises
     ------
     civicrec.errors.Unavailable
-        From every method, if a record is not confirmed; the next call connects anew.
+        From every method, if a record is not confirmed; the next call connects again.
     """
 
     def __init__(self, settings: KafkaSettings) -> None:

@@ -127,7 +127,7 @@ def topic_record(
     """Read a record of the events topic.
 
     One of another producer, without our headers, is taken for a batch of a log of its own, one for each partition. The
-    offsets of a log sent again begin anew, so it counts as another log.
+    offsets of a log sent again begin again, so it counts as another log.
     """
     facts = dict(headers)
     log, actor, value = facts.get("log"), (key or b"").decode(errors="replace"), value or b""

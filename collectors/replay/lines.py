@@ -135,14 +135,14 @@ def _packed(head: bytes, name: str) -> str:
 def _no_lines(head: bytes, name: str) -> str:
     """Say why the beginning of a file is none of lines of events, and what to do; empty if it may be."""
     if head.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) or b"\x00" in head[:64]:
-        return f"{name} is UTF-16; expected UTF-8, write it anew: iconv -f UTF-16 -t UTF-8 {name} > NEW"
+        return f"{name} is UTF-16; expected UTF-8, convert it: iconv -f UTF-16 -t UTF-8 {name} > NEW"
     if not _is(head, "utf-8") and _is(head, "gb18030"):
-        return f"{name} is GB 18030; expected UTF-8, write it anew: iconv -f GB18030 -t UTF-8 {name} > NEW"
+        return f"{name} is GB 18030; expected UTF-8, convert it: iconv -f GB18030 -t UTF-8 {name} > NEW"
     first = head.removeprefix(BOM_UTF8).lstrip().partition(b"\n")[0].strip()
     if first.startswith(b"["):
-        return f"{name} is one JSON array; expected one event a line, write it anew: jq -c '.[]' {name} > NEW"
+        return f"{name} is one JSON array; expected one event a line, convert it: jq -c '.[]' {name} > NEW"
     if first == b"{":
-        return f"{name} has its events over several lines; expected one a line, write it anew: jq -c . {name} > NEW"
+        return f"{name} has its events over several lines; expected one a line, convert it: jq -c . {name} > NEW"
     return ""
 
 

@@ -55,14 +55,14 @@ class Bookmark:
         self._url = url
         self._path = file.with_name(f"{file.name}.replay")
 
-    def open(self, lines: Lines, *, anew: bool = False) -> ReplayProgress:
+    def open(self, lines: Lines, *, from_start: bool = False) -> ReplayProgress:
         """Return how far this file has gone to this address, and set `lines` to the byte after that.
 
-        It is the beginning if there is no bookmark, it is of another file or address, or `anew` is said.
+        It is the beginning if there is no bookmark, it is of another file or address, or `from_start` is set.
         """
         head = hashlib.sha256(lines.head()).hexdigest()
         found = ReplayProgress()
-        if not anew:
+        if not from_start:
             with suppress(OSError, msgspec.DecodeError):
                 found = _decode(self._path.read_bytes())
         is_shorter = lines.size is not None and found.offset > lines.size

@@ -2,7 +2,7 @@
 
 In: events, one by one, in the order they arrive. Out: a bot reason each, empty for people. Judged by the events' own
 times, so that a file sent again and a queue sent late are judged as they happened. Lives in memory; after a restart it
-begins anew.
+begins again.
 """
 
 from __future__ import annotations

@@ -79,15 +79,15 @@ def killed(world: OnFlink, *names: str) -> float:
     Unavailable
         If none are within 150 s.
     """
-    whole, names = not names, names or OwnFlink.NAMES
+    is_cluster, names = not names, names or OwnFlink.NAMES
     began, jobs = monotonic_s(), world.jobs_begun
-    if whole:
+    if is_cluster:
         world.leave(signal.SIGKILL)
     world.cluster.kill(*names)
     time.sleep(0.5)  # what was under way has ended
     before = world.progress().stored
     world.cluster.start(*names)
-    if whole:
+    if is_cluster:
         world.start(wait=False)
 
     def context() -> str:

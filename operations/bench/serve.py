@@ -45,7 +45,7 @@ def bench_serve(n_items: int = 100_000, seconds: float = 4.0) -> dict[str, Any]:
         fill(stack.settings, n_items)
         alone = bench_one_list(stack.settings)
         ours = stack.settings.serving.port
-        one_core = _beside_reads(stack, cores, seconds)
+        one_core = _against_reads(stack, cores, seconds)
         with server_on(["-m", "civicrec", "serve"], ours, stack.env) as serving:
             _check(f"http://127.0.0.1:{ours}")
             deployed = asyncio.run(measure(ours, 8, seconds, _request("/v1/recommendations?n=10&"), serving))
@@ -58,7 +58,7 @@ def bench_serve(n_items: int = 100_000, seconds: float = 4.0) -> dict[str, Any]:
     }
 
 
-def _beside_reads(stack: OwnStack, cores: Sequence[int], seconds: float) -> dict[str, Any]:
+def _against_reads(stack: OwnStack, cores: Sequence[int], seconds: float) -> dict[str, Any]:
     ours, (theirs,) = stack.settings.serving.port, free_ports(1)
     bare = ["-m", "operations.bench.redis_read", str(theirs)]
     alone = {**stack.env, "CIVICREC_SERVING__WORKERS": "1"}

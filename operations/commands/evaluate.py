@@ -13,7 +13,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instea
 WithholdRow = Annotated[str, typer.Option("--withhold", help="Which row of a test user is hidden: last or random.")]
 
 #: Where measurement data lies: beside the project, never in it.
-_BESIDE = Path(__file__).parents[3] / "shared" / "data"
+_DATA = Path(__file__).parents[3] / "shared" / "data"
 
 
 def register(app: typer.Typer) -> None:
@@ -36,7 +36,7 @@ def msweb(
     from operations.bench.msweb import run_msweb
     from recommender.evaluation.msweb import TEST_FILE, TRAIN_FILE
 
-    folder = data or _BESIDE
+    folder = data or _DATA
     missing = [name for name in (TRAIN_FILE, TEST_FILE) if not (folder / name).is_file()]
     if missing:
         print(f"skipped: no {missing[0]} in {folder}; get MSWEB from the UCI repository and pass --data DIR")

@@ -131,7 +131,7 @@ def replay(
         http_client(base_url=address, timeout=30, headers={"x-api-key": api_key} if api_key else {}) as client,
         byte_bar(lines) as show,
     ):
-        progress = bookmark.open(lines, anew=from_line > 0) if bookmark else ReplayProgress()
+        progress = bookmark.open(lines, from_start=from_line > 0) if bookmark else ReplayProgress()
         for _ in islice(lines, max(0, from_line - 1)):
             progress.line, progress.offset = progress.line + 1, lines.offset
         if progress.line and not from_line:

@@ -70,9 +70,9 @@ def _looks_for(
     """Return the scene the next list stands in and what the visitor would click there."""
     at_ms = to_ms(at)
     if last is not None and rng.random() < _FOLLOWS_LINK:
-        beside = shelf.beside(last, at_ms)
-        if beside.any():
-            return "item", beside
+        linked = shelf.linked(last, at_ms)
+        if linked.any():
+            return "item", linked
     if rng.random() < NEEDS[plan.need].errand_share:
         weights = shelf.errand(at_ms, plan.need)
         scenes = ("search", "policies", "services", "home")

@@ -59,7 +59,7 @@ class Shelf:
         wanted = self._need[need] ** 2 if self._need[need].any() else np.ones(len(self.items))
         return np.where(self.on_portal(at_ms) & ~self._is_news, self._appeal * wanted, 0.0)
 
-    def beside(self, last: int, at_ms: int) -> Weights:
+    def linked(self, last: int, at_ms: int) -> Weights:
         """Return weights of the items linked to the last one: its interpretation, its service, its questions."""
         return np.where(self.on_portal(at_ms), self._neighbours[last], 0.0)
 

@@ -143,9 +143,9 @@ def test_bookmark_of_another_file_or_address_counts_for_nothing(tmp_path: Path) 
     file = tmp_path / "some.jsonl"
     file.write_bytes(b"first\nsecond\n")
 
-    def opened(url: str, anew: bool = False) -> tuple[int, bytes]:
+    def opened(url: str, from_start: bool = False) -> tuple[int, bytes]:
         with open_lines(str(file)) as lines:
-            return Bookmark(file, url).open(lines, anew=anew).line, next(iter(lines))
+            return Bookmark(file, url).open(lines, from_start=from_start).line, next(iter(lines))
 
     with open_lines(str(file)) as lines:
         bookmark = Bookmark(file, "http://a")
@@ -153,7 +153,7 @@ def test_bookmark_of_another_file_or_address_counts_for_nothing(tmp_path: Path) 
         progress.line, progress.offset = 1, 6
         bookmark.set(progress)
     assert opened("http://a") == (1, b"second\n")
-    assert opened("http://a", anew=True) == opened("http://b") == (0, b"first\n")
+    assert opened("http://a", from_start=True) == opened("http://b") == (0, b"first\n")
     file.write_bytes(b"first\nsecond\nthird\n")
     assert opened("http://a") == (0, b"first\n")
     file.with_name("some.jsonl.replay").write_bytes(b"{half")

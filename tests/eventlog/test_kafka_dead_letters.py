@@ -60,7 +60,7 @@ def test_a_dead_letter_carries_the_original_bytes_and_all_that_is_known_of_it(ka
     }  # fmt: skip
 
 
-def test_one_written_again_replaces_itself_and_one_cured_goes(kafka: KafkaSettings) -> None:
+def test_one_written_again_replaces_itself_and_one_recovered_goes(kafka: KafkaSettings) -> None:
     with closing(KafkaDeadLetters(kafka)) as dead_letters:
         dead_letters.put(columns_of(1, 2, 3))
         dead_letters.put(columns_of(2, 3, raw=b"again"))

@@ -200,7 +200,7 @@ def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCollect
 
 
 @pytest.fixture
-def beside(process: RunningCollector) -> Iterator[RunningCollector]:
+def watched(process: RunningCollector) -> Iterator[RunningCollector]:
     """The collector, with a portal sending to it all the while; nothing of it may be lost by the end."""
     portal = Portal(process.url)
     portal.start()
@@ -234,17 +234,17 @@ def check(process: RunningCollector, method: bytes, headers: list[bytes], framin
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "said to be gzip"])
-def test_hand_made_bodies_are_answered(beside: RunningCollector, packed: bool) -> None:
+def test_hand_made_bodies_are_answered(watched: RunningCollector, packed: bool) -> None:
     headers = [b"Content-Encoding: gzip"] if packed else []
-    found = {name: check(beside, b"POST", headers, "length", body) for name, body in HAND_MADE.items()}
-    found |= {name: check(beside, b"POST", headers, "chunks", body) for name, body in HAND_MADE.items()}
+    found = {name: check(watched, b"POST", headers, "length", body) for name, body in HAND_MADE.items()}
+    found |= {name: check(watched, b"POST", headers, "chunks", body) for name, body in HAND_MADE.items()}
     assert all(found.values())
     assert (found["good"], found["gzip"]) == ((400, 200) if packed else (200, 400))
     assert (found["gzip bomb"], found["too many"]) == ((413, 400) if packed else (400, 413))
 
 
-def test_every_framing_of_a_good_body_is_answered_or_cut_off(beside: RunningCollector) -> None:
-    found = {framing: check(beside, b"POST", [], framing, GOOD) for framing in FRAMINGS}
+def test_every_framing_of_a_good_body_is_answered_or_cut_off(watched: RunningCollector) -> None:
+    found = {framing: check(watched, b"POST", [], framing, GOOD) for framing in FRAMINGS}
     taken = {framing for framing, status in found.items() if status == 200}
     assert {"length", "chunks", "chunks of eight bytes"} <= taken
     assert found["chunks of a byte"] == 400
@@ -252,23 +252,23 @@ def test_every_framing_of_a_good_body_is_answered_or_cut_off(beside: RunningColl
 
 
 @pytest.mark.slow
-def test_hand_made_bodies_in_every_framing(beside: RunningCollector) -> None:
+def test_hand_made_bodies_in_every_framing(watched: RunningCollector) -> None:
     for headers in ([], [b"Content-Encoding: gzip"], [b"Content-Type: application/x-ndjson"]):
         for body in HAND_MADE.values():
             for framing in FRAMINGS:
-                check(beside, b"POST", headers, framing, body)
+                check(watched, b"POST", headers, framing, body)
 
 
 @pytest.mark.parametrize("n", [1_000, pytest.param(10_000, marks=pytest.mark.slow)])
 @pytest.mark.timeout(1_800)
-def test_any_request_is_answered_and_harms_nobody(beside: RunningCollector, n: int) -> None:
+def test_any_request_is_answered_and_harms_nobody(watched: RunningCollector, n: int) -> None:
     found: Counter[int] = Counter()
 
     @settings(max_examples=n, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(METHOD, HEADERS, FRAMING, BODY)
     @example(b"POST", [], "length", HAND_MADE["too many"])  # else a run in many has no 413
     def send(method: bytes, headers: list[bytes], framing: str, body: bytes) -> None:
-        found[check(beside, method, headers, framing, body)] += 1
+        found[check(watched, method, headers, framing, body)] += 1
 
     send()
     assert found.total() >= n

@@ -66,7 +66,7 @@ def assert_online_store_equals_the_log(stack: RunningStack) -> None:
         closing(SqliteEventLog(stack.settings.log_path, readonly=True)) as log,
         closing(redis_client(stack.settings.redis)) as redis,
     ):
-        # The stream takes the turns of one record in order of time.
+        # The stream takes the interactions of one record in order of time.
         events = [
             event
             for found in log.read(0, log.head())

@@ -115,7 +115,7 @@ def test_a_deleted_tag_does_not_come_back(settings: Settings, rows: Callable[[st
     assert [row["actor"] for row in rows("SELECT actor FROM actor_tags")] == ["a2"]
 
 
-def test_clicks_by_one_hand_weigh_no_more_than_one_vote(
+def test_clicks_by_one_hand_weigh_no_more_than_the_most_for_a_pair(
     settings: Settings, rows: Callable[[str], list[dict[str, Any]]]
 ) -> None:
     fill_catalogue(settings)

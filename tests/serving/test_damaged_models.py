@@ -47,7 +47,7 @@ def test_a_damaged_run_leaves_the_last_good_one_and_withdrawals_act(api: Api, sp
     assert 'civicrec_refresh_faults_total{what="models"} 1.0' in api.get("/metrics").text
 
 
-def started_anew(api: Api) -> SnapshotKeeper:
+def restarted(api: Api) -> SnapshotKeeper:
     keeper = SnapshotKeeper(api.settings, MemoryOnlineStore())
     keeper.refresh_catalogue()
     return keeper
@@ -57,7 +57,7 @@ def test_at_the_start_the_newest_good_run_is_taken(api: Api) -> None:
     a_run(api, 1)
     for number, spoil in ((2, "an empty array"), (3, "facts in a list"), (4, "no folder")):
         a_run(api, number, SPOILERS[spoil])
-    keeper = started_anew(api)
+    keeper = restarted(api)
     assert keeper.current.models is not None
     assert keeper.current.models.models.run == "run-1"
     keeper.close()
@@ -65,7 +65,7 @@ def test_at_the_start_the_newest_good_run_is_taken(api: Api) -> None:
 
 def test_with_no_good_run_lists_come_without_models(api: Api) -> None:
     a_run(api, 1, SPOILERS["an empty array"])
-    keeper = started_anew(api)
+    keeper = restarted(api)
     assert keeper.has_catalogue
     assert len(keeper.current.catalogue) > 0
     assert keeper.current.models is None

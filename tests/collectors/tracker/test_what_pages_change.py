@@ -115,14 +115,14 @@ def test_the_tag_is_found_however_it_was_put_in(browser: webdriver.Chrome, site:
     site.pages["/c.txt"] = (SCRIPT.read_text(), {})
     site.pages["/collect/c.js"] = (SCRIPT.read_text(), {})
     endpoint = f"{site.stack.collector_url}/v1/events"
-    beside = {"module": f"{site.url}/collect/c.js"}.get(how, f"{site.stack.collector_url}/c.js?v=/2#x")
-    browser.get(site.add("/a", tag=ODD_TAGS[how].format(src=beside, site=site.name, endpoint=endpoint)))
+    script = {"module": f"{site.url}/collect/c.js"}.get(how, f"{site.stack.collector_url}/c.js?v=/2#x")
+    browser.get(site.add("/a", tag=ODD_TAGS[how].format(src=script, site=site.name, endpoint=endpoint)))
     if how != "module":
         site.wait_events(1, "page_view")
         return
     asked = "civicrec('flush'); return performance.getEntriesByType('resource').map((entry) => entry.name)"
-    beside_it = f"{site.url}/collect/v1/events"
-    wait_for(lambda: beside_it in browser.execute_script(asked), 10, "a request to the collector under its path")
+    own_path = f"{site.url}/collect/v1/events"
+    wait_for(lambda: own_path in browser.execute_script(asked), 10, "a request to the collector under its path")
 
 
 def test_a_script_that_finds_no_tag_says_so_once(browser: webdriver.Chrome, site: Site) -> None:

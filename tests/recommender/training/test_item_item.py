@@ -53,7 +53,7 @@ def test_items_that_nobody_shares_have_no_neighbour() -> None:
     assert (weights == 0).all()
 
 
-def test_weights_of_one_actor_count_as_one_vote(user_items: csr_matrix) -> None:
+def test_weights_of_one_actor_count_once(user_items: csr_matrix) -> None:
     loud = user_items.copy()
     loud.data *= 1000
     np.testing.assert_array_equal(ease_weights(user_items, 7.0), ease_weights(loud, 7.0))
