@@ -34,6 +34,7 @@ from civicrec.logs import get_logger
 from civicrec.process.gc_tuning import spare_what_lives_long
 from civicrec.process.heartbeat import Heart
 from civicrec.process.locks import owned
+from civicrec.process.retry import Retry
 from civicrec.registry.runs import suppressions
 from civicrec.registry.tables import registry_at
 from civicrec.settings import Settings, StreamSettings
@@ -294,18 +295,17 @@ def _patiently(attempt: Callable[[], T], stop: threading.Event) -> T | None:
     What fails stays where it is, in the log: a store that is down makes the backlog grow and loses nothing. A fault
     that will not pass by itself (a table that lacks a column) is said loudly and also waits, for the operator.
     """
-    pause_s = _FIRST_PAUSE_S
+    retry = Retry(_FIRST_PAUSE_S, _LONGEST_PAUSE_S, wait=stop.wait)
     while not stop.is_set():
         try:
             return attempt()
         except ConfigError:
             raise
         except Unavailable as fault:
-            log.warning("stream_waited", reason=str(fault), pause_s=pause_s)
+            log.warning("stream_waited", reason=str(fault))
         except Exception as fault:  # the batch stays planned: to go on waiting loses nothing, to end would
-            log.error("batch_failed", reason=str(fault), kind=type(fault).__name__, pause_s=pause_s)
-        stop.wait(pause_s)
-        pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+            log.error("batch_failed", reason=str(fault), kind=type(fault).__name__)
+        retry.wait()
     return None
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from civicrec.clock import monotonic_s
+from civicrec.process.retry import Retry
 
 #: First and longest time between two tries to have the store back.
 _FIRST_TRY_S = 5.0
@@ -38,7 +39,7 @@ class OnlineGap:
         self._clock = clock
         self._since_s = 0.0
         self._next_s = 0.0
-        self._pause_s = _FIRST_TRY_S
+        self._retry = Retry(_FIRST_TRY_S, _LONGEST_TRY_S, jitter=0)  # nobody else tries
 
     def failed(self, reason: str) -> bool:
         """Note a failure; return whether the store is left out from now on."""
@@ -46,11 +47,10 @@ class OnlineGap:
         if not self.reason:
             self._since_s = now
         self.reason = reason
-        if self.is_open:
-            self._pause_s = min(2 * self._pause_s, _LONGEST_TRY_S)
-        elif now - self._since_s >= self._patience_s:
-            self.is_open, self._pause_s = True, _FIRST_TRY_S
-        self._next_s = now + self._pause_s
+        if not self.is_open and now - self._since_s >= self._patience_s:
+            self.is_open = True
+            self._retry.worked()
+        self._next_s = now + self._retry.failed()
         return self.is_open
 
     def worked(self) -> None:

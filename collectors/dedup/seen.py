@@ -19,12 +19,13 @@ import msgspec
 from civicrec.clock import monotonic_s
 from civicrec.eventlog.ports import EventLog
 from civicrec.logs import get_logger
+from civicrec.process.retry import Retry
 from collectors.dedup.runs import Run, Runs, open_runs, write_run
 
 _log = get_logger(__name__)
 
-#: Pause before a run that the disk did not take is written again.
-_RETRY_S = 1.0
+#: First and longest pause before a run that the disk did not take is written again.
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 10.0
 
 
 @dataclass(slots=True)
@@ -71,6 +72,7 @@ class SeenIds:
         self._old = _Generation(first=0)
         self._old_run: Run | None = None
         self._writing: Future[Run] | None = None
+        self._retry = Retry(_FIRST_PAUSE_S, _LONGEST_PAUSE_S, jitter=0)
         self._retry_at_s = 0.0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="id-writer")
         for run in runs:
@@ -168,8 +170,9 @@ class SeenIds:
         if error is None:
             self._old_run, self._writing = writing.result(), None
             self._old.packed = bytearray()
+            self._retry.worked()
         elif monotonic_s() >= self._retry_at_s:
-            self._retry_at_s = monotonic_s() + _RETRY_S
+            self._retry_at_s = monotonic_s() + self._retry.failed()
             _log.error("event_ids_not_written", error=str(error))
             self._begin_writing()
 

@@ -15,6 +15,7 @@ from typing import Protocol
 from civicrec.eventlog.ports import EventLog, LogRecord
 from civicrec.kafka.position import Position, go_on_from
 from civicrec.logs import get_logger
+from civicrec.process.retry import Retry
 
 _log = get_logger(__name__)
 
@@ -110,11 +111,12 @@ class Forwarder:
         self._thread.join(timeout_s)
 
     def _run(self) -> None:
-        pause_s, last_fault = _FIRST_PAUSE_S, ""
+        retry, last_fault = Retry(_FIRST_PAUSE_S, _LONGEST_PAUSE_S, wait=self._closing.wait), ""
         while not self._closing.is_set():
             try:
                 with closing(self._open_writer()) as writer:
-                    pause_s, last_fault = _FIRST_PAUSE_S, ""
+                    retry.worked()
+                    last_fault = ""
                     self._forward(writer, go_on_from(writer.positions, self._log))
             except Exception as error:  # whatever it is, a thread that dies would leave the log to itself for ever
                 fault = str(error) or type(error).__name__
@@ -122,8 +124,7 @@ class Forwarder:
                     _log.warning("forwarding_broke_off", error=fault)
                 last_fault = fault
                 self._tell(ForwardingState(fault=fault))
-                self._closing.wait(pause_s)
-                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+                retry.wait()
 
     def _forward(self, writer: Writer, position: Position) -> None:
         _log.info("forwarding_began", log=position.log, generation=position.generation, after=position.offset)

@@ -16,6 +16,7 @@ import httpx
 from civicrec.clock import monotonic_s
 from civicrec.errors import InvalidInput, Unavailable
 from civicrec.events import MAX_BATCH_BYTES, MAX_EVENT_BYTES, Dropped
+from civicrec.process.retry import Retry
 from collectors.arrival import Arrival, read_event
 from collectors.replay.lines import Lines
 from collectors.replay.resume import ReplayProgress
@@ -26,7 +27,7 @@ from collectors.steps import take
 _BATCH_LINES = 200
 #: With the pauses below about two minutes of a collector being away.
 _TRIES = 30
-_LONGEST_PAUSE_S = 5.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
 #: What a client sent and may find changed. The rest is the collector's own, or is not changed.
 _SENT = ("occurred_at", "site", "subject_id", "session_id", "query", "title", "url_path", "region", "props")
 
@@ -160,8 +161,9 @@ def _post(client: httpx.Client, batch: list[tuple[int, bytes]]) -> dict[str, Any
         )
     trouble, first = "", batch[0][0]
     body = b"\n".join(line for _, line in batch)
-    for attempt in range(_TRIES):
-        pause_s = min(_LONGEST_PAUSE_S, 0.1 * 2**attempt)
+    retry = Retry(_FIRST_PAUSE_S, _LONGEST_PAUSE_S)
+    for _ in range(_TRIES):
+        told_s = None
         try:
             answer = client.post("/v1/events", content=body, headers={"content-type": "application/x-ndjson"})
         except httpx.TransportError as error:
@@ -179,10 +181,10 @@ def _post(client: httpx.Client, batch: list[tuple[int, bytes]]) -> dict[str, Any
             if answer.status_code == 413:
                 return _refused(batch, "too_large", trouble)
             if (wait := answer.headers.get("retry-after", "")).isdecimal():
-                pause_s = float(wait)
+                told_s = float(wait)
             if answered and answer.status_code not in (408, 429, 502, 503, 504):
                 raise InvalidInput(f"the collector refuses lines {first} to {batch[-1][0]}: {trouble}")
-        time.sleep(pause_s)
+        retry.wait(told_s)
     raise Unavailable(
         f"the collector at {client.base_url} did not answer in {_TRIES} tries: {trouble}; "
         f"the same command goes on, or --from-line {first}"

@@ -5,7 +5,6 @@ In: settings, a time, simulated events. Out: counts of what the registry and the
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -20,6 +19,7 @@ from civicrec.clients import http_client
 from civicrec.clock import rfc3339, utc_now
 from civicrec.errors import InvalidInput, Unavailable
 from civicrec.events import MAX_BATCH_EVENTS
+from civicrec.process.retry import Retry
 from civicrec.registry.catalogue import Upserted, upsert_items
 from civicrec.registry.tables import registry_at
 from civicrec.settings import Settings
@@ -28,7 +28,7 @@ from operations.demo.catalogue import demo_items
 _BATCH_EVENTS = 300  # large enough that the request is not the cost, small enough to fill several connections
 _CONNECTIONS = 4  # the collector commits in groups: several share an fsync, more than this gains nothing
 _TRIES = 30
-_LONGEST_WAIT_S = 5.0
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.1, 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +111,10 @@ def _collect(waiting: dict[Future[Posted], int], progress: Callable[[int], objec
 
 def _post(client: httpx.Client, batch: list[dict[str, Any]]) -> Posted:
     trouble = ""
-    for attempt in range(_TRIES):
+    retry = Retry(_FIRST_WAIT_S, _LONGEST_WAIT_S)
+    for _ in range(_TRIES):
         body = msgspec.json.encode({"sent_at": rfc3339(utc_now()), "events": batch})
-        pause_s = min(_LONGEST_WAIT_S, 0.1 * 2**attempt)
+        told_s = None
         try:
             answer = client.post("/v1/events", content=body, headers={"content-type": "application/json"})
         except httpx.TransportError as error:
@@ -126,10 +127,7 @@ def _post(client: httpx.Client, batch: list[dict[str, Any]]) -> Posted:
             trouble = f"{answer.status_code} {answer.text[:200]}"
             if answer.status_code not in (429, 502, 503, 504):
                 raise InvalidInput(f"the collector refuses a batch of {len(batch)} events: {trouble}")
-            pause_s = min(_LONGEST_WAIT_S, _seconds(answer.headers.get("retry-after"), pause_s))
-        time.sleep(pause_s)
+            if (said := answer.headers.get("retry-after", "")).isdecimal():
+                told_s = min(_LONGEST_WAIT_S, float(said))
+        retry.wait(told_s)
     raise Unavailable(f"the collector at {client.base_url} did not take a batch in {_TRIES} tries: {trouble}")
-
-
-def _seconds(retry_after: str | None, otherwise: float) -> float:
-    return float(retry_after) if retry_after and retry_after.isdecimal() else otherwise

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from civicrec.clock import monotonic_s
 from civicrec.logs import get_logger
+from civicrec.process.retry import Retry
 from civicrec.text import printable
 
 log = get_logger("supervisor")
@@ -66,17 +67,6 @@ class ChildSpec:
     mend: Callable[[int, Sequence[str]], str] = lambda _, __: ""
 
 
-def delay_s(failures: int) -> float:
-    """Return how long to wait before the start after `failures` deaths in a row.
-
-    Examples
-    --------
-    >>> [delay_s(n) for n in (1, 2, 3, 20)]
-    [0.5, 1.0, 2.0, 30.0]
-    """
-    return min(FIRST_DELAY_S * 2.0 ** min(failures - 1, 20), LONGEST_DELAY_S)
-
-
 class Child:
     """A process that ought to run. Use from one thread, which must outlive the child (see `_end_with`)."""
 
@@ -84,7 +74,7 @@ class Child:
         self.spec = spec
         self.restarts = 0
         self.was_ready = False
-        self._failures = 0
+        self._retry = Retry(FIRST_DELAY_S, LONGEST_DELAY_S, jitter=0)
         self._last_words: deque[str] = deque(maxlen=_LAST_WORDS)
         self._relayed: threading.Thread | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -148,8 +138,9 @@ class Child:
         code = self.exit_code()
         if code is None:
             return False
-        self._failures = 1 if now - self._started_s > HEALTHY_S else self._failures + 1
-        wait_s = delay_s(self._failures)
+        if now - self._started_s > HEALTHY_S:
+            self._retry.worked()
+        wait_s = self._retry.failed()
         self._process, self._start_at_s = None, now + wait_s
         words = self._words()
         facts = {"last_words": " | ".join(words)} if words else {}

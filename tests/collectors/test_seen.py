@@ -248,7 +248,7 @@ def await_writing(seen: SeenIds) -> None:
 def test_disk_that_takes_no_run_is_a_fault_within_bounded_memory_and_heals(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("collectors.dedup.seen._RETRY_S", 0.0)
+    monkeypatch.setattr("collectors.dedup.seen._FIRST_PAUSE_S", 0.0)
     folder = tmp_path / "ids"
     folder.write_text("a file where a folder should be")
     seen, taken = SeenIds(folder, 8), 0

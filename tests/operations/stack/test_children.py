@@ -7,8 +7,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from civicrec.process.retry import Retry
 from operations.stack import children
-from operations.stack.children import HEALTHY_S, LONGEST_DELAY_S, Child, ChildSpec, delay_s
+from operations.stack.children import FIRST_DELAY_S, HEALTHY_S, LONGEST_DELAY_S, Child, ChildSpec
 from tests.running import wait_for
 
 #: Starts a worker of its own, as a web server does, and says the worker's number.
@@ -32,7 +33,8 @@ def is_gone(process: psutil.Process) -> bool:
 
 
 def test_delays_grow_to_a_limit() -> None:
-    delays = [delay_s(n) for n in range(1, 40)]
+    retry = Retry(FIRST_DELAY_S, LONGEST_DELAY_S, jitter=0)
+    delays = [retry.failed() for _ in range(40)]
     assert delays == sorted(delays)
     assert delays[0] < 1
     assert delays[-1] == LONGEST_DELAY_S < HEALTHY_S
