@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import Any
 
+import msgspec
+
 from civicrec.accounting.night_steps import NightSteps, StepDone
 from civicrec.accounting.nights import NIGHTLY_LOCK, noted_night
 from civicrec.clock import local_date, monotonic_s, utc_now
@@ -29,6 +31,7 @@ from operations.night import INPUTS, Night
 from profiles.nightly import rebuild_tags
 from profiles.tags import learned_tags
 from recommender.artifacts import newest_usable
+from recommender.manifest import Manifest, Window
 from recommender.training.interactions import interactions_from
 from recommender.training.nightly import publish, rebuild_models
 
@@ -87,7 +90,7 @@ def train_models(night: Night) -> Counts:
     if ahead := drop_future_runs(night.registry):
         _log.warning("future_runs_dropped", runs=ahead, hint="made by a wrong clock or a mistyped --day")
     data, n_unknown = interactions_from(night.interests, {item.item_id for item in night.catalogue[1]})
-    facts = {"day": night.day.isoformat(), "window": night.window, "unknown_items": n_unknown}
+    facts = Manifest(night.day.isoformat(), msgspec.convert(night.window, Window), n_unknown)
     return rebuild_models(night.settings.models_path, night.settings.training, data, facts, night.report)
 
 

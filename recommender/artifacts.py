@@ -17,10 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from civicrec.errors import ArtifactError, Unavailable
+from recommender.manifest import Manifest
 
 FORMAT = 2
 _LOWEST, _HIGHEST = np.finfo(np.float32).min, np.finfo(np.float32).max
@@ -60,7 +62,7 @@ class Models:
     factors: NDArray[np.float32]
     als_regularization: float
     als_alpha: float
-    manifest: dict[str, Any]
+    manifest: Manifest
 
 
 _ARRAYS = ("popularity", "neighbours", "neighbour_weights", "factors")
@@ -97,7 +99,8 @@ def _put(folder: Path, draft: Path, models: Models) -> Path:
     for name in _ARRAYS:
         np.save(draft / f"{name}.npy", getattr(models, name))
     facts = {
-        "format": FORMAT, "run": models.run, "item_ids": models.item_ids, "manifest": models.manifest,
+        "format": FORMAT, "run": models.run, "item_ids": models.item_ids,
+        "manifest": msgspec.to_builtins(models.manifest),
         "als_regularization": models.als_regularization, "als_alpha": models.als_alpha,
     }  # fmt: skip
     (draft / _FACTS).write_text(json.dumps(facts, ensure_ascii=False))
@@ -169,7 +172,7 @@ def _mapped(path: Path, facts: dict[str, Any]) -> Models:
         item_ids=tuple(facts["item_ids"]),
         als_regularization=facts["als_regularization"],
         als_alpha=facts["als_alpha"],
-        manifest=facts["manifest"],
+        manifest=msgspec.convert(facts["manifest"], Manifest),
         **{name: np.load(path / f"{name}.npy", mmap_mode="r") for name in _ARRAYS},
     )
 
@@ -196,8 +199,6 @@ def _check(models: Models) -> None:
         raise ArtifactError(f"run {models.run} has an item without an id; run `civicrec nightly`")
     if not all(math.isfinite(one) and one >= 0 for one in (models.als_regularization, models.als_alpha)):
         raise ArtifactError(f"run {models.run} has no usable ALS parameters; run `civicrec nightly`")
-    if not isinstance(models.manifest, dict):
-        raise ArtifactError(f"the manifest of run {models.run} is no object; run `civicrec nightly`")
 
 
 def _checksum(path: Path) -> str:

@@ -72,7 +72,7 @@ class PlacedModels:
         model_of_row[row_of_model[here]] = here
         by_popularity = here[np.argsort(-models.popularity[here], kind="stable")]
         by_popularity = by_popularity[models.popularity[by_popularity] > 0]
-        n_actors = models.manifest.get("counts", {}).get("actors", np.inf)
+        n_actors = models.manifest.counts.actors if models.manifest.counts else np.inf
         crowded = by_popularity[models.popularity[by_popularity] * n_actors >= K_ANONYMITY - 0.5]
         scored = by_popularity[:MAX_ALS_ITEMS]
         scored = scored[np.argsort(row_of_model[scored])]

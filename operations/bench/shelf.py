@@ -21,6 +21,7 @@ from profiles.online.redis_keys import co_key
 from profiles.online.redis_store import RedisOnlineStore
 from profiles.tags import load_vocabulary
 from recommender.artifacts import Models, save_models
+from recommender.manifest import ItemItemKnobs, Manifest
 
 N_ACTORS = 2_000
 _N_THEMES = 60
@@ -56,7 +57,7 @@ def fill(settings: Settings, n_items: int, seed: int = 0) -> None:
         factors=rng.standard_normal((n_items, _N_FACTORS), dtype=np.float32),
         als_regularization=10.0,
         als_alpha=10.0,
-        manifest={"item_item": {"model": "cosine"}},
+        manifest=Manifest(item_item=ItemItemKnobs("cosine")),
     ))  # fmt: skip
     save_run(registry, _RUN, local_date(now), {}, now)
     registry.dispose()

@@ -79,15 +79,14 @@ def item_item_reasons(query: Query, rows: Sequence[int]) -> dict[int, Reason]:
     placed = query.signals.models
     if placed is None:
         return {}
-    item_ids, run = query.catalogue.item_ids, placed.models.run
-    counts_readers = placed.models.manifest.get("item_item", {}).get("model") == "cosine"
+    item_ids, run, manifest = query.catalogue.item_ids, placed.models.run, placed.models.manifest
     reasons = {}
     for row, (score, seed) in largest_contributions(query, rows).items():
         title = query.title(seed)
         evidence = {"item_id": item_ids[seed], "weight": round(score / query.seeds[seed], 6), "model": run}
         reading = "正在看" if seed == query.context else "看过"
         reasons[row] = (
-            Reason("co_click", f"看过《{title}》的人也看了", evidence) if counts_readers
+            Reason("co_click", f"看过《{title}》的人也看了", evidence) if manifest.proves_shared_actors
             else Reason("similar", f"因您{reading}《{title}》", evidence)
         )  # fmt: skip
     return reasons

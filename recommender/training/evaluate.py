@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 
 from civicrec.clock import monotonic_s
@@ -77,11 +78,12 @@ def evaluate_all_but_one(
     for row in read_interactions_csv(test):
         histories.setdefault(row.user_id, []).append(row.item_id)
     found = all_but_one(models, histories.values(), which, k)
+    manifest = msgspec.to_builtins(models.manifest)
     return {
         "withheld": which,
         **{name: {who: asdict(one) for who, one in figures.items()} for name, figures in found.items()},
         "seconds": {"train": round(trained_s, 2), "all": round(monotonic_s() - began, 2)},
-        "models": {name: models.manifest[name] for name in ("counts", "item_item", "als", "offline")},
+        "models": {name: manifest[name] for name in ("counts", "item_item", "als", "offline")},
     }
 
 

@@ -13,6 +13,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from sqlalchemy import Engine
 
 from civicrec.clock import utc_now
@@ -22,6 +23,7 @@ from civicrec.process.progress import ShowProgress
 from civicrec.registry.runs import latest_run, recent_runs, save_run
 from civicrec.settings import TrainingSettings
 from recommender.artifacts import FORMAT, load_models, newest_usable, save_models
+from recommender.manifest import Manifest
 from recommender.training.interactions import Interactions
 from recommender.training.train import SEED, train
 
@@ -32,24 +34,24 @@ _LOOKED_AT = 100
 
 
 def rebuild_models(
-    folder: Path, training: TrainingSettings, data: Interactions, facts: dict[str, Any], report: ShowProgress
+    folder: Path, training: TrainingSettings, data: Interactions, facts: Manifest, report: ShowProgress
 ) -> dict[str, Any] | None:
     """Learn the models, unless their folder is there; return their manifest and run, ``None`` without an interaction.
 
     Parameters
     ----------
     facts
-        What the manifest says besides, of which ``day`` begins the run's name.
+        What the manifest says besides what is learned; its day begins the run's name.
     """
     if not len(data.users):
         return None  # earlier models, if any, stay in force
-    run = f"{facts['day']}-{_fingerprint(data, training.model_dump_json())}"
+    run = f"{facts.day}-{_fingerprint(data, training.model_dump_json())}"
     try:
         models = load_models(folder, run)
     except ArtifactError:
         models = train(data, run, training, report=lambda _, done, total: report("models", done, total), facts=facts)
         save_models(folder, models)
-    return {**models.manifest, "run": run}
+    return {**msgspec.to_builtins(models.manifest), "run": run}
 
 
 def publish(registry: Engine, folder: Path, run: str, day: date, manifest: dict[str, Any]) -> bool:

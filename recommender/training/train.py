@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +20,7 @@ from civicrec.clock import monotonic_s
 from civicrec.process.progress import ShowProgress
 from civicrec.settings import TrainingSettings
 from recommender.artifacts import Models
+from recommender.manifest import AlsKnobs, Counts, ItemItemKnobs, Manifest, Offline
 from recommender.training.als import ALS_GRID, GRID_FACTORS, AlsConfig, fit_als
 from recommender.training.holdout import Holdout, hold_out, recall
 from recommender.training.interactions import Interactions
@@ -36,7 +38,7 @@ _STEPS = ("hold out", "choose item-item", "choose als", "fit item-item", "fit al
 
 
 def train(data: Interactions, run: str, settings: TrainingSettings, *, seed: int = SEED,
-          report: ShowProgress = lambda *_: None, facts: dict[str, Any] | None = None) -> Models:  # fmt: skip
+          report: ShowProgress = lambda *_: None, facts: Manifest | None = None) -> Models:  # fmt: skip
     """Fit all models.
 
     Parameters
@@ -44,7 +46,7 @@ def train(data: Interactions, run: str, settings: TrainingSettings, *, seed: int
     data
         May be empty: then the models know no item, and serving lives on trends and fresh items.
     facts
-        Put into the manifest as they are (day, data window, counts).
+        What the manifest says besides (day, data window, unknown items).
     """
     seconds: dict[str, float] = {}
 
@@ -68,17 +70,16 @@ def train(data: Interactions, run: str, settings: TrainingSettings, *, seed: int
     with step("fit als"):
         factors = fit_als(data.user_items(), config, seed) if n_items else np.zeros((0, 1), np.float32)
     report("done", len(_STEPS), len(_STEPS))
-    chosen: dict[str, Any] = {"model": "cosine"} if l2 is None else {"model": "ease", "l2": l2}
-    manifest = {
-        **(facts or {}),
-        "counts": {"actors": data.n_users, "items": n_items, "pairs": len(data.users)},
-        "item_item": chosen | {"neighbours": settings.neighbours},
-        "als": asdict(config) | {"factors": factors.shape[1]},
-        "offline": offline,
-        "seed": seed,
-        "seconds": seconds,
-        "versions": {name: version(name) for name in ("civicrec", "numpy", "scipy", "implicit")},
-    }
+    manifest = msgspec.structs.replace(
+        facts or Manifest(),
+        counts=Counts(data.n_users, n_items, len(data.users)),
+        item_item=ItemItemKnobs("cosine" if l2 is None else "ease", settings.neighbours, l2),
+        als=AlsKnobs(factors.shape[1], config.regularization, config.alpha, config.iterations),
+        offline=offline,
+        seed=seed,
+        seconds=seconds,
+        versions={name: version(name) for name in ("civicrec", "numpy", "scipy", "implicit")},
+    )
     return Models(
         run=run,
         item_ids=data.item_ids,
@@ -141,10 +142,10 @@ def _als_scorer(factors: NDArray[np.float32], config: AlsConfig) -> Callable[[An
     return score
 
 
-def _offline(held: Holdout, l2: float | None, config: AlsConfig, k: int, seed: int) -> dict[str, Any]:
+def _offline(held: Holdout, l2: float | None, config: AlsConfig, k: int, seed: int) -> Offline:
     """Return recall@10 of each model on users that chose no knob, learned from the training part only."""
     if not len(held.report):
-        return {"users": 0, "recall@10": {}}
+        return Offline(0, {})
     matrix = held.train.user_items()
     popular = np.bincount(held.train.items, minlength=len(held.train.item_ids)).astype(np.float64)
     near, weights = _item_item(matrix, l2, k)
@@ -154,7 +155,7 @@ def _offline(held: Holdout, l2: float | None, config: AlsConfig, k: int, seed: i
         "als": _als_scorer(fit_als(matrix, config, seed), config),
     }
     figures = {name: round(recall(matrix, held.report, scorer), 4) for name, scorer in scorers.items()}
-    return {"users": len(held.report), "recall@10": figures}
+    return Offline(len(held.report), figures)
 
 
 def _neighbour_scores(histories: Any, near: NDArray[np.int32], weights: NDArray[np.float32]) -> NDArray[np.float64]:

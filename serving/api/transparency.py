@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from fastapi import APIRouter, Request
 
 from civicrec.clock import rfc3339
@@ -47,7 +48,7 @@ async def get_transparency(request: Request) -> dict[str, Any]:
             "tags_days": TAGS_TTL_DAYS,
             "dislikes_days": DISLIKED_TTL_DAYS,
         },
-        "model": {"run": models.run, "window": models.manifest.get("window")} if models else None,
+        "model": {"run": models.run, "window": msgspec.to_builtins(models.manifest.window)} if models else None,
         "switch_off": "请求带 mode=general 即不读取任何画像，下一次请求立即生效；门户页面的“推荐说明”提供开关",
         "generated_at": rfc3339(live.clock()),
     }

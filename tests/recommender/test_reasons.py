@@ -72,7 +72,7 @@ def is_similar(world: World, ranked: RankedItem, reason: Reason) -> bool:
 def is_co_clicked(world: World, ranked: RankedItem, reason: Reason) -> bool:
     if "live" not in reason.evidence:
         manifest = world.signals.models.models.manifest  # type: ignore[union-attr]
-        return manifest["item_item"]["model"] == "cosine" and is_similar(world, ranked, reason)
+        return manifest.item_item.model == "cosine" and is_similar(world, ranked, reason)
     seed = reason.evidence["item_id"]
     counted = dict(world.signals.co_clicks[seed])
     return seed in history(world) and counted[ranked.item.item_id] > 0 and title_of(world, seed) in reason.text

@@ -12,6 +12,7 @@ from civicrec.items import ITEM_TYPES, Item, Link
 from profiles.online.ports import ActorState, RecentItem
 from recommender.artifacts import Models
 from recommender.catalogue import Catalogue
+from recommender.manifest import ItemItemKnobs, Manifest
 from recommender.request import Request
 from recommender.scenes.files import shipped_scenes
 from recommender.signals import PlacedModels, Signals, Trends
@@ -44,7 +45,7 @@ def some_models(item_ids: list[str], seed: int = 0, k: int = 4, kind: str = "eas
     return Models(
         run=f"run-{seed}", item_ids=tuple(item_ids), popularity=rng.random(n).astype(np.float32),
         neighbours=neighbours, neighbour_weights=weights, factors=rng.normal(size=(n, 3)).astype(np.float32),
-        als_regularization=1.0, als_alpha=2.0, manifest={"item_item": {"model": kind}},
+        als_regularization=1.0, als_alpha=2.0, manifest=Manifest(item_item=ItemItemKnobs(kind)),  # type: ignore[arg-type]
     )  # fmt: skip
 
 

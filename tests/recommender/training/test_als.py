@@ -6,6 +6,7 @@ from implicit.cpu.als import AlternatingLeastSquares
 from threadpoolctl import threadpool_limits
 
 from recommender.artifacts import Models
+from recommender.manifest import Manifest
 from recommender.scoring import als_scores, fold_in, ridge_inverse
 from recommender.training.als import AlsConfig, fit_als
 from tests.recommender.training.blocks import ITEMS, N_BLOCKS, blocks, item
@@ -18,7 +19,7 @@ def models_with(factors: np.ndarray, config: AlsConfig, item_ids: tuple[str, ...
     return Models(
         run="r", item_ids=item_ids, popularity=np.zeros(n_items, np.float32),
         neighbours=np.full((n_items, 1), -1, np.int32), neighbour_weights=np.zeros((n_items, 1), np.float32),
-        factors=factors, als_regularization=config.regularization, als_alpha=config.alpha, manifest={},
+        factors=factors, als_regularization=config.regularization, als_alpha=config.alpha, manifest=Manifest(),
     )  # fmt: skip
 
 

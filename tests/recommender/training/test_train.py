@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -9,6 +10,7 @@ from civicrec.errors import InvalidInput
 from civicrec.settings import TrainingSettings
 from recommender.artifacts import load_models, save_models
 from recommender.evaluation.all_but_one import all_but_one
+from recommender.manifest import Counts, Manifest
 from recommender.training.evaluate import evaluate_all_but_one, read_interactions_csv
 from recommender.training.interactions import interactions_from
 from recommender.training.train import train
@@ -28,13 +30,13 @@ def test_both_models_beat_popularity_on_blocks() -> None:
 
 
 def test_a_manifest_says_what_was_learned_from_and_how_well() -> None:
-    manifest = train(blocks(), "r", SETTINGS, facts={"day": "2026-01-31"}).manifest
-    assert manifest["day"] == "2026-01-31"
-    assert manifest["counts"] == {"actors": 200, "items": 24, "pairs": 1400}
-    assert manifest["offline"]["users"] == 100
-    assert manifest["offline"]["recall@10"]["item_item"] == 1.0
-    assert manifest["item_item"]["model"] == "ease"
-    assert {"seed", "seconds", "versions", "als"} <= manifest.keys()
+    manifest = train(blocks(), "r", SETTINGS, facts=Manifest(day="2026-01-31")).manifest
+    assert manifest.day == "2026-01-31"
+    assert manifest.counts == Counts(actors=200, items=24, pairs=1400)
+    assert manifest.offline.users == 100
+    assert manifest.offline.recall["item_item"] == 1.0
+    assert manifest.item_item.model == "ease"
+    assert {"seed", "seconds", "versions", "als"} <= msgspec.to_builtins(manifest).keys()
 
 
 def test_the_same_data_gives_the_same_models() -> None:

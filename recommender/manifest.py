@@ -1,0 +1,79 @@
+"""What a nightly run says of itself: from what it learned, with which knobs, and how well.
+
+In: training. Out: a `Manifest`, kept with the models as JSON; what an older run does not say is ``None``.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct, field
+
+
+class Window(Struct, frozen=True):
+    """First and last day of the events a run learned from."""
+
+    first: str = field(name="from")
+    until: str
+
+
+class Counts(Struct, frozen=True):
+    """Size of what was learned from."""
+
+    actors: int
+    items: int
+    pairs: int
+
+
+class ItemItemKnobs(Struct, frozen=True, omit_defaults=True):
+    """The item-item model: `l2` is EASE's penalty."""
+
+    model: Literal["ease", "cosine"]
+    neighbours: int = 0
+    l2: float | None = None
+
+
+class AlsKnobs(Struct, frozen=True):
+    """The ALS model, as fitted."""
+
+    factors: int
+    regularization: float
+    alpha: float
+    iterations: int
+
+
+class Offline(Struct, frozen=True):
+    """Recall@10 of each model, on users that chose no knob."""
+
+    users: int
+    recall: dict[str, float] = field(name="recall@10")
+
+
+class Manifest(Struct, frozen=True, omit_defaults=True):
+    """What a run says of itself.
+
+    Attributes
+    ----------
+    day, window
+        As the portal's calendar has them.
+    unknown_items
+        Items that somebody interacted with and the catalogue does not know.
+    seconds
+        Step → its time.
+    """
+
+    day: str = ""
+    window: Window | None = None
+    unknown_items: int | None = None
+    counts: Counts | None = None
+    item_item: ItemItemKnobs | None = None
+    als: AlsKnobs | None = None
+    offline: Offline | None = None
+    seed: int | None = None
+    seconds: dict[str, float] | None = None
+    versions: dict[str, str] | None = None
+
+    @property
+    def proves_shared_actors(self) -> bool:
+        """Whether an item-item weight above 0 proves that actors interacted with both: of a cosine, not of EASE."""
+        return self.item_item is not None and self.item_item.model == "cosine"
