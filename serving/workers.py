@@ -60,12 +60,12 @@ class WorkerWatch:
         """Watch from a thread of its own for the length of the body; workers started in it are heard."""
         stop = threading.Event()
 
-        def turn() -> None:
+        def keep_beating() -> None:
             while not stop.wait(BEAT_S):
                 self.look()
 
         os.environ.update(self._listener.env)  # noqa: TID251  # for the workers, which inherit it
-        thread = threading.Thread(target=turn, name="watch workers", daemon=True)
+        thread = threading.Thread(target=keep_beating, name="watch workers", daemon=True)
         thread.start()
         try:
             yield

@@ -77,12 +77,12 @@ async def beating() -> AsyncIterator[None]:
     """Beat from the running event loop for the length of the body."""
     heart = Heart()
 
-    async def turn() -> None:
+    async def keep_beating() -> None:
         while True:
             heart.beat()
             await asyncio.sleep(BEAT_S)
 
-    task = asyncio.create_task(turn()) if heart.has_listener else None
+    task = asyncio.create_task(keep_beating()) if heart.has_listener else None
     try:
         yield
     finally:

@@ -23,7 +23,7 @@ from civicrec.settings import Settings
 #: A page that takes longer is given up; the warehouse itself gives up a query after `warehouse.timeout_s`.
 PAGE_S = 60.0
 #: How long a reader waits for another reader's page.
-TURN_S = 20.0
+WAIT_S = 20.0
 #: With nobody reading for so long the process leaves and gives its 250 MB back.
 IDLE_S = 300.0
 #: Data the process may hold, bytes: a year of 100 000 items takes a third of it.
@@ -44,7 +44,7 @@ class PageProcess:
     def __init__(self, settings: Settings, page_s: float = PAGE_S) -> None:
         self._settings = settings
         self._page_s = page_s
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
         self._ends: Connection | None = None
 
@@ -58,7 +58,7 @@ class PageProcess:
         CivicrecError
             What the function itself raised.
         """
-        if not self._turn.acquire(timeout=TURN_S):
+        if not self._lock.acquire(timeout=WAIT_S):
             raise Unavailable("the console makes other pages at the moment; try again")
         try:
             made = self._asked((name, arguments))
@@ -66,7 +66,7 @@ class PageProcess:
             left = self._end()
             raise Unavailable(f"the process that makes the console's pages ended ({left})") from error
         finally:
-            self._turn.release()
+            self._lock.release()
         if isinstance(made, CivicrecError):
             raise made
         return made
