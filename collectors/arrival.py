@@ -172,13 +172,13 @@ def _apart(body: bytes) -> _Pieces | None:
     """Return the events of a batch one by one, so that each is judged alone; ``None`` if it is no batch."""
     with suppress(*_NOT_JSON):
         return _decode_pieces(body)
-    found = pieces_of(body)
-    if found is None:
+    pieces = pieces_of(body)
+    if pieces is None:
         return None
-    batch = _Pieces([msgspec.Raw(event) for event in found[0]])
+    batch = _Pieces([msgspec.Raw(event) for event in pieces[0]])
     for name in ("sent_at", "subject_token"):
         with suppress(*_NOT_JSON):
-            setattr(batch, name, _decode_any(found[1].get(name, b"null")))
+            setattr(batch, name, _decode_any(pieces[1].get(name, b"null")))
     return batch
 
 
@@ -197,15 +197,15 @@ def _read_again(line: bytes | msgspec.Raw, refusal: Dropped, altered: list[str])
     if not isinstance(fields, dict):
         return refusal
     taken_out = []
-    given = {name: value for name, value in fields.items() if value is not None}
-    if given.get("props") == []:  # PHP's way to write an empty object
-        del given["props"]
-    item_type = given.get("item_type", "")
+    stated = {name: value for name, value in fields.items() if value is not None}
+    if stated.get("props") == []:  # PHP's way to write an empty object
+        del stated["props"]
+    item_type = stated.get("item_type", "")
     if not isinstance(item_type, str) or item_type not in _ITEM_TYPES:
-        del given["item_type"]
+        del stated["item_type"]
         taken_out.append("item_type")
-    clean = {name: printable(value) if isinstance(value, str) else value for name, value in given.items()}
-    if clean != given:
+    clean = {name: printable(value) if isinstance(value, str) else value for name, value in stated.items()}
+    if clean != stated:
         taken_out.append("unprintable")
     event = parse_with(_decode_arrival, _encode(clean))
     if isinstance(event, Arrival):

@@ -188,8 +188,8 @@ class EventsEndpoint:
 
 def _allowed(headers: dict[bytes, bytes]) -> tuple[bytes, bytes]:
     """Allow what headers a browser asks for: pages measured by others add their own, and none of ours is a secret."""
-    asked = headers.get(b"access-control-request-headers", b"")
-    return b"access-control-allow-headers", asked if _NAMES.fullmatch(asked) else _HEADERS
+    requested = headers.get(b"access-control-request-headers", b"")
+    return b"access-control-allow-headers", requested if _NAMES.fullmatch(requested) else _HEADERS
 
 
 def _is_packed(headers: dict[bytes, bytes]) -> bool:

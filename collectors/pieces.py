@@ -34,16 +34,16 @@ def pieces_of(body: bytes) -> tuple[list[bytes], dict[str, bytes]] | None:
     """Return the elements of ``events`` and the other members by name; ``None`` if the body is no such object."""
     events: list[bytes] | None = None
     members: dict[str, bytes] = {}
-    found = _OPEN.match(body)
-    while found and (name := _NAME.match(body, found.end())):
-        if name[1] == b'"events"' and (found := _LIST.match(body, name.end())):
-            events, at = _elements(body, found.end())
-            found = _NEXT.match(body, at)
-        elif found := _MEMBER.match(body, name.end()):
-            members[name[1][1:-1].decode("latin-1")] = found[1]
-        if not found:
+    match = _OPEN.match(body)
+    while match and (name := _NAME.match(body, match.end())):
+        if name[1] == b'"events"' and (match := _LIST.match(body, name.end())):
+            events, at = _elements(body, match.end())
+            match = _NEXT.match(body, at)
+        elif match := _MEMBER.match(body, name.end()):
+            members[name[1][1:-1].decode("latin-1")] = match[1]
+        if not match:
             return None
-        if found[found.re.groups] == b"}":
+        if match[match.re.groups] == b"}":
             return (events, members) if events is not None else None
     return None
 
@@ -51,9 +51,9 @@ def pieces_of(body: bytes) -> tuple[list[bytes], dict[str, bytes]] | None:
 def _elements(body: bytes, at: int) -> tuple[list[bytes], int]:
     """Return the elements of the list that is open at a place, one more than may be at most, and where it ends."""
     elements: list[bytes] = []
-    while len(elements) <= MAX_BATCH_EVENTS and (found := _ELEMENT.match(body, at)):
-        elements.append(found[1])
-        at = found.end()
-        if found[2] == b"]":
+    while len(elements) <= MAX_BATCH_EVENTS and (match := _ELEMENT.match(body, at)):
+        elements.append(match[1])
+        at = match.end()
+        if match[2] == b"]":
             break
     return elements, at

@@ -119,14 +119,14 @@ class Runs:
         Unavailable
             If a file cannot be read.
         """
-        asked = sorted(set(event_ids))
-        found: set[bytes] = set()
+        wanted_ids = sorted(set(event_ids))
+        held: set[bytes] = set()
         try:
             for run in self._runs:
-                found.update(_find(run, asked))
+                held.update(_find(run, wanted_ids))
         except OSError as error:
             raise Unavailable(f"the event ids of the last day cannot be read: {error}; check the disk") from error
-        return found
+        return held
 
     def expire(self, now_ms: int) -> None:
         """Remove the runs that are no longer in force, files and all."""
@@ -198,26 +198,26 @@ def _open(path: Path) -> Run:
     return Run(path, first, last, newest_ms, block_starts)
 
 
-def _find(run: Run, asked: Sequence[bytes]) -> list[bytes]:
+def _find(run: Run, wanted_ids: Sequence[bytes]) -> list[bytes]:
     """Return which of the sorted ids the run holds; only the blocks they would be in are read."""
-    asked = asked[bisect_left(asked, run.block_starts[0].ljust(16, b"\0")) :]
-    if not asked:
+    wanted_ids = wanted_ids[bisect_left(wanted_ids, run.block_starts[0].ljust(16, b"\0")) :]
+    if not wanted_ids:
         return []
-    found: list[bytes] = []
-    blocks = np.searchsorted(run.block_starts, np.array(asked, _ID), "right") - 1
+    held: list[bytes] = []
+    blocks = np.searchsorted(run.block_starts, np.array(wanted_ids, _ID), "right") - 1
     with suppress(FileNotFoundError), run.path.open("rb", buffering=0) as file:  # one that has expired holds nothing
         begin = 0
-        while begin < len(asked):
+        while begin < len(wanted_ids):
             block = int(blocks[begin])
             end = bisect_right(blocks, block, begin)
             ids = np.frombuffer(
                 os.pread(file.fileno(), 16 * _BLOCK, 16 * (len(run.block_starts) + block * _BLOCK)), _ID
             )
-            wanted = np.array(asked[begin:end], _ID)
+            wanted = np.array(wanted_ids[begin:end], _ID)
             at = np.minimum(np.searchsorted(ids, wanted), len(ids) - 1)
-            found += [asked[begin + n] for n in np.flatnonzero(ids[at] == wanted).tolist()]
+            held += [wanted_ids[begin + n] for n in np.flatnonzero(ids[at] == wanted).tolist()]
             begin = end
-    return found
+    return held
 
 
 def _sync_folder(folder: Path) -> None:

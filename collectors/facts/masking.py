@@ -73,7 +73,7 @@ def _masked_code(text: str) -> str:
     subject = plain(text)
     if not SUSPECT_CODE.search(subject):
         return text
-    subject = HEXADECIMAL.sub(lambda found: "x" * len(found[0]), subject)
+    subject = HEXADECIMAL.sub(lambda match: "x" * len(match[0]), subject)
     for kind in CODE_KINDS:
         text, subject = _without(kind, text, subject)
     return text
@@ -97,9 +97,9 @@ def _without(kind: Kind, text: str, subject: str) -> tuple[str, str]:
     parts: list[str] = []
     plain_parts: list[str] = []
     end = n_others = 0
-    for found in kind.pattern.finditer(subject):
-        where = "one" if "one" in kind.pattern.groupindex and found["one"] else 0
-        begin, number = found.start(where), found[where]
+    for match in kind.pattern.finditer(subject):
+        where = "one" if "one" in kind.pattern.groupindex and match["one"] else 0
+        begin, number = match.start(where), match[where]
         if begin < end:
             continue
         if kind.is_one and not kind.is_one(number):

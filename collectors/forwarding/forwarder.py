@@ -153,6 +153,6 @@ class Forwarder:
             until = min(after + _READ_RECORDS, head)
             block = self._log.read(after, until)  # empty where the log has been trimmed
             records += block
-            n_bytes += sum(len(found.record.value) for found in block)
+            n_bytes += sum(len(record.record.value) for record in block)
             after = until
         return records, after, after >= head

@@ -61,15 +61,15 @@ class Bookmark:
         It is the beginning if there is no bookmark, it is of another file or address, or `from_start` is set.
         """
         head = hashlib.sha256(lines.head()).hexdigest()
-        found = ReplayProgress()
+        progress = ReplayProgress()
         if not from_start:
             with suppress(OSError, msgspec.DecodeError):
-                found = _decode(self._path.read_bytes())
-        is_shorter = lines.size is not None and found.offset > lines.size
-        if (found.url, found.head) != (self._url, head) or is_shorter:
-            found = ReplayProgress(self._url, head)
-        lines.seek(found.offset)
-        return found
+                progress = _decode(self._path.read_bytes())
+        is_shorter = lines.size is not None and progress.offset > lines.size
+        if (progress.url, progress.head) != (self._url, head) or is_shorter:
+            progress = ReplayProgress(self._url, head)
+        lines.seek(progress.offset)
+        return progress
 
     def set(self, progress: ReplayProgress) -> None:
         """Keep how far it has gone; whole or not at all.

@@ -84,11 +84,11 @@ class Behaviour:
         if not (is_action or trail.reason or (kind == "read" and not trail.was_shown)):
             return ""
         at_ms = to_ms(event.occurred_at)
-        found = _pace(trail.actions, at_ms << 64 | event.event_id.int & _LOW_64) if is_action else ""
+        suspicion = _pace(trail.actions, at_ms << 64 | event.event_id.int & _LOW_64) if is_action else ""
         if not trail.was_shown and event.item_id and self._acted_unseen(trail, event):
-            found = found or "behaviour:no_view"
-        if found:
-            trail.reason, trail.marked_until_ms = found, max(trail.marked_until_ms, at_ms + _MARK_MS)
+            suspicion = suspicion or "behaviour:no_view"
+        if suspicion:
+            trail.reason, trail.marked_until_ms = suspicion, max(trail.marked_until_ms, at_ms + _MARK_MS)
         return trail.reason if at_ms <= trail.marked_until_ms else ""
 
     def _remembered(self, actor: str) -> _Trail:
