@@ -131,10 +131,10 @@ def _is_line(text: bytes) -> bool:
     """Tell whether a text that begins with ``[`` has a first line that is whole and no list of objects."""
     line = text.partition(b"\n")[0].strip()
     try:
-        found = msgspec.json.decode(line)
+        values = msgspec.json.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return False
-    return not all(isinstance(one, dict) for one in found)
+    return not all(isinstance(one, dict) for one in values)
 
 
 def _elements(content: bytes) -> Iterator[tuple[int, bytes]]:

@@ -47,7 +47,7 @@ def plain(text: str, *, keep_lines: bool = False) -> str:
         if "<" in text:
             text = _without_tags(text)
         if "&" in text:
-            text = _ENTITY.sub(lambda found: html.unescape(found[0]), text)
+            text = _ENTITY.sub(lambda match: html.unescape(match[0]), text)
         if text == before:
             break
     if not keep_lines:
@@ -64,8 +64,8 @@ def lost_characters(text: str) -> str:
     >>> lost_characters("关于\ufffd\ufffd的通知") and not lost_characters("关于公积金的通知")
     True
     """
-    found = _LOST.search(text)
-    return found[0] if found else ""
+    match = _LOST.search(text)
+    return match[0] if match else ""
 
 
 def has_markup(text: str) -> bool:

@@ -46,8 +46,8 @@ def unprintable(text: str) -> str | None:
     >>> unprintable("公积\x0b金") == "\x0b"
     True
     """
-    found = None if text.isprintable() else _UNPRINTABLE.search(text)
-    return found[0] if found else None
+    match = None if text.isprintable() else _UNPRINTABLE.search(text)
+    return match[0] if match else None
 
 
 def printable(text: str, instead: str = "") -> str:
@@ -69,7 +69,7 @@ def escaped(json_text: str) -> str:
     >>> escaped('"31m"')
     '"\\u009b31m"'
     """
-    return _UNPRINTABLE.sub(lambda found: json.dumps(found[0])[1:-1], json_text)
+    return _UNPRINTABLE.sub(lambda match: json.dumps(match[0])[1:-1], json_text)
 
 
 def is_blank(text: str) -> bool:

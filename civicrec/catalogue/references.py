@@ -46,14 +46,14 @@ def references(text: str) -> Iterator[str | Number]:
     ['云澜市办法', '云府发〔2026〕21号']
     """
     done = 0
-    for found in _REFERENCE.finditer(text):
-        if found["title"]:
-            yield found["title"]
-        elif number := _number(text, max(done, found.start() - _MOST_BEFORE), found):
+    for match in _REFERENCE.finditer(text):
+        if match["title"]:
+            yield match["title"]
+        elif number := _number(text, max(done, match.start() - _MOST_BEFORE), match):
             yield number
         else:
             continue
-        done = found.end()
+        done = match.end()
 
 
 def titles(text: str) -> list[str]:
@@ -78,8 +78,8 @@ def normal_number(document_no: str) -> str:
     return number.normal if number and number.written == re.sub(r"\s", "", document_no) else document_no
 
 
-def _number(text: str, begin: int, found: re.Match[str]) -> Number | None:
-    before = _ISSUER.search(text[begin : found.start()])
+def _number(text: str, begin: int, match: re.Match[str]) -> Number | None:
+    before = _ISSUER.search(text[begin : match.start()])
     if not before:
         return None
     start, issuer = begin + before.start(), before[0].rstrip()
@@ -87,4 +87,4 @@ def _number(text: str, begin: int, found: re.Match[str]) -> Number | None:
         start, issuer = start + 1, issuer[1:]
     if not issuer:
         return None
-    return Number(issuer, found["year"], found["place"], re.sub(r"\s", "", text[start : found.end()]))
+    return Number(issuer, match["year"], match["place"], re.sub(r"\s", "", text[start : match.end()]))

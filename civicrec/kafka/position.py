@@ -47,7 +47,7 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(
             self,
             offset=records[-1].offset,
-            events=self.events + sum(found.record.n_events for found in records),
+            events=self.events + sum(one.record.n_events for one in records),
             check=zlib.crc32(records[-1].record.value),
         )
 
@@ -66,10 +66,10 @@ def go_on_from(positions: Sequence[Position], log: EventLog) -> Position:
 def _fits(position: Position, log: EventLog) -> bool:
     if position.offset == 0:
         return True
-    found = log.read(position.offset - 1, position.offset)
-    if not found:  # trimmed since, or never there
+    records_at = log.read(position.offset - 1, position.offset)
+    if not records_at:  # trimmed since, or never there
         return position.offset <= log.head()
-    return zlib.crc32(found[0].record.value) == position.check
+    return zlib.crc32(records_at[0].record.value) == position.check
 
 
 def keep_position(path: Path, position: Position) -> None:

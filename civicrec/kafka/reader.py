@@ -70,14 +70,14 @@ class KafkaReader:
     def starts(self) -> dict[int, int]:
         """Return partition → oldest offset still kept."""
         with kafka_faults(self._settings):
-            found = self._consumer.beginning_offsets([self._at(number) for number in self._partitions])
-        return {at.partition: offset for at, offset in found.items()}
+            offsets = self._consumer.beginning_offsets([self._at(number) for number in self._partitions])
+        return {at.partition: offset for at, offset in offsets.items()}
 
     def ends(self) -> dict[int, int]:
         """Return partition → offset behind the last committed record."""
         with kafka_faults(self._settings):
-            found = self._consumer.end_offsets([self._at(number) for number in self._partitions])
-        return {at.partition: offset for at, offset in found.items()}
+            offsets = self._consumer.end_offsets([self._at(number) for number in self._partitions])
+        return {at.partition: offset for at, offset in offsets.items()}
 
     def read_raw(self, start: Mapping[int, int], limit: int = 100_000) -> tuple[list[Any], dict[int, int]]:
         """Return committed records from the given offsets (0 if not given) to the ends as of now, and where to go on.
@@ -89,18 +89,18 @@ class KafkaReader:
         with kafka_faults(self._settings):
             for number in self._partitions:
                 self._consumer.seek(self._at(number), start.get(number, 0))
-            found: list[Any] = []
+            messages: list[Any] = []
             reached = {number: start.get(number, 0) for number in self._partitions}
-            while len(found) < limit and any(reached[number] < end for number, end in ends.items()):
+            while len(messages) < limit and any(reached[number] < end for number, end in ends.items()):
                 for records in self._consumer.poll(timeout_ms=500, max_records=limit).values():
-                    found += records
+                    messages += records
                 reached = {number: self._consumer.position(self._at(number)) for number in self._partitions}
-        return found, reached
+        return messages, reached
 
     def read(self, start: Mapping[int, int], limit: int = 100_000) -> tuple[list[TopicRecord], dict[int, int]]:
         """Return the event batches from the given offsets on, and where to go on; see `read_raw`."""
-        found, reached = self.read_raw(start, limit)
-        return [topic_record(raw.partition, raw.offset, raw.key, raw.value, raw.headers) for raw in found], reached
+        messages, reached = self.read_raw(start, limit)
+        return [topic_record(raw.partition, raw.offset, raw.key, raw.value, raw.headers) for raw in messages], reached
 
     def close(self) -> None:
         """Close the connection."""

@@ -35,8 +35,8 @@ class Heart:
     def __init__(self) -> None:
         address = os.environ.get(_ADDRESS, "")  # noqa: TID251  # of the protocol, not a setting of ours
         self._address = "\0" + address[1:] if address.startswith("@") else address
-        given = os.environ.get("WATCHDOG_USEC", "")  # noqa: TID251
-        self._usual_us = int(given) if given.isdigit() else 0
+        watchdog_us = os.environ.get("WATCHDOG_USEC", "")  # noqa: TID251
+        self._usual_us = int(watchdog_us) if watchdog_us.isdigit() else 0
         self._next_s = 0.0
         self._promised_s = 0.0
         self._first = "READY=1\n"

@@ -27,20 +27,20 @@ def made_secret(path: Path) -> str:
     ConfigError
         If the file cannot be made, or holds no good secret.
     """
-    found = read_secret(path)
-    if found:
-        return found
+    secret = read_secret(path)
+    if secret:
+        return secret
     try:
         private_folder(path.parent)
         _make(path)
     except OSError as error:
         raise ConfigError(f"cannot keep the secret in {path}: {error.strerror}; make the folder writable") from error
-    made = read_secret(path)
-    if not made:  # a link to nowhere: its name is taken, and nothing stands there
+    secret = read_secret(path)
+    if not secret:  # a link to nowhere: its name is taken, and nothing stands there
         raise ConfigError(
             f"cannot keep the secret in {path}: it is a link to a file that is not there; {_HOW_TO_GO_ON}"
         )
-    return made
+    return secret
 
 
 def read_secret(path: Path) -> str:

@@ -41,9 +41,9 @@ def held(warehouse: Warehouse, log: str, first: int, last: int, known_s: int) ->
     known_s
         How long the collector knows an event's id, seconds.
     """
-    given = {"log": log, "first": first, "last": last}
-    rows = warehouse.rows(_EVENTS, {**given, "known_s": known_s})
-    refused = warehouse.rows(_REFUSED, given)[0]["n"]
+    parameters = {"log": log, "first": first, "last": last}
+    rows = warehouse.rows(_EVENTS, {**parameters, "known_s": known_s})
+    refused = warehouse.rows(_REFUSED, parameters)[0]["n"]
     return Held(
         {row["month"]: row["n"] for row in rows},
         {row["month"]: row["late"] for row in rows if row["late"]},

@@ -58,8 +58,8 @@ def packed(address: str) -> bytes:
     with suppress(OSError, ValueError):
         return socket.inet_pton(socket.AF_INET, address)
     with suppress(OSError, ValueError):
-        found = socket.inet_pton(socket.AF_INET6, address)
-        return found[12:] if found.startswith(_IPV4_MAPPED) else found
+        mapped = socket.inet_pton(socket.AF_INET6, address)
+        return mapped[12:] if mapped.startswith(_IPV4_MAPPED) else mapped
     return b""
 
 

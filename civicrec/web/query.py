@@ -52,5 +52,5 @@ def _is_blank(value: Any) -> bool:
 
 def bearer_of(authorization: str) -> str:
     """Return the token of an ``Authorization`` header, empty if it is of another scheme."""
-    found = _BEARER.match(authorization)
-    return found[1] if found else ""
+    match = _BEARER.match(authorization)
+    return match[1] if match else ""

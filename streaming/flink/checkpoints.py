@@ -17,9 +17,9 @@ _COMPLETE = "_metadata"
 
 def newest_checkpoint(folder: Path) -> Path | None:
     """Return the newest complete checkpoint or savepoint below a folder, of whatever run of the job."""
-    found = [*folder.glob(f"*/chk-*/{_COMPLETE}"), *folder.glob(f"savepoint-*/{_COMPLETE}")]
+    checkpoints = [*folder.glob(f"*/chk-*/{_COMPLETE}"), *folder.glob(f"savepoint-*/{_COMPLETE}")]
     dated = []
-    for path in found:
+    for path in checkpoints:
         try:
             dated.append((path.stat().st_mtime_ns, path.parent))
         except FileNotFoundError:  # Flink has just removed an old one
@@ -50,10 +50,10 @@ def starting_point(folder: Path, memory: Path, from_start: bool) -> Path | None:
     """
     if from_start:
         return None
-    found = newest_checkpoint(folder)
-    if found is None and (once := remembered(memory)):
+    checkpoint = newest_checkpoint(folder)
+    if checkpoint is None and (once := remembered(memory)):
         raise ConfigError(
             f"the job had checkpoints ({once}), and {folder} holds no complete one: restore them, or say --from-start "
             "to read the topic from its first record; what is stored already is known and changes nothing"
         )
-    return found
+    return checkpoint

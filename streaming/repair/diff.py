@@ -48,7 +48,7 @@ class Diff:
 
 def diff(warehouse: Warehouse, columns: Columns) -> Diff:
     """Compare rows with those stored. Of two rows of one id that of the later offset, then of the later log, counts."""
-    found = Diff()
+    differences = Diff()
     wanted = _newest(columns)
     stored = _stored(warehouse, list(wanted), list(columns)) if wanted else {}
     same = 0
@@ -57,25 +57,25 @@ def diff(warehouse: Warehouse, columns: Columns) -> Diff:
         if old is not None and not old["log"]:  # stored before rows named their log
             old["log"] = row["log"]
         if old is None:
-            found.new.append(row)
+            differences.new.append(row)
         elif old == row or _rank(old) > _rank(row):
             same += 1
             continue
         else:
-            found.changed.append(row)
-            found.days.add(_day(old))
+            differences.changed.append(row)
+            differences.days.add(_day(old))
             if any(old[name] != row[name] for name in _PLACE):
-                found.moved.append(old)
-        found.days.add(_day(row))
-    return Diff(found.new, found.changed, found.moved, same, found.days)
+                differences.moved.append(old)
+        differences.days.add(_day(row))
+    return Diff(differences.new, differences.changed, differences.moved, same, differences.days)
 
 
-def write(warehouse: Warehouse, found: Diff) -> None:
+def write(warehouse: Warehouse, differences: Diff) -> None:
     """Write what differs."""
-    rows = [*found.new, *found.changed]
+    rows = [*differences.new, *differences.changed]
     if rows:
         warehouse.insert("events", {name: [row[name] for row in rows] for name in rows[0]})
-    for old in found.moved:
+    for old in differences.moved:
         warehouse.command(
             "ALTER TABLE events DELETE WHERE event_id = {event_id:UUID} AND site = {site:String} "
             "AND toInt32(local_date) = {local_date:Int32} AND kind = {kind:String} SETTINGS mutations_sync = 1",

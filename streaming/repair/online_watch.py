@@ -177,8 +177,8 @@ def catch_up(stores: Stores, reader: KafkaReader, margin: int, block_records: in
 
 def _any_is_stored(warehouse: Warehouse, columns: Columns) -> bool:
     times = columns["occurred_at"]
-    asked = {"ids": [str(one) for one in columns["event_id"]], "first": min(times), "last": max(times)}
-    return bool(warehouse.rows(_STORED, asked))
+    parameters = {"ids": [str(one) for one in columns["event_id"]], "first": min(times), "last": max(times)}
+    return bool(warehouse.rows(_STORED, parameters))
 
 
 def keep_progress(path: Path, done: Mapping[str, CommittedProgress]) -> None:

@@ -78,12 +78,12 @@ def time_in(column: str, text: str) -> datetime:
     if counted := _counted(words):
         return counted
     words = _in_digits(_in_order(words))
-    found = _DAY.match(words)
-    hour = _HOUR.fullmatch(words[found.end() :].rstrip()) if found else None
-    if not found or not hour or len(text) > _LONGEST:
+    match = _DAY.match(words)
+    hour = _HOUR.fullmatch(words[match.end() :].rstrip()) if match else None
+    if not match or not hour or len(text) > _LONGEST:
         raise InvalidInput(f"{column}: got {text!r:.80}, {EXPECTED}")
     try:
-        at = _at(found, hour)
+        at = _at(match, hour)
     except (ValueError, OverflowError) as error:
         raise InvalidInput(f"{column}: got {text!r:.80}, which is no day of the calendar ({error})") from None
     if at.year not in _YEARS:
@@ -91,8 +91,8 @@ def time_in(column: str, text: str) -> datetime:
     return at
 
 
-def _at(found: re.Match[str], hour: re.Match[str]) -> datetime:
-    year, month, day = (int(found[name] or found[f"{name}2"]) for name in "ymd")
+def _at(match: re.Match[str], hour: re.Match[str]) -> datetime:
+    year, month, day = (int(match[name] or match[f"{name}2"]) for name in "ymd")
     hours, minutes, seconds = (
         int(hour[name] or hour[f"{name}2"] or (hour["H3"] if name == "H" else 0) or 0) for name in "HMS"
     )
@@ -111,11 +111,11 @@ def _at(found: re.Match[str], hour: re.Match[str]) -> datetime:
 
 def _counted(words: str) -> datetime | None:
     """Return the time a bare number counts to: milliseconds or seconds since 1970; 2026013108 is a day."""
-    if found := _COUNTED.fullmatch(words):
-        words = found[1]
+    if match := _COUNTED.fullmatch(words):
+        words = match[1]
     if not (words.isdecimal() and words.isascii()):
         return None
-    if len(words) in (12, 13) and int(words) // 1000 in _EPOCH_S and (found or len(words) == 13):
+    if len(words) in (12, 13) and int(words) // 1000 in _EPOCH_S and (match or len(words) == 13):
         return datetime.fromtimestamp(int(words) / 1000, UTC)
     if len(words) in (9, 10) and int(words) in _EPOCH_S and int(words[:4]) not in _YEARS:
         return datetime.fromtimestamp(int(words), UTC)
@@ -132,11 +132,11 @@ def _zone(text: str | None) -> tzinfo:
 
 def _in_order(words: str) -> str:
     """Return a day that a program printed, Mon Jan 05 08:00:00 CST 2026, with the year first."""
-    found = _PRINTED.fullmatch(words)
-    name = (found["m"] or found["m2"]).lower() if found else ""
-    if not found or name not in _MONTHS or not (year := found["y"] or found["y2"]):
+    match = _PRINTED.fullmatch(words)
+    name = (match["m"] or match["m2"]).lower() if match else ""
+    if not match or name not in _MONTHS or not (year := match["y"] or match["y2"]):
         return words
-    return f"{year}-{_MONTHS.index(name) + 1}-{found['d'] or found['d2']}{found['rest']}"
+    return f"{year}-{_MONTHS.index(name) + 1}-{match['d'] or match['d2']}{match['rest']}"
 
 
 def _in_digits(words: str) -> str:
