@@ -23,6 +23,7 @@ from civicrec.catalogue.references import normal_number, references
 from civicrec.clock import rfc3339, to_ms
 from civicrec.items import ITEM_TYPES, Item, Rel
 from profiles.tags import learned_tags
+from recommender.derived import Derives
 
 #: Stands for "since ever" and "for ever" where an item names no time.
 EVER_MS, NEVER_MS = np.iinfo(np.int64).min, np.iinfo(np.int64).max
@@ -35,7 +36,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)
-class Catalogue:
+class Catalogue(Derives):
     """All items of one catalogue version, of any status.
 
     Attributes
@@ -86,8 +87,6 @@ class Catalogue:
         (n,) 32-bit hash of the item id, for cursors.
     fragments
         Row → the item's part of a JSON answer, encoded once.
-    memo
-        What is derived from this snapshot at need; never part of its value.
     """
 
     version: int = 0
@@ -115,7 +114,6 @@ class Catalogue:
     named: Mapping[str, int] = field(default_factory=dict)
     mentioned_names: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     fragments: tuple[bytes, ...] = ()
-    memo: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.item_ids)
@@ -131,10 +129,7 @@ class Catalogue:
     @property
     def tag_names(self) -> list[str]:
         """Tag number → name."""
-        names: list[str] | None = self.memo.get("tag names")
-        if names is None:
-            names = self.memo["tag names"] = list(self.tag_numbers)
-        return names
+        return self.once(_tag_names)
 
     @classmethod
     def of(cls, items: Iterable[Item], version: int = 1) -> Catalogue:
@@ -210,6 +205,10 @@ class Catalogue:
             fragments=tuple(fragments),
             **facts,
         )
+
+
+def _tag_names(catalogue: Catalogue) -> list[str]:
+    return list(catalogue.tag_numbers)
 
 
 def _places_by_id(item_ids: Sequence[str]) -> NDArray[np.int64]:

@@ -45,12 +45,14 @@ def is_public(item: Item, now: datetime) -> bool:
 
 def public_rows(catalogue: Catalogue, item_type: ItemType, now: datetime) -> NDArray[np.int64]:
     """Return the rows of a type that are public (`is_public`), newest first, those without a date last."""
-    rows: NDArray[np.int64] | None = catalogue.memo.get(("public", item_type))
-    if rows is None:
-        is_of_type = catalogue.types == ITEM_TYPES.index(item_type)
-        rows = catalogue.newest[(is_of_type & catalogue.is_public)[catalogue.newest]]
-        catalogue.memo["public", item_type] = rows
+    rows = catalogue.once(_public_by_type)[item_type]
     return rows[catalogue.published_ms[rows] <= to_ms(now)]
+
+
+def _public_by_type(catalogue: Catalogue) -> dict[ItemType, NDArray[np.int64]]:
+    public = catalogue.newest[catalogue.is_public[catalogue.newest]]
+    types = catalogue.types[public]
+    return {item_type: public[types == number] for number, item_type in enumerate(ITEM_TYPES)}
 
 
 def in_force(catalogue: Catalogue, now: datetime) -> NDArray[np.bool_]:
@@ -68,11 +70,16 @@ def eligible(catalogue: Catalogue, item_types: Collection[ItemType], now: dateti
 
 
 def _mask(catalogue: Catalogue, item_types: tuple[ItemType, ...] | None, now_ms: int) -> NDArray[np.bool_]:
-    span: _Span | None = catalogue.memo.get(("mask", item_types))
+    spans = catalogue.once(_spans)
+    span = spans.get(item_types)
     if span is None or not span.since_ms <= now_ms < span.until_ms:
-        span = _span(catalogue, item_types, now_ms)
-        catalogue.memo["mask", item_types] = span
+        span = spans[item_types] = _span(catalogue, item_types, now_ms)
     return span.mask
+
+
+def _spans(_: Catalogue) -> dict[tuple[ItemType, ...] | None, _Span]:
+    """Return where the masks of a catalogue are kept: types, ``None`` for what is in force, to the last mask made."""
+    return {}
 
 
 def _span(catalogue: Catalogue, item_types: tuple[ItemType, ...] | None, now_ms: int) -> _Span:

@@ -22,7 +22,7 @@ _DAY_MS = 86_400_000
 def fresh_candidates(query: Query, n: int) -> Scored:
     """Return the items published in the last `FRESH_DAYS`, newer ones scored higher."""
     catalogue, now_ms = query.catalogue, query.now_ms
-    first, last = np.searchsorted(_falling(catalogue), [-now_ms, FRESH_DAYS * _DAY_MS - now_ms])
+    first, last = np.searchsorted(catalogue.once(_falling), [-now_ms, FRESH_DAYS * _DAY_MS - now_ms])
     rows = first_open(query, catalogue.newest[first:last], n)
     age_days = (now_ms - catalogue.published_ms[rows]) / _DAY_MS
     return Scored(rows, np.exp2(-age_days / FRESH_HALF_LIFE_DAYS))
@@ -43,10 +43,7 @@ def fresh_reasons(query: Query, rows: Sequence[int]) -> dict[int, Reason]:
 
 def _falling(catalogue: Catalogue) -> NDArray[np.int64]:
     """Return minus the times of publication in the order of `Catalogue.newest`, which is ascending."""
-    falling: NDArray[np.int64] | None = catalogue.memo.get("falling")
-    if falling is None:
-        falling = catalogue.memo["falling"] = -catalogue.published_ms[catalogue.newest].clip(min=EVER_MS + 1)
-    return falling
+    return -catalogue.published_ms[catalogue.newest].clip(min=EVER_MS + 1)
 
 
 GENERATOR = Generator(

@@ -5,18 +5,18 @@ In: a `Query`. Out: `Scored`: distinct open rows with scores above 0, best first
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol, TypeVar, cast
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recommender.catalogue import Catalogue
+from recommender.derived import Derives
 from recommender.request import Reason, ReasonCode, Source
 from recommender.signals import Signals
 
-T = TypeVar("T")
 #: What the page's item weighs among the seeds, whose others weigh 1: the reader is there now.
 CONTEXT_WEIGHT = 3.0
 #: A title longer than this is cut in a reason's text; the evidence names the item.
@@ -34,8 +34,8 @@ NOTHING = Scored(np.zeros(0, np.int64), np.zeros(0))
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
-    """For whom and for what candidates are sought.
+class Query(Derives):
+    """For whom and for what candidates are sought; what candidates and reasons both need is worked out `once`.
 
     Attributes
     ----------
@@ -56,15 +56,6 @@ class Query:
     history: tuple[int, ...] = ()
     context: int = -1
     tags: Mapping[str, float] = field(default_factory=dict)
-    _results: dict[Callable[[Query], object], object] = field(default_factory=dict, compare=False, repr=False)
-
-    def once(self, work_out: Callable[[Query], T]) -> T:
-        """Return what a function says of this query, worked out at its first call: candidates and reasons share it."""
-        try:
-            return cast(T, self._results[work_out])
-        except KeyError:
-            result = self._results[work_out] = work_out(self)
-            return result
 
     @property
     def scratch(self) -> NDArray[np.int32]:

@@ -80,10 +80,10 @@ def item_item_reasons(query: Query, rows: Sequence[int]) -> dict[int, Reason]:
     if placed is None:
         return {}
     item_ids, run, manifest = query.catalogue.item_ids, placed.models.run, placed.models.manifest
-    reasons = {}
+    seeds, reasons = query.seeds, {}
     for row, (score, seed) in largest_contributions(query, rows).items():
         title = query.title(seed)
-        evidence = {"item_id": item_ids[seed], "weight": round(score / query.seeds[seed], 6), "model": run}
+        evidence = {"item_id": item_ids[seed], "weight": round(score / seeds[seed], 6), "model": run}
         reading = "正在看" if seed == query.context else "看过"
         reasons[row] = (
             Reason("co_click", f"看过《{title}》的人也看了", evidence) if manifest.proves_shared_actors

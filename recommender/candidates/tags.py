@@ -51,22 +51,22 @@ def tag_strengths(query: Query) -> dict[int, float]:
 
 def tag_reasons(query: Query, rows: Sequence[int]) -> dict[int, Reason]:
     """Name the strongest shared tag, and whose it is: the profile's, or that of an item read."""
-    reasons = {row: _reason(query, row) for row in rows}
-    return {row: reason for row, reason in reasons.items() if reason is not None}
+    strengths, seeds = query.once(tag_strengths), list(query.seeds)[:MAX_TAG_SEEDS]
+    reasons = {}
+    for row in rows:
+        shared = [number for number in query.catalogue.tags[row] if number in strengths]
+        if shared:
+            reasons[row] = _reason(query, seeds, max(shared, key=strengths.__getitem__))
+    return reasons
 
 
-def _reason(query: Query, row: int) -> Reason | None:
+def _reason(query: Query, seeds: Sequence[int], number: int) -> Reason:
     catalogue = query.catalogue
-    strengths = query.once(tag_strengths)
-    shared = [number for number in catalogue.tags[row] if number in strengths]
-    if not shared:
-        return None
-    number = max(shared, key=lambda tag: strengths[tag])
     name = catalogue.tag_names[number]
     word = split_tag(name)[1]
     if query.tags.get(name, 0.0) > 0:
         return Reason("tag", f"因您关注：{word}", {"tag": name})
-    read = next(seed for seed in list(query.seeds)[:MAX_TAG_SEEDS] if number in catalogue.tags[seed])
+    read = next(seed for seed in seeds if number in catalogue.tags[seed])
     evidence = {"tag": name, "item_id": catalogue.item_ids[read]}
     whose = "" if read == query.context else "您看过的"
     return Reason("tag", f"与{whose}《{query.title(read)}》同属：{word}", evidence)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from recommender.candidates.generator import Generator, Query, Scored
+from recommender.candidates.selection import places_of
 from recommender.request import Reason
 
 #: Less than what one click of this moment weighs is no trend.
@@ -26,13 +27,13 @@ def trending_candidates(query: Query, n: int) -> Scored:
 def trending_reasons(query: Query, rows: Sequence[int]) -> dict[int, Reason]:
     """Tell each item's rank among what is clicked, and its weight."""
     trends = query.signals.trends
-    rank_of = dict(zip(trends.rows[:MAX_TRENDING].tolist(), range(MAX_TRENDING), strict=False))
+    hot = trends.rows[:MAX_TRENDING]
+    places = places_of(query, rows, hot)
     return {
-        row: Reason(
-            "trending", "近期热门", {"rank": rank_of[row] + 1, "weight": round(float(trends.weights[rank_of[row]]), 3)}
+        row: Reason("trending", "近期热门", {"rank": place + 1, "weight": round(weight, 3)})
+        for row, place, weight in zip(
+            hot[places].tolist(), places.tolist(), trends.weights[places].tolist(), strict=True
         )
-        for row in rows
-        if row in rank_of
     }
 
 
