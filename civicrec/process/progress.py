@@ -19,12 +19,12 @@ def progress_bars() -> Iterator[ShowProgress]:
     if not console.is_terminal:
         done: set[str] = set()
 
-        def say(what: str, parts: int, total: int) -> None:
+        def show_done(what: str, parts: int, total: int) -> None:
             if what not in done and parts >= total:
                 done.add(what)
                 console.print(f"{what}: done", highlight=False)
 
-        yield say
+        yield show_done
         return
     columns = (TextColumn("{task.description:<24}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
     with Progress(*columns, TimeElapsedColumn(), console=console) as progress:

@@ -21,7 +21,7 @@ export function uuid7(now = Date.now(), chance = Math.random) {
 }
 
 /** What the collector has said, if it was the collector: `{}` for a login page, a firewall's challenge, or nothing. */
-function said({ status, data }) {
+function readAnswer({ status, data }) {
   if (data === undefined) return { isFinal: status === 200, rejected: [] }; // a `post` of old that hands over no text
   let answer = data;
   try { if (typeof data === "string") answer = JSON.parse(data); } catch { /* no JSON */ }
@@ -71,7 +71,7 @@ export function sender({ url, site, channel, consent, post, load, save, timer = 
     let answer = { status: 0 };
     try { answer = await post(url, JSON.stringify({ sent_at: new Date().toISOString(), events })); } catch { /* offline */ }
     isSending = false;
-    const { isFinal, isRefused, rejected, detail } = said(answer || {});
+    const { isFinal, isRefused, rejected, detail } = readAnswer(answer || {});
     if (!isFinal) {
       const own = Math.min(LONGEST_WAIT_MS, 1000 * 2 ** failures++) * (0.5 + Math.random() / 2);
       notBefore = Date.now() + (answer?.retryAfter > 0 ? answer.retryAfter * 1000 + own / 2 : own);

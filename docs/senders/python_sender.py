@@ -85,14 +85,14 @@ def send(url: str, events: list[dict[str, Any]], api_key: str = "", tries: int =
         asked = 0.0
         try:
             with _open(urllib.request.Request(f"{url}/v1/events", body, headers), timeout=30) as answer:
-                said = parsed(answer.read())
-                if answer.status == 200 and type(said.get("accepted")) is int:
-                    return said
+                fields = parsed(answer.read())
+                if answer.status == 200 and type(fields.get("accepted")) is int:
+                    return fields
                 why = f"got {answer.status} {answer.headers.get('Content-Type', '')}, not the collector's answer"
         except urllib.error.HTTPError as error:
-            said = parsed(error.read())
-            if error.code in (400, 401, 413, 415) and said.get("status") == error.code and "title" in said:
-                raise Refused(said.get("detail", error.reason)) from None
+            fields = parsed(error.read())
+            if error.code in (400, 401, 413, 415) and fields.get("status") == error.code and "title" in fields:
+                raise Refused(fields.get("detail", error.reason)) from None
             asked = seconds_of(error.headers.get("Retry-After", ""))
             why = f"got {error.code}"
         except (OSError, http.client.HTTPException) as error:
@@ -106,10 +106,10 @@ def send(url: str, events: list[dict[str, Any]], api_key: str = "", tries: int =
 def parsed(text: bytes) -> dict[str, Any]:
     """Read a JSON object; empty if it is none."""
     try:
-        said = json.loads(text)
+        fields = json.loads(text)
     except ValueError:
         return {}
-    return said if isinstance(said, dict) else {}
+    return fields if isinstance(fields, dict) else {}
 
 
 def seconds_of(retry_after: str) -> float:
