@@ -1,6 +1,8 @@
-"""What every candidate generator and every re-ranker does."""
+"""What every candidate generator, every ranker and every re-ranker does."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,8 +11,9 @@ from hypothesis import strategies as st
 
 from recommender.candidates.generator import Query
 from recommender.generators import GENERATORS
+from recommender.ranking.rankers import RANKERS
 from recommender.recommend import _may_show, query_of
-from recommender.reranking.diversify import diversify
+from recommender.reranking.rerankers import RERANKERS
 from tests.recommender.worlds import NOW, World, worlds
 
 
@@ -40,20 +43,27 @@ def test_a_generator_is_deterministic_and_a_longer_answer_begins_with_the_shorte
     assert short.rows.tolist() == long.rows.tolist()[:3]
 
 
-RERANKERS = {"diversify": diversify}
+@pytest.mark.parametrize("ranker", RANKERS)
+@given(world=worlds())
+@settings(max_examples=30, deadline=None)
+def test_a_ranker_orders_each_candidate_once_and_tells_the_parts_of_all(ranker: str, world: World) -> None:
+    query, weights = query_in(world), world.request.scene.sources
+    candidates = {source: GENERATORS[source].candidates(query, 9) for source in weights}
+    ranked = RANKERS[ranker](query, candidates, weights)
+    sources_of = {
+        row: {source for source, scored in candidates.items() if row in scored.rows.tolist()} for row in ranked.rows
+    }
+    assert sorted(ranked.rows) == sorted({row for scored in candidates.values() for row in scored.rows.tolist()})
+    assert {row: set(parts) for row, parts in ranked.parts_of(query, ranked.rows).items()} == sources_of
+    assert RANKERS[ranker](query, candidates, weights).rows == ranked.rows
 
 
 @pytest.mark.parametrize("reranker", RERANKERS)
-@given(
-    themes=st.lists(st.lists(st.integers(0, 3), max_size=2, unique=True).map(tuple), max_size=12),
-    n=st.integers(1, 8),
-    share=st.floats(0, 1),
-    seed=st.integers(0, 9),
-)
-def test_a_reranker_returns_a_permutation(
-    reranker: str, themes: list[tuple[int, ...]], n: int, share: float, seed: int
-) -> None:
-    rows = np.random.default_rng(seed).permutation(len(themes)).tolist()
-    page, others = RERANKERS[reranker](rows, themes, n, share)
+@given(world=worlds(), n=st.integers(1, 8), share=st.floats(0, 1), seed=st.integers(0, 9))
+@settings(max_examples=60, deadline=None)
+def test_a_reranker_returns_a_permutation(reranker: str, world: World, n: int, share: float, seed: int) -> None:
+    rows = np.random.default_rng(seed).permutation(len(world.catalogue)).tolist()
+    scene = replace(world.request.scene, max_topic_share=share)
+    page, others = RERANKERS[reranker](rows, query_in(world), scene, n)
     assert len(page) <= n
     assert sorted(page + others) == sorted(rows)

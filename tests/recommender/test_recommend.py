@@ -6,9 +6,11 @@ from dataclasses import replace
 from datetime import timedelta
 from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from civicrec.errors import InvalidInput
 from civicrec.items import Item
 from profiles.online.ports import ActorState, RecentItem
 from recommender.catalogue import Catalogue
@@ -213,3 +215,16 @@ def test_an_empty_catalogue_gives_an_empty_list() -> None:
 def test_of_one_time_the_latest_go_by_id() -> None:
     catalogue = Catalogue.of([an_item(f"i{n}", "news", published_at=NOW) for n in (3, 1, 2, 0)])
     assert a_list(catalogue, signals_of(catalogue), Request(SCENES["latest"], 4)) == ["i0", "i1", "i2", "i3"]
+
+
+@given(worlds())
+@settings(max_examples=30, deadline=None)
+def test_a_variant_is_made_as_a_scene_of_its_own_would_be(world: World) -> None:
+    newest = replace(HOME, sources={"fresh": 1.0}, fallback=(), rerankers=())
+    both = replace(HOME, variants={"newest": newest})
+    of_variant = made(world, scene=both, variant="newest")
+    assert of_variant.variant == "newest"
+    assert replace(of_variant, variant="") == made(world, scene=newest)
+    assert made(world, scene=both) == made(world, scene=HOME)
+    with pytest.raises(InvalidInput, match="unknown variant 'other' of scene 'home'; it has newest"):
+        made(world, scene=both, variant="other")
