@@ -58,6 +58,8 @@ class Manifest(Struct, frozen=True, omit_defaults=True):
         As the portal's calendar has them.
     unknown_items
         Items that somebody interacted with and the catalogue does not know.
+    emphasis
+        Source → by how much more than its scene says it counts, chosen on held-out users.
     seconds
         Step → its time.
     """
@@ -68,6 +70,7 @@ class Manifest(Struct, frozen=True, omit_defaults=True):
     counts: Counts | None = None
     item_item: ItemItemKnobs | None = None
     als: AlsKnobs | None = None
+    emphasis: dict[str, float] | None = None
     offline: Offline | None = None
     seed: int | None = None
     seconds: dict[str, float] | None = None

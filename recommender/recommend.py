@@ -30,8 +30,6 @@ from recommender.signals import Signals
 
 #: Candidates of one generator; all together a few hundred.
 MAX_CANDIDATES = 100
-#: Items of the history that are used: more make a list slower and no better.
-MAX_HISTORY = 50
 
 
 def recommend(
@@ -61,7 +59,8 @@ def recommend(
     may_show = _may_show(request, profile, catalogue, now)
     query = query_of(request, profile, catalogue, signals, now, may_show)
     candidates = {source: GENERATORS[source].candidates(query, MAX_CANDIDATES) for source in scene.sources}
-    ranked = RANKERS[scene.ranker](query, candidates, scene.sources)
+    weights = {source: weight * signals.emphasis.get(source, 1.0) for source, weight in scene.sources.items()}
+    ranked = RANKERS[scene.ranker](query, candidates, weights)
     page = _page(ranked.rows, query, scene, request.n)
     page += _seen_again(query, may_show, request.n - len(page))
     is_personal = request.is_personal and bool(query.history or query.tags or profile.disliked)
@@ -86,7 +85,7 @@ def history_of(request: Request, profile: ActorState, catalogue: Catalogue, now:
     known = (recent.item_id for recent in profile.recent)
     is_in_force = in_force(catalogue, now)
     rows = catalogue.rows_of(dict.fromkeys((*request.recent, *known)))
-    return [row for row in rows if is_in_force[row]][:MAX_HISTORY]
+    return [row for row in rows if is_in_force[row]]
 
 
 def query_of(

@@ -57,9 +57,14 @@ def fold_in(
     -----
     Eq. 4 asks for (A + SᵀDS)⁻¹Sᵀc, with the history's k vectors S, their confidences c, and D = diag(c - 1). That
     equals A⁻¹Sᵀ(I + DSA⁻¹Sᵀ)⁻¹c: a system of k equations, not of f.
+    Of a history longer than f the equation is solved as it stands.
     """
     seen = models.factors[list(rows)].astype(np.float64)
     confidence = models.als_alpha * (np.ones(len(rows)) if weights is None else np.asarray(weights, dtype=np.float64))
+    if len(seen) > len(inverse):
+        ridge = np.linalg.pinv(inverse, hermitian=True) + (seen.T * (confidence - 1.0)) @ seen
+        long: NDArray[np.float32] = np.linalg.lstsq(ridge, seen.T @ confidence)[0].astype(np.float32)
+        return long
     spread = seen @ inverse
     left = (confidence - 1.0)[:, None] * (spread @ seen.T)
     left.flat[:: len(rows) + 1] += 1.0

@@ -7,24 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
-from civicrec.clock import to_ms
 from civicrec.crowds import K_ANONYMITY
-from profiles.online.ports import TREND_HALF_LIFE_HOURS
 from recommender.artifacts import Models
 from recommender.catalogue import Catalogue
 from recommender.scoring import ridge_inverse
+from recommender.trends import Trends
 
 #: ALS scores this many of the most popular items only: the product with all of a catalogue of 100 000 takes
 #: milliseconds a list, and an item few people ever saw has a vector that says little.
 MAX_ALS_ITEMS = 2_000
-_HOUR_MS = 3_600_000
-#: Hours of trend that count: at a half-life of six, an older hour weighs under 2 %.
-TREND_HOURS = 36
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,45 +83,6 @@ class PlacedModels:
         )
 
 
-#: Rows and weights of one hour.
-PlacedHour = tuple[NDArray[np.int64], NDArray[np.float64]]
-
-
-@dataclass(frozen=True, slots=True)
-class Trends:
-    """What is clicked now: rows by falling decayed weight, in units of one click of this moment."""
-
-    rows: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
-    weights: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
-
-    @classmethod
-    def of(cls, hours: Mapping[int, Mapping[str, float]], catalogue: Catalogue, now: datetime) -> Trends:
-        """Sum hour buckets (epoch hour → item → weight), each decayed from its middle; unknown items are left out."""
-        return cls.summed({hour: place_hour(bucket, catalogue) for hour, bucket in hours.items()}, now)
-
-    @classmethod
-    def summed(cls, hours: Mapping[int, PlacedHour], now: datetime, crowded: NDArray[np.int64] | None = None) -> Trends:
-        """Sum placed hour buckets, of the crowded rows if they are given: of others a trend would tell of a few."""
-        now_hours = to_ms(now) / _HOUR_MS
-        shares = {hour: 2.0 ** -(max(0.0, now_hours - hour - 0.5) / TREND_HALF_LIFE_HOURS) for hour in hours}
-        rows = np.concatenate([bucket[0] for bucket in hours.values()] or [np.zeros(0, np.int64)])
-        parts = np.concatenate([share * hours[hour][1] for hour, share in shares.items()] or [np.zeros(0)])
-        if crowded is not None:
-            is_crowded = np.isin(rows, crowded)
-            rows, parts = rows[is_crowded], parts[is_crowded]
-        distinct, place = np.unique(rows, return_inverse=True)
-        weights = np.bincount(place, parts, minlength=len(distinct)).astype(np.float64)
-        order = np.argsort(-weights, kind="stable")
-        return cls(distinct[order], weights[order])
-
-
-def place_hour(bucket: Mapping[str, float], catalogue: Catalogue) -> PlacedHour:
-    """Put an hour bucket (item → weight) on the rows of a catalogue; unknown items are left out."""
-    known = {item_id: row for item_id in bucket if (row := catalogue.rows.get(item_id)) is not None}
-    rows = np.fromiter(known.values(), np.int64, len(known))
-    return rows, np.fromiter((bucket[item_id] for item_id in known), np.float64, len(known))
-
-
 @dataclass(frozen=True, slots=True)
 class Signals:
     """What a list may be made from besides the actor's own history.
@@ -147,3 +103,8 @@ class Signals:
     def model(self) -> str:
         """Name of the nightly run, empty before the first."""
         return self.models.models.run if self.models else ""
+
+    @property
+    def emphasis(self) -> Mapping[str, float]:
+        """Source → by how much more than its scene says it counts, as the nightly run found."""
+        return (self.models.models.manifest.emphasis if self.models else None) or {}

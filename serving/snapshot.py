@@ -28,7 +28,8 @@ from civicrec.settings import Settings
 from profiles.online.ports import CROWD_HOURS, OnlineStore
 from recommender.artifacts import load_models, stamp_of
 from recommender.catalogue import Catalogue, shelved
-from recommender.signals import TREND_HOURS, PlacedHour, PlacedModels, Trends, place_hour
+from recommender.signals import PlacedModels
+from recommender.trends import TREND_HOURS, Trends, TrendWindows, place_hour
 
 _log = get_logger(__name__)
 _HOUR_MS = 3_600_000
@@ -76,7 +77,7 @@ class SnapshotKeeper:
         self._newest_run = ""
         self._reads_only = False
         self._damaged: dict[str, tuple[tuple[str, int, int], ...]] = {}
-        self._hours: dict[int, PlacedHour] = {}
+        self._windows = TrendWindows()
         self._hours_version = -1
         self._past_read_ms = 0
         self._complaints: dict[str, str] = {}
@@ -133,11 +134,11 @@ class SnapshotKeeper:
             is_due = now_ms - self._past_read_ms >= _PAST_HOURS_S * 1000 or self._hours_version != catalogue.version
             asked = range(hour - TREND_HOURS + 1 if is_due else hour - 1, hour + 1)
             read = {at: place_hour(bucket, catalogue) for at, bucket in self._store.trends(list(asked)).items()}
-            kept = {} if is_due else {at: bucket for at, bucket in self._hours.items() if at not in asked}
-            self._hours, self._hours_version = kept | read, catalogue.version
+            self._windows.take(read, len(catalogue), now)
+            self._hours_version = catalogue.version
             self._past_read_ms = now_ms if is_due else self._past_read_ms
             crowded = catalogue.rows_of(self._store.crowded(hour - CROWD_HOURS))
-            trends = Trends.summed(self._hours, now, np.array(crowded, np.int64))
+            trends = self._windows.trends(np.array(crowded, np.int64))
             self.current = replace(self.current, trends=trends)
 
     def whole_item(self, item: Item) -> Item:
@@ -181,6 +182,8 @@ class SnapshotKeeper:
         """Put the models on the new catalogue's rows; trends keep their rows, which never change within a registry."""
         placed = snapshot.models and PlacedModels.of(snapshot.models.models, catalogue)
         same_rows = catalogue.item_ids[: len(snapshot.catalogue)] == snapshot.catalogue.item_ids
+        if not same_rows:
+            self._windows = TrendWindows()
         return Snapshot(catalogue, placed, snapshot.trends if same_rows else Trends())
 
     def _models(self, snapshot: Snapshot, registry: Engine) -> PlacedModels | None:

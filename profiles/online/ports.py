@@ -13,8 +13,8 @@ from typing import Protocol
 from civicrec.accounting.progress import Commit, CommittedProgress
 from civicrec.errors import Unavailable
 
-#: Items remembered per actor: enough to filter what was read and to fold a visitor in.
-MAX_RECENT = 50
+#: Items remembered per actor: what was read is not offered again, and the visitor is folded in from it.
+MAX_RECENT = 500
 #: Neighbours remembered per item.
 MAX_CO_CLICKED = 100
 RECENT_TTL_DAYS = 30

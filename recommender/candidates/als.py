@@ -23,7 +23,7 @@ def als_candidates(query: Query, n: int) -> Scored:
 
 def als_reasons(query: Query, rows: Sequence[int]) -> dict[int, Reason]:
     """Say that the history is the reason; a vector cannot be told in words."""
-    n_seeds = len(query.history) + (query.context >= 0)
+    n_seeds = len(query.seeds)
     if not n_seeds:
         return {}
     reason = Reason("als", "根据您的浏览记录推荐", {"model": query.signals.model, "history": n_seeds})

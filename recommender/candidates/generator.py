@@ -17,6 +17,8 @@ from recommender.derived import Derives
 from recommender.request import Reason, ReasonCode, Source
 from recommender.signals import Signals
 
+#: Newest items of the history that candidates are derived from; of an older one only that it was seen is remembered.
+MAX_SEEDS = 500
 #: What the page's item weighs among the seeds, whose others weigh 1: the reader is there now.
 CONTEXT_WEIGHT = 3.0
 #: A title longer than this is cut in a reason's text; the evidence names the item.
@@ -84,7 +86,7 @@ def _scratch(query: Query) -> NDArray[np.int32]:
 
 def _seeds(query: Query) -> dict[int, float]:
     seeds = {query.context: CONTEXT_WEIGHT} if query.context >= 0 else {}
-    seeds.update((row, 1.0) for row in query.history if row != query.context)
+    seeds.update((row, 1.0) for row in query.history[:MAX_SEEDS] if row != query.context)
     return seeds
 
 

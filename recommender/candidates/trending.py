@@ -1,4 +1,4 @@
-"""Candidates by trend: what is clicked most now, hour buckets decayed."""
+"""Candidates by trend: what is clicked most now."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from recommender.candidates.generator import Generator, Query, Scored
 from recommender.candidates.selection import places_of
 from recommender.request import Reason
 
-#: Less than what one click of this moment weighs is no trend.
-MIN_TREND_WEIGHT = 1.0
+#: Less is no trend: some four clicks of six hours ago, or thirty of yesterday.
+MIN_TREND_WEIGHT = 0.1
 #: Only so many can be called hot.
 MAX_TRENDING = 200
 
 
 def trending_candidates(query: Query, n: int) -> Scored:
-    """Return the items with the largest decayed weight."""
+    """Return the items with the largest weight."""
     trends = query.signals.trends
     n_hot = np.count_nonzero(trends.weights[:MAX_TRENDING] >= MIN_TREND_WEIGHT)
     places = query.open_rows[trends.rows[:n_hot]].nonzero()[0][:n]
@@ -43,5 +43,5 @@ GENERATOR = Generator(
     reasons=trending_reasons,
     codes=("trending",),
     caption="最近数小时点击较多",
-    weight=0.25,  # orders what is otherwise equal, and leads for strangers
+    weight=0.25,  # orders what is otherwise equal, and leads for strangers; news have a scene of their own
 )

@@ -28,7 +28,7 @@ from recommender.scoring import als_scores, item_item_scores, ridge_inverse
 from recommender.signals import PlacedModels, Signals
 
 #: Items without dates are the same at any time.
-_ANY_TIME = datetime(2026, 1, 1, tzinfo=UTC)
+ANY_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 
 Withhold = Literal["last", "random"]
 Recommender = Callable[[Sequence[str]], Sequence[str]]
@@ -129,7 +129,7 @@ def served(models: Models, now: datetime, k: int = 10) -> Recommender:
 
 
 def all_but_one(models: Models, histories: Iterable[Sequence[str]], which: Withhold = "last", k: int = 10,
-                seed: int = 0, now: datetime = _ANY_TIME) -> dict[str, dict[str, Averages]]:  # fmt: skip
+                seed: int = 0, now: datetime = ANY_TIME) -> dict[str, dict[str, Averages]]:  # fmt: skip
     """Return algorithm → `both_ways` averages for models that never saw these histories.
 
     `hybrid` is the list as served (`served`), cut at `k`; the others rank everything.

@@ -20,6 +20,7 @@ from civicrec.clock import monotonic_s
 from civicrec.process.progress import ShowProgress
 from civicrec.settings import TrainingSettings
 from recommender.artifacts import Models
+from recommender.generators import DEFAULT_WEIGHTS
 from recommender.manifest import AlsKnobs, Counts, ItemItemKnobs, Manifest, Offline
 from recommender.training.als import ALS_GRID, GRID_FACTORS, AlsConfig, fit_als
 from recommender.training.holdout import Holdout, hold_out, recall
@@ -31,10 +32,12 @@ SEED = 20260101
 MAX_GRID_PAIRS, MAX_GRID_ITEMS = 500_000, 1_500
 #: With fewer held-out users a grid would choose by chance.
 MIN_GRID_USERS = 100
+#: How much more than its scene says ALS may count.
+EMPHASES = (1.0, 3.0, 10.0, 30.0)
 #: EASE penalty when no slice can choose it.
 DEFAULT_L2 = 200.0
 
-_STEPS = ("hold out", "choose item-item", "choose als", "fit item-item", "fit als")
+_STEPS = ("hold out", "choose item-item", "choose als", "judge", "fit item-item", "fit als")
 
 
 def train(data: Interactions, run: str, settings: TrainingSettings, *, seed: int = SEED,
@@ -64,7 +67,8 @@ def train(data: Interactions, run: str, settings: TrainingSettings, *, seed: int
         l2 = _choose_l2(held) if n_items <= MAX_EASE_ITEMS else None
     with step("choose als"):
         config = _choose_als(held, settings.factors, seed)
-    offline = _offline(held, l2, config, settings.neighbours, seed)
+    with step("judge"):
+        offline, emphasis = _judged(held, l2, config, settings.neighbours, seed)
     with step("fit item-item"):
         neighbours, weights = _item_item(data.user_items(), l2, settings.neighbours)
     with step("fit als"):
@@ -75,6 +79,7 @@ def train(data: Interactions, run: str, settings: TrainingSettings, *, seed: int
         counts=Counts(data.n_users, n_items, len(data.users)),
         item_item=ItemItemKnobs("cosine" if l2 is None else "ease", settings.neighbours, l2),
         als=AlsKnobs(factors.shape[1], config.regularization, config.alpha, config.iterations),
+        emphasis=emphasis,
         offline=offline,
         seed=seed,
         seconds=seconds,
@@ -142,20 +147,52 @@ def _als_scorer(factors: NDArray[np.float32], config: AlsConfig) -> Callable[[An
     return score
 
 
-def _offline(held: Holdout, l2: float | None, config: AlsConfig, k: int, seed: int) -> Offline:
-    """Return recall@10 of each model on users that chose no knob, learned from the training part only."""
+def _judged(
+    held: Holdout, l2: float | None, config: AlsConfig, k: int, seed: int
+) -> tuple[Offline, dict[str, float] | None]:
+    """Return recall@10 of each model on users that chose no knob, and how much more ALS should count.
+
+    Both learned from the training part only. On short histories item-item leads, on long ones ALS does.
+    """
     if not len(held.report):
-        return Offline(0, {})
+        return Offline(0, {}), None
     matrix = held.train.user_items()
     popular = np.bincount(held.train.items, minlength=len(held.train.item_ids)).astype(np.float64)
     near, weights = _item_item(matrix, l2, k)
+    by_vectors = _als_scorer(fit_als(matrix, config, seed), config)
     scorers: dict[str, Callable[[Any], NDArray[Any]]] = {
         "popular": lambda histories: np.repeat(popular[None, :], histories.shape[0], axis=0),
         "item_item": lambda histories: _neighbour_scores(histories, near, weights),
-        "als": _als_scorer(fit_als(matrix, config, seed), config),
+        "als": by_vectors,
     }
+
+    def blended(factor: float) -> Callable[[Any], NDArray[Any]]:
+        share = factor * DEFAULT_WEIGHTS["als"] / DEFAULT_WEIGHTS["item_item"]
+
+        def score(histories: Any) -> NDArray[Any]:
+            return _scaled(scorers["item_item"](histories), histories) + share * _scaled(
+                by_vectors(histories), histories
+            )
+
+        return score
+
+    emphasis = None
+    if len(held.choose) >= MIN_GRID_USERS:
+        tried = {factor: recall(matrix, held.choose, blended(factor)) for factor in EMPHASES}
+        best = max(tried, key=lambda factor: (tried[factor], -factor))
+        scorers["blend"] = blended(best)
+        emphasis = {"als": best}
     figures = {name: round(recall(matrix, held.report, scorer), 4) for name, scorer in scorers.items()}
-    return Offline(len(held.report), figures)
+    return Offline(len(held.report), figures), emphasis
+
+
+def _scaled(scores: NDArray[Any], histories: Any) -> NDArray[Any]:
+    """Return scores as the blend takes them: shares of the best that was not seen, nothing below 0."""
+    scores = scores.clip(min=0.0)
+    scores[histories.nonzero()] = 0.0
+    best = scores.max(axis=1, keepdims=True, initial=0.0)
+    scaled: NDArray[Any] = np.divide(scores, best, out=scores, where=best > 0)
+    return scaled
 
 
 def _neighbour_scores(histories: Any, near: NDArray[np.int32], weights: NDArray[np.float32]) -> NDArray[np.float64]:

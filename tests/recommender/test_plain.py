@@ -15,6 +15,7 @@ from profiles.online.ports import ActorState, RecentItem
 from profiles.tags import learned_tags, load_vocabulary
 from recommender.candidates.co_click import MAX_CO_CLICK_SEEDS
 from recommender.candidates.tags import MAX_ITEMS_A_TAG, MAX_TAG_SEEDS, MAX_TAGS
+from recommender.candidates.trending import MIN_TREND_WEIGHT
 from recommender.catalogue import Catalogue
 from recommender.recommend import MAX_CANDIDATES
 from recommender.request import Request
@@ -146,7 +147,7 @@ class Plain:
         trends = self.world.signals.trends
         weights = zip(trends.rows.tolist(), trends.weights.tolist(), strict=True)
         hottest = sorted(weights, key=lambda pair: (-pair[1], pair[0]))[:200]
-        return {self.order[row]: weight for row, weight in hottest if weight >= 1.0}
+        return {self.order[row]: weight for row, weight in hottest if weight >= MIN_TREND_WEIGHT}
 
     def fresh(self) -> Scores:
         ages = {

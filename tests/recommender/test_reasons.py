@@ -8,6 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 
 from profiles.tags import learned_tags
+from recommender.candidates.trending import MIN_TREND_WEIGHT
 from recommender.request import RankedItem, Reason
 from tests.recommender.test_recommend import made, may_be_named
 from tests.recommender.worlds import NOW, World, worlds
@@ -108,7 +109,11 @@ def is_trending(world: World, ranked: RankedItem, reason: Reason) -> bool:
     weights = dict(zip(trends.rows.tolist(), trends.weights.tolist(), strict=True))
     own = weights[world.catalogue.rows[ranked.item.item_id]]
     heavier = sum(weight > own for weight in weights.values())
-    return own >= 1.0 and heavier < reason.evidence["rank"] <= 200 and abs(own - reason.evidence["weight"]) < 1e-2
+    return (
+        own >= MIN_TREND_WEIGHT
+        and heavier < reason.evidence["rank"] <= 200
+        and abs(own - reason.evidence["weight"]) < 1e-2
+    )
 
 
 def is_fresh(world: World, ranked: RankedItem, reason: Reason) -> bool:

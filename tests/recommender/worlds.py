@@ -15,7 +15,8 @@ from recommender.catalogue import Catalogue
 from recommender.manifest import ItemItemKnobs, Manifest
 from recommender.request import Request
 from recommender.scenes.files import shipped_scenes
-from recommender.signals import PlacedModels, Signals, Trends
+from recommender.signals import PlacedModels, Signals
+from recommender.trends import Trends
 
 SCENES = shipped_scenes()
 

@@ -96,7 +96,7 @@ def test_a_fault_nobody_thought_of_ends_neither_catalogue_nor_thread(api: Api, m
     assert gone not in api.ids(n=100)
     monkeypatch.setattr(snapshot_module, "recent_runs", breaks)
     monkeypatch.setattr(snapshot_module, "place_hour", breaks)
-    monkeypatch.setattr(snapshot_module, "Trends", breaks)
+    monkeypatch.setattr(snapshot_module, "TrendWindows", breaks)
     api.live.refresh()
     assert api.get("/v1/recommendations", n=3).status_code == 200
     assert 'civicrec_refresh_faults_total{what="registry"} 1.0' in api.get("/metrics").text
