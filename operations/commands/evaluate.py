@@ -64,6 +64,114 @@ def all_but_one(
     _show(figures, ("popular", "item-item", "als", "hybrid"), as_json)
 
 
+@evaluate.command()
+def topn(
+    interactions: Annotated[Path, typer.Option(help="CSV of interactions: user_id,item_id[,timestamp,weight].")],
+    by: Annotated[
+        str, typer.Option(help="Hide the same share of each user's rows, or of each item's: user or item.")
+    ] = "item",
+    test_fraction: Annotated[float, typer.Option(min=0.01, max=0.99, help="Share of rows that is hidden.")] = 0.25,
+    seeds: Annotated[str, typer.Option(help="Seeds of the cut, by commas; one run each.")] = "42",
+    k: Annotated[int, typer.Option(min=1, max=100, help="Length of the lists.")] = 10,
+    as_json: Json = False,
+) -> None:
+    """Hide a part of the rows, learn from the rest, and say how much of it the lists find."""
+    from civicrec.errors import InvalidInput
+    from civicrec.process.progress import progress_bars
+    from civicrec.settings import load_settings
+    from operations.evaluation.topn import evaluate_topn
+    from recommender.training.evaluate import read_interactions_csv
+
+    if by not in ("user", "item"):
+        raise InvalidInput(f"unknown --by {by!r}; expected user or item")
+    try:
+        numbers = [int(seed) for seed in seeds.split(",")]
+        if not all(0 <= number < 2**32 for number in numbers):
+            raise ValueError
+    except ValueError:
+        raise InvalidInput(f"got --seeds {seeds!r}; expected whole numbers from 0, by commas") from None
+    with progress_bars() as report:
+        figures = evaluate_topn(
+            read_interactions_csv(interactions), load_settings(), by=by,  # type: ignore[arg-type]  # looked at above
+            test_fraction=test_fraction, seeds=numbers, k=k, report=report,
+        )  # fmt: skip
+    if as_json:
+        print(json.dumps(figures, ensure_ascii=False))
+    else:
+        _table(figures["mean"])
+
+
+@evaluate.command()
+def prequential(
+    interactions: Annotated[Path, typer.Option(help="CSV of clicks: user_id,item_id,timestamp in epoch seconds.")],
+    begin: Annotated[str, typer.Option("--from", help="First time asked for: epoch seconds, or a date.")],
+    until: Annotated[str, typer.Option("--until", help="First time no longer asked for.")],
+    items: Annotated[
+        Path | None, typer.Option(help="Items as `catalog import` reads them; else news of no text.")
+    ] = None,
+    tz: Annotated[str, typer.Option("--tz", help="Zone whose midnights the nights begin at.")] = "Asia/Shanghai",
+    scene: Annotated[str, typer.Option(help="Scene whose lists are asked for.")] = "news",
+    as_json: Json = False,
+) -> None:
+    """Play a log of clicks, and say how often the next click stood in the list that would have been served.
+
+    Each click of the period is asked for, then told; nights train at midnight; what is earlier only teaches.
+    """
+    from zoneinfo import ZoneInfo
+
+    from civicrec.errors import InvalidInput
+    from civicrec.process.progress import progress_bars
+    from civicrec.settings import load_settings
+    from operations.evaluation.prequential import at_ms, evaluate_prequential
+    from operations.evaluation.replay import Click
+    from recommender.scenes.files import shipped_scenes
+    from recommender.scenes.scene import scene_named
+    from recommender.training.evaluate import read_interactions_csv
+
+    try:
+        zone = ZoneInfo(tz)
+    except (ValueError, OSError, LookupError):
+        raise InvalidInput(f"unknown --tz {tz[:40]!r}; expected a zone such as Asia/Shanghai") from None
+    rows = sorted(read_interactions_csv(interactions), key=lambda row: row.at_s)
+    clicks = [Click(row.user_id, row.item_id, int(1000 * row.at_s)) for row in rows]
+    with progress_bars() as report:
+        figures = evaluate_prequential(
+            clicks, at_ms(begin, zone), at_ms(until, zone), scene_named(scene, shipped_scenes()), load_settings(),
+            known=_items(items) if items else {}, zone=zone, report=report,
+        )  # fmt: skip
+    if as_json:
+        print(json.dumps(figures, ensure_ascii=False))
+        return
+    for who in ("warm", "first"):
+        print(who)
+        _table(figures[who])
+    for name in (name for name in figures if name not in ("warm", "first")):
+        print(f"{name:20}{json.dumps(figures[name], ensure_ascii=False)}")
+
+
+def _items(path: Path) -> dict[str, Any]:
+    from civicrec.catalogue.importers import read_rows
+    from civicrec.errors import InvalidInput
+
+    try:
+        with path.open("rb") as lines:
+            rows = read_rows(lines, "civicrec")
+    except OSError as error:
+        raise InvalidInput(f"cannot read {path}: {error.strerror}") from error
+    if rows.bad:
+        first = rows.bad[0]
+        typer.echo(f"{len(rows.bad)} rows of {path} are no items and count as news without a text; "
+                   f"the first, line {first.line}: {first.reason}", err=True)  # fmt: skip
+    return {item.item_id: item for item in rows.items}
+
+
+def _table(figures: dict[str, dict[str, Any]]) -> None:
+    measures = list(dict.fromkeys(measure for values in figures.values() for measure in values))
+    print(f"{'':16}" + "".join(f"{measure:>18}" for measure in measures))
+    for name, values in figures.items():
+        print(f"{name:16}" + "".join(f"{values.get(measure, '')!s:>18}" for measure in measures))
+
+
 def _which(word: str) -> Any:
     from civicrec.errors import InvalidInput
 

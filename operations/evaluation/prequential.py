@@ -1,0 +1,186 @@
+"""Next click, prequential: each click of a period is asked for before it is told.
+
+In: clicks in time order, a period. Out: how often, and how high, the list that would have been served held the click.
+A pair that comes again is not asked for; a click that introduces its item is a miss; nights train on what was told.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+from typing import Any
+
+import numpy as np
+
+from civicrec.clock import PORTAL_TZ, from_ms, monotonic_s
+from civicrec.errors import InvalidInput
+from civicrec.items import Item
+from civicrec.process.progress import ShowProgress
+from civicrec.settings import Settings
+from operations.evaluation.baselines import WINDOWS, PopularWithin
+from operations.evaluation.replay import Click, ReplayedPortal, items_of
+from recommender.scenes.scene import Scene
+
+K = 10
+_DAY_MS = 86_400_000
+#: Upper ends of the ages of items, hours.
+_AGES_H = (1, 6, 24, 72, 168)
+_RESAMPLES = 1_000
+_REPORTED_EVERY = 500
+
+
+@dataclass(slots=True)
+class _Asked:
+    """What was asked and what came of it: one entry a question, in order."""
+
+    users: list[str] = field(default_factory=list)
+    is_warm: list[bool] = field(default_factory=list)
+    ranks: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    ages_ms: list[int] = field(default_factory=list)
+    impressions: Counter[str] = field(default_factory=Counter)
+    young_impressions: int = 0
+
+
+def evaluate_prequential(
+    clicks: Sequence[Click], begin_ms: int, end_ms: int, scene: Scene, settings: Settings,
+    known: Mapping[str, Item] | None = None, zone: tzinfo = PORTAL_TZ, report: ShowProgress = lambda *_: None,
+) -> dict[str, Any]:  # fmt: skip
+    """Play a log and ask for the clicks of ``begin_ms <= time < end_ms``; what is earlier only teaches.
+
+    Parameters
+    ----------
+    clicks
+        In order of time.
+    known
+        Items by id; those without a date, and all others, count as published at their first click.
+    zone
+        Whose midnights the nights begin at.
+
+    Returns
+    -------
+    dict
+        ``warm`` (visitors with history) and ``first`` (the first click of a visitor): algorithm → ``n``, ``hr@10``,
+        ``mrr@10`` and ``hr@10_95``, an interval by bootstrap over users. Of what was served: ``coverage`` (share of
+        the items known at the end that stood in a list), ``gini`` of their impressions, ``share_under_a_day`` of
+        clicks and of impressions, ``by_age``: hit rate by the age of the item in hours. ``seconds``.
+
+    Raises
+    ------
+    InvalidInput
+        If no click of the period can be asked for.
+    """
+    began_s = monotonic_s()
+    portal = ReplayedPortal(items_of(clicks, known or {}), scene, settings)
+    published_ms = portal.catalogue.published_ms
+    windows = {name: PopularWithin(minutes) for name, minutes in WINDOWS.items()}
+    seen: dict[str, set[str]] = defaultdict(set)
+    asked, day = _Asked(), None
+    for place, click in enumerate(clicks):
+        if click.at_ms >= end_ms:
+            break
+        today = from_ms(click.at_ms).astimezone(zone).date()
+        if day is not None and today != day and click.at_ms >= begin_ms - _DAY_MS:
+            portal.end_day(day.isoformat())
+        day = today
+        if click.at_ms >= begin_ms and click.item_id not in seen[click.user_id]:
+            history = seen[click.user_id]
+            lists = {"served": portal.list_for(click.user_id, click.at_ms, K)}
+            lists |= {name: window.list_for(history, click.at_ms, K) for name, window in windows.items()}
+            for name, ids in lists.items():
+                asked.ranks[name].append(ids.index(click.item_id) + 1 if click.item_id in ids else 0)
+            asked.users.append(click.user_id)
+            asked.is_warm.append(bool(history))
+            asked.ages_ms.append(click.at_ms - int(published_ms[portal.catalogue.rows[click.item_id]]))
+            asked.impressions.update(lists["served"])
+            rows = portal.catalogue.rows_of(lists["served"])
+            asked.young_impressions += int(np.count_nonzero(click.at_ms - published_ms[rows] < _DAY_MS))
+        seen[click.user_id].add(click.item_id)
+        portal.add(click)
+        for window in windows.values():
+            window.add(click)
+        if place % _REPORTED_EVERY == 0:
+            report("clicks", place, len(clicks))
+    report("clicks", len(clicks), len(clicks))
+    if not asked.users:
+        raise InvalidInput("no click of the period can be asked for; choose --from and --until within the file's times")
+    n_known = int(np.count_nonzero(published_ms < end_ms))
+    return _figures(asked, n_known) | {"seconds": round(monotonic_s() - began_s, 1)}
+
+
+def _figures(asked: _Asked, n_known: int) -> dict[str, Any]:
+    is_warm, ages_ms = np.array(asked.is_warm), np.array(asked.ages_ms)
+    users = np.unique(asked.users, return_inverse=True)[1]
+    hits = np.array(asked.ranks["served"]) > 0
+    impressions = np.array(sorted(asked.impressions.values()), np.float64)
+    edges_ms = np.array([0, *(hours * 3_600_000 for hours in _AGES_H), np.inf])
+    bins = [f"under {hours} h" for hours in _AGES_H] + [f"{_AGES_H[-1]} h and older"]
+    age_of = np.digitize(ages_ms, edges_ms[1:-1])
+    return {
+        "warm": {name: _measured(np.array(ranks)[is_warm], users[is_warm]) for name, ranks in asked.ranks.items()},
+        "first": {name: _measured(np.array(ranks)[~is_warm], users[~is_warm]) for name, ranks in asked.ranks.items()},
+        "coverage": round(len(impressions) / max(1, n_known), 4),
+        "gini": round(gini(np.pad(impressions, (max(0, n_known - len(impressions)), 0))), 4),
+        "share_under_a_day": {
+            "clicks": round(float(np.mean(ages_ms < _DAY_MS)), 4),
+            "impressions": round(asked.young_impressions / max(1.0, float(impressions.sum())), 4),
+        },
+        "by_age": {
+            name: {"n": int(np.sum(age_of == place)), "hr@10": round(float(hits[age_of == place].mean()), 4)}
+            for place, name in enumerate(bins) if np.any(age_of == place)
+        },
+    }  # fmt: skip
+
+
+def _measured(ranks: np.ndarray[Any, Any], users: np.ndarray[Any, Any]) -> dict[str, Any]:
+    if not len(ranks):
+        return {"n": 0}
+    hits = ranks > 0
+    gains = np.divide(1.0, ranks, out=np.zeros(len(ranks)), where=hits)
+    return {
+        "n": len(ranks),
+        "hr@10": round(float(hits.mean()), 4),
+        "mrr@10": round(float(gains.mean()), 4),
+        "hr@10_95": interval(hits, users),
+    }
+
+
+def interval(values: np.ndarray[Any, Any], users: np.ndarray[Any, Any], seed: int = 0) -> list[float]:
+    """Return the 95 % interval of a mean, by drawing users, each with all its values, again and again."""
+    drawn = np.unique(users, return_inverse=True)[1]
+    sums, sizes = np.bincount(drawn, values), np.bincount(drawn)
+    rng = np.random.default_rng(seed)
+    means = []
+    for _ in range(_RESAMPLES):
+        chosen = rng.integers(0, len(sums), len(sums))
+        means.append(sums[chosen].sum() / sizes[chosen].sum())
+    low, high = np.quantile(means, (0.025, 0.975))
+    return [round(float(low), 4), round(float(high), 4)]
+
+
+def gini(ascending: np.ndarray[Any, Any]) -> float:
+    """Return how unequally impressions are spread over items: 0 for all alike, near 1 for one that has them all."""
+    n, total = len(ascending), float(ascending.sum())
+    if not n or not total:
+        return 0.0
+    return float((2 * np.arange(1, n + 1) - n - 1) @ ascending / (n * total))
+
+
+def at_ms(text: str, zone: tzinfo) -> int:
+    """Return a time of the command line, a date or date and time in the zone or epoch seconds, in milliseconds.
+
+    Raises
+    ------
+    InvalidInput
+        If it is none of them.
+    """
+    try:
+        return int(float(text) * 1000)
+    except (ValueError, OverflowError):
+        pass
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidInput(f"got time {text[:40]!r}; expected epoch seconds or a date such as 2026-11-28") from None
+    return int((at if at.tzinfo else at.replace(tzinfo=zone)).timestamp() * 1000)
