@@ -43,5 +43,5 @@ GENERATOR = Generator(
     reasons=trending_reasons,
     codes=("trending",),
     caption="最近数小时点击较多",
-    weight=0.25,  # orders what is otherwise equal, and leads for strangers; news have a scene of their own
+    weight=0.1,  # orders what is otherwise equal, and leads for strangers; news have a scene of their own
 )
