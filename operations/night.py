@@ -26,7 +26,7 @@ from civicrec.warehouse.daily import open_days
 from civicrec.warehouse.interests import read_interests, withdrawals
 from profiles.nightly import KEPT_DAYS
 from profiles.online.bounds import bounds_of
-from profiles.online.redis_store import RedisOnlineStore
+from profiles.online.redis_upkeep import RedisOnlineUpkeep
 
 #: What reports count of an event; FINAL, so that neither a second delivery nor a merge of parts looks like a change.
 _EVENTS = """
@@ -65,9 +65,9 @@ class Night:
         return {"from": self.first.isoformat(), "until": self.day.isoformat()}
 
     @cached_property
-    def online(self) -> RedisOnlineStore:
+    def online(self) -> RedisOnlineUpkeep:
         """The online store, which serving reads."""
-        return RedisOnlineStore(redis_client(self.settings.redis), bounds_of(self.settings.redis))
+        return RedisOnlineUpkeep(redis_client(self.settings.redis), bounds_of(self.settings.redis))
 
     @cached_property
     def withdrawn(self) -> dict[str, int]:

@@ -16,7 +16,7 @@ import pyarrow as pa
 from civicrec.warehouse.daily import drop_days_before, replace_day
 from civicrec.warehouse.interests import withdrawals
 from civicrec.warehouse.ports import Warehouse
-from profiles.online.ports import OnlineStore
+from profiles.online.ports import OnlineUpkeep
 from profiles.tags import load_vocabulary
 from profiles.update import TagWeights, weigh_tags
 
@@ -42,7 +42,7 @@ class TagsWritten:
 
 def rebuild_tags(
     warehouse: Warehouse,
-    store: OnlineStore,
+    store: OnlineUpkeep,
     day: date,
     interests: pa.Table,
     item_tags: Mapping[str, Sequence[str]],

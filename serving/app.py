@@ -21,7 +21,8 @@ from civicrec.web.bodies import BodyReader
 from civicrec.web.guard import Guard
 from civicrec.web.limits import Addresses, Buckets
 from civicrec.web.origins import origin_of
-from profiles.online.ports import OnlineReader, OnlineStore
+from profiles.online.bounds import bounds_of
+from profiles.online.ports import OnlineReader, ServedStore
 from profiles.online.redis_reader import RedisOnlineReader
 from profiles.online.redis_store import RedisOnlineStore
 from serving.api import docs, feedback, health, recommendations, related, transparency
@@ -40,7 +41,7 @@ MAX_READ_BYTES = 1 << 30
 
 def create_app(
     settings: Settings,
-    store: OnlineStore | None = None,
+    store: ServedStore | None = None,
     reader: OnlineReader | None = None,
     clock: Clock = utc_now,
 ) -> FastAPI:
@@ -104,6 +105,8 @@ class _ListCORS(CORSMiddleware):
         await (super().__call__ if is_lists else self.app)(scope, receive, send)
 
 
-def _redis_store(settings: Settings) -> OnlineStore:
+def _redis_store(settings: Settings) -> ServedStore:
     # A read that took longer than a list may wait is of no use, so the socket gives up then too.
-    return RedisOnlineStore(redis_client(settings.redis, settings.serving.store_timeout_ms / 1000))
+    return RedisOnlineStore(
+        redis_client(settings.redis, settings.serving.store_timeout_ms / 1000), bounds_of(settings.redis)
+    )

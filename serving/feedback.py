@@ -1,44 +1,21 @@
-"""What a visitor says and what acts at once: into the online store now, and through the collector for good.
+"""What a visitor says, through the collector for good; `profiles.online.ports.OnlineRights` makes it act at once.
 
-In: an actor, and what changes of what is known of them. Out: whether it acts already, and whether it is recorded.
+In: an event. Out: whether it is recorded.
 """
 
 from __future__ import annotations
 
-import zlib
 from datetime import datetime
 from functools import cached_property
 from uuid import uuid4
 
 import httpx
 
-from civicrec.accounting.progress import Commit, Partition
 from civicrec.clients import http_client
 from civicrec.clock import rfc3339
 from civicrec.settings import Settings
-from profiles.online.ports import OnlineStore, OnlineUpdate
 
-#: Name under which this enters the online store besides the event log.
-_LOG = "feedback"
-#: Partitions of feedback; bounded, and enough that two actors rarely share one.
-_PARTITIONS = 256
-_TRIES = 3
 _COLLECTOR_TIMEOUT_S = 1.0
-
-
-def act_now(store: OnlineStore, actor: str, update: OnlineUpdate, now: datetime) -> bool:
-    """Change what is known of the actor at once; return whether the store took it.
-
-    The offset is the time in microseconds: of two changes at one instant the second takes the next.
-
-    Raises
-    ------
-    Unavailable
-        If the store is down.
-    """
-    number, at = zlib.crc32(actor.encode()) % _PARTITIONS, int(now.timestamp() * 1_000_000)
-    partition = Partition(_PARTITIONS, number)
-    return any(store.apply(Commit(_LOG, now_us - 1, now_us, partition), update) for now_us in range(at, at + _TRIES))
 
 
 class Recorder:

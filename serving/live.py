@@ -16,7 +16,7 @@ from civicrec.items import Item
 from civicrec.logs import get_logger
 from civicrec.security.tokens import Keys, load_keys
 from civicrec.settings import Settings
-from profiles.online.ports import ActorState, OnlineReader, OnlineStore
+from profiles.online.ports import ActorState, OnlineReader, ServedStore
 from recommender.artifacts import Models
 from recommender.candidates.co_click import MAX_CO_CLICK_SEEDS
 from recommender.catalogue import Catalogue
@@ -89,8 +89,8 @@ class Live:
     settings : Settings
     reader : OnlineReader
         What lists are read from, within the time `budget` allows.
-    store : OnlineStore
-        The same store for threads: trends are read from it, dislikes written to it.
+    store : ServedStore
+        The same store for threads: trends are read from it, and what a visitor says acts in it.
     keys : Keys
         Checks subject tokens.
     catalogue : Catalogue
@@ -113,7 +113,7 @@ class Live:
     def __init__(
         self,
         settings: Settings,
-        store: OnlineStore,
+        store: ServedStore,
         reader: OnlineReader,
         clock: Clock = utc_now,
         faults: Callable[[str], None] = lambda _: None,

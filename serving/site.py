@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from civicrec.clock import Clock, utc_now
 from civicrec.settings import Settings
-from profiles.online.ports import OnlineReader, OnlineStore
+from profiles.online.ports import OnlineReader, ServedStore
 from serving.app import create_app
 from serving.console.app import create_console
 from serving.portal.routes import router as portal
@@ -17,7 +17,7 @@ from serving.portal.routes import router as portal
 
 def create_site(
     settings: Settings,
-    store: OnlineStore | None = None,
+    store: ServedStore | None = None,
     reader: OnlineReader | None = None,
     clock: Clock = utc_now,
 ) -> FastAPI:

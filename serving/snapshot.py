@@ -25,7 +25,7 @@ from civicrec.registry.connection import connect_as_it_stands
 from civicrec.registry.runs import recent_runs
 from civicrec.registry.tables import open_registry
 from civicrec.settings import Settings
-from profiles.online.ports import CROWD_HOURS, OnlineStore
+from profiles.online.ports import CROWD_HOURS, CrowdReader
 from recommender.artifacts import load_models, stamp_of
 from recommender.catalogue import Catalogue, shelved
 from recommender.signals import PlacedModels
@@ -62,7 +62,7 @@ class SnapshotKeeper:
     def __init__(
         self,
         settings: Settings,
-        store: OnlineStore,
+        store: CrowdReader,
         faults: Callable[[str], None] = lambda _: None,
         clock_s: Callable[[], float] = monotonic_s,
     ) -> None:

@@ -14,7 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from civicrec.clock import local_date
 from civicrec.errors import Unavailable
 from civicrec.metrics import MetricName
-from profiles.online.ports import OnlineStore
+from profiles.online.ports import ServedStore
 from profiles.online.redis_store import RedisOnlineStore
 from serving.live import Live
 
@@ -25,7 +25,7 @@ _FULLNESS: MetricName = "civicrec_online_fullness"
 _AGE: MetricName = "civicrec_models_age_days"
 
 
-def online_problems(store: OnlineStore) -> list[str]:
+def online_problems(store: ServedStore) -> list[str]:
     """Say what is wrong with the online store, one sentence each."""
     if not isinstance(store, RedisOnlineStore):
         return []

@@ -104,7 +104,7 @@ class _Folded:
 
     def __init__(self) -> None:
         self.recent: dict[str, list[RecentItem]] = {}
-        self.disliked: dict[str, list[str]] = {}
+        self.disliked: dict[str, dict[str, int]] = {}
         self.interests: dict[int, dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
         self.co_clicks: dict[str, dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
         self.restored: dict[str, list[str]] = {}
@@ -118,11 +118,11 @@ class _Folded:
             self.withdrawn[actor] = until
             before = [item for item in before if item.at_ms > until]
         personal = [one for one in interactions if one.is_personal and one.at_ms > until]
-        wished = {one.item_id: one.kind in RESTORING for one in personal if not one.weight or one.kind}
-        if disliked := sorted(item_id for item_id, is_restored in wished.items() if not is_restored):
+        disliked, restored = refusals([one for one in personal if not one.weight or one.kind])
+        if disliked:
             self.disliked[actor] = disliked
-        if restored := sorted(item_id for item_id, is_restored in wished.items() if is_restored):
-            self.restored[actor] = restored
+        if restored:
+            self.restored[actor] = sorted(restored)
         if liked := [interaction for interaction in personal if interaction.weight]:
             self.recent[actor] = latest(liked)
             for one, other, weight in pairs(liked, before):
@@ -139,6 +139,22 @@ class _Folded:
             restored=self.restored,
             withdrawn=self.withdrawn,
         )
+
+
+def refusals(said: Sequence[Interaction]) -> tuple[dict[str, int], set[str]]:
+    """Return item → time of the refusals that hold after what one actor said, and the items of those taken back before.
+
+    Which of the two came last is told by the log, because clocks differ; the time tells the latest of many.
+    """
+    disliked: dict[str, int] = {}
+    restored: set[str] = set()
+    for one in said:
+        if one.kind in RESTORING:
+            disliked.pop(one.item_id, None)
+            restored.add(one.item_id)
+        else:
+            disliked[one.item_id] = max(one.at_ms, disliked.get(one.item_id, one.at_ms))
+    return disliked, restored
 
 
 def strongest(interactions: Sequence[Interaction]) -> dict[tuple[int, str], float]:

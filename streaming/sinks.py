@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from civicrec.accounting.progress import Commit, CommittedProgress
 from civicrec.clock import to_ms, utc_now
 from civicrec.warehouse.ports import Warehouse
-from profiles.online.ports import OnlineStore
+from profiles.online.ports import RebuildableStore
 from streaming.blocks import DeadLetter, Facts, Origin, joined
 from streaming.catalogue import CatalogueSnapshot
 from streaming.fold import Slice, fold, personal_actors, slices
@@ -53,7 +53,7 @@ class Stores:
     def __init__(
         self,
         warehouse: Warehouse,
-        online: OnlineStore,
+        online: RebuildableStore,
         catalogue: CatalogueSnapshot,
         dead_letters: DeadLetterTopic | None = None,
         only_complete: bool = True,
@@ -132,8 +132,8 @@ def _fold_in(
             origin.log, progress.at(origin.partition), records[-1].offset, origin.partition,
             sum(record.good for record in records), rejected, position, progress.other_partitions(origin.partition),
         )  # fmt: skip
-        actors = personal_actors(interactions)
-        update = fold(interactions, online.recent_of(actors), online.withdrawn_of(actors))
+        known = online.known_of(personal_actors(interactions))
+        update = fold(interactions, known.recent, known.withdrawn)
         if online.apply(commit, update, only_complete=stores.only_complete):
             progress.add(commit)
             return progress

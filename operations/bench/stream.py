@@ -87,7 +87,7 @@ def plain_loop_s(records: Sequence[Record]) -> float:
         blocks = blocks_of(Origin("bench"), batch, settings.block_records)
         facts = [enrich(parse_block(block), types) for block in blocks]
         interactions = [interaction for block in facts for interaction in block.interactions]
-        fold(interactions, online.recent_of(personal_actors(interactions)))
+        fold(interactions, online.known_of(personal_actors(interactions)).recent)
     return time.process_time() - began
 
 

@@ -45,10 +45,10 @@ def show(
     """Print what the online store and the nightly tags hold of an actor, as JSON."""
     from civicrec.clients import redis_client
     from civicrec.settings import load_settings
-    from profiles.online.redis_store import RedisOnlineStore
+    from profiles.online.redis_rights import RedisOnlineRights
 
     settings = load_settings(home)
-    state = RedisOnlineStore(redis_client(settings.redis)).actor(actor)
+    state = RedisOnlineRights(redis_client(settings.redis)).actor(actor)
     told: dict[str, Any] = {
         "actor": actor,
         "recent": [{"item_id": one.item_id, "at": rfc3339(from_ms(one.at_ms))} for one in state.recent],

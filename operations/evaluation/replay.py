@@ -71,7 +71,7 @@ class ReplayedPortal:
     def add(self, click: Click) -> None:
         """Take in a click, as the stream would."""
         interaction = Interaction(click.user_id, click.item_id, click.at_ms, 1.0, True, self._offset + 1)
-        update = fold([interaction], self._store.recent_of([click.user_id]))
+        update = fold([interaction], self._store.known_of([click.user_id]).recent)
         self._store.apply(Commit(_LOG, self._offset, self._offset + 1, stored=1), update)
         self._offset += 1
         self._last_ms[click.user_id, click.item_id] = click.at_ms

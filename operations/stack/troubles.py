@@ -76,10 +76,10 @@ def _models(settings: Settings, today: date) -> Iterator[str]:
 def online_troubles(settings: Settings) -> tuple[dict[str, object], list[str]]:
     """Return what the online store says of itself, and what is wrong with it; raises `Unavailable`."""
     from civicrec.clients import redis_client
-    from profiles.online.redis_store import RedisOnlineStore
+    from profiles.online.redis_upkeep import RedisOnlineUpkeep
 
     with closing(redis_client(settings.redis, timeout_s=2.0)) as client:
-        state = RedisOnlineStore(client).state()
+        state = RedisOnlineUpkeep(client).state()
     facts = {
         "complete": state.is_complete, "actors": state.actors, "shed": dict(state.shed),
         "used_mb": round(state.used_mb, 1), "max_mb": round(state.max_mb, 1),

@@ -1,4 +1,4 @@
--- Applies one update, all or nothing: the fencing, the counts and every command in one script.
+-- Applies one update, all or nothing: the fencing, the counts and every command in one script. actors.lua stands before it.
 -- KEYS the hash of the log's progress, the set of all logs, and the key that says the store is complete.
 -- ARGV[1] MessagePack of {field, first, moved, added, division, others, log, only_complete, withdrawn, restored, crowd}: the
 --   partition's field, the offset it may have reached at most, a list [field, value, ...] to set and one to add, how the
@@ -27,51 +27,6 @@ for index = 1, #progress, 2 do
   end
 end
 local groups = cmsgpack.unpack(ARGV[2])
--- Lua can pass some thousands of arguments to one call; a slice of this many pairs stays well below.
-local slice = 1000
-
-local function bounded(entry)
-  redis.call('ZREMRANGEBYRANK', entry[1], 0, -entry[3] - 1)
-  redis.call('EXPIRE', entry[1], entry[2])
-end
-
-local function put(entry, ...)
-  local pairs_ = entry[4]
-  for from = 1, #pairs_, slice do
-    local until_ = math.min(from + slice - 1, #pairs_)
-    local arguments = {...}
-    for index = from, until_ do
-      arguments[#arguments + 1] = pairs_[index]
-    end
-    redis.call('ZADD', entry[1], unpack(arguments))
-  end
-  bounded(entry)
-end
-
--- Notes what is held in an index, and sheds what is beyond its bound, least worth keeping first: an entry goes with
--- every key that begins with one of the prefixes.
-local function hold(kind, bound, prefixes, pairs_)
-  local index = 'held:' .. kind
-  for from = 1, #pairs_, slice do
-    redis.call('ZADD', index, 'GT', unpack(pairs_, from, math.min(from + slice - 1, #pairs_)))
-  end
-  local over, shed = redis.call('ZCARD', index) - bound, 0
-  while over > 0 do
-    local popped = redis.call('ZPOPMIN', index, math.min(over, slice))
-    for place = 1, #popped, 2 do
-      local keys = {}
-      for n, prefix in ipairs(prefixes) do
-        keys[n] = prefix .. popped[place]
-      end
-      shed = shed + math.min(1, redis.call('UNLINK', unpack(keys)))  -- what has expired is not shed
-    end
-    over = over - slice
-  end
-  if shed > 0 then
-    redis.call('HINCRBY', 'shed:', kind, shed)
-  end
-end
-
 -- A few: a number, then short hashes of different actors, nine signs each. Once they are a crowd they are no longer kept.
 local crowd = claim[11]
 
@@ -120,22 +75,9 @@ local function hear(hour, name, voice)
   end
 end
 
-for _, entry in ipairs(claim[9]) do
-  redis.call('ZREMRANGEBYSCORE', entry[1], '-inf', entry[5])
-  redis.call('UNLINK', entry[2], entry[3])
-  if tonumber(redis.call('GET', entry[4]) or '0') < entry[5] then
-    redis.call('SET', entry[4], string.format('%.0f', entry[5]))
-  end
-  redis.call('EXPIRE', entry[4], entry[6])
-end
+change(claim[9], claim[10], groups[2])
 for _, entry in ipairs(groups[1]) do
   put(entry, 'GT')
-end
-for _, entry in ipairs(groups[2]) do
-  put(entry, 'GT')
-end
-for _, entry in ipairs(claim[10]) do
-  redis.call('ZREM', entry[1], unpack(entry[2]))
 end
 for _, entry in ipairs(groups[3]) do
   local key, pairs_, few = entry[1], entry[4], entry[5]
@@ -191,16 +133,7 @@ for _, entry in ipairs(groups[3]) do
   items[#items + 1] = string.sub(entry[1], 4)
 end
 hold('co', bounds[2], {'co:', 'few:'}, items)
--- Worth keeping is who came lately, and before any who clicked once whoever interacted with several items within the month.
-local actors, worth = groups[5], {}
-for place = 1, #actors, 2 do
-  local actor = actors[place]
-  local n = redis.call('ZCARD', 'recent:' .. actor) + redis.call('ZCARD', 'disliked:' .. actor)
-  local at = actors[place + 1] > 0 and actors[place + 1] or bounds[5]
-  worth[#worth + 1] = string.format('%.0f', at + 2592000 * (2 - 2 / math.max(1, n)))
-  worth[#worth + 1] = actor
-end
-hold('actors', bounds[1], {'recent:', 'disliked:', 'tags:', 'withdrawn:'}, worth)
+hold_actors(groups[5], bounds[1], bounds[5])
 redis.call('SADD', KEYS[2], claim[7])
 for index = 1, #claim[3], 2 do
   redis.call('HSET', KEYS[1], claim[3][index], string.format('%.0f', claim[3][index + 1]))

@@ -1,7 +1,7 @@
 """The online store in memory: complete, for tests, evaluation and notebooks. Nothing expires; it lives as its process.
 
-In: `OnlineUpdate`s and tags. Out: as `profiles.online.ports.OnlineStore` says, in the same order and with the same
-bounds as Redis.
+In: `OnlineUpdate`s and tags. Out: as every port of `profiles.online.ports` says, in the same order and with
+the same bounds as Redis.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
+from typing import Any
 
 from civicrec.accounting.progress import Commit, CommittedProgress
 from civicrec.crowds import K_ANONYMITY
@@ -21,10 +22,12 @@ from profiles.online.ports import (
     MAX_TREND_ITEMS,
     ActorState,
     Incomplete,
-    OnlineStore,
+    Known,
     OnlineUpdate,
     RecentItem,
+    ServedStore,
 )
+from profiles.online.pseudonyms import pair_of, voice_of
 
 Scores = dict[str, float]
 
@@ -32,7 +35,7 @@ Scores = dict[str, float]
 class MemoryOnlineReader:
     """An `OnlineReader` of a store that answers at once."""
 
-    def __init__(self, store: OnlineStore) -> None:
+    def __init__(self, store: ServedStore) -> None:
         self._store = store
 
     async def actor(self, actor: str) -> ActorState:
@@ -48,7 +51,7 @@ class MemoryOnlineReader:
 
 
 class MemoryOnlineStore:
-    """An `OnlineStore` made of dictionaries; one thread at a time.
+    """Every port of the online store, made of dictionaries; one thread at a time.
 
     Parameters
     ----------
@@ -62,7 +65,7 @@ class MemoryOnlineStore:
         self._recent: dict[str, dict[str, int]] = defaultdict(dict)
         self._disliked: dict[str, Scores] = defaultdict(dict)
         self._trends: dict[int, Scores] = defaultdict(dict)
-        self._counted: dict[int, dict[tuple[str, str], float]] = defaultdict(dict)
+        self._counted: dict[int, Scores] = defaultdict(dict)
         self._co_clicks: dict[str, Scores] = defaultdict(dict)
         self._few: dict[tuple[str, str], Scores] = {}
         self._few_trends: dict[str, tuple[int, set[str]]] = {}
@@ -79,7 +82,7 @@ class MemoryOnlineStore:
         progress = self._progress[commit.log]
         if not progress.admit(commit):
             return False
-        self._add(update, commit.last)
+        self._add(update)
         progress.add(commit)
         return True
 
@@ -97,19 +100,21 @@ class MemoryOnlineStore:
             self._recovered.add((log, dead_letter))
             self._progress[log].recover(reason, n_events)
 
-    def _add(self, update: OnlineUpdate, last: int) -> None:
+    def _add(self, update: OnlineUpdate) -> None:
         for actor, at_ms in update.withdrawn.items():
-            self._withdraw(actor, at_ms)
+            self.withdraw(actor, at_ms)
         for actor, items in update.recent.items():
             kept = self._recent[actor]
             for item in items:
                 kept[item.item_id] = max(item.at_ms, kept.get(item.item_id, item.at_ms))
             self._recent[actor] = {name: int(at) for name, at in _heaviest(kept, MAX_RECENT)}
-        for actor, names in update.disliked.items():
-            self._disliked[actor] = dict(_heaviest(self._disliked[actor] | dict.fromkeys(names, last), MAX_DISLIKED))
         for actor, names in update.restored.items():
             for name in names:
-                self._disliked[actor].pop(name, None)
+                self.undislike(actor, name)
+        for actor, times in update.disliked.items():
+            for name, at_ms in times.items():
+                self._disliked[actor][name] = max(at_ms, self._disliked[actor].get(name, at_ms))
+            self._disliked[actor] = dict(_heaviest(self._disliked[actor], MAX_DISLIKED))
         for hour, by_item in update.interests.items():
             self._count(hour, by_item)
         for item_id, others in update.co_clicks.items():
@@ -117,7 +122,16 @@ class MemoryOnlineStore:
             told = {other: self._told(item_id, other, weights) for other, weights in others.items()}
             self._co_clicks[item_id] = _increased(known, {name: n for name, n in told.items() if n}, MAX_CO_CLICKED)
 
-    def _withdraw(self, actor: str, at_ms: int) -> None:
+    def dislike(self, actor: str, item_id: str, at_ms: int) -> None:
+        """Never show this item to the actor again."""
+        self._add(OnlineUpdate(disliked={actor: {item_id: at_ms}}))
+
+    def undislike(self, actor: str, item_id: str) -> None:
+        """Take a dislike back."""
+        self._disliked.get(actor, {}).pop(item_id, None)
+
+    def withdraw(self, actor: str, at_ms: int) -> None:
+        """Remove what was known until consent was withdrawn."""
         self._withdrawn[actor] = max(at_ms, self._withdrawn.get(actor, at_ms))
         self._disliked.pop(actor, None)
         self._tags.pop(actor, None)
@@ -129,7 +143,8 @@ class MemoryOnlineStore:
             return sum(weights.values())
         few = self._few.setdefault((item_id, other), {})
         for actor, weight in weights.items():
-            few[actor] = few.get(actor, 0.0) + weight
+            voice = voice_of(actor)
+            few[voice] = few.get(voice, 0.0) + weight
         return sum(self._few.pop((item_id, other)).values()) if len(few) >= self._min_actors else 0.0
 
     def _hear(self, hour: int, item_id: str, actor: str) -> None:
@@ -139,8 +154,8 @@ class MemoryOnlineStore:
         since, voices = self._few_trends.get(item_id, (hour, set()))
         if hour - since >= CROWD_HOURS:
             since, voices = hour, set()
-        self._few_trends[item_id] = since, voices | {actor}
-        if len(voices | {actor}) >= self._min_actors:
+        self._few_trends[item_id] = since, voices | {voice_of(actor)}
+        if len(voices) + (voice_of(actor) not in voices) >= self._min_actors:
             self._crowded[item_id] = hour
             del self._few_trends[item_id]
 
@@ -149,18 +164,22 @@ class MemoryOnlineStore:
         counted, trend = self._counted[hour], self._trends[hour]
         for item_id, weights in by_item.items():
             for actor, weight in weights.items():
-                before = counted.get((actor, item_id), 0.0)
+                pair = pair_of(actor, item_id)
+                before = counted.get(pair, 0.0)
                 if not before:
                     self._hear(hour, item_id, actor)
                 if weight > before:
                     trend[item_id] = trend.get(item_id, 0.0) + (weight - before)
                     if before or len(counted) < MAX_COUNTED:
-                        counted[actor, item_id] = weight
+                        counted[pair] = weight
         self._trends[hour] = dict(_heaviest(trend, MAX_TREND_ITEMS))
 
-    def recent_of(self, actors: Sequence[str]) -> dict[str, list[RecentItem]]:
-        """Return the recent items of each actor that has any, newest first."""
-        return {actor: self._recent_list(actor) for actor in actors if self._recent.get(actor)}
+    def known_of(self, actors: Sequence[str]) -> Known:
+        """Return what is known of these actors."""
+        return Known(
+            {actor: self._recent_list(actor) for actor in actors if self._recent.get(actor)},
+            {actor: self._withdrawn[actor] for actor in actors if actor in self._withdrawn},
+        )
 
     def _recent_list(self, actor: str) -> list[RecentItem]:
         return [RecentItem(name, int(at)) for name, at in _heaviest(self._recent.get(actor, {}), MAX_RECENT)]
@@ -181,10 +200,6 @@ class MemoryOnlineStore:
         """Return the items that a crowd interacted with, seen since that epoch hour."""
         return frozenset(name for name, hour in self._crowded.items() if hour >= since_hour)
 
-    def withdrawn_of(self, actors: Sequence[str]) -> dict[str, int]:
-        """Return when each actor withdrew consent, of those of whom it is known."""
-        return {actor: self._withdrawn[actor] for actor in actors if actor in self._withdrawn}
-
     def co_clicks(self, item_ids: Sequence[str], n: int = MAX_CO_CLICKED) -> dict[str, list[tuple[str, float]]]:
         """Return item → up to `n` (neighbour, weight), heaviest first, for the items that have any."""
         found = {item_id: _heaviest(self._co_clicks.get(item_id, {}), n) for item_id in item_ids}
@@ -197,8 +212,8 @@ class MemoryOnlineStore:
         return len(new)
 
     def forget(self, actor: str) -> int:
-        """Remove all that is known of this actor; return how many of its parts there were."""
-        parts: tuple[dict[str, Scores] | dict[str, dict[str, int]], ...] = (self._recent, self._disliked, self._tags)
+        """Remove all that names this actor; return how many of its parts there were."""
+        parts: tuple[dict[str, Any], ...] = (self._recent, self._disliked, self._tags, self._withdrawn)
         return sum(bool(part.pop(actor, None)) for part in parts)
 
     def is_complete(self) -> bool:

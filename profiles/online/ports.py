@@ -1,4 +1,4 @@
-"""What is known about actors and crowds right now, and the port that keeps it.
+"""What is known about actors and crowds right now, and the ports through which it is written, read and taken back.
 
 In: `OnlineUpdate`s from the stream, `TagWeights` from the nightly job. Out: `ActorState`, trends, co-clicks.
 Everything kept here can be rebuilt from warehouse and registry, and every key is bounded or expires.
@@ -75,7 +75,7 @@ class OnlineUpdate:
     recent
         actor → items interacted with (any order; the newest time of an item wins).
     disliked
-        actor → item ids the actor does not want to see.
+        actor → item the actor does not want to see → epoch ms at which that was said; the latest are kept.
     interests
         epoch hour (``at_ms // 3_600_000``) → item → actor → strongest interest shown. The trend of an hour is the sum
         of the strongest interests of its actors, however many batches told of them.
@@ -83,13 +83,13 @@ class OnlineUpdate:
         item → item → actor → weight added, both directions present; weights are forward-decayed (`profiles.decay`).
         What few actors made is kept aside, and told of no item before `K_ANONYMITY` actors stand behind the pair.
     restored
-        actor → item ids whose refusal is taken back.
+        actor → item ids whose refusal is taken back, before those in `disliked` are added.
     withdrawn
         actor → epoch ms at which consent was withdrawn: what was known until then goes, before the rest is added.
     """
 
     recent: Mapping[str, Sequence[RecentItem]] = field(default_factory=dict)
-    disliked: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    disliked: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     interests: Mapping[int, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
     co_clicks: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
     restored: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -115,10 +115,27 @@ class ActorState:
     disliked: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a writer needs to know of actors before it adds to them; who is not there is not known.
+
+    Attributes
+    ----------
+    recent
+        actor → recent items, newest first.
+    withdrawn
+        actor → epoch ms at which consent was withdrawn.
+    """
+
+    recent: Mapping[str, Sequence[RecentItem]]
+    withdrawn: Mapping[str, int]
+
+
 class OnlineReader(Protocol):
     """What a list reads of the online store, from an event loop that nothing here blocks.
 
-    Its methods say what those of `OnlineStore` say, and raise the same.
+    Its methods say what those of `OnlineRights` and `CrowdReader` say. Every method of every port here raises
+    `OnlineFault` or another `Unavailable` when the store cannot be reached in time.
     """
 
     async def actor(self, actor: str) -> ActorState:
@@ -134,8 +151,24 @@ class OnlineReader(Protocol):
         ...
 
 
-class OnlineStore(Protocol):
-    """The online store. Every method raises `OnlineFault` when it cannot be reached in time."""
+class CrowdReader(Protocol):
+    """What many did, told of no single one."""
+
+    def trends(self, hours: Sequence[int]) -> dict[int, dict[str, float]]:
+        """Return hour → item → weight for the hours asked that have any."""
+        ...
+
+    def crowded(self, since_hour: int) -> frozenset[str]:
+        """Return the items `K_ANONYMITY` actors interacted with within `CROWD_HOURS`, seen since that epoch hour."""
+        ...
+
+    def co_clicks(self, item_ids: Sequence[str], n: int = MAX_CO_CLICKED) -> dict[str, list[tuple[str, float]]]:
+        """Return item → up to `n` (neighbour, weight), heaviest first; items without any are absent."""
+        ...
+
+
+class OnlineWriter(Protocol):
+    """The stream's side: what records of a log lead to, and how far each log is done."""
 
     def apply(self, commit: Commit, update: OnlineUpdate, *, only_complete: bool = False) -> bool:
         """Apply the update, move the committed offset of the partition and count the events, all at once or nothing.
@@ -150,6 +183,10 @@ class OnlineStore(Protocol):
         """
         ...
 
+    def progress(self, log: str) -> CommittedProgress:
+        """Return what is done of a log."""
+        ...
+
     def done(self) -> dict[str, CommittedProgress]:
         """Return what is done of every log."""
         ...
@@ -158,41 +195,13 @@ class OnlineStore(Protocol):
         """Count the events of one dead letter (offset and piece) as stored; again for the same changes nothing."""
         ...
 
-    def progress(self, log: str) -> CommittedProgress:
-        """Return what is done of a log."""
+    def known_of(self, actors: Sequence[str]) -> Known:
+        """Return what is known of these actors, in one round trip."""
         ...
 
-    def recent_of(self, actors: Sequence[str]) -> dict[str, list[RecentItem]]:
-        """Return the recent items of each actor, newest first; actors without any are absent."""
-        ...
 
-    def actor(self, actor: str) -> ActorState:
-        """Return all that is known of one actor, in one round trip."""
-        ...
-
-    def trends(self, hours: Sequence[int]) -> dict[int, dict[str, float]]:
-        """Return hour → item → weight for the hours asked that have any."""
-        ...
-
-    def crowded(self, since_hour: int) -> frozenset[str]:
-        """Return the items `K_ANONYMITY` actors interacted with within `CROWD_HOURS`, seen since that epoch hour."""
-        ...
-
-    def withdrawn_of(self, actors: Sequence[str]) -> dict[str, int]:
-        """Return when each actor withdrew consent, epoch ms; those of whom it is not known are absent."""
-        ...
-
-    def co_clicks(self, item_ids: Sequence[str], n: int = MAX_CO_CLICKED) -> dict[str, list[tuple[str, float]]]:
-        """Return item → up to `n` (neighbour, weight), heaviest first; items without any are absent."""
-        ...
-
-    def put_tags(self, run: str, tags: Iterable[tuple[str, Mapping[str, float]]]) -> int:
-        """Replace the tags of each actor given; return how many. Tags of actors not given expire by TTL."""
-        ...
-
-    def forget(self, actor: str) -> int:
-        """Remove every key of this actor; return how many there were."""
-        ...
+class OnlineUpkeep(Protocol):
+    """Whether the store holds all it should, and what is put into it as a whole."""
 
     def is_complete(self) -> bool:
         """Tell whether all is here that should be: not in a new, wiped or cleared store, nor before a rebuild's end."""
@@ -208,3 +217,46 @@ class OnlineStore(Protocol):
         Which dead letters were recovered stays known: whoever puts the counts back has counted them.
         """
         ...
+
+    def put_tags(self, run: str, tags: Iterable[tuple[str, Mapping[str, float]]]) -> int:
+        """Replace the tags of each actor given; return how many. Tags of actors not given expire by TTL."""
+        ...
+
+
+class OnlineRights(Protocol):
+    """What one person may see, say and take back, acting at once; the log's event of it comes later and adds nothing.
+
+    Said twice, nothing changes. Times are those of the event, epoch ms, in whichever way it comes.
+    """
+
+    def actor(self, actor: str) -> ActorState:
+        """Return all that is known of one actor, in one round trip."""
+        ...
+
+    def dislike(self, actor: str, item_id: str, at_ms: int) -> None:
+        """Never show this item to the actor again; of more than `MAX_DISLIKED` the latest are kept."""
+        ...
+
+    def undislike(self, actor: str, item_id: str) -> None:
+        """Take a dislike back."""
+        ...
+
+    def withdraw(self, actor: str, at_ms: int) -> None:
+        """Remove what was known until consent was withdrawn; what is older and comes late is not added any more."""
+        ...
+
+    def forget(self, actor: str) -> int:
+        """Remove every key that names this actor; return how many there were.
+
+        What the log holds of the actor and the stream has not delivered yet would bring some back: an erasure takes it
+        out of the log, or forgets again when that is done.
+        """
+        ...
+
+
+class RebuildableStore(OnlineWriter, OnlineUpkeep, Protocol):
+    """What the stream writes to and fills again."""
+
+
+class ServedStore(CrowdReader, OnlineRights, Protocol):
+    """What lists and feedback need of the store in threads."""

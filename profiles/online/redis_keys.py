@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-#: First words of the keys that `RedisOnlineStore.clear` removes. Besides there are ``recovered`` and ``shed``. The key
+#: First words of the keys that `RedisOnlineUpkeep.clear` removes. Besides there are ``recovered`` and ``shed``. The key
 #: of a log's progress is built in `civicrec.accounting.progress`; until 0.1 it was
 #: ``fence:``, and `COMPLETE_KEY` ``whole:``.
 CLEARED = (
@@ -12,7 +12,7 @@ CLEARED = (
 
 #: There while the store holds all it should: a wipe takes it away with the rest. The number is that of the form of what
 #: is kept: a store of another form is incomplete, so the stream rebuilds it.
-COMPLETE_KEY = "complete:7"
+COMPLETE_KEY = "complete:8"
 
 
 def recent_key(actor: str) -> str:
@@ -21,7 +21,7 @@ def recent_key(actor: str) -> str:
 
 
 def disliked_key(actor: str) -> str:
-    """Name the sorted set item → log offset of the refusal."""
+    """Name the sorted set item → epoch ms at which the actor refused it."""
     return f"disliked:{actor}"
 
 

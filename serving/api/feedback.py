@@ -8,14 +8,13 @@ from typing import get_args
 import msgspec
 from fastapi import APIRouter, Request, Response
 
+from civicrec.clock import to_ms
 from civicrec.errors import InvalidInput, NotFound, Unavailable
 from civicrec.events import Consent
 from civicrec.web.query import bearer_of
 from civicrec.web.signals import is_from, refuses
-from profiles.online.ports import OnlineUpdate
 from recommender.eligibility import is_public
 from serving.answers import json_answer
-from serving.feedback import act_now
 from serving.live import Live
 from serving.schemas import FeedbackBody, actor_of, body_of, origins_of, site_of
 
@@ -46,10 +45,16 @@ async def post_feedback(request: Request) -> Response:
         raise InvalidInput("got neither subject_token nor anonymous_id; expected who says so")
     if refuses(request.headers.raw) or body.consent == "none":
         return json_answer(msgspec.json.encode({"acts": False, "recorded": False}), 202)
-    by_actor = {actor: [body.item_id]}
-    update = OnlineUpdate(disliked=by_actor) if body.kind == "dislike" else OnlineUpdate(restored=by_actor)
     keeps = body.consent != "measure"  # who says nothing of consent asks for this one thing, and it is done
-    acts = keeps and await live.budget.read(lambda: asyncio.to_thread(act_now, live.store, actor, update, now))
+
+    def act() -> bool:
+        if body.kind == "dislike":
+            live.store.dislike(actor, body.item_id, to_ms(now))
+        else:
+            live.store.undislike(actor, body.item_id)
+        return True
+
+    acts = keeps and await live.budget.read(lambda: asyncio.to_thread(act))
     event = {
         "kind": body.kind, "site": site, "item_id": body.item_id, "anonymous_id": body.anonymous_id,
         "request_id": body.request_id, "scene": body.scene, "consent": body.consent or "measure",

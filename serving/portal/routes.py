@@ -22,9 +22,7 @@ from civicrec.process.ports import address_of, is_everywhere
 from civicrec.web.guard import charge
 from civicrec.web.query import whole_number
 from civicrec.web.signals import refuses
-from profiles.online.ports import OnlineUpdate
 from recommender.eligibility import is_public
-from serving.feedback import act_now
 from serving.forms import form_of, is_https
 from serving.portal.lists import Lists
 from serving.portal.views import (
@@ -180,8 +178,7 @@ async def _withdraw(request: Request, anonymous_id: str) -> None:
     """End what the visitor is known by, now in the online store and by an event for good."""
     live, now = request.app.state.live, request.app.state.live.clock()
     actor = anonymous_actor(anonymous_id)
-    update = OnlineUpdate(withdrawn={actor: to_ms(now)})
-    await live.budget.read(lambda: asyncio.to_thread(act_now, live.store, actor, update, now))
+    await live.budget.read(lambda: asyncio.to_thread(live.store.withdraw, actor, to_ms(now)))
     event = {"kind": "consent_withdrawn", "site": site_of("", live.settings), "anonymous_id": anonymous_id,
              "consent": "measure"}  # fmt: skip
     await asyncio.to_thread(request.app.state.recorder.record, event, "", now)

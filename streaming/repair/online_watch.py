@@ -27,7 +27,7 @@ from civicrec.registry.tables import registry_at
 from civicrec.settings import Settings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.ports import Warehouse
-from profiles.online.ports import Incomplete, OnlineStore
+from profiles.online.ports import Incomplete, RebuildableStore
 from streaming.blocks import Columns, joined
 from streaming.catalogue import CatalogueSnapshot
 from streaming.enrich import enrich
@@ -42,6 +42,8 @@ _AT_ONCE = 2_000
 _COPY_S = 15.0
 #: Of several logs in one partition one may be committed ahead of another by a bundle, not by more than this.
 _BUNDLES_BACK = 20
+#: Progress of these is that of no log. Until 0.1 dislikes came as commits of one called ``feedback``: it is forgotten.
+_NO_LOGS = (REBUILD_LOG, "feedback")
 
 _STORED = """
 SELECT 1 FROM events WHERE event_id IN {ids:Array(UUID)}
@@ -58,7 +60,7 @@ class OnlineWatch:
         log → what was done of it when the store was last seen complete.
     """
 
-    def __init__(self, settings: Settings, online: OnlineStore) -> None:
+    def __init__(self, settings: Settings, online: RebuildableStore) -> None:
         self._settings = settings
         self._online = online
         _take_over(settings.progress_path)
@@ -108,7 +110,7 @@ class OnlineWatch:
             )  # fmt: skip
 
 
-def wait_copied(settings: Settings, online: OnlineStore) -> None:
+def wait_copied(settings: Settings, online: RebuildableStore) -> None:
     """Return once the home's file holds at least what the store counts now: that is not lost with the store.
 
     Raises
@@ -133,9 +135,9 @@ def wait_copied(settings: Settings, online: OnlineStore) -> None:
     raise Incomplete
 
 
-def _done(online: OnlineStore) -> dict[str, CommittedProgress]:
+def _done(online: RebuildableStore) -> dict[str, CommittedProgress]:
     """Return what is done of each log, but for what a rebuild commits as its own."""
-    return {log: progress for log, progress in online.done().items() if log != REBUILD_LOG}
+    return {log: progress for log, progress in online.done().items() if log not in _NO_LOGS}
 
 
 def catch_up(stores: Stores, reader: KafkaReader, margin: int, block_records: int, at_once: int = _AT_ONCE) -> int:
@@ -206,5 +208,5 @@ def kept_progress(path: Path) -> dict[str, CommittedProgress]:
     """Read the file; nothing is known without one."""
     with suppress(OSError, msgspec.MsgspecError):
         found = msgspec.json.decode(path.read_bytes(), type=dict[str, dict[str, int]])
-        return {log: progress_of(fields) for log, fields in found.items()}
+        return {log: progress_of(fields) for log, fields in found.items() if log not in _NO_LOGS}
     return {}

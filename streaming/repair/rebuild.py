@@ -1,6 +1,6 @@
 """The online store rebuilt from the warehouse: after a wipe, on a new server, or when an operator asks.
 
-In: `events` of the records that are done, the newest `actor_tags`. Out: an `OnlineStore` that is complete.
+In: `events` of the records that are done, the newest `actor_tags`. Out: an online store that is complete.
 Nothing else may write interactions meanwhile: the embedded stream does this itself, between two batches, and the
 workers of a cluster are refused by a store that is incomplete.
 """
@@ -29,8 +29,10 @@ from profiles.online.ports import (
     RECENT_TTL_DAYS,
     TAGS_TTL_DAYS,
     TREND_TTL_HOURS,
-    OnlineStore,
     OnlineUpdate,
+    OnlineUpkeep,
+    OnlineWriter,
+    RebuildableStore,
 )
 from streaming.blocks import HISTORY, Interaction
 from streaming.enrich import INTERACTION_KINDS, LASTING, lasting_kind
@@ -110,7 +112,7 @@ def done_so_far(log: EventLog, totals: Totals) -> Done:
 
 def rebuild_online(
     warehouse: Warehouse,
-    online: OnlineStore,
+    online: RebuildableStore,
     done: Done,
     now: datetime,
     suppressed: AbstractSet[tuple[str, str]] = frozenset(),
@@ -150,13 +152,13 @@ def rebuild_online(
 
 
 def _restore_interactions(
-    warehouse: Warehouse, online: OnlineStore, done: Done, now: datetime, today: date, report: ShowProgress
+    warehouse: Warehouse, online: OnlineWriter, done: Done, now: datetime, today: date, report: ShowProgress
 ) -> int:
     kinds, lasting = sorted(INTERACTION_KINDS | LASTING), sorted(LASTING)
     busy_first = today - timedelta(days=max(RECENT_TTL_DAYS, CO_CLICK_TTL_DAYS))
     first_day = today - timedelta(days=DISLIKED_TTL_DAYS)
     days = warehouse.rows(_DAYS, {"kinds": kinds, "first": first_day, "busy_first": busy_first, "lasting": lasting})
-    n_interactions = n_read = last = 0
+    n_interactions = n_read = n_commits = 0
     total = sum(row["n"] for row in days)
     oldest_hour = to_ms(now - timedelta(hours=TREND_TTL_HOURS)) // _HOUR_MS
     for row in days:
@@ -165,12 +167,11 @@ def _restore_interactions(
         for begin in range(0, table.num_rows, SLICE_INTERACTIONS):
             part = table.slice(begin, SLICE_INTERACTIONS)
             if interactions := _interactions(part.to_pydict(), done, is_busy):
-                actors = personal_actors(interactions)
-                folded = fold(interactions, online.recent_of(actors), online.withdrawn_of(actors))
+                known = online.known_of(personal_actors(interactions))
+                folded = fold(interactions, known.recent, known.withdrawn)
                 update = _without_old_trends(folded, oldest_hour)
-                # Refusals are kept in order of offset; each commit must be behind the one before.
-                first, last = last, max(last + 1, interactions[-1].offset)
-                online.apply(Commit(REBUILD_LOG, first, last), update)
+                online.apply(Commit(REBUILD_LOG, n_commits, n_commits + 1), update)
+                n_commits += 1
                 n_interactions += len(interactions)
             report("interactions", n_read := n_read + part.num_rows, total)
     return n_interactions
@@ -192,7 +193,7 @@ def _without_old_trends(update: OnlineUpdate, oldest_hour: int) -> OnlineUpdate:
 
 
 def _restore_tags(
-    warehouse: Warehouse, online: OnlineStore, today: date, suppressed: AbstractSet[tuple[str, str]]
+    warehouse: Warehouse, online: OnlineUpkeep, today: date, suppressed: AbstractSet[tuple[str, str]]
 ) -> int:
     # A day that has not come was made by a wrong clock.
     tags = warehouse.rows(

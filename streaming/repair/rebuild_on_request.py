@@ -16,12 +16,12 @@ from civicrec.registry.runs import suppressions
 from civicrec.registry.tables import registry_at
 from civicrec.settings import Settings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
-from profiles.online.ports import OnlineStore
+from profiles.online.ports import RebuildableStore
 from streaming.repair.rebuild import STREAM_LOCK, Rebuilt, done_so_far, rebuild_online
 
 
 def rebuild_on_request(
-    settings: Settings, online: OnlineStore, report: ShowProgress = lambda *_: None
+    settings: Settings, online: RebuildableStore, report: ShowProgress = lambda *_: None
 ) -> Rebuilt | None:
     """Rebuild the store, or, where a stream runs on this home, say that it is incomplete: then that rebuilds it.
 
@@ -38,7 +38,7 @@ def rebuild_on_request(
         return None
 
 
-def _rebuild(settings: Settings, online: OnlineStore, report: ShowProgress) -> Rebuilt:
+def _rebuild(settings: Settings, online: RebuildableStore, report: ShowProgress) -> Rebuilt:
     with (
         registry_at(settings.registry_address) as registry,
         closing(SqliteEventLog(settings.log_path, readonly=True)) as log,
@@ -48,7 +48,7 @@ def _rebuild(settings: Settings, online: OnlineStore, report: ShowProgress) -> R
         return rebuild_online(warehouse, online, done, utc_now(), suppressions(registry), report)
 
 
-def _rebuild_of_flink(settings: Settings, online: OnlineStore, report: ShowProgress) -> Rebuilt:
+def _rebuild_of_flink(settings: Settings, online: RebuildableStore, report: ShowProgress) -> Rebuilt:
     from streaming.repair.online_watch import OnlineWatch  # Kafka's client is there where it is in use
 
     watch = OnlineWatch(settings, online)

@@ -30,7 +30,7 @@ from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.daily import rebuild_daily
 from civicrec.warehouse.ports import Warehouse
 from profiles.online.bounds import bounds_of
-from profiles.online.ports import Incomplete, OnlineStore
+from profiles.online.ports import Incomplete, RebuildableStore
 from profiles.online.redis_store import RedisOnlineStore
 from streaming.catalogue import CatalogueSnapshot
 from streaming.enrich import INTERACTION_KINDS
@@ -149,7 +149,7 @@ def repair(
 @contextmanager
 def _source(
     settings: Settings, chosen: Selection, dead_letters: bool, bookmark: _Bookmark, warehouse: Warehouse,
-    online: OnlineStore,
+    online: RebuildableStore,
 ) -> Iterator[tuple[int, Iterator[Part]]]:  # fmt: skip
     """Open what is to be read; give how many records or dead letters that is at most, and the parts."""
     item_types = item_types_of(settings)
@@ -177,7 +177,7 @@ def item_types_of(settings: Settings) -> dict[str, str]:
         return dict(CatalogueSnapshot(registry).item_types())
 
 
-def _recover(settings: Settings, online: OnlineStore, warehouse: Warehouse, part: Part) -> None:
+def _recover(settings: Settings, online: RebuildableStore, warehouse: Warehouse, part: Part) -> None:
     """Move what was recovered from rejected to stored, then take the dead letters away: so nothing counts twice."""
     if not part.recovered:
         return

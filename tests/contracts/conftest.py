@@ -8,6 +8,10 @@ from redis import Redis
 
 from civicrec.clients import redis_client
 from civicrec.settings import RedisSettings
+from profiles.online.bounds import Bounds
+from profiles.online.memory import MemoryOnlineStore
+from profiles.online.redis_store import RedisOnlineStore
+from tests.online_stores import OnlineStore
 from tests.services.redis_server import SERVERS, running_redis
 
 OnlineServer = tuple[RedisSettings, Redis]
@@ -36,3 +40,14 @@ def server(request: pytest.FixtureRequest) -> OnlineServer:
     """Return where a server is, and a client of it; each test runs once on each kind."""
     found: OnlineServer = request.getfixturevalue(f"{request.param}_server")
     return found
+
+
+@pytest.fixture(params=["memory", *SERVERS])
+def store(request: pytest.FixtureRequest) -> Iterator[OnlineStore]:
+    """Give an empty store in which one actor makes a crowd: in memory, then on each kind of server."""
+    if request.param == "memory":
+        yield MemoryOnlineStore(min_actors=1)
+        return
+    _, client = request.getfixturevalue(f"{request.param}_server")
+    client.flushdb()
+    yield RedisOnlineStore(client, Bounds(min_actors=1))

@@ -46,12 +46,17 @@ def test_a_flood_of_one_click_ids_pushes_out_nobody_who_comes_again(client: Redi
     store = RedisOnlineStore(client, Bounds(actors=50))
     visitors = {f"visitor-{n}": RecentItem(f"i{n}", NOW_MS - 29 * DAY_MS) for n in range(20)}
     for actor, item in visitors.items():
-        add(store, OnlineUpdate(recent={actor: [item, RecentItem("another", item.at_ms)]}, disliked={actor: ["no"]}))
+        add(
+            store,
+            OnlineUpdate(
+                recent={actor: [item, RecentItem("another", item.at_ms)]}, disliked={actor: {"no": item.at_ms}}
+            ),
+        )
     for n in range(300):
         clicks(store, f"flood-{n}", 1, NOW_MS + 1_000 * n)
     assert client.zcard(HELD_ACTORS) == 50
     assert all(len(store.actor(actor).recent) == 2 and store.actor(actor).disliked for actor in visitors)
-    assert len(store.recent_of([f"flood-{n}" for n in range(270, 300)])) == 30  # the newest of the others
+    assert len(store.known_of([f"flood-{n}" for n in range(270, 300)]).recent) == 30  # the newest of the others
     assert shed(client) == 20 + 300 - 50
     assert sum(1 for _ in client.scan_iter(match="recent:*")) == 50
 
@@ -69,11 +74,14 @@ def test_whoever_interacted_with_several_items_is_held_before_whoever_interacted
         assert held == {key.decode().removeprefix("recent:") for key in client.scan_iter(match="recent:*")}
         assert len(held) <= 8
     n_shed = shed(client)
-    assert len({who for who, _, _ in interactions}) <= len(store.recent_of([f"a{who}" for who in range(31)])) + n_shed
-    held_now = store.recent_of([f"a{who}" for who in range(31)])
+    assert (
+        len({who for who, _, _ in interactions})
+        <= len(store.known_of([f"a{who}" for who in range(31)]).recent) + n_shed
+    )
+    held_now = store.known_of([f"a{who}" for who in range(31)]).recent
     if len(held_now) == 8 and any(len(items) == 1 for items in held_now.values()):
         add(store, OnlineUpdate(recent={"regular": [RecentItem("x", NOW_MS - 29 * DAY_MS), RecentItem("y", NOW_MS)]}))
-        assert store.recent_of(["regular"])
+        assert store.known_of(["regular"]).recent
 
 
 def test_whoever_is_shed_leaves_nothing(client: Redis) -> None:
@@ -132,7 +140,7 @@ def test_a_full_store_sheds_and_goes_on(brim: Redis) -> None:
     for _ in range(60):
         add(store, OnlineUpdate(recent={os.urandom(12).hex(): [RecentItem("i", NOW_MS)] for _ in range(300)}))
     assert shed(brim) > 0
-    assert len(store.recent_of(["regular"])["regular"]) == 9
+    assert len(store.known_of(["regular"]).recent["regular"]) == 9
     assert store.put_tags("run", [(f"reader-{n}", {"tag": 1.0}) for n in range(20_000)]) == 20_000
     store.set_complete(True)
     assert store.is_complete()

@@ -15,11 +15,12 @@ from civicrec.settings import RedisSettings
 from profiles.online import redis_reader
 from profiles.online.bounds import Bounds
 from profiles.online.memory import MemoryOnlineReader, MemoryOnlineStore
-from profiles.online.ports import ActorState, OnlineReader, OnlineStore, OnlineUpdate, RecentItem
+from profiles.online.ports import ActorState, OnlineReader, OnlineUpdate, RecentItem
 from profiles.online.redis_keys import co_key
 from profiles.online.redis_reader import RedisOnlineReader
 from profiles.online.redis_store import RedisOnlineStore
 from tests.contracts.conftest import OnlineServer
+from tests.online_stores import OnlineStore
 from tests.running import free_ports
 from tests.services.redis_server import SERVERS
 
@@ -41,7 +42,7 @@ def pair(request: pytest.FixtureRequest) -> Pair:
 def filled(store: OnlineStore) -> OnlineStore:
     recent = {actor: [RecentItem(f"i{n}", 1_000 + n), RecentItem("东莞", 500)] for n, actor in enumerate(ACTORS)}
     co_clicks = {f"i{n}": {f"j{m}": {"a": float(m + 1)} for m in range(n + 1)} for n in range(len(ACTORS))}
-    store.apply(Commit("log", 0, 1), OnlineUpdate(recent=recent, disliked={ACTORS[0]: ["bad"]}, co_clicks=co_clicks))
+    store.apply(Commit("log", 0, 1), OnlineUpdate(recent=recent, disliked={ACTORS[0]: {"bad": 1}}, co_clicks=co_clicks))
     store.put_tags("run", [(ACTORS[1], {"theme:住房": 0.5})])
     return store
 

@@ -31,13 +31,14 @@ from profiles.online.ports import (
     MAX_RECENT,
     ActorState,
     Incomplete,
-    OnlineStore,
+    Known,
     OnlineUpdate,
     RecentItem,
 )
 from profiles.online.redis_keys import co_key, counted_key, few_key
 from profiles.online.redis_store import RedisOnlineStore
 from tests.contracts.conftest import OnlineServer
+from tests.online_stores import OnlineStore
 from tests.running import free_ports
 from tests.services.redis_server import SERVERS
 
@@ -50,20 +51,10 @@ def client(server: OnlineServer) -> Redis:
     return server[1]
 
 
-@pytest.fixture(params=["memory", *SERVERS])
-def store(request: pytest.FixtureRequest) -> Iterator[OnlineStore]:
-    if request.param == "memory":
-        yield MemoryOnlineStore(min_actors=1)
-        return
-    _, client = request.getfixturevalue(f"{request.param}_server")
-    client.flushdb()
-    yield RedisOnlineStore(client, Bounds(min_actors=1))
-
-
 def an_update(actor: str = "a", item: str = "i1", at_ms: int = AT) -> OnlineUpdate:
     return OnlineUpdate(
         recent={actor: [RecentItem(item, at_ms)]},
-        disliked={actor: [f"not-{item}"]},
+        disliked={actor: {f"not-{item}": at_ms}},
         interests={at_ms // 3_600_000: {item: {actor: 1.0}}},
         co_clicks={item: {"other": {actor: 0.5}}, "other": {item: {actor: 0.5}}},
     )
@@ -136,8 +127,7 @@ def test_each_server_is_the_one_it_is_called(name: str, request: pytest.FixtureR
 
 def test_an_empty_store_knows_nothing(store: OnlineStore) -> None:
     assert store.actor("a") == ActorState()
-    assert store.recent_of(["a", "b"]) == {}
-    assert store.recent_of([]) == {}
+    assert store.known_of(["a", "b"]) == store.known_of([]) == Known({}, {})
     assert store.trends([HOUR]) == {}
     assert store.trends([]) == {}
     assert store.co_clicks(["i1"]) == {}
@@ -148,7 +138,7 @@ def test_an_empty_store_knows_nothing(store: OnlineStore) -> None:
 def test_an_update_is_seen_by_every_reader(store: OnlineStore) -> None:
     assert store.apply(Commit("log", 0, 5), an_update()) == 1
     assert store.actor("a") == ActorState(recent=(RecentItem("i1", AT),), disliked=frozenset({"not-i1"}))
-    assert store.recent_of(["a", "b"]) == {"a": [RecentItem("i1", AT)]}
+    assert store.known_of(["a", "b"]).recent == {"a": [RecentItem("i1", AT)]}
     assert store.trends([HOUR, HOUR + 1]) == {HOUR: {"i1": 1.0}}
     assert store.co_clicks(["i1", "unknown"]) == {"i1": [("other", 0.5)]}
 
@@ -249,19 +239,19 @@ def test_recent_items_are_newest_first_and_a_late_event_does_not_turn_time_back(
     items = [RecentItem("x", AT), RecentItem("y", AT + 1), RecentItem("x", AT - 9), RecentItem("z", AT - 5)]
     store.apply(Commit("log", 0, 1), OnlineUpdate(recent={"a": items}))
     store.apply(Commit("log", 1, 2), OnlineUpdate(recent={"a": [RecentItem("y", AT - 99)]}))
-    assert store.recent_of(["a"])["a"] == [RecentItem("y", AT + 1), RecentItem("x", AT), RecentItem("z", AT - 5)]
+    assert store.known_of(["a"]).recent["a"] == [RecentItem("y", AT + 1), RecentItem("x", AT), RecentItem("z", AT - 5)]
 
 
 def test_every_list_keeps_its_bound_and_its_heaviest(store: OnlineStore) -> None:
     many = 2_500  # more than one slice of the script
     store.apply(Commit("log", 0, 1), OnlineUpdate(
         recent={"a": [RecentItem(f"i{n}", AT + n) for n in range(many)]},
-        disliked={"a": [f"d{n}" for n in range(many)]},
+        disliked={"a": {f"d{n}": AT + n for n in range(many)}},
         co_clicks={"i": {f"n{n}": {"a": float(n + 1)} for n in range(many)}},
     ))  # fmt: skip
     state = store.actor("a")
     assert [item.item_id for item in state.recent] == [f"i{many - 1 - n}" for n in range(MAX_RECENT)]
-    assert len(state.disliked) == MAX_DISLIKED
+    assert state.disliked == {f"d{many - 1 - n}" for n in range(MAX_DISLIKED)}
     assert store.co_clicks(["i"])["i"] == [(f"n{many - 1 - n}", float(many - n)) for n in range(MAX_CO_CLICKED)]
     assert store.co_clicks(["i"], n=2)["i"] == [(f"n{many - 1}", float(many)), (f"n{many - 2}", float(many - 1))]
     assert store.co_clicks(["i"], n=0) == {}
@@ -304,7 +294,7 @@ _updates = st.builds(
     recent=st.dictionaries(
         _names, st.lists(st.builds(RecentItem, _names, st.integers(0, 2**41)), max_size=5), max_size=3
     ),
-    disliked=st.dictionaries(_names, st.lists(_names, max_size=3), max_size=3),
+    disliked=st.dictionaries(_names, st.dictionaries(_names, st.integers(0, 2**41), max_size=3), max_size=3),
     interests=st.dictionaries(st.integers(0, 3), st.dictionaries(_names, _weights, max_size=3), max_size=3),
     co_clicks=st.dictionaries(_names, st.dictionaries(_names, _weights, max_size=3), max_size=3),
     restored=st.dictionaries(_names, st.lists(_names, max_size=2), max_size=2),
@@ -323,11 +313,10 @@ def test_redis_answers_exactly_as_memory_does(client: Redis, updates: list[tuple
             commit = replace(commit, other_partitions=memory.progress("log").other_partitions(commit.partition))
         assert redis.apply(commit, update) == memory.apply(commit, update)
     assert redis.progress("log") == memory.progress("log")
-    assert redis.recent_of(names) == memory.recent_of(names)
+    assert redis.known_of(names) == memory.known_of(names)
     assert [redis.actor(name) for name in names] == [memory.actor(name) for name in names]
     assert redis.trends(range(4)) == memory.trends(range(4))
     assert redis.crowded(0) == memory.crowded(0)
-    assert redis.withdrawn_of(names) == memory.withdrawn_of(names)
     found, expected = redis.co_clicks(names), memory.co_clicks(names)
     assert {item: dict(pairs) for item, pairs in found.items()} == {
         item: pytest.approx(dict(pairs)) for item, pairs in expected.items()
@@ -371,11 +360,13 @@ def test_a_store_that_is_down_is_unavailable() -> None:
     store = RedisOnlineStore(redis_client(RedisSettings(port=free_ports(1)[0])))
     for call in (
         lambda: store.actor("a"),
-        lambda: store.recent_of(["a"]),
+        lambda: store.known_of(["a"]),
         lambda: store.trends([1]),
         lambda: store.co_clicks(["i"]),
         lambda: store.crowded(1),
-        lambda: store.withdrawn_of(["a"]),
+        lambda: store.dislike("a", "i", 1),
+        lambda: store.undislike("a", "i"),
+        lambda: store.withdraw("a", 1),
         lambda: store.apply(Commit("log", 0, 1), OnlineUpdate()),
         lambda: store.progress("log"),
         lambda: store.put_tags("run", [("a", {})]),
@@ -452,13 +443,13 @@ def test_consent_withdrawn_takes_what_was_known_until_then_and_is_remembered(sto
     store.apply(Commit("log", 2, 3), update)
     assert store.actor("a") == ActorState(recent=(RecentItem("new", AT + 2),))
     assert store.actor("b").recent
-    assert store.withdrawn_of(["a", "b", "c"]) == {"a": AT + 1, "c": AT}
+    assert store.known_of(["a", "b", "c"]).withdrawn == {"a": AT + 1, "c": AT}
     store.apply(Commit("log", 3, 4), OnlineUpdate(withdrawn={"a": AT}))  # an older one that comes late
-    assert store.withdrawn_of(["a"]) == {"a": AT + 1}
+    assert store.known_of(["a"]).withdrawn == {"a": AT + 1}
     assert store.actor("a").recent == (RecentItem("new", AT + 2),)
 
 
 def test_a_refusal_can_be_taken_back(store: OnlineStore) -> None:
-    store.apply(Commit("log", 0, 1), OnlineUpdate(disliked={"a": ["x", "y"]}))
+    store.apply(Commit("log", 0, 1), OnlineUpdate(disliked={"a": {"x": 1, "y": 2}}))
     store.apply(Commit("log", 1, 2), OnlineUpdate(restored={"a": ["x", "never-refused"], "nobody": ["x"]}))
     assert store.actor("a").disliked == {"y"}

@@ -15,7 +15,7 @@ from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.settings import Settings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from profiles.online.memory import MemoryOnlineStore
-from profiles.online.ports import OnlineStore
+from profiles.online.ports import ServedStore
 from profiles.online.redis_store import RedisOnlineStore
 from streaming.repair.rebuild import done_so_far, rebuild_online
 from tests.faults.load import fill_catalogue, load_on, n_sent
@@ -35,7 +35,7 @@ def wipe(stack: RunningStack) -> float:
         return time.monotonic() - began
 
 
-def contents(store: OnlineStore, actors: list[str], hours: list[int]) -> dict[str, Any]:
+def contents(store: ServedStore, actors: list[str], hours: list[int]) -> dict[str, Any]:
     return {
         "actors": {actor: store.actor(actor) for actor in actors},
         "trends": store.trends(hours),

@@ -17,11 +17,12 @@ from sqlalchemy import Engine
 from civicrec.items import Item, Link
 from civicrec.registry.catalogue import upsert_items
 from civicrec.registry.tables import open_registry
-from civicrec.settings import ServingSettings, Settings
+from civicrec.settings import CollectorSettings, ServingSettings, Settings
 from profiles.online.memory import MemoryOnlineReader, MemoryOnlineStore
-from profiles.online.ports import OnlineReader, OnlineStore
+from profiles.online.ports import OnlineReader
 from serving.live import Live
 from serving.site import create_site
+from tests.online_stores import OnlineStore
 
 NOW = datetime(2026, 3, 10, 4, 0, tzinfo=UTC)
 THEMES = ("就业创业", "社会保障", "住房保障", "教育科研", "交通运输")
@@ -84,7 +85,8 @@ class Api:
 
 
 def open_api(home: Path, store: OnlineStore, reader: OnlineReader | None = None, **changes: Any) -> Api:
-    settings = Settings(home=home, serving=ServingSettings(store_timeout_ms=100), **changes)
+    nowhere = {"collector": CollectorSettings(port=1)}  # what a test says goes to no stack of this machine
+    settings = Settings(home=home, serving=ServingSettings(store_timeout_ms=100), **nowhere | changes)
     registry = open_registry(settings.registry_address)
     return Api(
         create_site(settings, store, reader or MemoryOnlineReader(store), lambda: NOW), settings, registry, store

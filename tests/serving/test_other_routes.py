@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from civicrec.accounting.progress import Commit
+from civicrec.clock import to_ms
 from civicrec.errors import Unavailable
+from civicrec.settings import RedisSettings, Settings
+from profiles.online.memory import MemoryOnlineStore
 from profiles.online.ports import OnlineUpdate
 from recommender.scenes.files import shipped_scenes
+from serving.app import create_app
 from tests.builders import a_crowd
 from tests.serving.conftest import Api
 
@@ -50,6 +55,21 @@ def test_a_dislike_acts_on_the_next_list_and_only_for_its_actor(api: Api) -> Non
     assert (answer.status_code, answer.json()) == (202, {"acts": True, "recorded": False})
     assert first not in api.ids(n=100, anonymous_id="a")
     assert first in api.ids(n=100, anonymous_id="b")
+
+
+def test_a_dislike_is_kept_by_the_time_its_event_has_and_as_no_log(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    events: list[dict[str, str]] = []
+    monkeypatch.setattr(api.app.state.recorder, "record", lambda event, token, now: events.append({"at": now}) or True)
+    assert feedback(api) == {"acts": True, "recorded": True}
+    assert isinstance(api.store, MemoryOnlineStore)
+    assert [list(times.values()) for times in api.store._disliked.values()] == [[to_ms(events[0]["at"])]]
+    assert api.store.done() == {}
+
+
+def test_serving_writes_within_the_bounds_of_the_settings(tmp_path: Path) -> None:
+    app = create_app(Settings(home=tmp_path, redis=RedisSettings(max_actors=1_234, min_actors=7)))
+    store = app.state.live.store
+    assert (store._bounds.actors, store._bounds.min_actors) == (1_234, 7)
 
 
 def feedback(api: Api, kind: str = "dislike", headers: dict[str, str] | None = None, **fields: str) -> dict[str, bool]:

@@ -125,7 +125,7 @@ _CUTS = [
     (store, method, matching, after)
     for store, method, matching in [
         ("warehouse", "insert", "events"), ("warehouse", "insert", "dead_letters"), ("dead_letters", "put", ""),
-        ("online", "recent_of", ""), ("online", "apply", ""), ("ledger", "commit", ""),
+        ("online", "known_of", ""), ("online", "apply", ""), ("ledger", "commit", ""),
     ]
     for after in (False, True)
     if (store, after) != ("ledger", True)  # after its commit a batch is done
@@ -166,7 +166,7 @@ def test_a_slice_written_before_the_crash_is_not_written_again(tmp_path: Path) -
         with pytest.raises(ZeroDivisionError, match="while running 'write events, dead letters and the online store'"):
             world.driver.step()
         world.online.apply = real  # type: ignore[method-assign]
-        assert 0 < len(world.online.recent_of([event.actor for event in events])) < 1_200
+        assert 0 < len(world.online.known_of([event.actor for event in events]).recent) < 1_200
         world.drain()
         assert_equals_the_recomputation(world, events)
 

@@ -36,7 +36,7 @@ def an_interaction(
 _interactions = st.lists(
     st.builds(
         Interaction, st.sampled_from("abc"), st.sampled_from(["i1", "i2", "i3", "i4"]), st.integers(AT, AT + 3 * DAY),
-        st.sampled_from([0.0, 0.5, 1.0, 3.0]), st.booleans(),
+        st.sampled_from([0.0, 0.5, 1.0, 3.0]), st.booleans(), kind=st.sampled_from(["", "", "", "undislike"]),
     ),
     max_size=30,
 )  # fmt: skip
@@ -95,7 +95,7 @@ def test_nobody_counts_twice_for_an_item_in_an_hour() -> None:
 
 def test_a_dislike_is_kept_and_is_no_interest() -> None:
     update = fold([an_interaction("x", weight=0.0)], {})
-    assert update.disliked == {"a": ["x"]}
+    assert update.disliked == {"a": {"x": AT}}
     assert (update.recent, update.interests, update.co_clicks) == ({}, {}, {})
 
 
@@ -106,8 +106,16 @@ def test_a_refusal_is_taken_back_by_saying_so_or_by_a_favourite_and_the_last_wor
         update = fold([refused, last._replace(offset=1)], {})
         assert (update.disliked, update.restored) == ({}, {"a": ["x"]})
         update = fold([last, refused._replace(offset=1)], {})
-        assert (update.disliked, update.restored) == ({"a": ["x"]}, {})
+        assert (update.disliked, update.restored) == ({"a": {"x": AT}}, {"a": ["x"]})  # taken back before it is added
     assert fold([restored._replace(is_personal=False)], {}).restored == {}
+
+
+def test_a_refusal_has_the_time_of_the_latest_event_since_it_was_last_taken_back() -> None:
+    back = an_interaction("x", AT + 9, weight=0.0)._replace(kind="undislike")
+    said = [an_interaction("x", AT + n, weight=0.0) for n in (8, 3, 5)]
+    for order, at_ms in ((said, AT + 8), ([said[0], back, *said[1:]], AT + 5), ([*said, back], None)):
+        update = fold([one._replace(offset=n) for n, one in enumerate(order)], {})
+        assert update.disliked == ({"a": {"x": at_ms}} if at_ms else {})
 
 
 def withdrawal(at_ms: int, offset: int = 0) -> Interaction:
@@ -168,7 +176,7 @@ def test_slices_are_cut_between_records_and_hold_each_record_once() -> None:
 
 def applied(store: MemoryOnlineStore, interactions: list[Interaction], first: int) -> None:
     assert store.apply(
-        Commit("log", first, first + 1), fold(interactions, store.recent_of(personal_actors(interactions)))
+        Commit("log", first, first + 1), fold(interactions, store.known_of(personal_actors(interactions)).recent)
     )
 
 
@@ -180,8 +188,11 @@ def test_folding_in_parts_is_folding_at_once(interactions: list[Interaction], cu
     borders = [0, *sorted(cuts), len(interactions)]
     for number, (first, last) in enumerate(pairwise(borders)):
         applied(in_parts, interactions[first:last], number)
-    assert in_parts.recent_of("abc") == at_once.recent_of("abc")
+    assert in_parts.known_of("abc").recent == at_once.known_of("abc").recent
     assert [in_parts.actor(actor) for actor in "abc"] == [at_once.actor(actor) for actor in "abc"]
+    assert [in_parts._disliked.get(actor, {}) for actor in "abc"] == [
+        at_once._disliked.get(actor, {}) for actor in "abc"
+    ]
     hours = range(AT // HOUR, AT // HOUR + 73)
     assert in_parts.trends(hours) == at_once.trends(hours)
     items = ["i1", "i2", "i3", "i4"]

@@ -374,6 +374,19 @@ def test_a_file_of_before_partitions_had_their_name_tells_the_same(tmp_path: Pat
     }
 
 
+def test_what_dislikes_once_committed_as_a_log_is_left_out_wherever_it_stands(tmp_path: Path) -> None:
+    settings, online = Settings(home=tmp_path), MemoryOnlineStore()
+    settings.progress_path.write_bytes(b'{"log": {"stored": 5}, "feedback": {"partition:256:7": 1774000000000000}}')
+    online.set_complete(True)
+    online._progress["log"] = CommittedProgress({Partition(): 9}, 6)
+    online._progress["feedback"] = CommittedProgress({Partition(256, 9): 1774000000000001})
+    watch = OnlineWatch(settings, online)
+    assert watch.kept == {"log": CommittedProgress(stored=5)}
+    assert watch.look()
+    assert watch.kept == kept_progress(settings.progress_path) == {"log": CommittedProgress({Partition(): 9}, 6)}
+    assert "feedback" not in settings.progress_path.read_text()
+
+
 def test_the_file_of_an_older_home_is_taken_over_under_its_new_name(tmp_path: Path) -> None:
     path = Settings(home=tmp_path).progress_path
     older = path.with_name("fences.json")

@@ -18,7 +18,7 @@ from civicrec.clock import to_ms, utc_now
 from civicrec.items import Item, Link
 from civicrec.registry.catalogue import set_status, upsert_items
 from civicrec.registry.tables import open_registry
-from civicrec.settings import Settings, WarehouseSettings
+from civicrec.settings import CollectorSettings, Settings, WarehouseSettings
 from profiles.online.memory import MemoryOnlineReader, MemoryOnlineStore
 from profiles.online.ports import ActorState, OnlineUpdate, RecentItem
 from serving.site import create_site
@@ -47,7 +47,8 @@ def catalogue() -> list[Item]:
 
 @pytest.fixture
 def app(tmp_path: Path) -> FastAPI:
-    settings = Settings(home=tmp_path, warehouse=WarehouseSettings(port=1))  # nobody listens there
+    nowhere = {"warehouse": WarehouseSettings(port=1), "collector": CollectorSettings(port=1)}  # nobody listens there
+    settings = Settings(home=tmp_path, **nowhere)
     upsert_items(open_registry(settings.registry_address), catalogue())
     store = MemoryOnlineStore()
     at = to_ms(utc_now())
@@ -208,12 +209,12 @@ def test_every_address_has_a_plain_answer(ask: Ask, path: str, status: int, word
 def test_pages_allow_scripts_of_this_origin_and_the_collector_only(ask: Ask) -> None:
     answer = ask("/portal/", cookies=AGREED)
     policy = dict(part.strip().split(" ", 1) for part in answer.headers["content-security-policy"].split(";"))
-    assert policy["script-src"] == "'self' http://127.0.0.1:8701"
+    assert policy["script-src"] == "'self' http://127.0.0.1:1"
     assert policy["default-src"] == "'none'"
     assert not re.search(r"<script(?![^>]*\ssrc=)|\son\w+=|style=", answer.text)
     assert answer.headers["cache-control"] == "private, no-store"
     linked = re.findall(r'(?:src|href|action)="(https?://[^"]+)"', answer.text)
-    assert all(address.startswith("http://127.0.0.1:8701/") for address in linked)
+    assert all(address.startswith("http://127.0.0.1:1/") for address in linked)
 
 
 def test_elder_pages_are_shorter(ask: Ask) -> None:

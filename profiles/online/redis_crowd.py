@@ -1,0 +1,32 @@
+"""What many did, read from Redis or Valkey."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from profiles.online.ports import MAX_CO_CLICKED
+from profiles.online.redis_calls import RedisCalls, reachable
+from profiles.online.redis_keys import CROWD_KEY, trend_key
+from profiles.online.redis_queries import co_click_commands, co_clicks_of
+
+
+class RedisCrowdReader(RedisCalls):
+    """A `CrowdReader`."""
+
+    def trends(self, hours: Sequence[int]) -> dict[int, dict[str, float]]:
+        """Return hour → item → weight for the hours asked that have any."""
+        with reachable("read trends"):
+            answers = self._answers([("ZRANGE", trend_key(hour), 0, -1, "WITHSCORES") for hour in hours])
+        found = zip(hours, answers, strict=True)
+        return {hour: {name.decode(): weight for name, weight in pairs} for hour, pairs in found if pairs}
+
+    def crowded(self, since_hour: int) -> frozenset[str]:
+        """Return the items that a crowd interacted with, seen since that epoch hour."""
+        with reachable("read what a crowd interacted with"):
+            (names,) = self._answers([("ZRANGEBYSCORE", CROWD_KEY, since_hour, "+inf")])
+        return frozenset(name.decode() for name in names)
+
+    def co_clicks(self, item_ids: Sequence[str], n: int = MAX_CO_CLICKED) -> dict[str, list[tuple[str, float]]]:
+        """Return item → up to `n` (neighbour, weight), heaviest first, for the items that have any."""
+        with reachable("read co-clicks"):
+            return co_clicks_of(item_ids, self._answers(co_click_commands(item_ids, n)))

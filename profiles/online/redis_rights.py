@@ -1,0 +1,83 @@
+"""What one person may see, say and take back, in Redis or Valkey."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import chain
+from typing import Any
+
+import msgspec
+from redis import Redis
+
+from civicrec.clock import to_ms, utc_now
+from profiles.online.bounds import Bounds
+from profiles.online.ports import DISLIKED_TTL_DAYS, MAX_DISLIKED, WITHDRAWN_TTL_DAYS, ActorState, OnlineUpdate
+from profiles.online.redis_calls import DAY_S, RedisCalls, reachable, script
+from profiles.online.redis_keys import HELD_ACTORS, disliked_key, recent_key, tags_key, withdrawn_key
+from profiles.online.redis_queries import actor_commands, actor_of
+
+_RIGHTS = script("actors", "rights")
+_pack = msgspec.msgpack.Encoder().encode
+
+
+class RedisOnlineRights(RedisCalls):
+    """An `OnlineRights`."""
+
+    def __init__(self, client: Redis, bounds: Bounds = Bounds()) -> None:  # noqa: B008  # it is frozen
+        super().__init__(client, bounds)
+        self._rights = client.register_script(_RIGHTS)
+
+    def actor(self, actor: str) -> ActorState:
+        """Return all that is known of one actor, in one round trip."""
+        with reachable("read an actor"):
+            return actor_of(self._answers(actor_commands(actor)))
+
+    def dislike(self, actor: str, item_id: str, at_ms: int) -> None:
+        """Never show this item to the actor again."""
+        with reachable("note a dislike"):
+            self._change(OnlineUpdate(disliked={actor: {item_id: at_ms}}))
+
+    def undislike(self, actor: str, item_id: str) -> None:
+        """Take a dislike back."""
+        with reachable("take a dislike back"):
+            self._client.zrem(disliked_key(actor), item_id)
+
+    def withdraw(self, actor: str, at_ms: int) -> None:
+        """Remove what was known until consent was withdrawn."""
+        with reachable("note that consent was withdrawn"):
+            self._change(OnlineUpdate(withdrawn={actor: at_ms}))
+
+    def forget(self, actor: str) -> int:
+        """Remove every key that names this actor; return how many there were."""
+        keys = (recent_key(actor), disliked_key(actor), tags_key(actor), withdrawn_key(actor))
+        with reachable("forget an actor"):
+            pipeline = self._client.pipeline(transaction=True)
+            pipeline.zrem(HELD_ACTORS, actor)
+            pipeline.delete(*keys)
+            return int(pipeline.execute()[1])
+
+    def _change(self, update: OnlineUpdate) -> None:
+        actors = list(chain.from_iterable(dict.fromkeys((*update.disliked, *update.withdrawn), 0).items()))
+        said = (*changes_of(update), actors, self._bounds.actors, to_ms(utc_now()) // 1000)
+        self._shedding(lambda: self._rights(args=[_pack(said)]))
+
+
+def changes_of(update: OnlineUpdate) -> tuple[list[Any], list[Any], list[Any]]:
+    """Return who withdrew consent, whose refusals are taken back, and what is refused, as actors.lua takes them."""
+    seconds = WITHDRAWN_TTL_DAYS * DAY_S
+    withdrawn = [
+        (recent_key(actor), disliked_key(actor), tags_key(actor), withdrawn_key(actor), at_ms, seconds)
+        for actor, at_ms in update.withdrawn.items()
+    ]
+    restored = [(disliked_key(actor), list(names)) for actor, names in update.restored.items() if names]
+    refused = [
+        (disliked_key(actor), DISLIKED_TTL_DAYS * DAY_S, MAX_DISLIKED, flat(times))
+        for actor, times in update.disliked.items()
+        if times
+    ]
+    return withdrawn, restored, refused
+
+
+def flat(scores: Mapping[str, float]) -> list[Any]:
+    """Return score and name in turn, as ZADD takes them."""
+    return list(chain.from_iterable((score, name) for name, score in scores.items()))

@@ -1,0 +1,178 @@
+"""What the stream writes into Redis or Valkey, and how far each log is done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from itertools import chain
+from typing import Any
+
+import msgspec
+from redis import Redis
+
+from civicrec.accounting.progress import (
+    LOGS_KEY,
+    Commit,
+    CommittedProgress,
+    division,
+    fields_of_commit,
+    partition_field,
+    progress_key,
+    progress_of,
+    read_all_progress,
+)
+from civicrec.clock import to_ms, utc_now
+from profiles.online.bounds import LATE_SHARE, MAX_HOURS, Bounds
+from profiles.online.ports import (
+    CO_CLICK_TTL_DAYS,
+    COUNTED_TTL_HOURS,
+    CROWD_HOURS,
+    MAX_CO_CLICKED,
+    MAX_FEW,
+    MAX_FEW_TRENDS,
+    MAX_RECENT,
+    MAX_TREND_ITEMS,
+    RECENT_TTL_DAYS,
+    RECOVERED_TTL_DAYS,
+    TREND_TTL_HOURS,
+    Incomplete,
+    Known,
+    OnlineUpdate,
+    RecentItem,
+)
+from profiles.online.pseudonyms import pair_of, voice_of
+from profiles.online.redis_calls import DAY_S, RedisCalls, reachable, script
+from profiles.online.redis_keys import (
+    COMPLETE_KEY,
+    CROWD_KEY,
+    FEW_TRENDS_KEY,
+    co_key,
+    counted_key,
+    few_key,
+    recent_key,
+    recovered_key,
+    trend_key,
+    withdrawn_key,
+)
+from profiles.online.redis_queries import Command, largest, recent_items
+from profiles.online.redis_rights import changes_of, flat
+
+_APPLY = script("actors", "apply")
+#: Moves the events of a dead letter from rejected to stored unless its name is in the set of those that were.
+_RECOVER = """
+if redis.call('SADD', KEYS[2], ARGV[1]) == 1 then
+  redis.call('HINCRBY', KEYS[1], ARGV[2], -ARGV[3])
+  redis.call('HINCRBY', KEYS[1], 'stored', ARGV[3])
+end
+redis.call('EXPIRE', KEYS[2], ARGV[4])
+"""
+
+_pack = msgspec.msgpack.Encoder().encode
+
+
+class RedisOnlineWriter(RedisCalls):
+    """An `OnlineWriter`."""
+
+    def __init__(self, client: Redis, bounds: Bounds = Bounds()) -> None:  # noqa: B008  # it is frozen
+        super().__init__(client, bounds)
+        self._apply = client.register_script(_APPLY)
+        self._recover = client.register_script(_RECOVER)
+
+    def apply(self, commit: Commit, update: OnlineUpdate, *, only_complete: bool = False) -> bool:
+        """Apply the update unless its records may have been committed since; return whether it was."""
+        moved, added = fields_of_commit(commit)
+        withdrawn, restored, refused = changes_of(update)
+        other_partitions = {
+            partition_field(partition): reached for partition, reached in commit.other_partitions.items()
+        }
+        claim = (
+            partition_field(commit.partition), commit.first, list(chain(*moved.items())), list(chain(*added.items())),
+            division(commit.partition), other_partitions, commit.log, only_complete, withdrawn, restored,
+            (self._bounds.min_actors, *_CROWD),
+        )  # fmt: skip
+        keys = [progress_key(commit.log), LOGS_KEY, COMPLETE_KEY]
+        with reachable("apply an update"):
+            args = [_pack(claim), _commands(update, refused, self._bounds)]
+            answer = int(self._shedding(lambda: self._apply(keys=keys, args=args)))
+        if answer < 0:
+            raise Incomplete
+        return answer == 1
+
+    def progress(self, log: str) -> CommittedProgress:
+        """Return what is done of a log."""
+        with reachable("read what is committed"):
+            return progress_of(self._client.hgetall(progress_key(log)))
+
+    def done(self) -> dict[str, CommittedProgress]:
+        """Return what is done of every log."""
+        with reachable("read what is committed"):
+            return read_all_progress(self._client)
+
+    def recover(self, log: str, dead_letter: tuple[int, int], reason: str, n_events: int) -> None:
+        """Count the events of a dead letter as stored, once."""
+        keys = [progress_key(log), recovered_key(log)]
+        name, seconds = f"{dead_letter[0]}:{dead_letter[1]}", RECOVERED_TTL_DAYS * DAY_S
+        with reachable("count a recovered dead letter"):
+            self._recover(keys=keys, args=[name, f"rejected:{reason}", n_events, seconds])
+
+    def known_of(self, actors: Sequence[str]) -> Known:
+        """Return what is known of these actors, in one round trip."""
+        if not actors:
+            return Known({}, {})
+        commands: list[Command] = [largest(recent_key(actor), MAX_RECENT) for actor in actors]
+        with reachable("read what is known of actors"):
+            *recent, withdrawn = self._answers([*commands, ("MGET", *map(withdrawn_key, actors))])
+        return Known(
+            {actor: recent_items(pairs) for actor, pairs in zip(actors, recent, strict=True) if pairs},
+            {actor: int(at) for actor, at in zip(actors, withdrawn, strict=True) if at is not None},
+        )
+
+
+#: What apply.lua needs to tell a crowd from a few, and how it keeps both.
+_CROWD = (
+    FEW_TRENDS_KEY, CROWD_KEY, CROWD_HOURS, MAX_FEW, MAX_FEW_TRENDS, TREND_TTL_HOURS * 3_600,
+    MAX_TREND_ITEMS, CO_CLICK_TTL_DAYS * DAY_S,
+)  # fmt: skip
+
+
+def _commands(update: OnlineUpdate, refused: list[Any], bounds: Bounds) -> bytes:
+    """Write an update as the MessagePack that apply.lua reads."""
+    voices = cache(voice_of)  # of this update alone
+    newest = [
+        (recent_key(actor), RECENT_TTL_DAYS * DAY_S, MAX_RECENT, flat(_newest(items)))
+        for actor, items in update.recent.items()
+        if items
+    ]
+    added = [
+        (
+            co_key(item_id), CO_CLICK_TTL_DAYS * DAY_S, MAX_CO_CLICKED,
+            [part for other, weights in others.items() for actor, weight in weights.items()
+             for part in (weight, other, voices(actor))],
+            few_key(item_id),
+        )
+        for item_id, others in update.co_clicks.items()
+    ]  # fmt: skip
+    counted = [
+        (
+            trend_key(hour), TREND_TTL_HOURS * 3_600, bounds.trend_items,
+            counted_key(hour), COUNTED_TTL_HOURS * 3_600, bounds.counted,
+            [part for item_id, weights in by_item.items() for actor, weight in weights.items()
+             for part in (pair_of(actor, item_id), item_id, weight, voices(actor))],
+            str(hour),
+        )
+        for hour, by_item in update.interests.items()
+    ]  # fmt: skip
+    seen: dict[str, int] = {actor: 0 for actor, names in update.disliked.items() if names}
+    seen |= dict.fromkeys(update.withdrawn, 0)
+    for actor, items in update.recent.items():
+        if items:
+            seen[actor] = max(item.at_ms for item in items) // 1000
+    limits = (bounds.actors, bounds.co_items, MAX_HOURS, LATE_SHARE, to_ms(utc_now()) // 1000)
+    return _pack((newest, refused, added, counted, list(chain(*seen.items())), limits))
+
+
+def _newest(items: Sequence[RecentItem]) -> dict[str, int]:
+    at: dict[str, int] = {}
+    for item in items:
+        at[item.item_id] = max(item.at_ms, at.get(item.item_id, item.at_ms))
+    return at
