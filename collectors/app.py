@@ -28,6 +28,7 @@ from civicrec.clock import Clock, to_ms, utc_now
 from civicrec.errors import ConfigError, Unavailable
 from civicrec.eventlog.ports import EventLog
 from civicrec.eventlog.sqlite import SqliteEventLog
+from civicrec.home import COLLECTOR_LOCK
 from civicrec.logs import get_logger
 from civicrec.process.gc_tuning import spare_what_lives_long
 from civicrec.process.heartbeat import beating
@@ -171,7 +172,7 @@ def run(settings: Settings) -> None:
         )
     allow_files(settings.collector.max_connections)
     check_ports({"collector": (settings.collector.host, settings.collector.port)})
-    with owned(settings.home / "collector.lock", "the event log"):
+    with owned(COLLECTOR_LOCK.of(settings.home), "the event log"):
         try:
             log = SqliteEventLog(settings.log_path)
         except Unavailable as error:

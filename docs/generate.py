@@ -1,4 +1,4 @@
-"""Write docs/settings.md and docs/commands.md from the code; ``make generate`` runs it, a test checks nobody forgot."""
+"""Write settings.md, commands.md and a table of operations.md from the code; ``make generate`` runs it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +8,7 @@ import typer
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from civicrec.home import FILES
 from civicrec.settings import Settings
 from operations.cli import app
 
@@ -70,6 +71,19 @@ def _argument(parameter: Any) -> str:
     return word if parameter.required else f"[{word}]"
 
 
+def operations_page() -> str:
+    """Return docs/operations.md with the table of the home's files as it is now."""
+    rows = [
+        f"| `{file.name}` | {file.what} | {file.writer} | {'yes' if file.personal else ''} | {file.lost} |"
+        for file in FILES
+    ]
+    table = "\n".join(["| file | what | written by | persons | lost, it means |", "|---|---|---|---|---|", *rows])
+    before, begin, rest = (FOLDER / "operations.md").read_text().partition("<!-- home: made by `make generate` -->\n")
+    _, end, after = rest.partition("<!-- /home -->\n")
+    return f"{before}{begin}{table}\n{end}{after}"
+
+
 if __name__ == "__main__":
     (FOLDER / "settings.md").write_text(settings_page())
     (FOLDER / "commands.md").write_text(commands_page())
+    (FOLDER / "operations.md").write_text(operations_page())

@@ -17,9 +17,10 @@ from typing import Any
 import msgspec
 
 from civicrec.accounting.night_steps import NightSteps, StepDone
-from civicrec.accounting.nights import NIGHTLY_LOCK, noted_night
+from civicrec.accounting.nights import noted_night
 from civicrec.clock import local_date, monotonic_s, utc_now
 from civicrec.errors import InvalidInput
+from civicrec.home import NIGHTLY_LOCK
 from civicrec.logs import get_logger
 from civicrec.process.locks import owned
 from civicrec.process.progress import ShowProgress
@@ -156,7 +157,7 @@ def run_nightly(
         raise InvalidInput(f"unknown step {only!r}; expected one of {', '.join(names)}")
     today = local_date(utc_now())
     day = _day_that_can_be(day or today, today)
-    with owned(settings.home / NIGHTLY_LOCK, "the folder of a nightly job"), noted_night(settings.home):
+    with owned(NIGHTLY_LOCK.of(settings.home), "the folder of a nightly job"), noted_night(settings.home):
         journal = NightSteps(settings.home, day)
         with closing(Night(settings, day, report)) as night:
             manifest = _run(night, steps, only, journal)

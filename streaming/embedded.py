@@ -30,6 +30,7 @@ from civicrec.clock import utc_now
 from civicrec.errors import ConfigError, Unavailable
 from civicrec.eventlog.ports import EventLog, LogRecord
 from civicrec.eventlog.sqlite import SqliteEventLog
+from civicrec.home import STREAM_LOCK
 from civicrec.logs import get_logger
 from civicrec.process.gc_tuning import spare_what_lives_long
 from civicrec.process.heartbeat import Heart
@@ -48,7 +49,7 @@ from streaming.catalogue import CatalogueSnapshot
 from streaming.graph import build
 from streaming.online_gap import OnlineGap
 from streaming.prove import Prover
-from streaming.repair.rebuild import STREAM_LOCK, Done, done_so_far, rebuild_online
+from streaming.repair.rebuild import Done, done_so_far, rebuild_online
 from streaming.sinks import Outcome, Stores, write
 from streaming.sources import blocks_of, next_records
 
@@ -231,7 +232,7 @@ def run(settings: Settings) -> None:
     logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
     heart = Heart()
     with ExitStack() as stack:
-        stack.enter_context(owned(settings.home / STREAM_LOCK, "the stream"))
+        stack.enter_context(owned(STREAM_LOCK.of(settings.home), "the stream"))
         ledger = stack.enter_context(closing(Ledger(settings.stream_path)))
         warehouse = stack.enter_context(closing(ClickHouseWarehouse(settings.warehouse)))
         redis = stack.enter_context(closing(redis_client(settings.redis)))

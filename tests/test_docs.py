@@ -40,7 +40,7 @@ def test_every_setting_is_described() -> None:
     assert [name for name, _, text in generate.settings_of(Settings) if not text] == []
 
 
-@pytest.mark.parametrize("page", ["settings", "commands"])
+@pytest.mark.parametrize("page", ["settings", "commands", "operations"])
 def test_generated_page_is_up_to_date(page: str) -> None:
     assert (ROOT / f"docs/{page}.md").read_text() == getattr(generate, f"{page}_page")(), "run `make generate`"
 

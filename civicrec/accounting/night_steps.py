@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from civicrec.home import NIGHTLY_STEPS
 from civicrec.process.atomic_files import replace_file
 
 
@@ -43,7 +44,7 @@ class NightSteps:
     """The steps of the night of one day; those of any other day, and a file that cannot be read, count as none."""
 
     def __init__(self, home: Path, day: date) -> None:
-        self._path = home / "nightly-steps.json"
+        self._path = NIGHTLY_STEPS.of(home)
         self._day = day
         self._done: dict[str, StepDone] = {}
         with suppress(OSError, msgspec.MsgspecError):

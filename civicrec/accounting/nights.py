@@ -14,10 +14,9 @@ import msgspec
 
 from civicrec.clock import rfc3339, utc_now
 from civicrec.errors import CivicrecError
+from civicrec.home import NIGHTLY
 from civicrec.process.atomic_files import replace_file
 
-#: Held, in the home folder, while a nightly job runs.
-NIGHTLY_LOCK = "nightly.lock"
 #: A night that has not ended after so long was cut off, or hangs.
 LONGEST = timedelta(hours=6)
 
@@ -59,7 +58,7 @@ def noted_night(home: Path) -> Iterator[None]:
 def failed_night(home: Path, now: datetime) -> str:
     """Say how the last night failed; empty if it did not, if it may still run, or if there was none."""
     try:
-        night = msgspec.json.decode((home / "nightly.json").read_bytes(), type=Night)
+        night = msgspec.json.decode(NIGHTLY.of(home).read_bytes(), type=Night)
     except (OSError, msgspec.MsgspecError):
         return ""
     if night.ended_at:
@@ -73,4 +72,4 @@ def failed_night(home: Path, now: datetime) -> str:
 
 def _keep(home: Path, night: Night) -> None:
     with suppress(OSError):
-        replace_file(home / "nightly.json", msgspec.json.encode(night))
+        replace_file(NIGHTLY.of(home), msgspec.json.encode(night))

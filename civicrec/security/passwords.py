@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
+from civicrec.home import READER_KEY, VALKEY_KEY, WAREHOUSE_KEY
 from civicrec.security.secrets import made_secret, read_secret
 
 if TYPE_CHECKING:
@@ -19,13 +20,12 @@ if TYPE_CHECKING:
 
 #: User of the embedded warehouse who may read and nothing else.
 READER = "reader"
-_WAREHOUSE, _READER, _VALKEY = "warehouse.key", "reader.key", "valkey.key"
 
 
 def with_passwords(settings: Settings) -> Settings:
     """Return the settings with the home's own passwords where none are set."""
-    for group, name in (("warehouse", _WAREHOUSE), ("redis", _VALKEY)):
-        secret = "" if getattr(settings, group).password.get_secret_value() else _found(settings.home / name)
+    for group, key in (("warehouse", WAREHOUSE_KEY), ("redis", VALKEY_KEY)):
+        secret = "" if getattr(settings, group).password.get_secret_value() else _found(key.of(settings.home))
         if secret:
             settings = _with(settings, group, password=SecretStr(secret))
     return settings
@@ -35,7 +35,7 @@ def as_reader(settings: Settings) -> Settings:
     """Return settings for somebody who only reads: the reading user's, unless a user is set by name."""
     if "user" in settings.warehouse.model_fields_set:
         return settings
-    secret = _found(settings.home / _READER)
+    secret = _found(READER_KEY.of(settings.home))
     if not secret:
         return settings
     return _with(settings, "warehouse", user=READER, password=SecretStr(secret))
@@ -43,13 +43,13 @@ def as_reader(settings: Settings) -> Settings:
 
 def made_warehouse_passwords(settings: Settings) -> tuple[str, str]:
     """Return the passwords of the full and of the reading user of the embedded warehouse, made at its first start."""
-    full = settings.warehouse.password.get_secret_value() or made_secret(settings.home / _WAREHOUSE)
-    return full, made_secret(settings.home / _READER)
+    full = settings.warehouse.password.get_secret_value() or made_secret(WAREHOUSE_KEY.of(settings.home))
+    return full, made_secret(READER_KEY.of(settings.home))
 
 
 def with_valkey_password(settings: Settings) -> Settings:
     """Return the settings with the password of the embedded online store, made at its first start."""
-    password = settings.redis.password.get_secret_value() or made_secret(settings.home / _VALKEY)
+    password = settings.redis.password.get_secret_value() or made_secret(VALKEY_KEY.of(settings.home))
     return _with(settings, "redis", password=SecretStr(password))
 
 

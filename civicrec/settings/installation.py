@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from civicrec import home as files
 from civicrec.settings.alarms import AlarmSettings
 from civicrec.settings.collector import CollectorSettings
 from civicrec.settings.fields import KeyOrEmpty
@@ -71,54 +72,54 @@ class Settings(BaseSettings):
     @property
     def log_path(self) -> Path:
         """SQLite file of the embedded event log, owned by the collector."""
-        return self.home / "events.sqlite"
+        return files.EVENTS.of(self.home)
 
     @property
     def ids_path(self) -> Path:
         """Folder of the event ids that left the collector's memory, owned by the collector."""
-        return self.home / "ids"
+        return files.IDS.of(self.home)
 
     @property
     def forwarded_path(self) -> Path:
         """File that says how far the event log has been forwarded to Kafka, written by the collector."""
-        return self.home / "forwarded.json"
+        return files.FORWARDED.of(self.home)
 
     @property
     def stream_path(self) -> Path:
         """SQLite file of the stream's plans and ledger, owned by the stream."""
-        return self.home / "stream.sqlite"
+        return files.STREAM.of(self.home)
 
     @property
     def flink_path(self) -> Path:
         """File that remembers the newest checkpoint of the Flink job, written by ``civicrec stream``."""
-        return self.home / "flink.json"
+        return files.FLINK.of(self.home)
 
     @property
     def progress_path(self) -> Path:
         """File that remembers what the Flink job has done of each log, written by ``civicrec stream``."""
-        return self.home / "progress.json"
+        return files.PROGRESS.of(self.home)
 
     @property
     def warehouse_path(self) -> Path:
         """Data folder of the embedded warehouse, owned by the gateway."""
-        return self.home / "warehouse"
+        return files.WAREHOUSE.of(self.home)
 
     @property
     def scenes_path(self) -> Path:
         """Folder of the operator's own scenes, a file each; it need not exist."""
-        return self.home / "scenes"
+        return files.SCENES.of(self.home)
 
     @property
     def models_path(self) -> Path:
         """Folder of trained models, one subfolder a nightly run."""
-        return self.home / "models"
+        return files.MODELS.of(self.home)
 
     @property
     def console_key_path(self) -> Path:
         """File of the console's password, where the settings give none."""
-        return self.home / "console.key"
+        return files.CONSOLE_KEY.of(self.home)
 
     @property
     def registry_address(self) -> str:
         """SQLAlchemy address of the registry in force."""
-        return self.registry_url.get_secret_value() or f"sqlite:///{self.home.resolve() / 'registry.sqlite'}"
+        return self.registry_url.get_secret_value() or f"sqlite:///{files.REGISTRY.of(self.home.resolve())}"

@@ -106,7 +106,7 @@ def run_msweb(data: Path, *, which: Withhold = "last", k: int = 10, home: Path |
 
 def _learn(stack: OwnStack, train: Visits, watch: _Watch) -> dict[str, Any]:
     with watch.step("import"):
-        path = stack.settings.home / "areas.jsonl"
+        path = stack.log_path.with_name("areas.jsonl")
         path.write_bytes(b"\n".join(item_json(item) for item in area_items(train)) + b"\n")
         stack.run("catalog", "import", str(path), "--format", "civicrec")
     batches = list(visit_batches(train, utc_now() - timedelta(minutes=5)))

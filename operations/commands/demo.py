@@ -19,12 +19,13 @@ def demo(
     home: Annotated[Path | None, typer.Option(help="Folder of the demo; emptied first.")] = None,
 ) -> None:
     """Run the whole pipeline on a made-up city and show a list change after three clicks."""
+    from civicrec.home import DEMO_HOME
     from civicrec.logs import set_up_logs
     from civicrec.settings import load_settings
     from operations.demo.run import run_demo
 
     settings = load_settings()
-    own: dict[str, object] = {"home": home or settings.home / "demo"}
+    own: dict[str, object] = {"home": home or DEMO_HOME.of(settings.home)}
     if settings.log_level == "INFO":
         own["log_level"] = "WARNING"  # the demo tells its own story
     settings = settings.model_copy(update=own)

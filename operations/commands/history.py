@@ -30,6 +30,7 @@ def load(
 
     from civicrec.clock import utc_now
     from civicrec.errors import InvalidInput
+    from civicrec.home import HISTORY_LOCK
     from civicrec.process.locks import owned
     from civicrec.process.progress import progress_bars
     from civicrec.security.tokens import load_keys
@@ -51,7 +52,7 @@ def load(
     request = RequestFacts(utc_now(), load_keys(settings), frozenset(settings.sites) or None, behaviour=Behaviour())
     with ExitStack() as stack:
         lines = stack.enter_context(open_lines(file))
-        stack.enter_context(owned(settings.home / "history.lock", "the folder of a history"))
+        stack.enter_context(owned(HISTORY_LOCK.of(settings.home), "the folder of a history"))
         warehouse = stack.enter_context(closing(ClickHouseWarehouse(settings.warehouse)))
         show = stack.enter_context(byte_bar(lines))
         item_types = item_types_of(settings)

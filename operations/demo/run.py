@@ -23,6 +23,7 @@ from civicrec.accounting.books import read_books
 from civicrec.clients import http_client
 from civicrec.clock import monotonic_s, rfc3339, utc_now
 from civicrec.errors import ConfigError, Unavailable
+from civicrec.home import DEMO, STACK_LOCK
 from civicrec.items import Item
 from civicrec.process.locks import owned
 from civicrec.process.progress import ShowProgress, progress_bars
@@ -37,7 +38,6 @@ from operations.stack.supervisor import running
 from serving.console.sign_in import password_of
 
 _SHOWN = 8
-_MARK = "civicrec-demo"
 _STREAM_S = 300.0
 _CHANGE_S = 20.0
 
@@ -82,13 +82,13 @@ def run_demo(settings: Settings, *, visitors: int, leave: bool) -> None:
 
 
 def _empty(home: Path) -> None:
-    if home.exists() and any(home.iterdir()) and not (home / _MARK).exists():
+    if home.exists() and any(home.iterdir()) and not DEMO.of(home).exists():
         raise ConfigError(f"{home} holds something that is not a demo; name another folder with --home")
     home.mkdir(parents=True, exist_ok=True)
-    with owned(home / "stack.lock", "the stack"):  # a demo that runs holds its home: this says so
+    with owned(STACK_LOCK.of(home), "the stack"):  # a demo that runs holds its home: this says so
         shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True, exist_ok=True)
-    (home / _MARK).touch()
+    DEMO.of(home).touch()
 
 
 def _fill(settings: Settings, visitors: int, now: datetime, report: ShowProgress) -> None:

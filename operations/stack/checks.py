@@ -8,12 +8,13 @@ import stat
 from pathlib import Path
 
 from civicrec.errors import ConfigError
+from civicrec.home import WRITE_PROBE
 from civicrec.security.secrets import private_folder
 
 
 def check_home(home: Path) -> None:
     """Make the folder, for this account alone, and write a file in it."""
-    probe = home / f".write-{os.getpid()}"
+    probe = WRITE_PROBE.of(home, os.getpid())
     try:
         private_folder(home)
         probe.touch()

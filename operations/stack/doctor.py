@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from urllib.request import getproxies
 
 from civicrec.errors import CivicrecError, ConfigError
+from civicrec.home import unknown_files
 from civicrec.settings import Settings
 from operations.stack.checks import check_disk, check_home, free_disk_mb, is_private
 from operations.stack.endpoints import is_ready, peers
@@ -60,6 +61,9 @@ def _machine(settings: Settings) -> list[Finding]:
         check_home(home)
         rights = "" if is_private(home) else f"; open to other accounts: run `chmod -R go= {home}`"
         found.append(Finding("home", "absent" if rights else "ok", f"{home.resolve()}{rights}"))
+        if strange := unknown_files(home):
+            detail = f"{', '.join(strange)}: none of civicrec's; docs/operations.md names what belongs there"
+            found.append(Finding("home files", "absent", detail))
         free = free_disk_mb(home)
         check_disk(home, free, settings.min_free_disk_mb)
         found.append(Finding("disk", "ok", f"{free} MB free"))

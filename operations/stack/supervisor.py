@@ -18,6 +18,7 @@ from pathlib import Path
 
 from civicrec.clock import monotonic_s
 from civicrec.errors import ConfigError
+from civicrec.home import STACK, STACK_LOCK
 from civicrec.logs import get_logger
 from civicrec.process.atomic_files import replace_file
 from civicrec.process.heartbeat import Heart, Listener
@@ -170,7 +171,7 @@ class Stack:
 
 def state_path(settings: Settings) -> Path:
     """Return the file that names the running processes; absent when none run."""
-    return settings.home / "stack.json"
+    return STACK.of(settings.home)
 
 
 @contextmanager
@@ -190,7 +191,7 @@ def running(
     ended = stop or threading.Event()
     started = threading.Event()
     faults: list[BaseException] = []
-    with owned(settings.home / "stack.lock", "the stack"):
+    with owned(STACK_LOCK.of(settings.home), "the stack"):
         check(settings, names)
         stack = Stack(settings, names)
 

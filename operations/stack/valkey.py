@@ -12,6 +12,7 @@ from pathlib import Path
 
 from civicrec.clock import utc_now
 from civicrec.errors import ConfigError
+from civicrec.home import VALKEY, VALKEY_DAMAGED
 from civicrec.settings import RedisSettings, Settings
 
 #: What Valkey says when a file of its own cannot be read back, and what it says when that is not the file's fault.
@@ -71,7 +72,7 @@ def _quoted(text: str) -> str:
 
 def valkey_folder(settings: Settings) -> Path:
     """Return the folder of the embedded online store."""
-    return settings.home / "valkey"
+    return VALKEY.of(settings.home)
 
 
 def set_aside_if_damaged(folder: Path, code: int, last_words: Sequence[str]) -> str:
@@ -88,7 +89,7 @@ def set_aside_if_damaged(folder: Path, code: int, last_words: Sequence[str]) -> 
     refused = code > 0 and _DAMAGED.search(words) and not _NOT_THE_FILE.search(words)
     if not (refused or -code in _CRASHES) or not folder.exists():
         return ""
-    aside = folder.with_name(f"{folder.name}-damaged-{utc_now():%Y%m%dT%H%M%SZ}")
+    aside = VALKEY_DAMAGED.of(folder.parent, f"{utc_now():%Y%m%dT%H%M%SZ}")
     try:
         folder.rename(aside)
         folder.mkdir()
@@ -102,4 +103,4 @@ def set_aside_if_damaged(folder: Path, code: int, last_words: Sequence[str]) -> 
 
 def set_aside(folder: Path) -> list[Path]:
     """Return the damaged folders that were moved away, oldest first."""
-    return sorted(folder.parent.glob(f"{folder.name}-damaged-*"))
+    return sorted(folder.parent.glob(VALKEY_DAMAGED.name))

@@ -23,6 +23,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from civicrec.clients import redis_client
 from civicrec.clock import monotonic_s
 from civicrec.errors import ConfigError, Unavailable
+from civicrec.home import STREAM_LOCK
 from civicrec.kafka.connection import check_contact, make_topics
 from civicrec.kafka.dead_letters import KafkaDeadLetters
 from civicrec.kafka.reader import KafkaReader
@@ -43,7 +44,6 @@ from streaming.flink.kafka_source import read_topic
 from streaming.flink.rest import FlinkJobs, Job
 from streaming.graph import build
 from streaming.repair.online_watch import OnlineWatch
-from streaming.repair.rebuild import STREAM_LOCK
 from streaming.sinks import Stores, write
 
 log = get_logger("stream")
@@ -113,7 +113,7 @@ def run(settings: Settings, from_start: bool = False) -> None:
         signal.signal(number, lambda *_: stop.set())
     jobs = FlinkJobs(settings.flink.rest)
     folder = checkpoint_folder(settings)
-    with owned(settings.home / STREAM_LOCK, "the stream"), closing(redis_client(settings.redis)) as redis:
+    with owned(STREAM_LOCK.of(settings.home), "the stream"), closing(redis_client(settings.redis)) as redis:
         watch = OnlineWatch(settings, RedisOnlineStore(redis, bounds_of(settings.redis)))
         started = jobs.find(settings.flink.job_name) or start(settings, from_start)
         log.info("stream_started", runner="flink", job=started.job_id, state=started.state)

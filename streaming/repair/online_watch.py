@@ -17,6 +17,7 @@ import msgspec
 from civicrec.accounting.progress import CommittedProgress, fields_of_progress, positions_of, progress_of
 from civicrec.clock import monotonic_s, utc_now
 from civicrec.errors import Unavailable
+from civicrec.home import PROGRESS_BEFORE, STREAM_LOCK
 from civicrec.kafka.dead_letters import KafkaDeadLetters
 from civicrec.kafka.reader import KafkaReader, TopicRecord
 from civicrec.process.atomic_files import replace_file
@@ -32,7 +33,7 @@ from streaming.blocks import Columns, joined
 from streaming.catalogue import CatalogueSnapshot
 from streaming.enrich import enrich
 from streaming.parse import parse_block
-from streaming.repair.rebuild import REBUILD_LOG, STREAM_LOCK, Done, Rebuilt, rebuild_online
+from streaming.repair.rebuild import REBUILD_LOG, Done, Rebuilt, rebuild_online
 from streaming.sinks import Stores, write
 from streaming.sources import topic_blocks
 
@@ -52,7 +53,7 @@ SELECT 1 FROM events WHERE event_id IN {ids:Array(UUID)}
 
 
 class OnlineWatch:
-    """Looks after the online store of one job; one process at a time (`streaming.repair.rebuild.STREAM_LOCK`).
+    """Looks after the online store of one job; one process at a time (`STREAM_LOCK`).
 
     Attributes
     ----------
@@ -129,7 +130,7 @@ def wait_copied(settings: Settings, online: RebuildableStore) -> None:
             raise Unavailable(
                 f"the stream of {settings.home} does not copy its progress; look at its log, then call again"
             )
-        with suppress(InUse), owned(settings.home / STREAM_LOCK, "the stream"):
+        with suppress(InUse), owned(STREAM_LOCK.of(settings.home), "the stream"):
             OnlineWatch(settings, online).look()
         time.sleep(0.1)
     raise Incomplete
@@ -199,7 +200,7 @@ def keep_progress(path: Path, done: Mapping[str, CommittedProgress]) -> None:
 
 def _take_over(path: Path) -> None:
     """Give the file of a home from before 0.1 its present name."""
-    older = path.with_name("fences.json")
+    older = PROGRESS_BEFORE.of(path.parent)
     if older.exists() and not path.exists():
         older.rename(path)
 

@@ -40,8 +40,6 @@ from streaming.fold import SLICE_INTERACTIONS, fold, personal_actors
 
 #: What a rebuild commits stands apart from what is committed of any log.
 REBUILD_LOG = "rebuild"
-#: Held, in the home folder, by whoever writes interactions into the online store.
-STREAM_LOCK = "stream.lock"
 _HOUR_MS = 3_600_000
 
 _CHOSEN = (

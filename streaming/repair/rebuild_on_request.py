@@ -10,6 +10,7 @@ from contextlib import closing
 from civicrec.accounting.ledger import ledger_totals
 from civicrec.clock import utc_now
 from civicrec.eventlog.sqlite import SqliteEventLog
+from civicrec.home import STREAM_LOCK
 from civicrec.process.locks import InUse, owned
 from civicrec.process.progress import ShowProgress
 from civicrec.registry.runs import suppressions
@@ -17,7 +18,7 @@ from civicrec.registry.tables import registry_at
 from civicrec.settings import Settings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from profiles.online.ports import RebuildableStore
-from streaming.repair.rebuild import STREAM_LOCK, Rebuilt, done_so_far, rebuild_online
+from streaming.repair.rebuild import Rebuilt, done_so_far, rebuild_online
 
 
 def rebuild_on_request(
@@ -31,7 +32,7 @@ def rebuild_on_request(
         If a store fails; the next call, or the stream, begins again.
     """
     try:
-        with owned(settings.home / STREAM_LOCK, "the stream"):
+        with owned(STREAM_LOCK.of(settings.home), "the stream"):
             return (_rebuild_of_flink if settings.stream.runner == "flink" else _rebuild)(settings, online, report)
     except InUse:
         online.set_complete(False)

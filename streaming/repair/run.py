@@ -21,6 +21,7 @@ from civicrec.accounting.ledger import Ledger, ledger_totals
 from civicrec.clients import redis_client
 from civicrec.errors import Unavailable
 from civicrec.eventlog.sqlite import SqliteEventLog
+from civicrec.home import NIGHTLY_LOCK, REPROCESS, REPROCESS_LOCK
 from civicrec.process.atomic_files import replace_file
 from civicrec.process.locks import owned
 from civicrec.process.progress import ShowProgress
@@ -106,7 +107,7 @@ def repair(
         If another reprocessing or a nightly job runs on this home.
     """
     with ExitStack() as stack:
-        stack.enter_context(owned(settings.home / "reprocess.lock", "the folder of a reprocessing"))
+        stack.enter_context(owned(REPROCESS_LOCK.of(settings.home), "the folder of a reprocessing"))
         warehouse = stack.enter_context(closing(ClickHouseWarehouse(settings.warehouse)))
         online = RedisOnlineStore(stack.enter_context(closing(redis_client(settings.redis))), bounds_of(settings.redis))
         path = _bookmark_path(settings, chosen, dead_letters)
@@ -198,7 +199,7 @@ def _recover(settings: Settings, online: RebuildableStore, warehouse: Warehouse,
 
 def rebuild_days(settings: Settings, warehouse: Warehouse, days: Collection[date], report: ShowProgress) -> None:
     """Rebuild the daily tables of some days, which come in order."""
-    with owned(settings.home / "nightly.lock", "the folder of a nightly job"):
+    with owned(NIGHTLY_LOCK.of(settings.home), "the folder of a nightly job"):
         for n, (first, last) in enumerate(spans := list(_spans(days)), 1):
             rebuild_daily(warehouse, first, last)
             report("daily tables", n, len(spans))
@@ -218,7 +219,7 @@ def _spans(days: Iterable[date]) -> Iterator[tuple[date, date]]:
 
 def _bookmark_path(settings: Settings, chosen: Selection, dead_letters: bool) -> Path:
     asked = json.dumps([*asdict(chosen).values(), dead_letters], default=str).encode()
-    return settings.home / f"reprocess-{blake2b(asked, digest_size=6).hexdigest()}.json"
+    return REPROCESS.of(settings.home, blake2b(asked, digest_size=6).hexdigest())
 
 
 def _kept(path: Path) -> _Bookmark:

@@ -23,6 +23,7 @@ from civicrec.accounting.progress import CommittedProgress, Partition, partition
 from civicrec.errors import Unavailable
 from civicrec.eventlog.ports import Record
 from civicrec.events import Event, dump
+from civicrec.home import STREAM_LOCK
 from civicrec.kafka.reader import TopicRecord
 from civicrec.process.locks import owned
 from civicrec.settings import Settings
@@ -319,7 +320,7 @@ def a_stream(home: Settings, online: MemoryOnlineStore, copies: bool = True) -> 
             if copies:
                 watch.look()
 
-    with owned(home.home / rebuild.STREAM_LOCK, "the stream"):
+    with owned(STREAM_LOCK.of(home.home), "the stream"):
         thread = threading.Thread(target=run)
         thread.start()
         try:

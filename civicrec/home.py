@@ -1,0 +1,151 @@
+"""The home folder of an installation: each file and lock in it, who writes it, whether it tells of persons.
+
+In: the path of a home. Out: paths in it, and what stands there that is none of civicrec's. docs/operations.md shows
+all of it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class HomeFile:
+    """A file or folder of the home.
+
+    Attributes
+    ----------
+    name
+        In the home; ``*`` stands for what differs from one to the next.
+    what
+        What it holds.
+    writer
+        The command that writes it.
+    lost
+        What it means to lose it.
+    personal
+        Whether what it holds tells of single visitors, be it under pseudonyms; so it counts when one is erased.
+    is_lock
+        Whether it is empty, held while its writer runs and not copied.
+    """
+
+    name: str
+    what: str
+    writer: str
+    lost: str = "nothing: made again when it is needed"
+    personal: bool = False
+    is_lock: bool = False
+
+    def of(self, home: Path, part: object = "") -> Path:
+        """Return its path in a home, `part` in place of the ``*``."""
+        return home / self.name.replace("*", str(part))
+
+
+def _lock(of: str, writer: str) -> HomeFile:
+    return HomeFile(f"{of}.lock", "held while it runs", writer, "nothing: made at the next start", is_lock=True)
+
+
+EVENTS = HomeFile(
+    "events.sqlite", "the event log", "collect", "events not yet in the warehouse are gone", personal=True
+)
+IDS = HomeFile("ids", "event ids of a day", "collect", "nothing: made from the log at the next start")
+FORWARDED = HomeFile(
+    "forwarded.json", "how far the log is forwarded to Kafka", "collect", "nothing: read back from Kafka"
+)
+STREAM = HomeFile(
+    "stream.sqlite", "how far the stream is, half of the books", "stream", "begun again by hand only; back it up"
+)
+FLINK = HomeFile(
+    "flink.json", "newest checkpoint of the Flink job", "stream", "no warning if its checkpoints are gone too"
+)
+PROGRESS = HomeFile(
+    "progress.json",
+    "what the Flink job has done of each log",
+    "stream",
+    "nothing while the online store is there: copied from it",
+)
+PROGRESS_BEFORE = HomeFile("fences.json", "the same before 0.1; renamed by itself", "stream", "as above")
+WAREHOUSE = HomeFile(
+    "warehouse",
+    "events, dead letters, daily tables",
+    "warehouse",
+    "all but the days the log still holds is gone",
+    personal=True,
+)
+REGISTRY = HomeFile(
+    "registry.sqlite",
+    "catalogue, runs, audit, tags that a visitor hid",
+    "catalog, serve, nightly",
+    "catalogue: import again; withdrawals, audit, hidden tags: gone",
+    personal=True,
+)
+MODELS = HomeFile("models", "models of the newest nights", "nightly", "nothing: made by the next night")
+SCENES = HomeFile("scenes", "scenes of your own", "you", "those of civicrec are in force; keep a copy")
+VALKEY = HomeFile(
+    "valkey",
+    "the embedded online store",
+    "up",
+    "nothing: made again by the stream from warehouse and registry",
+    personal=True,
+)
+VALKEY_DAMAGED = HomeFile(
+    "valkey-damaged-*", "what could not be read, the newest three", "up", "nothing", personal=True
+)
+SECRET_KEY = HomeFile(
+    "secret.key", "pseudonyms, cursors, keys of sites without one", "collect, serve",
+    "every visitor becomes a new one; keep a copy apart from the data",
+)  # fmt: skip
+WAREHOUSE_KEY = HomeFile("warehouse.key", "password of the embedded warehouse", "warehouse")
+READER_KEY = HomeFile("reader.key", "the same for those who only read", "warehouse")
+VALKEY_KEY = HomeFile("valkey.key", "password of the embedded online store", "up")
+CONSOLE_KEY = HomeFile("console.key", "password of the console", "serve, console password")
+NIGHTLY = HomeFile("nightly.json", "how the last night went", "nightly", "nothing: known again after the next night")
+NIGHTLY_STEPS = HomeFile(
+    "nightly-steps.json", "steps that a night has done", "nightly", "nothing: the steps are done again"
+)
+REPROCESS = HomeFile(
+    "reprocess-*.json", "how far a reprocessing is", "events reprocess", "it begins again, each event counts once"
+)
+STACK = HomeFile("stack.json", "processes that run now", "up", "nothing: written again while it runs")
+DEMO = HomeFile("civicrec-demo", "says that a demo may empty the folder", "demo", "the demo asks for another folder")
+DEMO_HOME = HomeFile("demo", "home of the demo", "demo", "nothing: all of it is made up")
+WRITE_PROBE = HomeFile(".write-*", "tried whether the home can be written", "up, doctor", "nothing")
+COLLECTOR_LOCK = _lock("collector", "collect")
+STREAM_LOCK = _lock("stream", "stream, rebuild-online")
+NIGHTLY_LOCK = _lock("nightly", "nightly, events reprocess")
+REPROCESS_LOCK = _lock("reprocess", "events reprocess")
+HISTORY_LOCK = _lock("history", "events load")
+STACK_LOCK = _lock("stack", "up, demo")
+
+#: All of them, in the order of docs/operations.md.
+FILES: tuple[HomeFile, ...] = tuple(found for found in list(globals().values()) if isinstance(found, HomeFile))
+
+#: What SQLite, `replace_file` and `made_secret` put beside a file while they write it.
+_BESIDE = re.compile(r"-(?:wal|shm|journal)$|\.\d+\.draft$")
+_DRAFT_OF_SECRET = re.compile(r"\.(.+\.key)\.[^.]+")
+
+
+def personal_files(home: Path) -> list[Path]:
+    """Return what is there that tells of single visitors: what an erasure has to go through, and a copy to guard."""
+    return [path for path in _entries(home) if any(file.personal for file in FILES if _is(path.name, file))]
+
+
+def unknown_files(home: Path) -> list[str]:
+    """Return the names of what is there and none of civicrec's, in order."""
+    return [path.name for path in _entries(home) if not any(_is(path.name, file) for file in FILES)]
+
+
+def _entries(home: Path) -> list[Path]:
+    try:
+        return sorted(home / name for name in os.listdir(home))
+    except OSError:
+        return []
+
+
+def _is(name: str, file: HomeFile) -> bool:
+    draft = _DRAFT_OF_SECRET.fullmatch(name)
+    return fnmatchcase(draft[1] if draft else _BESIDE.sub("", name), file.name)
