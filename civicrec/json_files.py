@@ -1,4 +1,4 @@
-"""Files of JSON objects as systems export them: lines or one array, UTF-8 or what Chinese office software writes.
+"""Files of rows as systems export them: JSON lines, one array, a table; UTF-8 or what Chinese office software writes.
 
 In: the bytes of a file. Out: (line on which an object begins, the object's JSON in UTF-8), or one `InvalidInput` that
 names what the file is. Lines that are no JSON come out as they are: who reads the objects tells their faults.
@@ -13,12 +13,13 @@ import zlib
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_LE, getincrementaldecoder
 from collections.abc import Iterable, Iterator
 from io import BytesIO
-from itertools import chain
+from itertools import chain, islice
 from typing import BinaryIO
 
 import msgspec
 
 from civicrec.errors import InvalidInput
+from civicrec.exports import is_table, list_inside, table_rows, without_comma
 
 _GZIP = b"\x1f\x8b"
 #: Beginnings of files that are something else, and what to do about it.
@@ -27,9 +28,15 @@ _NOT_JSON = {
     b"\xd0\xcf\x11\xe0": "an old office workbook: save the sheet as JSON lines",
     b"%PDF": "a PDF document",
     b"SQLite format 3": "a SQLite database",
+    b"BZh": "packed by bzip2: unpack it",
+    b"\xfd7zXZ": "packed by xz: unpack it",
+    b"\x28\xb5\x2f\xfd": "packed by zstd: unpack it",
+    b"Rar!": "a RAR archive: unpack it",
+    b"7z\xbc\xaf": "a 7-Zip archive: unpack it",
 }
 _HEAD = 1 << 16
 _BEGINS = (b"{", b"[", b" ", b"\t", b"\r", b"\n")
+_PAIR = re.compile(rb"[\x81-\xfe][\x40-\x7e\x80-\xfe]")
 _SPACE = re.compile(r"[\s,]*")
 _raw_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
@@ -40,7 +47,8 @@ def objects_in(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
     Parameters
     ----------
     file
-        Open for reading bytes: JSON lines, or one JSON array; UTF-8, UTF-16 or GB18030; also packed by gzip.
+        Open for reading bytes: JSON lines, one JSON array, an API's answer around one, or a table whose first line
+        names the columns; UTF-8, UTF-16, GB18030 or Big5; also packed by gzip.
 
     Raises
     ------
@@ -56,18 +64,56 @@ def objects_in(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
             raise InvalidInput(f"the file is {what}; expected JSON lines")
     lines = _lines(chain([head], iter(lambda: file.read(_HEAD), b"")))
     encoding = _encoding(head)
-    if encoding == "utf-8":
-        first = head.removeprefix(BOM_UTF8).lstrip()
-        if first.startswith(b"[") and not _is_line(first):
-            yield from _elements(b"".join(lines))
-        elif first.partition(b"\n")[0].strip() == b"{":
-            yield from _spread(b"".join(lines))
-        else:
-            for number, line in enumerate(lines, 1):
-                # A mark stands also where two files were put together.
-                yield number, line.replace(BOM_UTF8, b"") if BOM_UTF8 in line[:64] else line
-    else:
+    if encoding != "utf-8":
         yield from objects_in(BytesIO(_decoded(b"".join(lines), encoding).encode()))
+        return
+    first = head.removeprefix(BOM_UTF8).lstrip()
+    line = first.partition(b"\n")[0].strip()
+    if line.startswith(b"<"):
+        raise InvalidInput("the file is HTML or XML, as a login page or an error is; expected JSON lines")
+    if first.startswith(b"[") and not _is_line(first):
+        yield from _elements(b"".join(lines))
+    elif line.startswith(b"{"):
+        yield from _objects(line, lines)
+    elif not line.startswith((b"[", b'"')) and is_table(first.replace(b"\r", b"\n").partition(b"\n")[0]):
+        yield from table_rows(b"".join(lines))
+    else:
+        yield from _each(lines)
+
+
+def _objects(first: bytes, lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Read a file that begins as an object: lines, objects over or within lines, or one answer around a list."""
+    if first != b"{" and _decoded_object(without_comma(first)) is None:
+        content = b"".join(lines)
+        try:
+            found = list(_spread(content))
+        except InvalidInput:
+            found = list(_each(content.splitlines(keepends=True)))  # its first line is a bad row
+    elif first == b"{":
+        found = list(_spread(b"".join(lines)))
+    else:
+        rows = _each(lines)
+        start = [row for row in islice(rows, 2)]
+        if len(start) > 1 and start[1][1].strip():
+            yield from chain(start, rows)
+            return
+        found = [*start, *rows]
+    inner = list_inside(_decoded_object(found[0][1])) if sum(bool(text.strip()) for _, text in found) == 1 else None
+    yield from found if inner is None else ((found[0][0], msgspec.json.encode(row)) for row in inner)
+
+
+def _decoded_object(text: bytes) -> object:
+    try:
+        return msgspec.json.decode(text.removeprefix(BOM_UTF8).strip())
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _each(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    for number, line in enumerate(lines, 1):
+        # A mark stands also where two files were put together.
+        clean = line.replace(BOM_UTF8, b"") if BOM_UTF8 in line[:64] else line
+        yield number, without_comma(clean.lstrip(b"\x1e"))  # RFC 7464 puts a record separator before each
 
 
 def _unpacked(chunks: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
@@ -106,7 +152,18 @@ def _encoding(head: bytes) -> str:
         )
     # Most lines, not one: a single damaged line in UTF-8 is a bad row and no other encoding.
     broken = sum(not _decodes(line, "utf-8") for line in whole)
-    return "gb18030" if broken * 2 > len(whole) and all(_decodes(line, "gb18030") for line in whole) else "utf-8"
+    if broken * 2 <= len(whole):
+        return "utf-8"
+    if _is_big5(whole):
+        return "big5hkscs"
+    return "gb18030" if all(_decodes(line, "gb18030") for line in whole) else "utf-8"
+
+
+def _is_big5(lines: list[bytes]) -> bool:
+    """Tell Big5 from GB18030, which reads it too, as other words: only Big5 often has a second byte below 0x80."""
+    pairs = [pair for line in lines for pair in _PAIR.findall(line)]
+    low = sum(pair[1] < 0x80 for pair in pairs)
+    return low * 5 > len(pairs) and all(_decodes(line, "big5hkscs") for line in lines)
 
 
 def _decodes(content: bytes, encoding: str) -> bool:

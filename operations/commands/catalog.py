@@ -43,7 +43,8 @@ def import_(
 ) -> None:
     """Put the good rows of a file into the catalogue and name every bad one; exit 1 if there was any.
 
-    JSON lines or one JSON array, in UTF-8, UTF-16 or GB18030, also packed by gzip.
+    JSON lines, one JSON array, an API's answer around one, or a table (CSV); UTF-8, UTF-16, GB18030 or Big5; also
+    packed by gzip.
     """
     import sys
     from dataclasses import asdict

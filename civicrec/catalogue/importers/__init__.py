@@ -7,6 +7,7 @@ know are kept in `tags`.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,6 +32,8 @@ class Format:
     ----------
     item
         Turns one row into an item, or raises `InvalidInput`; tells what of a good row could not be kept.
+    also_called
+        Other names of columns, and the name they stand for.
     ids
         Tells which ids the row may have, where the source has none that is surely its own.
     together
@@ -38,6 +41,7 @@ class Format:
     """
 
     item: Callable[[Row, Note], Item]
+    also_called: Mapping[str, str] = field(default_factory=dict)
     ids: Callable[[Row], Ids] | None = None
     together: Callable[[Sequence[Item]], list[Item]] = list
 
@@ -46,7 +50,7 @@ class Format:
 FORMATS: Mapping[str, Format] = {
     "civicrec": Format(civicrec_jsonl.item),
     "zwfw-services": Format(zwfw_services.item),
-    "gov-policies": Format(gov_policies.item, gov_policies.ids_of, linked_by_title),
+    "gov-policies": Format(gov_policies.item, gov_policies.ALSO_CALLED, gov_policies.ids_of, linked_by_title),
 }
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
@@ -115,13 +119,14 @@ def rows_of(texts: Iterable[tuple[int, bytes]], form: str, kept: Kept | None = N
             continue
         told: list[str] = []
         try:
-            row = _decode(text)
+            row = _named(_decode(text), reader.also_called)
             item = reader.item(row, told.append)
             read.append((number, item, reader.ids(row) if reader.ids else Ids((item.item_id,))))
         except InvalidInput as error:
             bad.append(BadRow(number, str(error)))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            bad.append(BadRow(number, f"expected one JSON object: {error}"))
+            more = "; a row of a table with more cells than its head?" if text.startswith(b"[") else ""
+            bad.append(BadRow(number, f"expected one JSON object: {error}{more}"))
         else:
             notes.extend(BadRow(number, what) for what in dict.fromkeys(told))
     register = Register(read, kept or NothingKept())
@@ -136,3 +141,16 @@ def rows_of(texts: Iterable[tuple[int, bytes]], form: str, kept: Kept | None = N
         else:
             line_of[item.item_id] = number
     return Rows(reader.together(items), sorted(bad, key=lambda row: row.line), notes, line_of)
+
+
+def _named(row: Row, also_called: Mapping[str, str]) -> Row:
+    """Return the row under the names its format knows: without spaces and marks around, full width, or another word."""
+    named = dict(row)
+    for name, value in row.items():
+        plain = unicodedata.normalize("NFKC", name).strip(" \t\r\n\ufeff\u200b*:")
+        for known in (plain, also_called.get(plain, plain)):
+            if known != name and named.get(known) in (None, ""):
+                named[known] = value
+                named.pop(name, None)
+                name = known
+    return named

@@ -22,6 +22,8 @@ Note = Callable[[str], None]
 SUMMARY_CHARACTERS = 120
 
 _LONGEST_WORD = 64
+_TEXT_OF_OBJECT = ("name", "label", "title", "text", "tagName", "tag_name", "word", "名称", "value")
+_TYPES = {dict: "an object", list: "a list", bool: "true or false"}
 _SENTENCE_ENDS = "。！？；"
 
 #: What people write where a column has nothing to say, without its signs and spaces: 无, 暂无文号, N/A, null.
@@ -51,7 +53,7 @@ def text_in(row: dict[str, Any], column: str) -> str:
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         return str(int(value))  # a spreadsheet's 440000.0
     if not isinstance(value, str):
-        raise InvalidInput(f"{column}: expected text, got {type(value).__name__}")
+        raise InvalidInput(f"{column}: expected text, got {_TYPES.get(type(value), 'a number')}")
     return value.strip()
 
 
@@ -108,8 +110,15 @@ def texts_in(row: dict[str, Any], column: str) -> list[str]:
         except msgspec.DecodeError:
             value = row[column]
     several = value if isinstance(value, list) else [value]
-    texts = (text_in({column: one}, column) for one in several)
+    texts = (text_in({column: _named_text(one)}, column) for one in several)
     return [text for text in texts if not is_placeholder(text)]
+
+
+def _named_text(value: object) -> object:
+    """Return the text of a word that an API gives as an object, {"id": 1, "name": "教育"}; anything else as it is."""
+    if isinstance(value, dict):
+        return next((value[name] for name in _TEXT_OF_OBJECT if isinstance(value.get(name), str)), value)
+    return value
 
 
 def _parted(text: str, whole: Collection[str], slash: str) -> Iterator[str]:

@@ -30,6 +30,21 @@ _VALIDITY_COLUMNS = ("效力状态", "时效性", "时效状态", "有效性", "
 _FROM_COLUMNS = ("施行日期", "生效日期", "实施日期")
 _NUMBER_COLUMNS = ("文号", "发文字号")
 _MADE = "policy-"
+#: Other names that sites give the columns.
+ALSO_CALLED = {
+    "题名": "标题", "名称": "标题", "文件名称": "标题", "文件标题": "标题", "政策名称": "标题", "政策标题": "标题",
+    "法规名称": "标题", "標題": "标题", "title": "标题",
+    "发布时间": "发布日期", "公布日期": "发布日期", "公布时间": "发布日期",
+    "印发日期": "发布日期", "發布日期": "发布日期",
+    "发文时间": "发文日期", "成文时间": "成文日期", "效力狀態": "效力状态", "文件效力": "效力状态",
+    "施行时间": "施行日期", "实施时间": "实施日期", "生效时间": "生效日期",
+    "文件编号": "文号", "文件文号": "文号", "发文文号": "文号", "文號": "文号",
+    "索引": "索引号", "信息索引号": "索引号",
+    "链接": "访问地址", "链接地址": "访问地址", "网址": "访问地址", "原文链接": "访问地址",
+    "URL": "访问地址", "url": "访问地址", "訪問地址": "访问地址",
+    "正文": "内容", "全文": "内容", "文件内容": "内容", "內容": "内容",
+    "简介": "摘要", "内容摘要": "摘要", "内容概述": "摘要",
+}  # fmt: skip
 
 #: 国务院主题分类: level 1, and the words of level 2 that sources use in its place.
 STATE_THEMES = frozenset({
@@ -71,7 +86,8 @@ def item(row: dict[str, Any], note: Note) -> Item:
     """
     title = _title(row)
     if not title:
-        raise InvalidInput("标题 is missing or empty; a policy needs its title")
+        names = ", ".join(list(row)[:12])
+        raise InvalidInput(f"标题 is missing or empty; a policy needs its title (got columns {names:.200})")
     if title == "标题":
         raise InvalidInput("a header row: 标题 holds the name of its own column")
     publisher, column = _publisher(row)
