@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from civicrec.errors import ConfigError
@@ -81,3 +83,30 @@ def test_a_host_that_is_none_is_refused_at_once(monkeypatch: pytest.MonkeyPatch,
 def test_any_other_host_is_taken(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
     monkeypatch.setenv("CIVICREC_REDIS__HOST", host)
     assert load_settings().redis.host == host
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("CIVICREC_PEPER", "CIVICREC_PEPPER"),
+        ("CIVICREC_COLECTOR__PORT", "CIVICREC_COLLECTOR"),
+        ("civicrec_site", "CIVICREC_SITES"),
+    ],
+)
+def test_a_misspelt_variable_is_refused_and_the_setting_meant_is_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, meant: str
+) -> None:
+    monkeypatch.setenv(name, "a secret of forty characters, in the wrong place")
+    with pytest.raises(ConfigError, match=f"{name} is no setting; did you mean {meant}") as refusal:
+        load_settings()
+    assert "secret" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["CIVICREC_REPO", "CIVICREC_ATTACH", "CIVICREC_TEST_CLICKHOUSE_URL", "CIVICREC_VERSION"]
+)
+def test_variables_of_other_programs_are_passed_over(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    monkeypatch.setenv(name, "x")
+    assert load_settings(tmp_path).home == tmp_path

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -17,6 +20,9 @@ from civicrec.settings.installation import Settings
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
+_PREFIX = "CIVICREC_"
+#: How like a setting's name a variable's must be to be a slip of it; programs around us have variables of their own.
+_LIKENESS = 0.75
 _QUOTED = re.compile(r'"(\w+)"')
 
 
@@ -26,9 +32,10 @@ def load_settings(home: Path | None = None) -> Settings:
     Raises
     ------
     ConfigError
-        If a secret of the home is not good, or a variable is unknown, not JSON or out of bounds; the message names it,
+        If a secret of the home is not good, or a variable is misspelt, not JSON or out of bounds; the message names it,
         and tells a value that is no secret.
     """
+    _refuse_misspelt(os.environ)  # noqa: TID251  # the one place that reads them
     try:
         settings = Settings(home=home) if home is not None else Settings()
     except ValidationError as error:
@@ -42,6 +49,17 @@ def load_settings(home: Path | None = None) -> Settings:
         name = "CIVICREC_" + (field[1].upper() if field else "…")
         raise ConfigError(f"{name}: not JSON{why}; expected an object or a list, see docs/settings.md") from None
     return with_passwords(settings)
+
+
+def _refuse_misspelt(names: Iterable[str]) -> None:
+    """Refuse a variable that is nearly a setting: it would be passed over, and the setting stay as it was."""
+    known = {name.upper() for name in Settings.model_fields}
+    for name in sorted(names):
+        group = name.upper().removeprefix(_PREFIX).partition("__")[0]
+        if not name.upper().startswith(_PREFIX) or group in known:
+            continue
+        if meant := get_close_matches(group, known, 1, _LIKENESS):
+            raise ConfigError(f"{name} is no setting; did you mean {_PREFIX}{meant[0]}? See docs/settings.md")
 
 
 def _got(error: ErrorDetails) -> str:
