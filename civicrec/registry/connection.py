@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
@@ -14,6 +15,7 @@ from civicrec.errors import ConfigError, InvalidInput, Unavailable
 
 #: How long a connection, or another writer's lock, is waited for, seconds.
 _WAIT_S = 10
+_UNKNOWN_OPTION = re.compile(r'invalid connection option "[a-z_]{1,30}"')
 #: PostgreSQL's ``insufficient_privilege``.
 _NO_RIGHT = "42501"
 _EXPECTED = (
@@ -134,6 +136,8 @@ def _in_our_words(where: str) -> Callable[[ExceptionContext], None]:
         reason = " ".join(str(context.original_exception).split())
         if getattr(context.original_exception, "sqlstate", None) == _NO_RIGHT:
             raise ConfigError(f"the registry at {where} does not let its user do this: {reason}")
+        elif _UNKNOWN_OPTION.fullmatch(reason):
+            raise ConfigError(f"CIVICREC_REGISTRY_URL: {reason}; expected options of libpq, such as sslmode")
         elif isinstance(error, DataError):
             raise InvalidInput(f"the registry at {where} refused a value: {reason}")
         elif isinstance(error, (OperationalError, InterfaceError)) or type(error) is DatabaseError:

@@ -49,6 +49,11 @@ def test_an_address_nobody_listens_on_is_unavailable() -> None:
     assert "refused" in message
 
 
+def test_a_misspelt_option_is_named_without_its_value() -> None:
+    message = message_of(f"postgresql://keeper:{SECRET}@127.0.0.1:1/db?pasword={SECRET}", ConfigError)
+    assert message.startswith('CIVICREC_REGISTRY_URL: invalid connection option "pasword"; expected options of libpq')
+
+
 def test_a_wrong_password_and_an_unknown_database_are_told_apart(postgresql: PostgreSQL) -> None:
     assert "password authentication failed" in message_of(postgresql.address(password=SECRET), Unavailable)
     assert 'database "absent" does not exist' in message_of(postgresql.address("absent"), Unavailable)
