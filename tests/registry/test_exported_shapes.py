@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from civicrec.catalogue.importers import Rows, rows_of
+from civicrec.catalogue.importers import Rows, read_rows, rows_of
 from civicrec.errors import InvalidInput
 from civicrec.json_files import objects_in
 
@@ -142,3 +142,8 @@ def test_what_ends_on_a_day_ends_with_it_and_long_term_has_no_end() -> None:
 @pytest.mark.parametrize("word", ["停用", "暂停执行", "暂停实施", "已过有效期"])
 def test_words_for_a_document_that_is_not_applied(word: str) -> None:
     assert rows(json.dumps({**ROWS[0], "效力状态": word})).items[0].validity == "失效"
+
+
+def test_a_word_of_a_list_is_kept_whatever_it_is() -> None:
+    row = b'{"item_id": "a", "item_type": "policy", "title": "t", "theme": ["0", {"name": "\xe6\x97\xa0"}, null]}'
+    assert [item.theme for item in read_rows([row], "civicrec").items] == [("0", "无")]

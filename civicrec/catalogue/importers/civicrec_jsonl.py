@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from civicrec.catalogue.importers.dates import time_in
-from civicrec.catalogue.importers.fields import Note, is_placeholder, text_in, texts_in, words_in
+from civicrec.catalogue.importers.fields import Note, is_placeholder, named_text, text_in, words_in
 from civicrec.catalogue.importers.gov_policies import STATE_THEMES
 from civicrec.clock import rfc3339
 from civicrec.errors import InvalidInput
@@ -43,7 +43,7 @@ def item(row: dict[str, Any], note: Note) -> Item:
     for name in row.keys() & set(_WORD_LISTS):
         words = row[name]
         if isinstance(words, list):
-            row[name] = texts_in(row, name)
+            row[name] = [text_in({name: named_text(word)}, name) for word in words if word is not None]
         else:
             row[name] = words_in(row, name, note, STATE_THEMES)
     for name in row.keys() & set(_TIMES):

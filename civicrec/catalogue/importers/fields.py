@@ -110,11 +110,11 @@ def texts_in(row: dict[str, Any], column: str) -> list[str]:
         except msgspec.DecodeError:
             value = row[column]
     several = value if isinstance(value, list) else [value]
-    texts = (text_in({column: _named_text(one)}, column) for one in several)
+    texts = (text_in({column: named_text(one)}, column) for one in several)
     return [text for text in texts if not is_placeholder(text)]
 
 
-def _named_text(value: object) -> object:
+def named_text(value: object) -> object:
     """Return the text of a word that an API gives as an object, {"id": 1, "name": "教育"}; anything else as it is."""
     if isinstance(value, dict):
         return next((value[name] for name in _TEXT_OF_OBJECT if isinstance(value.get(name), str)), value)
