@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
 
 from civicrec.accounting.progress import Commit
 from civicrec.clock import from_ms
@@ -25,7 +24,7 @@ from recommender.recommend import history_of, recommend
 from recommender.request import Request
 from recommender.scenes.scene import Scene
 from recommender.signals import PlacedModels, Signals
-from recommender.training.interactions import interactions_from
+from recommender.training.interactions import interactions_of
 from recommender.training.train import train
 from recommender.trends import TREND_HOURS, Trends, TrendWindows, place_hour
 from serving.live import CO_CLICKED
@@ -78,14 +77,8 @@ class ReplayedPortal:
 
     def end_day(self, name: str, report: ShowProgress = lambda *_: None) -> None:
         """Train on all clicks so far, as the nightly job would."""
-        ordered = sorted(self._last_ms.items())
-        table = pa.table({
-            "actor": pa.array([user for (user, _), _ in ordered], pa.string()),
-            "item_id": pa.array([item for (_, item), _ in ordered], pa.string()),
-            "weight": pa.array(np.ones(len(ordered))),
-            "last_ms": pa.array([at_ms for _, at_ms in ordered], pa.int64()),
-        })  # fmt: skip
-        models = train(interactions_from(table)[0], name, self._settings.training, report=report)
+        data = interactions_of({pair: (1.0, last_ms) for pair, last_ms in self._last_ms.items()})
+        models = train(data, name, self._settings.training, report=report)
         self._models = PlacedModels.of(models, self.catalogue)
 
     def list_for(self, user_id: str, at_ms: int, n: int) -> list[str]:

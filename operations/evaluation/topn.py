@@ -11,18 +11,16 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import pyarrow as pa
 
 from civicrec.clock import monotonic_s
 from civicrec.errors import InvalidInput
 from civicrec.process.progress import ShowProgress
 from civicrec.settings import Settings
 from profiles.online.ports import MAX_RECENT
-from recommender.artifacts import Models
 from recommender.evaluation.all_but_one import ANY_TIME, Recommender, recommenders, served
 from recommender.evaluation.metrics import ndcg_at, recall_at
-from recommender.training.evaluate import Row
-from recommender.training.interactions import interactions_from
+from recommender.training.evaluate import Row, pairs_of
+from recommender.training.interactions import interactions_of
 from recommender.training.train import train as train_models
 
 By = Literal["user", "item"]
@@ -94,7 +92,8 @@ def evaluate_topn(
 
 def _of_seed(cut: Cut, settings: Settings, k: int) -> dict[str, dict[str, float]]:
     began_s = monotonic_s()
-    models = _models(cut.train, settings)
+    data = interactions_of(pairs_of((row, 1.0) for row in cut.train))
+    models = train_models(data, "evaluation", settings.training)
     trained_s = monotonic_s() - began_s
     known: dict[str, list[str]] = {}
     for row in sorted(cut.train, key=lambda row: row.at_s):
@@ -110,21 +109,6 @@ def _of_seed(cut: Cut, settings: Settings, k: int) -> dict[str, dict[str, float]
         figures[name] = _measured(ask, histories, asked, k, len(models.item_ids))
         figures[name]["seconds"] = round(monotonic_s() - began_s + trained_s, 2)
     return figures
-
-
-def _models(rows: Sequence[Row], settings: Settings) -> Models:
-    pairs: dict[tuple[str, str], tuple[float, float]] = {}
-    for row in rows:
-        at_s, weight = pairs.get((row.user_id, row.item_id), (row.at_s, 0.0))
-        pairs[row.user_id, row.item_id] = max(at_s, row.at_s), weight + 1.0
-    ordered = sorted(pairs.items())
-    table = pa.table({
-        "actor": pa.array([user for (user, _), _ in ordered], pa.string()),
-        "item_id": pa.array([item for (_, item), _ in ordered], pa.string()),
-        "weight": pa.array([weight for _, (_, weight) in ordered], pa.float64()),
-        "last_ms": pa.array([int(1000 * at_s) for _, (at_s, _) in ordered], pa.int64()),
-    })  # fmt: skip
-    return train_models(interactions_from(table)[0], "evaluation", settings.training)
 
 
 def _measured(

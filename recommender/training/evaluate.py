@@ -6,19 +6,19 @@ In: CSV with the header ``user_id,item_id[,timestamp,weight]``, timestamp in epo
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import pyarrow as pa
 
 from civicrec.clock import monotonic_s
 from civicrec.errors import InvalidInput
 from civicrec.process.progress import ShowProgress
 from civicrec.settings import TrainingSettings
 from recommender.evaluation.all_but_one import Withhold, all_but_one
-from recommender.training.interactions import interactions_from
+from recommender.training.interactions import interactions_of
 from recommender.training.train import train as train_models
 
 #: The year 2200: times in milliseconds or nanoseconds lie far behind it.
@@ -55,24 +55,24 @@ def read_interactions_csv(path: Path) -> list[Row]:
         raise InvalidInput(f"cannot read {path}: {error}") from error
 
 
+def pairs_of(weighted: Iterable[tuple[Row, float]]) -> dict[tuple[str, str], tuple[float, int]]:
+    """Return (user, item) → (sum of the weights, epoch ms of the newest row), as `interactions_of` takes them."""
+    pairs: dict[tuple[str, str], tuple[float, int]] = {}
+    for row, weight in weighted:
+        at_ms = int(1000 * row.at_s)
+        before, last_ms = pairs.get((row.user_id, row.item_id), (0.0, at_ms))
+        pairs[row.user_id, row.item_id] = before + weight, max(last_ms, at_ms)
+    return pairs
+
+
 def evaluate_all_but_one(
     train: Path, test: Path, settings: TrainingSettings, which: Withhold = "last",
     report: ShowProgress = lambda *_: None, k: int = 10,
 ) -> dict[str, Any]:  # fmt: skip
     """Train on `train`, hide one row of each user of `test`, return algorithm → all / with_history → measures."""
-    pairs: dict[tuple[str, str], tuple[float, float]] = {}
-    for row in read_interactions_csv(train):
-        at_s, weight = pairs.get((row.user_id, row.item_id), (row.at_s, 0.0))
-        pairs[row.user_id, row.item_id] = (max(at_s, row.at_s), weight + row.weight)
-    ordered = sorted(pairs.items())
-    table = pa.table({
-        "actor": pa.array([user for (user, _), _ in ordered], pa.string()),
-        "item_id": pa.array([item for (_, item), _ in ordered], pa.string()),
-        "weight": pa.array([weight for _, (_, weight) in ordered], pa.float64()),
-        "last_ms": pa.array([int(1000 * at_s) for _, (at_s, _) in ordered], pa.int64()),
-    })  # fmt: skip
+    data = interactions_of(pairs_of((row, row.weight) for row in read_interactions_csv(train)))
     began = monotonic_s()
-    models = train_models(interactions_from(table)[0], "evaluation", settings, report=report)
+    models = train_models(data, "evaluation", settings, report=report)
     trained_s = monotonic_s() - began
     histories: dict[str, list[str]] = {}
     for row in read_interactions_csv(test):

@@ -6,7 +6,7 @@ In: rows (actor, item, weight, time), as `civicrec.warehouse.interests` gives th
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,3 +89,15 @@ def interactions_from(table: pa.Table, known: Collection[str] | None = None) -> 
         last_ms=table.column("last_ms").to_numpy().astype(np.int64),
     )
     return made, len(found) - len(item_ids)
+
+
+def interactions_of(pairs: Mapping[tuple[str, str], tuple[float, int]]) -> Interactions:
+    """Build the matrix from (actor, item id) → (weight, epoch ms of the newest event), in any order."""
+    ordered = sorted(pairs.items())
+    table = pa.table({
+        "actor": pa.array([actor for (actor, _), _ in ordered], pa.string()),
+        "item_id": pa.array([item_id for (_, item_id), _ in ordered], pa.string()),
+        "weight": pa.array([weight for _, (weight, _) in ordered], pa.float64()),
+        "last_ms": pa.array([last_ms for _, (_, last_ms) in ordered], pa.int64()),
+    })  # fmt: skip
+    return interactions_from(table)[0]
