@@ -9,7 +9,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -22,7 +22,7 @@ from rich.console import Console
 from civicrec.accounting.books import read_books
 from civicrec.clients import http_client
 from civicrec.clock import monotonic_s, rfc3339, utc_now
-from civicrec.errors import ConfigError, Unavailable
+from civicrec.errors import ConfigError
 from civicrec.home import DEMO, STACK_LOCK
 from civicrec.items import Item
 from civicrec.process.locks import owned
@@ -33,6 +33,7 @@ from operations.demo.catalogue import demo_items
 from operations.demo.load import import_demo, post_events
 from operations.demo.needs import NEEDS, Need, needed
 from operations.demo.simulator import Parameters, simulate
+from operations.harness.waiting import wait_for
 from operations.stack.endpoints import urls
 from operations.stack.supervisor import running
 from serving.console.sign_in import password_of
@@ -40,6 +41,8 @@ from serving.console.sign_in import password_of
 _SHOWN = 8
 _STREAM_S = 300.0
 _CHANGE_S = 20.0
+_PAUSE_S = 0.1
+_SEE_LOG = "the log above says what is wrong"
 
 
 def run_demo(settings: Settings, *, visitors: int, leave: bool) -> None:
@@ -111,7 +114,7 @@ def _fill(settings: Settings, visitors: int, now: datetime, report: ShowProgress
         report("streamed", books.accepted - books.pending, books.accepted)
         return books.pending == 0
 
-    _wait(streamed, _STREAM_S, "the stream to store everything")
+    wait_for(streamed, _STREAM_S, f"the stream to store everything; {_SEE_LOG}", _PAUSE_S)
 
 
 def _night(settings: Settings, report: ShowProgress) -> None:
@@ -119,7 +122,8 @@ def _night(settings: Settings, report: ShowProgress) -> None:
 
     run = run_nightly(settings, report=report)["run"]
     with http_client(base_url=_serving(settings), timeout=10) as api:
-        _wait(lambda: _list(api, "nobody-yet")["model"] == run, _CHANGE_S, "serving to take up the new model")
+        what = f"serving to take up the new model; {_SEE_LOG}"
+        wait_for(lambda: _list(api, "nobody-yet")["model"] == run, _CHANGE_S, what, _PAUSE_S)
 
 
 def _three_clicks(settings: Settings, api: httpx.Client, now: datetime) -> None:
@@ -140,7 +144,7 @@ def _three_clicks(settings: Settings, api: httpx.Client, now: datetime) -> None:
         after = _list(api, visitor)
         return [row["item_id"] for row in after["items"]] != first
 
-    _wait(changed, _CHANGE_S, "the visitor's list to change")
+    wait_for(changed, _CHANGE_S, f"the visitor's list to change; {_SEE_LOG}", _PAUSE_S)
     print(f"\nThe list changed {monotonic_s() - began:.1f} s after the clicks.")  # noqa: T201  # data
     time.sleep(1)  # the three clicks may have reached the store in two batches
     _print("After: the same visitor", _list(api, visitor)["items"])
@@ -187,11 +191,3 @@ def _collector(settings: Settings) -> str:
 
 def _serving(settings: Settings) -> str:
     return settings.serving.endpoint.url
-
-
-def _wait(done: Callable[[], bool], timeout_s: float, what: str) -> None:
-    deadline = monotonic_s() + timeout_s
-    while not done():
-        if monotonic_s() > deadline:
-            raise Unavailable(f"waited {timeout_s:.0f} s for {what}; the log above says what is wrong")
-        time.sleep(0.1)
