@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from civicrec.clock import to_ms
+from profiles.online.ports import CROWD_HOURS, CrowdReader
 from recommender.catalogue import Catalogue
 
 #: Hours and share of each decayed sum. The minutes lead where many click; where few do, the hours and the day are left.
-#: Learned on three days of a news log (`civicrec evaluate prequential`); longer windows add nothing to its order.
+#: Chosen on four days of a news log (`civicrec evaluate prequential`); longer windows add nothing to its order.
 HALF_LIVES = ((0.25, 1.0), (3.0, 0.1), (24.0, 0.02))
 #: Hours of buckets that are read: what is older weighs a third in the longest sum, and little in all.
 TREND_HOURS = 36
@@ -60,6 +61,13 @@ class TrendWindows:
         self._sums = np.zeros((len(HALF_LIVES), 0))
         self._seen: dict[int, PlacedHour] = {}
         self._at_ms = 0
+
+    def read(self, store: CrowdReader, n_hours: int, catalogue: Catalogue, now: datetime) -> Trends:
+        """Take in the buckets of this hour and those before it, `n_hours` in all; return the trends of now."""
+        hour = to_ms(now) // _HOUR_MS
+        buckets = store.trends(list(range(hour - n_hours + 1, hour + 1)))
+        self.take({at: place_hour(bucket, catalogue) for at, bucket in buckets.items()}, len(catalogue), now)
+        return self.trends(np.array(catalogue.rows_of(store.crowded(hour - CROWD_HOURS)), np.int64))
 
     def take(self, buckets: Mapping[int, PlacedHour], n_rows: int, now: datetime) -> None:
         """Add what these buckets hold beyond what was seen of them; a bucket that lost something takes nothing away.

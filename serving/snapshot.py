@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import msgspec
-import numpy as np
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -25,14 +24,13 @@ from civicrec.registry.connection import connect_as_it_stands
 from civicrec.registry.runs import recent_runs
 from civicrec.registry.tables import open_registry
 from civicrec.settings import Settings
-from profiles.online.ports import CROWD_HOURS, CrowdReader
+from profiles.online.ports import CrowdReader
 from recommender.artifacts import load_models, stamp_of
 from recommender.catalogue import Catalogue, shelved
 from recommender.signals import PlacedModels
-from recommender.trends import TREND_HOURS, Trends, TrendWindows, place_hour
+from recommender.trends import TREND_HOURS, Trends, TrendWindows
 
 _log = get_logger(__name__)
-_HOUR_MS = 3_600_000
 #: Past hours of trends change only by late events; reading them all each second would cost more than it tells.
 _PAST_HOURS_S = 60.0
 #: A catalogue that could not be looked at for so long is a problem: an upgrade or a restart of its database is shorter.
@@ -130,15 +128,10 @@ class SnapshotKeeper:
         """Read the hour buckets: the last two each time, the older ones each minute."""
         with self._tolerant("trends"):
             now_ms, catalogue = to_ms(now), self.current.catalogue
-            hour = now_ms // _HOUR_MS
             is_due = now_ms - self._past_read_ms >= _PAST_HOURS_S * 1000 or self._hours_version != catalogue.version
-            asked = range(hour - TREND_HOURS + 1 if is_due else hour - 1, hour + 1)
-            read = {at: place_hour(bucket, catalogue) for at, bucket in self._store.trends(list(asked)).items()}
-            self._windows.take(read, len(catalogue), now)
+            trends = self._windows.read(self._store, TREND_HOURS if is_due else 2, catalogue, now)
             self._hours_version = catalogue.version
             self._past_read_ms = now_ms if is_due else self._past_read_ms
-            crowded = catalogue.rows_of(self._store.crowded(hour - CROWD_HOURS))
-            trends = self._windows.trends(np.array(crowded, np.int64))
             self.current = replace(self.current, trends=trends)
 
     def whole_item(self, item: Item) -> Item:

@@ -9,15 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-import numpy as np
-
 from civicrec.accounting.progress import Commit
 from civicrec.clock import from_ms
 from civicrec.items import Item
 from civicrec.process.progress import ShowProgress
 from civicrec.settings import Settings
 from profiles.online.memory import MemoryOnlineStore
-from profiles.online.ports import CROWD_HOURS
 from recommender.candidates.co_click import MAX_CO_CLICK_SEEDS
 from recommender.catalogue import Catalogue
 from recommender.recommend import history_of, recommend
@@ -26,12 +23,11 @@ from recommender.scenes.scene import Scene
 from recommender.signals import PlacedModels, Signals
 from recommender.training.interactions import interactions_of
 from recommender.training.train import train
-from recommender.trends import TREND_HOURS, Trends, TrendWindows, place_hour
+from recommender.trends import TREND_HOURS, Trends, TrendWindows
 from serving.live import CO_CLICKED
 from streaming.blocks import Interaction
 from streaming.fold import fold
 
-_HOUR_MS = 3_600_000
 _LOG = "replay"
 
 
@@ -92,14 +88,9 @@ class ReplayedPortal:
     def _trends_of(self, now: datetime, at_ms: int) -> Trends:
         """Return the trends, which production reads anew each second."""
         if at_ms // 1000 != self._trends_at_s:
-            hour = at_ms // _HOUR_MS
-            first = hour - 1 if self._trends_at_s >= 0 else hour - TREND_HOURS + 1
+            n_hours = 2 if self._trends_at_s >= 0 else TREND_HOURS
             self._trends_at_s = at_ms // 1000
-            buckets = self._store.trends(list(range(first, hour + 1)))
-            placed = {at: place_hour(bucket, self.catalogue) for at, bucket in buckets.items()}
-            self._windows.take(placed, len(self.catalogue), now)
-            crowded = self.catalogue.rows_of(self._store.crowded(hour - CROWD_HOURS))
-            self._trends = self._windows.trends(np.array(crowded, np.int64))
+            self._trends = self._windows.read(self._store, n_hours, self.catalogue, now)
         return self._trends
 
 

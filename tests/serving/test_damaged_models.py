@@ -12,6 +12,7 @@ import pytest
 from civicrec.registry.catalogue import set_status
 from civicrec.registry.runs import save_run
 from profiles.online.memory import MemoryOnlineStore
+from recommender import trends as trends_module
 from recommender.artifacts import save_models
 from serving import snapshot as snapshot_module
 from serving.snapshot import STALE_S, SnapshotKeeper
@@ -95,8 +96,8 @@ def test_a_fault_nobody_thought_of_ends_neither_catalogue_nor_thread(api: Api, m
     api.live.refresh()
     assert gone not in api.ids(n=100)
     monkeypatch.setattr(snapshot_module, "recent_runs", breaks)
-    monkeypatch.setattr(snapshot_module, "place_hour", breaks)
-    monkeypatch.setattr(snapshot_module, "TrendWindows", breaks)
+    monkeypatch.setattr(trends_module, "place_hour", breaks)
+    monkeypatch.setattr(trends_module, "Trends", breaks)
     api.live.refresh()
     assert api.get("/v1/recommendations", n=3).status_code == 200
     assert 'civicrec_refresh_faults_total{what="registry"} 1.0' in api.get("/metrics").text
