@@ -71,7 +71,7 @@ PROGRESS = HomeFile(
 PROGRESS_BEFORE = HomeFile("fences.json", "the same before 0.1; renamed by itself", "stream", "as above")
 WAREHOUSE = HomeFile(
     "warehouse",
-    "events, dead letters, daily tables",
+    "events, dead letters, tags of each day",
     "warehouse",
     "all but the days the log still holds is gone",
     personal=True,
@@ -116,7 +116,7 @@ DEMO_HOME = HomeFile("demo", "home of the demo", "demo", "nothing: all of it is 
 WRITE_PROBE = HomeFile(".write-*", "tried whether the home can be written", "up, doctor", "nothing")
 COLLECTOR_LOCK = _lock("collector", "collect")
 STREAM_LOCK = _lock("stream", "stream, rebuild-online")
-NIGHTLY_LOCK = _lock("nightly", "nightly, events reprocess")
+NIGHTLY_LOCK = _lock("nightly", "nightly")
 REPROCESS_LOCK = _lock("reprocess", "events reprocess")
 HISTORY_LOCK = _lock("history", "events load")
 STACK_LOCK = _lock("stack", "up, demo")

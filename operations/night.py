@@ -22,17 +22,10 @@ from civicrec.registry.runs import suppressions
 from civicrec.registry.tables import open_registry
 from civicrec.settings import Settings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
-from civicrec.warehouse.daily import open_days
 from civicrec.warehouse.interests import read_interests, withdrawals
 from profiles.nightly import KEPT_DAYS
 from profiles.online.bounds import bounds_of
 from profiles.online.redis_upkeep import RedisOnlineUpkeep
-
-#: What reports count of an event; FINAL, so that neither a second delivery nor a merge of parts looks like a change.
-_EVENTS = """
-SELECT count() AS n, groupBitXor(cityHash64(event_id, received_at, actor, site, kind, item_id, bot_reason)) AS hash
-FROM events FINAL WHERE local_date BETWEEN {first:Date} AND {last:Date}
-"""
 
 
 class Night:
@@ -92,11 +85,6 @@ class Night:
         return suppressions(self.registry)
 
 
-def _events(night: Night) -> str:
-    first, last = open_days(night.day)
-    return repr(night.warehouse.rows(_EVENTS, {"first": first, "last": last}))
-
-
 def _interests(night: Night) -> str:
     digest = hashlib.sha256(repr(sorted(night.withdrawn.items())).encode())
     sink = pa.BufferOutputStream()
@@ -108,7 +96,6 @@ def _interests(night: Night) -> str:
 
 #: What steps may need besides earlier steps.
 INPUTS: Mapping[str, Callable[[Night], str]] = MappingProxyType({
-    "events": _events,
     "interests": _interests,
     "catalogue": lambda night: str(night.catalogue[0]),
     "suppressed": lambda night: repr(sorted(night.suppressed)),

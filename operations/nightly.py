@@ -26,7 +26,7 @@ from civicrec.process.locks import owned
 from civicrec.process.progress import ShowProgress
 from civicrec.registry.runs import drop_future_runs
 from civicrec.settings import Settings
-from civicrec.warehouse.daily import DAILY_TABLES, count_days, open_days, rebuild_daily
+from civicrec.warehouse.day_tables import count_day
 from civicrec.warehouse.retention import drop_before
 from operations.night import INPUTS, Night
 from profiles.nightly import rebuild_tags
@@ -36,8 +36,7 @@ from recommender.manifest import Manifest, Window
 from recommender.training.interactions import interactions_from
 from recommender.training.nightly import publish, rebuild_models
 
-#: How far back a run may be made again, days. A day is rebuilt from its events, and a day without any is emptied, so
-#: older ones, whose events may be gone, are never touched.
+#: How far back a run may be made again, days: of days before that, whose events may be gone, it would say too little.
 OLDEST_DAYS = 366
 
 _log = get_logger(__name__)
@@ -66,14 +65,12 @@ class Step:
     stands: Callable[[Night, Counts], bool] = lambda night, counts: True
 
 
-def rebuild_daily_tables(night: Night) -> Counts:
-    """Drop the events that are no longer kept and rebuild the daily tables of the days that may still change."""
+def drop_old_events(night: Night) -> Counts:
+    """Drop the months of events, and the dead letters, that are no longer kept."""
     oldest = min(night.day, local_date(utc_now())) - timedelta(days=night.settings.warehouse.keep_days)
     if months := drop_before(night.warehouse, oldest):
         _log.info("old_events_dropped", months=months)
-    return dict(
-        rebuild_daily(night.warehouse, *open_days(night.day), lambda done, total: night.report("daily", done, total))
-    )
+    return {"months": len(months)}
 
 
 def weigh_actors_tags(night: Night) -> Counts:
@@ -95,13 +92,8 @@ def train_models(night: Night) -> Counts:
     return rebuild_models(night.settings.models_path, night.settings.training, data, facts, night.report)
 
 
-def _daily_tables_stand(night: Night, counts: Counts) -> bool:
-    first, last = open_days(night.day)
-    return counts == {table: count_days(night.warehouse, table, first, last) for table in DAILY_TABLES}
-
-
 def _tags_stand(night: Night, counts: Counts) -> bool:
-    rows = count_days(night.warehouse, "actor_tags", night.day, night.day)
+    rows = count_day(night.warehouse, "actor_tags", night.day)
     is_wiped = not night.online.is_complete()
     return counts is not None and counts["rows"] == rows and not is_wiped
 
@@ -111,7 +103,7 @@ def _models_stand(night: Night, counts: Counts) -> bool:
 
 
 STEPS: tuple[Step, ...] = (
-    Step("daily", ("events",), rebuild_daily_tables, _daily_tables_stand),
+    Step("retention", (), drop_old_events),
     Step("tags", ("interests", "catalogue", "suppressed"), weigh_actors_tags, _tags_stand),
     Step("models", ("interests", "catalogue"), train_models, _models_stand),
 )

@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from civicrec.warehouse.daily import drop_days_before, replace_day
+from civicrec.warehouse.day_tables import drop_days_before, replace_day
 from civicrec.warehouse.interests import withdrawals
 from civicrec.warehouse.ports import Warehouse
 from profiles.online.ports import OnlineUpkeep

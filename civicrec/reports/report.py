@@ -89,7 +89,9 @@ class Report:
         hidden = f" 已隐藏人数少于 {K_ANONYMITY} 的 {self.hidden} 行。" if self.hidden else ""
         unlisted = f" 另有 {self.unlisted} 个编号不在目录中，未列出。" if self.unlisted else ""
         bots = f"已排除机器访问 {self.bot_events} 次。"
-        return f"统计范围：{self.window}。{self.freshness}。{bots}{hidden}{unlisted}".strip()
+        missing = self.freshness.missing(self.window.first, self.window.last)
+        window = f"统计范围：{self.window}。" + (f"{missing}。" if missing else "")
+        return f"{window}{self.freshness}。{bots}{hidden}{unlisted}".strip()
 
     def _repr_html_(self) -> str:
         """Show the table with its footnote in a notebook."""

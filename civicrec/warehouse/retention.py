@@ -1,6 +1,6 @@
 """How long raw events stay: whole months go once they are old, dead letters by the day they were refused.
 
-In: the first day that is kept. Out: what was dropped. Daily tables tell of crowds and stay.
+In: the first day that is kept. Out: what was dropped.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ class ReplayProgress(msgspec.Struct):
     url, head
         Where it went, and which file it was.
     days
-        The portal's days whose daily tables have to be rebuilt, of a history.
+        The portal's days that got events, of a history.
     """
 
     url: str = ""

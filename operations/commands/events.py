@@ -182,7 +182,7 @@ def reprocess(
 ) -> None:
     """Put events through the stream's steps once more, and write what differs; for after a fix of code or catalogue.
 
-    The daily tables of the days touched are rebuilt, and no others; the online store too, if interactions changed.
+    The online store is rebuilt if interactions changed.
     A second run changes nothing. Stopped half-way, the same command goes on where it was.
     """
     import sys
@@ -217,7 +217,7 @@ def reprocess(
         print(f"{done.dead_letters} dead letters {would}written again")
     for reason, n in sorted(done.refused.items()):
         print(f"{n} still refused: {reason}")
-    print(f"daily tables {would}rebuilt: {', '.join(map(str, done.days)) or 'none'}")
+    print(f"days {would}changed: {', '.join(map(str, done.days)) or 'none'}")
 
 
 @contextmanager

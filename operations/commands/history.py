@@ -32,7 +32,6 @@ def load(
     from civicrec.errors import InvalidInput
     from civicrec.home import HISTORY_LOCK
     from civicrec.process.locks import owned
-    from civicrec.process.progress import progress_bars
     from civicrec.security.tokens import load_keys
     from civicrec.settings import load_settings
     from civicrec.warehouse.clickhouse import ClickHouseWarehouse
@@ -42,7 +41,7 @@ def load(
     from collectors.request_facts import RequestFacts
     from collectors.robots.behaviour import Behaviour
     from streaming.history import write_history
-    from streaming.repair.run import item_types_of, rebuild_days
+    from streaming.repair.run import item_types_of
 
     if not history:
         raise InvalidInput("expected --history; events of the last 30 days that are to act at once: `events replay`")
@@ -77,8 +76,6 @@ def load(
             if bookmark:
                 bookmark.set(progress)
             show(progress.offset, f"line {progress.line}, {progress.accepted} new")
-    with progress_bars() as report, closing(ClickHouseWarehouse(settings.warehouse)) as warehouse:
-        rebuild_days(settings, warehouse, sorted(progress.days), report)
     if bookmark:
         bookmark.remove()
     n_rejected = sum(progress.rejected.values())
@@ -88,5 +85,5 @@ def load(
                      "rejected": rejected, "days": len(progress.days)}))  # fmt: skip
     else:
         print(f"{progress.accepted} new, {progress.duplicates} known already, {n_rejected} rejected; "
-              f"daily tables of {len(progress.days)} days rebuilt")  # fmt: skip
+              f"{len(progress.days)} days changed")  # fmt: skip
     raise typer.Exit(1 if n_rejected else 0)

@@ -22,12 +22,12 @@ def nightly(
             formats=["%Y-%m-%d"], help="Last day to learn from, as the portal's calendar has it; default today."
         ),
     ] = None,
-    only: Annotated[str | None, typer.Option(metavar="STEP", help="Run one step: daily, tags or models.")] = None,
+    only: Annotated[str | None, typer.Option(metavar="STEP", help="Run one step: retention, tags or models.")] = None,
     home: Annotated[
         Path | None, typer.Option(help="Folder that holds all state; default CIVICREC_HOME or .civicrec.")
     ] = None,
 ) -> None:
-    """Rebuild daily tables, tags and models from the warehouse; print the run's manifest as JSON.
+    """Drop events that are no longer kept, rebuild tags and models from the rest; print the run's manifest as JSON.
 
     Repeating it changes nothing; after a failure, start it again: it goes on with the step after those that are done.
     """

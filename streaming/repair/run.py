@@ -1,4 +1,4 @@
-"""One reprocessing from beginning to end: events, then the daily tables of the days touched, then the online store.
+"""One reprocessing from beginning to end: events, then the online store if interactions changed.
 
 In: what to read again. Out: `Repaired`. How far it is stands in a file of the home folder named after what was asked
 for, so that the same call goes on after Ctrl-C or ``kill -9``.
@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from hashlib import blake2b
 from pathlib import Path
 
@@ -21,14 +21,13 @@ from civicrec.accounting.ledger import Ledger, ledger_totals
 from civicrec.clients import redis_client
 from civicrec.errors import Unavailable
 from civicrec.eventlog.sqlite import SqliteEventLog
-from civicrec.home import NIGHTLY_LOCK, REPROCESS, REPROCESS_LOCK
+from civicrec.home import REPROCESS, REPROCESS_LOCK
 from civicrec.process.atomic_files import replace_file
 from civicrec.process.locks import owned
 from civicrec.process.progress import ShowProgress
 from civicrec.registry.tables import registry_at
 from civicrec.settings import Settings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
-from civicrec.warehouse.daily import rebuild_daily
 from civicrec.warehouse.ports import Warehouse
 from profiles.online.bounds import bounds_of
 from profiles.online.ports import Incomplete, RebuildableStore
@@ -52,8 +51,6 @@ from streaming.repair.reprocess import (
 )
 from streaming.sinks import dead_letter_columns
 
-_DAY, _MONTH = timedelta(days=1), timedelta(days=31)
-
 
 @dataclass(slots=True)
 class Repaired:
@@ -70,7 +67,7 @@ class Repaired:
     dead_letters
         Dead letters that were lost, and are written again.
     days
-        The portal's days whose daily tables were rebuilt.
+        The portal's days whose events changed.
     went_on_after
         Offset of the log up to which an earlier call had come; in a topic, the sum of its partitions' offsets.
     """
@@ -104,7 +101,7 @@ def repair(
         If a store fails; the same call goes on from there.
         Also if the store of a stream on Flink is incomplete: nobody knows then what is done.
     ConfigError
-        If another reprocessing or a nightly job runs on this home.
+        If another reprocessing runs on this home.
     """
     with ExitStack() as stack:
         stack.enter_context(owned(REPROCESS_LOCK.of(settings.home), "the folder of a reprocessing"))
@@ -140,7 +137,6 @@ def repair(
             report("events", n_read, total)
         done.days = sorted(bookmark.days)
         if not dry_run:
-            rebuild_days(settings, warehouse, done.days, report)
             if bookmark.interactions_changed:
                 rebuild_on_request(settings, online, report)
             path.unlink(missing_ok=True)
@@ -195,26 +191,6 @@ def _recover(settings: Settings, online: RebuildableStore, warehouse: Warehouse,
             wait_copied(settings, online)  # the dead letters are all that tells of it once the store is wiped
             dead_letters.remove(dead_letter_key(one.log, one.log_offset, one.piece) for one in part.recovered)
     remove_dead_letters(warehouse, part.recovered)
-
-
-def rebuild_days(settings: Settings, warehouse: Warehouse, days: Collection[date], report: ShowProgress) -> None:
-    """Rebuild the daily tables of some days, which come in order."""
-    with owned(NIGHTLY_LOCK.of(settings.home), "the folder of a nightly job"):
-        for n, (first, last) in enumerate(spans := list(_spans(days)), 1):
-            rebuild_daily(warehouse, first, last)
-            report("daily tables", n, len(spans))
-
-
-def _spans(days: Iterable[date]) -> Iterator[tuple[date, date]]:
-    """Join days that follow one another, a month at most: each day is a part of its table, and one insert makes few."""
-    first = last = None
-    for day in days:
-        if first is not None and last is not None and (day - last > _DAY or day - first >= _MONTH):
-            yield first, last
-            first = None
-        first, last = first or day, day
-    if first is not None and last is not None:
-        yield first, last
 
 
 def _bookmark_path(settings: Settings, chosen: Selection, dead_letters: bool) -> Path:

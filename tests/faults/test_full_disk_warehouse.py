@@ -7,7 +7,7 @@ import pytest
 
 from civicrec.errors import CivicrecError
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
-from civicrec.warehouse.daily import replace_day
+from civicrec.warehouse.day_tables import replace_day
 from tests.builders import NOON
 from tests.faults.disk import filled, small_disk
 from tests.running import running_stack

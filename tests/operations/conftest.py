@@ -11,7 +11,6 @@ import pytest
 from civicrec.clients import redis_client
 from civicrec.settings import Settings, TrainingSettings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
-from tests.operations.nights import TABLES
 from tests.running import RunningStack, running_stack
 
 
@@ -28,7 +27,7 @@ def settings(stores: RunningStack, tmp_path: Path) -> Iterator[Settings]:
         update={"home": tmp_path, "training": TrainingSettings(factors=8, neighbours=20, window_days=60)}
     )
     warehouse = ClickHouseWarehouse(own.warehouse)
-    for table in ("events", *TABLES):
+    for table in ("events", "actor_tags"):
         warehouse.command(f"TRUNCATE TABLE {table}")
     redis_client(own.redis).flushdb()
     yield own

@@ -20,7 +20,6 @@ from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from profiles.online.redis_store import RedisOnlineStore
 
 DAY = date(2026, 3, 31)
-TABLES = ("item_daily", "traffic_daily", "actor_tags")
 
 
 def an_event(n: int, at: datetime, **facts: Any) -> dict[str, Any]:
@@ -73,7 +72,7 @@ def everything(settings: Settings, rows: Callable[[str], list[dict[str, Any]]]) 
     redis = redis_client(settings.redis)
     files = sorted(path for path in settings.models_path.rglob("*") if path.is_file())
     return {
-        **{table: rows(f"SELECT * FROM {table} ORDER BY ALL") for table in TABLES},
+        "actor_tags": rows("SELECT * FROM actor_tags ORDER BY ALL"),
         "online": {actor: RedisOnlineStore(redis).actor(actor).tags for actor in (f"a{n}" for n in range(60))},
         "models": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files},
         "run": latest_run(open_registry(settings.registry_address)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import closing
 from datetime import date, timedelta
 from typing import Any
 
@@ -16,6 +17,8 @@ from civicrec.errors import ConfigError, InvalidInput
 from civicrec.events import INTEREST_WEIGHTS
 from civicrec.registry.runs import latest_run, recent_runs, save_run
 from civicrec.registry.tables import open_registry, suppressed_tags
+from civicrec.reports.report import Window
+from civicrec.reports.traffic import traffic
 from civicrec.settings import Settings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.interests import MAX_PAIR_WEIGHT
@@ -69,39 +72,6 @@ def test_tags_equal_a_recount_of_the_events(settings: Settings, rows: Callable[[
     assert online == pytest.approx({tag: sum(w) for (actor, tag), w in expected.items() if actor == "a7"}, rel=1e-6)
 
 
-def test_daily_tables_equal_a_recount_of_the_events(
-    settings: Settings, rows: Callable[[str], list[dict[str, Any]]]
-) -> None:
-    events = many_events()
-    store_events(settings, events)
-    store_events(settings, events[:300])
-    run_nightly(settings, DAY, "daily")
-    people = [event for event in events if not event["bot_reason"] and (DAY - event["local_date"]).days < 31]
-    for row in rows("SELECT * FROM item_daily"):
-        own = [event for event in people if (event["local_date"], event["item_id"]) == (row["day"], row["item_id"])]
-        reads = [event for event in own if event["kind"] == "read"]
-        assert row["clicks"] == sum(event["kind"] == "click" for event in own)
-        assert row["impressions"] == sum(event["kind"] == "impression" for event in own)
-        assert row["reads"] == len({(event["site"], event["session_id"] or event["actor"]) for event in reads})
-        assert row["active_ms"] == sum(event["active_ms"] or 0 for event in reads)
-        assert row["actors"] == len({event["actor"] for event in own})
-    assert sum(row["events"] for row in rows("SELECT * FROM traffic_daily")) == len(people)
-    assert sum(row["bot_events"] for row in rows("SELECT * FROM item_daily")) == sum(
-        bool(event["bot_reason"]) and (DAY - event["local_date"]).days < 31 for event in events
-    )
-
-
-def test_a_day_whose_events_are_gone_is_gone(settings: Settings, rows: Callable[[str], list[dict[str, Any]]]) -> None:
-    store_events(settings, [an_event(1, at()), an_event(2, at(DAY - timedelta(days=1)))])
-    run_nightly(settings, DAY, "daily")
-    assert len(rows("SELECT * FROM item_daily")) == 2
-    ClickHouseWarehouse(settings.warehouse).command("TRUNCATE TABLE events")
-    store_events(settings, [an_event(1, at())])
-    run_nightly(settings, DAY, "daily")
-    assert [row["day"] for row in rows("SELECT day FROM item_daily")] == [DAY]
-    assert [row["day"] for row in rows("SELECT day FROM traffic_daily")] == [DAY]
-
-
 def test_a_deleted_tag_does_not_come_back(settings: Settings, rows: Callable[[str], list[dict[str, Any]]]) -> None:
     fill_catalogue(settings)
     store_events(settings, [an_event(1, at(), item_id="i3"), an_event(2, at(), actor="a2", item_id="i3")])
@@ -131,7 +101,7 @@ def test_without_events_there_is_no_run(settings: Settings) -> None:
     fill_catalogue(settings)
     manifest = run_nightly(settings, DAY)
     assert (manifest["run"], manifest["models"]) == (None, None)
-    assert manifest["daily"] == {"item_daily": 0, "traffic_daily": 0}
+    assert manifest["retention"] == {"months": 0}
     assert latest_run(open_registry(settings.registry_address)) is None
 
 
@@ -178,11 +148,11 @@ def test_a_second_job_on_the_same_home_is_refused(settings: Settings) -> None:
         with pytest.raises(ConfigError, match="in use as the folder of a nightly job"):
             run_nightly(settings, DAY)
 
-    run_nightly(settings, DAY, "daily", again)
+    run_nightly(settings, DAY, "retention", again)
 
 
 def test_a_step_that_does_not_exist_is_refused(settings: Settings) -> None:
-    with pytest.raises(InvalidInput, match="expected one of daily, tags, models"):
+    with pytest.raises(InvalidInput, match="expected one of retention, tags, models"):
         run_nightly(settings, DAY, "tag")
 
 
@@ -194,7 +164,7 @@ def test_a_day_that_has_not_come_is_refused_and_removes_nothing(
     store_events(settings, [an_event(1, at())])
     run_nightly(settings, DAY)
     before = everything(settings, rows)
-    for only in (None, "daily", "tags", "models"):
+    for only in (None, "retention", "tags", "models"):
         with pytest.raises(InvalidInput, match="has not come yet"):
             run_nightly(settings, local_date(utc_now()) + timedelta(days=ahead), only)
     assert everything(settings, rows) == before
@@ -212,8 +182,8 @@ def test_a_run_of_a_wrong_clock_is_dropped_by_the_next_night(settings: Settings)
 
 def test_the_command_prints_the_manifest_and_fails_in_words(stores: RunningStack, settings: Settings) -> None:
     store_events(settings, [an_event(1, at())])
-    done = stores.civicrec("nightly", "--day", "2026-03-31", "--only", "daily")
-    assert json.loads(done.stdout)["daily"] == {"item_daily": 1, "traffic_daily": 1}
+    done = stores.civicrec("nightly", "--day", "2026-03-31", "--only", "retention")
+    assert json.loads(done.stdout)["retention"] == {"months": 0}
     env, stores.env["CIVICREC_WAREHOUSE__PORT"] = dict(stores.env), "1"
     try:
         failed = stores.civicrec("nightly", check=False)
@@ -257,6 +227,12 @@ def test_a_night_drops_the_months_that_are_older_than_events_are_kept(
         "raw": ["a", "b"],
     }
     ClickHouseWarehouse(settings.warehouse).insert("dead_letters", dead_letters)
-    run_nightly(settings, DAY, "daily")
+    asked = Window(ages[0], DAY)
+    with closing(ClickHouseWarehouse(settings.warehouse)) as warehouse:
+        assert f"{ages[0]} 的数据可能不全" in traffic(warehouse, asked, at()).footnote()
+        assert run_nightly(settings, DAY, "retention")["retention"] == {"months": 1}
+        assert (
+            f"{ages[0]} 至 {ages[0]} 没有数据，{ages[1]} 的数据可能不全" in traffic(warehouse, asked, at()).footnote()
+        )
     assert [row["local_date"] for row in rows("SELECT local_date FROM events ORDER BY 1")] == ages[1:]
     assert [row["raw"] for row in rows("SELECT raw FROM dead_letters")] == ["b"]

@@ -95,8 +95,8 @@ def test_a_night_killed_between_two_steps_goes_on_with_the_next(
     undisturbed = run_nightly(filled, DAY)
     assert undisturbed["resumed"] == []  # the night ended: from then on everything is done again
     assert made(filled, rows) == resumed
-    assert {name: undisturbed[name] for name in ("run", "window", "daily", "tags")} == {
-        name: manifest[name] for name in ("run", "window", "daily", "tags")
+    assert {name: undisturbed[name] for name in ("run", "window", "retention", "tags")} == {
+        name: manifest[name] for name in ("run", "window", "retention", "tags")
     }
 
 
@@ -109,7 +109,7 @@ def a_wiped_online_store(own: Settings, stores: RunningStack) -> None:
 
 
 def a_dropped_day(own: Settings, stores: RunningStack) -> None:
-    ClickHouseWarehouse(own.warehouse).command(f"ALTER TABLE item_daily DROP PARTITION {DAY:%Y%m%d}")
+    ClickHouseWarehouse(own.warehouse).command(f"ALTER TABLE actor_tags DROP PARTITION {DAY:%Y%m%d}")
 
 
 def lost_models(own: Settings, stores: RunningStack) -> None:
@@ -127,12 +127,12 @@ def a_night_of_another_day(own: Settings, stores: RunningStack) -> None:
 
 
 @pytest.mark.parametrize(("between", "again"), [
-    (events_of_somebody_new, ["daily", "tags", "models"]),
+    (events_of_somebody_new, ["tags", "models"]),
     (a_wiped_online_store, ["tags"]),
-    (a_dropped_day, ["daily"]),
+    (a_dropped_day, ["tags"]),
     (lost_models, ["models"]),
     (a_renamed_item, ["tags", "models"]),
-    (a_night_of_another_day, ["daily", "tags", "models"]),
+    (a_night_of_another_day, ["retention", "tags", "models"]),
 ])  # fmt: skip
 def test_what_was_made_of_something_else_or_is_gone_is_made_again(
     between: Callable[[Settings, RunningStack], None], again: list[str], stores: RunningStack, filled: Settings
@@ -174,7 +174,7 @@ def test_a_step_that_fails_is_where_the_next_night_begins(filled: Settings) -> N
     with pytest.raises(Unavailable):
         run_nightly(filled, DAY, steps=steps)
     down.append(False)
-    assert run_nightly(filled, DAY, steps=steps)["resumed"] == ["daily", "tags"]
+    assert run_nightly(filled, DAY, steps=steps)["resumed"] == ["retention", "tags"]
 
 
 def test_a_journal_names_nobody(stores: RunningStack, filled: Settings) -> None:
@@ -184,12 +184,12 @@ def test_a_journal_names_nobody(stores: RunningStack, filled: Settings) -> None:
     assert not any(f'"a{n}"' in journal for n in range(60))
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"day": "2026-03-31", "done": {"daily": 1}}'])
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"day": "2026-03-31", "done": {"tags": 1}}'])
 def test_a_damaged_journal_counts_as_none(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "nightly-steps.json").write_bytes(content)
     journal = NightSteps(tmp_path, DAY)
-    assert journal.done("daily", "x") is None
-    journal.note("daily", StepDone("x", {"rows": 1}, 0.1))
-    assert NightSteps(tmp_path, DAY).done("daily", "x") == StepDone("x", {"rows": 1}, 0.1)
-    assert NightSteps(tmp_path, DAY).done("daily", "y") is None
-    assert NightSteps(tmp_path, DAY - timedelta(days=1)).done("daily", "x") is None
+    assert journal.done("tags", "x") is None
+    journal.note("tags", StepDone("x", {"rows": 1}, 0.1))
+    assert NightSteps(tmp_path, DAY).done("tags", "x") == StepDone("x", {"rows": 1}, 0.1)
+    assert NightSteps(tmp_path, DAY).done("tags", "y") is None
+    assert NightSteps(tmp_path, DAY - timedelta(days=1)).done("tags", "x") is None

@@ -139,39 +139,3 @@ def recount_funnel(rows: list[Row], window: Window = DAYS) -> list[int]:
             since = min(times)
             reached[step] += 1
     return reached
-
-
-def recount_item_daily(rows: list[Row]) -> dict[tuple[date, str], dict[str, int]]:
-    groups = defaultdict(list)
-    for row in rows:
-        if row.item_id:
-            groups[row.local_day, row.item_id].append(row)
-    return {key: _recount_item_day(group) for key, group in groups.items()}
-
-
-def _recount_item_day(group: list[Row]) -> dict[str, int]:
-    human = [row for row in group if not row.bot_reason]
-    reads = [row for row in human if row.kind == "read"]
-    return {
-        "impressions": sum(row.kind == "impression" for row in human),
-        "clicks": sum(row.kind == "click" for row in human),
-        "reads": len({(row.site, row.session_id or row.actor) for row in reads}),
-        "active_ms": sum(row.active_ms or 0 for row in reads),
-        "actors": len({row.actor for row in human}),
-        "bot_events": len(group) - len(human),
-    }
-
-
-def recount_traffic_daily(rows: list[Row]) -> dict[tuple[date, str, str, str], dict[str, int]]:
-    groups = defaultdict(list)
-    for row in rows:
-        if not row.bot_reason:
-            groups[row.local_day, row.site, row.channel, row.kind].append(row)
-    return {
-        key: {
-            "events": len(group),
-            "actors": len({row.actor for row in group}),
-            "sessions": len({(row.site, row.session_id) for row in group if row.session_id}),
-        }
-        for key, group in groups.items()
-    }

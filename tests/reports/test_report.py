@@ -85,6 +85,19 @@ def test_freshness_of_nothing_says_so() -> None:
     assert "尚无数据" in str(Freshness(None, NOW))
 
 
+@pytest.mark.parametrize(("oldest", "said"), [
+    (date(2026, 3, 1), ""),
+    (date(2026, 3, 2), "2026-03-02 的数据可能不全"),
+    (date(2026, 3, 5), "2026-03-02 至 2026-03-04 没有数据，2026-03-05 的数据可能不全"),
+    (date(2026, 3, 8), "2026-03-02 至 2026-03-07 没有数据，2026-03-08 的数据可能不全"),
+    (date(2026, 3, 9), "2026-03-02 至 2026-03-08 没有数据（"),
+])  # fmt: skip
+def test_a_report_says_which_of_its_days_are_not_covered(oldest: date, said: str) -> None:
+    note = a_report([{"a": 1}], freshness=Freshness(NOW, NOW, oldest)).footnote()
+    assert said in note
+    assert ("超过保存期限" in note) == bool(said)
+
+
 def test_every_footnote_carries_window_freshness_and_what_is_left_out() -> None:
     note = a_report([{"a": 1}], bot_events=7, hidden=3).footnote()
     assert all(words in note for words in ("2026-03-02 至 2026-03-08", "数据新鲜度", "机器访问 7 次", "3 行"))

@@ -17,7 +17,7 @@ from civicrec.eventlog.ports import Record
 from civicrec.events import Event, dump
 from civicrec.settings import StreamSettings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
-from civicrec.warehouse.daily import replace_day
+from civicrec.warehouse.day_tables import replace_day
 from civicrec.warehouse.interests import ACTOR
 from civicrec.warehouse.migrate import migrate
 from profiles.online.memory import MemoryOnlineStore

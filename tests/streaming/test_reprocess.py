@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from civicrec.accounting.books import read_books
 from civicrec.clients import redis_client
@@ -19,7 +17,6 @@ from civicrec.eventlog.ports import Record
 from civicrec.events import dump
 from civicrec.process.locks import owned
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
-from civicrec.warehouse.daily import rebuild_daily
 from civicrec.warehouse.migrate import migrate
 from streaming import parse
 from streaming.repair import run as repair_module
@@ -45,7 +42,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
 @pytest.fixture
 def city(stores: RunningStack, tmp_path: Path) -> Iterator[City]:
     city = City(stores, tmp_path)
-    for table in ("events", "dead_letters", "item_daily", "traffic_daily"):
+    for table in ("events", "dead_letters"):
         city.warehouse.command(f"TRUNCATE TABLE {table}")
     yield city
     city.close()
@@ -70,24 +67,16 @@ def test_what_came_before_its_item_was_in_the_catalogue_is_mended_once_it_is(cit
     assert (again.new, again.changed, again.same, again.days) == (0, 0, 25, [])
 
 
-def test_rows_that_are_missing_come_back_and_only_their_days_are_rebuilt(city: City) -> None:
+def test_rows_that_are_missing_come_back_and_only_their_days_are_named(city: City) -> None:
     city.catalogue("i1")
     late = [an_event("click", "i1", 500 + k, NOON + timedelta(days=3)) for k in range(4)]
     city.send(*clicks(6), *late)
     city.stream()
-    rebuild_daily(city.warehouse, DAY, DAY + timedelta(days=3))
     city.warehouse.command("ALTER TABLE events DELETE WHERE kind = 'click' AND local_date = {day:Date} "
                            "SETTINGS mutations_sync = 1", {"day": DAY})  # fmt: skip
-    # A figure of another day that nobody may touch.
-    city.warehouse.command(
-        "ALTER TABLE item_daily UPDATE clicks = 77 WHERE day = {day:Date} SETTINGS mutations_sync = 1",
-        {"day": DAY + timedelta(days=3)},
-    )
     done = repair(city.settings, ALL)
     assert (done.new, done.changed, done.same, done.days) == (6, 0, 4, [DAY])
     assert len(city.rows()) == 10
-    days = city.warehouse.rows("SELECT day, clicks FROM item_daily ORDER BY day")
-    assert [(row["day"], row["clicks"]) for row in days] == [(DAY, 6), (DAY + timedelta(days=3), 77)]
 
 
 def test_only_the_chosen_days_kind_and_site_are_touched(city: City) -> None:
@@ -154,9 +143,6 @@ def test_stopped_anywhere_the_same_call_goes_on_and_forgets_no_day(
     assert done.went_on_after > 0
     assert done.days == [DAY, DAY + timedelta(days=1)]
     assert [row["item_known"] for row in city.rows()] == [1] * 20
-    assert {row["day"]: row["clicks"] for row in city.warehouse.rows("SELECT day, clicks FROM item_daily")} == {
-        DAY: 10, DAY + timedelta(days=1): 10,
-    }  # fmt: skip
     assert list(city.settings.home.glob("reprocess-*")) == []
 
 
@@ -252,7 +238,7 @@ def test_the_command_says_what_it_would_do_and_what_it_did(city: City) -> None:
     assert city.stack.civicrec(*words, "--dry-run").stdout.splitlines() == [
         "0 events would be added, 3 would be changed, 0 as they should be",
         "2 still refused: bad_json",
-        "daily tables would be rebuilt: 2026-01-31",
+        "days would be changed: 2026-01-31",
     ]
     done = json.loads(city.stack.civicrec(*words, "--json").stdout)
     assert (done["new"], done["changed"], done["same"], done["days"]) == (0, 3, 0, ["2026-01-31"])
@@ -264,11 +250,3 @@ def test_the_command_says_what_it_would_do_and_what_it_did(city: City) -> None:
         failed = city.stack.civicrec("events", "reprocess", *wrong, check=False)
         assert failed.returncode == 2
         assert said in failed.stderr
-
-
-@given(st.lists(st.dates(date(2026, 1, 1), date(2026, 2, 15)), unique=True).map(sorted))
-def test_spans_hold_each_day_once_and_no_other(days: list[date]) -> None:
-    spans = list(repair_module._spans(days))
-    within = [first + timedelta(days=n) for first, last in spans for n in range((last - first).days + 1)]
-    assert within == days
-    assert all(later[0] - earlier[1] > timedelta(days=1) for earlier, later in zip(spans, spans[1:], strict=False))

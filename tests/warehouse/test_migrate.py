@@ -13,7 +13,7 @@ from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.migrate import migrate, migrations, to_run
 from tests.services.clickhouse import ADDRESS, WHY_NOT, server_settings
 
-TABLES = {"events", "dead_letters", "item_daily", "traffic_daily", "actor_tags", "migrations"}
+TABLES = {"events", "dead_letters", "actor_tags", "migrations"}
 NAMES = [name for name, _ in migrations()]
 AT = "2026-01-31 08:00:00.123"
 #: The tables of version 0.1.0. Never to be changed: such warehouses are out there.
@@ -74,9 +74,9 @@ def make_first_version(warehouse: ClickHouseWarehouse) -> None:
 
 
 def all_rows(warehouse: ClickHouseWarehouse) -> dict[str, list[dict[str, object]]]:
-    """Every row of the first version's tables, in the first version's columns."""
+    """Every row of those of the first version's tables that are still there, in the first version's columns."""
     kept = {}
-    for table in FIRST_ROWS:
+    for table in TABLES & FIRST_ROWS.keys():
         columns = statements(FIRST_VERSION)[list(FIRST_ROWS).index(table)].split("(", 1)[1].split(") ENGINE")[0]
         names = [part.split()[0] for part in columns.replace("(3, 'UTC')", "").split(",")]
         kept[table] = warehouse.rows(f"SELECT {', '.join(names)} FROM {table} ORDER BY ALL")
@@ -110,11 +110,11 @@ def test_migrations_are_numbered_without_gaps() -> None:
 
 
 @pytest.mark.stack
-def test_a_warehouse_of_the_first_version_keeps_every_row_and_becomes_like_a_new_one(elsewhere: Elsewhere) -> None:
+def test_a_warehouse_of_the_first_version_keeps_what_is_read_and_becomes_like_a_new_one(elsewhere: Elsewhere) -> None:
     old, new = elsewhere("old"), elsewhere("new")
     make_first_version(old)
     before = all_rows(old)
-    assert [len(rows) for rows in before.values()] == [2, 1, 1, 1, 1]
+    assert {table: len(rows) for table, rows in before.items()} == {"events": 2, "dead_letters": 1, "actor_tags": 1}
     assert to_run(old) == migrate(old) == NAMES[1:]
     migrate(new)
     assert all_rows(old) == before

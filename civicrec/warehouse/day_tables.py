@@ -1,0 +1,61 @@
+"""Tables with a row per day: a whole day is replaced at once, or not at all.
+
+In: a day and its rows. Out: the same table whatever was there before; a reader sees a day either as it was or as it is,
+and doing it again changes nothing. Rows that are not all there replace nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from civicrec.errors import Unavailable
+from civicrec.warehouse.ports import Warehouse
+
+_ROWS_PER_INSERT = 200_000
+
+
+def replace_day(warehouse: Warehouse, table: str, day: date, columns: Mapping[str, Sequence[Any]]) -> int:
+    """Make the rows of one day of a table with a `day` column exactly these; return how many there are."""
+    staging = _empty_staging(warehouse, table)
+    n_rows = len(next(iter(columns.values()), ()))
+    for start in range(0, n_rows, _ROWS_PER_INSERT):
+        part = {name: values[start : start + _ROWS_PER_INSERT] for name, values in columns.items()}
+        warehouse.insert(staging, {"day": [day] * len(next(iter(part.values()))), **part})
+    _swap_in(warehouse, table, day, n_rows)
+    return n_rows
+
+
+def drop_days_before(warehouse: Warehouse, table: str, day: date) -> int:
+    """Remove whole days older than `day`; return how many."""
+    old = {row["day"] for row in warehouse.rows(f"SELECT DISTINCT day FROM {table} WHERE day < {{day:Date}}",
+                                                {"day": day})}  # fmt: skip
+    for one in sorted(old):
+        warehouse.command(f"ALTER TABLE {table} DROP PARTITION {one:%Y%m%d}")
+    return len(old)
+
+
+def count_day(warehouse: Warehouse, table: str, day: date) -> int:
+    """Return how many rows a table with a `day` column has of a day."""
+    return int(warehouse.rows(f"SELECT count() AS n FROM {table} WHERE day = {{day:Date}}", {"day": day})[0]["n"])
+
+
+def _empty_staging(warehouse: Warehouse, table: str) -> str:
+    # Dropped, not truncated: a migration may have given the table another column since.
+    staging = f"{table}_staging"
+    warehouse.command(f"DROP TABLE IF EXISTS {staging} SYNC")
+    warehouse.command(f"CREATE TABLE {staging} AS {table}")
+    return staging
+
+
+def _swap_in(warehouse: Warehouse, table: str, day: date, n_rows: int) -> None:
+    staged = count_day(warehouse, f"{table}_staging", day)
+    if staged != n_rows:
+        raise Unavailable(
+            f"{staged} of {n_rows} rows for {table}, {day}, are stored; the day stays as it was, try again"
+        )
+    # ClickHouse refuses to replace a day by nothing, so a day that has no rows now is dropped.
+    with_what = f"REPLACE PARTITION {day:%Y%m%d} FROM {table}_staging" if n_rows else f"DROP PARTITION {day:%Y%m%d}"
+    warehouse.command(f"ALTER TABLE {table} {with_what}")
+    warehouse.command(f"DROP TABLE {table}_staging SYNC")
