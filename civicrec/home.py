@@ -122,10 +122,10 @@ HISTORY_LOCK = _lock("history", "events load")
 STACK_LOCK = _lock("stack", "up, demo")
 
 #: All of them, in the order of docs/operations.md.
-FILES: tuple[HomeFile, ...] = tuple(found for found in list(globals().values()) if isinstance(found, HomeFile))
+FILES: tuple[HomeFile, ...] = tuple(value for value in list(globals().values()) if isinstance(value, HomeFile))
 
 #: What SQLite, `replace_file` and `made_secret` put beside a file while they write it.
-_BESIDE = re.compile(r"-(?:wal|shm|journal)$|\.\d+\.draft$")
+_WORKING_FILES = re.compile(r"-(?:wal|shm|journal)$|\.\d+\.draft$")
 _DRAFT_OF_SECRET = re.compile(r"\.(.+\.key)\.[^.]+")
 
 
@@ -148,4 +148,4 @@ def _entries(home: Path) -> list[Path]:
 
 def _is(name: str, file: HomeFile) -> bool:
     draft = _DRAFT_OF_SECRET.fullmatch(name)
-    return fnmatchcase(draft[1] if draft else _BESIDE.sub("", name), file.name)
+    return fnmatchcase(draft[1] if draft else _WORKING_FILES.sub("", name), file.name)

@@ -86,20 +86,20 @@ def _objects(first: bytes, lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]
     if first != b"{" and _decoded_object(without_comma(first)) is None:
         content = b"".join(lines)
         try:
-            found = list(_spread(content))
+            objects = list(_spread(content))
         except InvalidInput:
-            found = list(_each(content.splitlines(keepends=True)))  # its first line is a bad row
+            objects = list(_each(content.splitlines(keepends=True)))  # its first line is a bad row
     elif first == b"{":
-        found = list(_spread(b"".join(lines)))
+        objects = list(_spread(b"".join(lines)))
     else:
         rows = _each(lines)
         start = [row for row in islice(rows, 2)]
         if len(start) > 1 and start[1][1].strip():
             yield from chain(start, rows)
             return
-        found = [*start, *rows]
-    inner = list_inside(_decoded_object(found[0][1])) if sum(bool(text.strip()) for _, text in found) == 1 else None
-    yield from found if inner is None else ((found[0][0], msgspec.json.encode(row)) for row in inner)
+        objects = [*start, *rows]
+    inner = list_inside(_decoded_object(objects[0][1])) if sum(bool(text.strip()) for _, text in objects) == 1 else None
+    yield from objects if inner is None else ((objects[0][0], msgspec.json.encode(row)) for row in inner)
 
 
 def _decoded_object(text: bytes) -> object:

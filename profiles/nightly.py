@@ -82,9 +82,11 @@ def _remove_withdrawn(warehouse: Warehouse, day: date) -> None:
     every = sorted(withdrawals(warehouse, day - timedelta(days=KEPT_DAYS)).items())
     for start in range(0, len(every), _ACTORS_AT_ONCE):
         part = every[start : start + _ACTORS_AT_ONCE]
-        asked = {"actors": [actor for actor, _ in part], "until": [until for _, until in part], "day": day}
-        if warehouse.rows(f"SELECT 1 FROM actor_tags WHERE {_WITHDRAWN} LIMIT 1", asked):
-            warehouse.command(f"ALTER TABLE actor_tags DELETE WHERE {_WITHDRAWN} SETTINGS mutations_sync = 2", asked)
+        parameters = {"actors": [actor for actor, _ in part], "until": [until for _, until in part], "day": day}
+        if warehouse.rows(f"SELECT 1 FROM actor_tags WHERE {_WITHDRAWN} LIMIT 1", parameters):
+            warehouse.command(
+                f"ALTER TABLE actor_tags DELETE WHERE {_WITHDRAWN} SETTINGS mutations_sync = 2", parameters
+            )
 
 
 def _with_cleared(weighed: TagWeights, choosers: set[str]) -> Iterator[tuple[str, dict[str, float]]]:

@@ -106,8 +106,8 @@ class Vocabulary:
         >>> [tag.name for tag in load_vocabulary().find("大学生")]
         ['group:高校毕业生']
         """
-        asked = (dimension,) if dimension else DIMENSIONS
-        names = (self._by_spelling.get((one, _spelling(word))) for one in asked)
+        dimensions = (dimension,) if dimension else DIMENSIONS
+        names = (self._by_spelling.get((one, _spelling(word))) for one in dimensions)
         return tuple(self.tags[name] for name in names if name)
 
 
@@ -123,13 +123,13 @@ def learned_tags(item: Item) -> tuple[str, ...]:
     ('group:高校毕业生',)
     """
     vocabulary = load_vocabulary()
-    found = (
+    words = (
         tag.name
         for dimension, word in map(split_tag, item_tags(item))
         for tag in vocabulary.find(word, cast("Dimension", dimension))
         if tag.inferable
     )
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(words))
 
 
 def _spelling(word: str) -> str:

@@ -158,12 +158,12 @@ def newest_usable(folder: Path, runs: Iterable[str]) -> str | None:
 
 def stamp_of(folder: Path, run: str) -> tuple[tuple[str, int, int], ...]:
     """Return what changes whenever a file of a run does: (name, time, size) of each that is there."""
-    found = []
+    stamps = []
     for name in (*_FILES, _CHECKSUMS):
         with suppress(OSError):
             stat = (folder / run / name).stat()
-            found.append((name, stat.st_mtime_ns, stat.st_size))
-    return tuple(found)
+            stamps.append((name, stat.st_mtime_ns, stat.st_size))
+    return tuple(stamps)
 
 
 def _mapped(path: Path, facts: dict[str, Any]) -> Models:

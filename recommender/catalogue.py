@@ -262,11 +262,11 @@ def _names_of(item: Item) -> tuple[str, ...]:
 def _linked_from(
     items: Iterable[Item], known: Mapping[str, tuple[tuple[Rel, str], ...]]
 ) -> Mapping[str, tuple[tuple[Rel, str], ...]]:
-    found: dict[str, list[tuple[Rel, str]]] = {}
+    links_to: dict[str, list[tuple[Rel, str]]] = {}
     for item in items:
         for link in item.links:
-            found.setdefault(link.item_id, []).append((link.rel, item.item_id))
-    more = {item_id: (*known.get(item_id, ()), *links) for item_id, links in found.items()}
+            links_to.setdefault(link.item_id, []).append((link.rel, item.item_id))
+    more = {item_id: (*known.get(item_id, ()), *links) for item_id, links in links_to.items()}
     return {**known, **more} if more else known
 
 
@@ -316,11 +316,11 @@ def shelved(item: Item) -> Item:
 
 
 def _mentioned_in(mentioned_names: Mapping[int, Sequence[str]], named: Mapping[str, int]) -> dict[int, tuple[int, ...]]:
-    found: dict[int, list[int]] = {}
+    by_row: dict[int, list[int]] = {}
     for row in sorted(mentioned_names):
         for other in _rows_called(mentioned_names[row], named):
-            found.setdefault(other, []).append(row)
-    return {row: tuple(rows) for row, rows in found.items()}
+            by_row.setdefault(other, []).append(row)
+    return {row: tuple(rows) for row, rows in by_row.items()}
 
 
 def _fragment(item: Item) -> bytes:

@@ -28,7 +28,7 @@ def json_answer(body: bytes, status: int = 200) -> Response:
 
 
 def list_json(
-    made: RankedList, snapshot: Snapshot, request_id: str, now: datetime, *,
+    ranked_list: RankedList, snapshot: Snapshot, request_id: str, now: datetime, *,
     slot: str = "", is_degraded: bool = False, explain: bool = False, cursor_key: bytes,
 ) -> bytes:  # fmt: skip
     """Return a list as JSON.
@@ -41,19 +41,20 @@ def list_json(
         Tell all reasons, and each generator's part of the score.
     """
     head = _encode({
-        "request_id": request_id, "scene": made.scene, "mode": made.mode, "variant": made.variant, "model": made.model,
+        "request_id": request_id, "scene": ranked_list.scene, "mode": ranked_list.mode,
+        "variant": ranked_list.variant, "model": ranked_list.model,
         "generated_at": rfc3339(now), "degraded": is_degraded,
-        "next_cursor": encode_cursor(made.next_cursor, cursor_key) if made.next_cursor else None,
+        "next_cursor": encode_cursor(ranked_list.next_cursor, cursor_key) if ranked_list.next_cursor else None,
     })  # fmt: skip
-    place = slot or made.scene
-    items = b",".join(item_json(ranked, snapshot.catalogue.fragments, place, explain) for ranked in made.items)
+    place = slot or ranked_list.scene
+    items = b",".join(item_json(ranked, snapshot.catalogue.fragments, place, explain) for ranked in ranked_list.items)
     return head[:-1] + b',"items":[' + items + b"]}"
 
 
 def item_json(ranked: RankedItem, fragments: tuple[bytes, ...], slot: str, explain: bool) -> bytes:
     """Return an item of a list as JSON."""
     reasons = ranked.reasons if explain else ranked.reasons[:MAX_REASONS]
-    told: dict[str, object] = {
+    fields: dict[str, object] = {
         "position": ranked.position,
         "slot": slot,
         "score": round(ranked.score, 6),
@@ -61,5 +62,5 @@ def item_json(ranked: RankedItem, fragments: tuple[bytes, ...], slot: str, expla
         "reasons": reasons,
     }
     if explain:
-        told["parts"] = {source: round(part, 6) for source, part in ranked.parts.items()}
-    return b"{" + fragments[ranked.row] + b"," + _encode(told)[1:]
+        fields["parts"] = {source: round(part, 6) for source, part in ranked.parts.items()}
+    return b"{" + fragments[ranked.row] + b"," + _encode(fields)[1:]

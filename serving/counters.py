@@ -35,14 +35,14 @@ def metrics_of_all_processes() -> Iterator[None]:
 
     Where there is no space for that each counts for itself, and `/metrics` tells of whichever answers.
     """
-    with ExitStack() as made:
+    with ExitStack() as stack:
         for place in _PLACES:
             with suppress(OSError):
                 if shutil.disk_usage(place).free < _NEEDED_BYTES:
                     continue
-                folder = made.enter_context(tempfile.TemporaryDirectory(prefix="civicrec-metrics-", dir=place))
+                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="civicrec-metrics-", dir=place))
                 os.environ[_SHARED] = folder  # noqa: TID251  # for the processes to come, not a setting of ours
-                made.callback(os.environ.pop, _SHARED, None)  # noqa: TID251
+                stack.callback(os.environ.pop, _SHARED, None)  # noqa: TID251
                 break
         else:
             _log.warning("metrics_of_one_process", looked_in=_PLACES, needed_mb=_NEEDED_BYTES >> 20)

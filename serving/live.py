@@ -157,9 +157,9 @@ class Live:
         """Whether the catalogue has been read once."""
         return self._keeper.has_catalogue
 
-    def whole_item(self, item: Item) -> Item:
+    def item_with_text(self, item: Item) -> Item:
         """Return an item with its text, which the catalogue in memory does without."""
-        return self._keeper.whole_item(item)
+        return self._keeper.item_with_text(item)
 
     def was_online(self, item_id: str) -> bool:
         """Say whether a withdrawn item had been online."""
@@ -196,11 +196,11 @@ class Live:
         InvalidInput
             If a scene is unknown or a cursor is not one of ours.
         """
-        requests, ask = self._asked(caller, blocks)
+        requests, ask = self._plan(caller, blocks)
         read = await self.budget.read(ask) if ask else _Read()
-        return self._made(requests, read)
+        return self._page(requests, read)
 
-    def _asked(
+    def _plan(
         self, caller: Caller, blocks: Sequence[ListQuery]
     ) -> tuple[list[Request], Callable[[], Awaitable[_Read]] | None]:
         requests = [self._request(caller, block) for block in blocks]
@@ -229,22 +229,22 @@ class Live:
             scene, n, caller.mode, caller.recent, block.item_id, frozenset(block.exclude), cursor
         )  # fmt: skip
 
-    def _made(self, requests: Sequence[Request], read: _Read | None) -> Page:
+    def _page(self, requests: Sequence[Request], read: _Read | None) -> Page:
         snapshot, now = self.snapshot, self.clock()
         known = read or _Read()
         signals = replace(known.signals, models=snapshot.models, trends=snapshot.trends)
         lists: list[RankedList] = []
         shown: set[str] = set()
         for request in requests:
-            made = recommend(
+            ranked_list = recommend(
                 replace(request, exclude=request.exclude | shown) if shown else request,
                 known.profile,
                 snapshot.catalogue,
                 signals,
                 now,
             )
-            shown |= {ranked.item.item_id for ranked in made.items}
-            lists.append(made)
+            shown |= {ranked.item.item_id for ranked in ranked_list.items}
+            lists.append(ranked_list)
         return Page(tuple(lists), snapshot, is_degraded=read is None or self._keeper.is_standing_still)
 
     def _refresh_scenes(self) -> None:

@@ -167,20 +167,20 @@ def query_block(query: Mapping[str, str]) -> ListQuery:
 
 
 def caller_of(
-    asked: Callable[[str], str], bearer: str, recent: tuple[str, ...], settings: Settings, keys: Keys, now: datetime
+    parameter: Callable[[str], str], bearer: str, recent: tuple[str, ...], settings: Settings, keys: Keys, now: datetime
 ) -> Caller:
     """Return who asks.
 
     Parameters
     ----------
-    asked
+    parameter
         Gives ``site``, ``subject_token``, ``anonymous_id`` and ``mode`` by name.
     bearer
         The token of the header ``Authorization``, which comes before any other; empty if there is none.
     """
-    site = site_of(asked("site").strip(), settings)
-    actor = actor_of(bearer or asked("subject_token").strip(), asked("anonymous_id").strip(), site, keys, now)
-    return Caller(actor, recent[:MAX_RECENT], mode_of(asked("mode").strip()))
+    site = site_of(parameter("site").strip(), settings)
+    actor = actor_of(bearer or parameter("subject_token").strip(), parameter("anonymous_id").strip(), site, keys, now)
+    return Caller(actor, recent[:MAX_RECENT], mode_of(parameter("mode").strip()))
 
 
 def body_block(body: BlockBody) -> ListQuery:

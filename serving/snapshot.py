@@ -134,7 +134,7 @@ class SnapshotKeeper:
             self._past_read_ms = now_ms if is_due else self._past_read_ms
             self.current = replace(self.current, trends=trends)
 
-    def whole_item(self, item: Item) -> Item:
+    def item_with_text(self, item: Item) -> Item:
         """Return an item of the snapshot with its text, as the registry has it now; without, while that is away."""
         try:
             kept = Kept(self._registry).named([item.item_id]) if self._registry is not None else {}
@@ -157,14 +157,16 @@ class SnapshotKeeper:
 
     def problems(self) -> list[str]:
         """Say what of the snapshot is not as it should be, one sentence each."""
-        found = []
+        sentences = []
         silent_s = self._monotonic_s() - self._done_at_s["registry"]
         if silent_s > STALE_S:
-            found.append(f"the catalogue could not be read for {silent_s:.0f} s; withdrawals do not act")
+            sentences.append(f"the catalogue could not be read for {silent_s:.0f} s; withdrawals do not act")
         models, newest = self.current.models, self._newest_run
         if newest in self._damaged and (models is None or models.models.run != newest):
-            found.append(f"the models of run {newest} are damaged; {models.models.run if models else 'none'} in force")
-        return found
+            sentences.append(
+                f"the models of run {newest} are damaged; {models.models.run if models else 'none'} in force"
+            )
+        return sentences
 
     def close(self) -> None:
         """Let go of the registry."""

@@ -32,7 +32,7 @@ class BlockCoder(Coder):
     def estimate_size(self, value: Any) -> int:
         """Guess how many bytes `encode` would return."""
         if isinstance(value, Block):
-            return sum(len(found.record.value) for found in value.records)
+            return sum(len(logged.record.value) for logged in value.records)
         events = value.events if isinstance(value, Parsed) else value.columns.get("event_id", ())
         return _EVENT_BYTES * len(events)
 

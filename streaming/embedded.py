@@ -314,9 +314,9 @@ def _in_words(gap: OnlineGap) -> str:
     return f"the online store is left out and incomplete, lists are plainer: {gap.reason}" if gap.is_open else ""
 
 
-def _another_log(expected: int, found: int) -> ConfigError:
+def _another_log(expected: int, end: int) -> ConfigError:
     return ConfigError(
-        f"the event log ends at offset {found}, the stream's ledger knows it up to {expected}: the log was replaced; "
+        f"the event log ends at offset {end}, the stream's ledger knows it up to {expected}: the log was replaced; "
         "restore it, or move stream.sqlite away to begin again with this log"
     )
 

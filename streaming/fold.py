@@ -141,14 +141,14 @@ class _Folded:
         )
 
 
-def refusals(said: Sequence[Interaction]) -> tuple[dict[str, int], set[str]]:
+def refusals(interactions: Sequence[Interaction]) -> tuple[dict[str, int], set[str]]:
     """Return item → time of the refusals that hold after what one actor said, and the items of those taken back before.
 
     Which of the two came last is told by the log, because clocks differ; the time tells the latest of many.
     """
     disliked: dict[str, int] = {}
     restored: set[str] = set()
-    for one in said:
+    for one in interactions:
         if one.kind in RESTORING:
             disliked.pop(one.item_id, None)
             restored.add(one.item_id)
@@ -159,14 +159,14 @@ def refusals(said: Sequence[Interaction]) -> tuple[dict[str, int], set[str]]:
 
 def strongest(interactions: Sequence[Interaction]) -> dict[tuple[int, str], float]:
     """Return (hour, item) → the strongest interest one actor showed, so that nobody counts twice in an hour."""
-    found: dict[tuple[int, str], float] = {}
+    weights: dict[tuple[int, str], float] = {}
     for interaction in interactions:
         if not interaction.weight:
             continue
         key = (interaction.at_ms // _HOUR_MS, interaction.item_id)
-        if key in found or len(found) < MAX_ITEMS_PER_ACTOR:
-            found[key] = max(interaction.weight, found.get(key, 0.0))
-    return found
+        if key in weights or len(weights) < MAX_ITEMS_PER_ACTOR:
+            weights[key] = max(interaction.weight, weights.get(key, 0.0))
+    return weights
 
 
 def latest(interactions: Sequence[Interaction]) -> list[RecentItem]:
@@ -193,7 +193,7 @@ def pairs(interactions: Sequence[Interaction], before: Sequence[RecentItem]) -> 
     # What the store would keep after each interaction: oldest first, the name deciding between equals.
     seen = {item.item_id: item.at_ms for item in reversed(before)}
     last = (before[0].at_ms, before[0].item_id) if before else (0, "")
-    found: list[tuple[str, str, float]] = []
+    paired: list[tuple[str, str, float]] = []
     n_items = 0
     for interaction in interactions:
         last_at = seen.pop(interaction.item_id, None)
@@ -202,7 +202,7 @@ def pairs(interactions: Sequence[Interaction], before: Sequence[RecentItem]) -> 
             near = [(other, at) for other, at in reversed(seen.items()) if abs(interaction.at_ms - at) <= _WINDOW_MS]
             for other, at in near[:MAX_PAIRS]:
                 weight = forward_weight(max(interaction.at_ms, at), CO_CLICK_HALF_LIFE_DAYS)
-                found.append((interaction.item_id, other, weight))
+                paired.append((interaction.item_id, other, weight))
         newest = (max(interaction.at_ms, last_at or 0), interaction.item_id)
         seen[interaction.item_id] = newest[0]
         if newest >= last:
@@ -211,4 +211,4 @@ def pairs(interactions: Sequence[Interaction], before: Sequence[RecentItem]) -> 
             seen = dict(sorted(seen.items(), key=lambda pair: (pair[1], pair[0])))
         if len(seen) > MAX_RECENT:
             del seen[next(iter(seen))]
-    return found
+    return paired

@@ -88,23 +88,23 @@ class Prover:
             return
         self._waits()
         first, last, n_events = batches[0].first, batches[-1].last, sum(batch.events for batch in batches)
-        found = held(self._warehouse, self._events.name, first, last, self._known_s)
+        stored = held(self._warehouse, self._events.name, first, last, self._known_s)
         half = len(batches) // 2
-        if found.total < n_events and half:
+        if stored.total < n_events and half:
             self._look(batches[:half], holes)
             self._look(batches[half:], holes)
-        elif found.total < n_events and (n_missing := self._missing(batches[0], found)):
+        elif stored.total < n_events and (n_missing := self._missing(batches[0], stored)):
             holes.append(Hole(first, last, n_missing))
         elif not holes:  # behind a hole nothing is proved
-            self._proofs.add(last, found)
+            self._proofs.add(last, stored)
 
-    def _missing(self, batch: Batch, found: Held) -> int:
+    def _missing(self, batch: Batch, stored: Held) -> int:
         """Count event by event: of two events of one id the warehouse keeps one, and that is as it should be."""
         if self._events.extent().first > batch.first + 1:
-            return batch.events - found.total
+            return batch.events - stored.total
         n_missing = n_refused = 0
         for part in from_log(self._events, self._catalogue.item_types(), _ALL_DAYS, batch.first, batch.last):
             self._waits()
             n_missing += len(diff(self._warehouse, part.columns).new)
             n_refused += part.refused.total()
-        return n_missing + max(0, n_refused - found.refused)
+        return n_missing + max(0, n_refused - stored.refused)

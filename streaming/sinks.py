@@ -153,11 +153,11 @@ def token(table: str, blocks: Sequence[Facts]) -> str:
     return named.hexdigest()
 
 
-def dead_letter_columns(found: Sequence[tuple[str, DeadLetter]]) -> Mapping[str, Sequence[object]]:
+def dead_letter_columns(dead_letters: Sequence[tuple[str, DeadLetter]]) -> Mapping[str, Sequence[object]]:
     """Return dead letters, each with its log, as columns of ``dead_letters``."""
-    dead = [dead_letter for _, dead_letter in found]
+    dead = [dead_letter for _, dead_letter in dead_letters]
     return {
-        "log": [log for log, _ in found],
+        "log": [log for log, _ in dead_letters],
         "log_offset": [dead_letter.log_offset for dead_letter in dead],
         "piece": [dead_letter.piece for dead_letter in dead],
         "seen_at": [to_ms(utc_now())] * len(dead),

@@ -37,8 +37,8 @@ class MemoryEventLog:
         """Return the records with ``after < offset <= until``, in order."""
         with self._lock:
             first = max(after, self._trimmed)
-            found = self._records[first - self._trimmed : max(until - self._trimmed, 0)]
-            return [LogRecord(first + n, record) for n, record in enumerate(found, 1)]
+            records = self._records[first - self._trimmed : max(until - self._trimmed, 0)]
+            return [LogRecord(first + n, record) for n, record in enumerate(records, 1)]
 
     def head(self) -> int:
         """Return the newest offset, 0 for an empty log."""

@@ -69,9 +69,9 @@ class KafkaWriter:
         topic = self._settings.events_topic
         with kafka_faults(self._settings):
             self._producer.begin_transaction()
-            for found in records:
-                record = found.record
-                headers = headers_of(reached.log, found.offset, record.n_events, reached.generation)
+            for logged in records:
+                record = logged.record
+                headers = headers_of(reached.log, logged.offset, record.n_events, reached.generation)
                 self._send(topic, record.key.encode(), record.value, headers)
             self._send(self._settings.position_topic, _key(reached), msgspec.json.encode(reached))
             self._commit()
@@ -94,8 +94,8 @@ class KafkaWriter:
 
     def _read_positions(self, log: str) -> list[Position]:
         with closing(KafkaReader(self._settings, self._settings.position_topic)) as reader:
-            found, _ = reader.read_raw({}, limit=2**31)
-        newest = {raw.key: msgspec.json.decode(raw.value, type=Position) for raw in found}
+            raw_records, _ = reader.read_raw({}, limit=2**31)
+        newest = {raw.key: msgspec.json.decode(raw.value, type=Position) for raw in raw_records}
         return [position for position in newest.values() if position.log == log]
 
 

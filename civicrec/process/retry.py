@@ -60,7 +60,7 @@ class Retry:
         self._failures += 1
         return pause_s(self._failures, self._first_s, self._longest_s) * (1 - self._jitter * self._chance())
 
-    def wait(self, told_s: float | None = None) -> None:
+    def wait(self, retry_after_s: float | None = None) -> None:
         """Note a failure and wait, as long as whoever refused said if it did."""
         own_s = self.failed()
-        self._wait(own_s if told_s is None else told_s)
+        self._wait(own_s if retry_after_s is None else retry_after_s)

@@ -61,8 +61,8 @@ def funnel(warehouse: Warehouse, window: Window, now: datetime, *, public: bool 
     """
     (counted,) = warehouse.rows(_SQL, window.parameters())
     actors = [int(counted[f"step_{step}"]) for step in range(len(STEPS))]
-    found = [_row(kind, word, step, actors) for step, (kind, word) in enumerate(STEPS)]
-    rows, hidden = hide_small(found, "kind") if public else (found, 0)
+    steps = [_row(kind, word, step, actors) for step, (kind, word) in enumerate(STEPS)]
+    rows, hidden = hide_small(steps, "kind") if public else (steps, 0)
     for row, (_, word) in zip(rows, STEPS, strict=True):
         row["step"] = word
     return Report(

@@ -64,8 +64,8 @@ def items(warehouse: Warehouse, window: Window, now: datetime, titles: Mapping[s
     civicrec.errors.Unavailable
         If the warehouse cannot be reached.
     """
-    found = warehouse.rows(_SQL, window.parameters())
-    seen = [row for row in found if row["actors"]]
+    counted = warehouse.rows(_SQL, window.parameters())
+    seen = [row for row in counted if row["actors"]]
     listed = [row for row in seen if titles is None or row["item_id"] in titles]
     rows = [_row(row, titles or {}) for row in listed]
     rows.sort(key=lambda row: (-row["shown"], -row["clicks"], row["item_id"]))
@@ -75,7 +75,7 @@ def items(warehouse: Warehouse, window: Window, now: datetime, titles: Mapping[s
         window=window,
         freshness=freshness(warehouse, now),
         table=pa.Table.from_pylist(rows, _SCHEMA),
-        bot_events=sum(row["bots"] for row in found),
+        bot_events=sum(row["bots"] for row in counted),
         unlisted=len(seen) - len(listed),
     )
 

@@ -46,7 +46,7 @@ def traffic(warehouse: Warehouse, window: Window, now: datetime, *, by: Period =
     civicrec.errors.Unavailable
         If the warehouse cannot be reached.
     """
-    found = warehouse.rows(
+    counted = warehouse.rows(
         f"""
         SELECT {_PERIOD[by]} AS period,
                countIf(bot_reason = '') AS events,
@@ -59,8 +59,8 @@ def traffic(warehouse: Warehouse, window: Window, now: datetime, *, by: Period =
         """,
         window.parameters(),
     )
-    bots = sum(row.pop("bots") for row in found)
-    rows, hidden = hide_small(found, "period") if public else (found, 0)
+    bots = sum(row.pop("bots") for row in counted)
+    rows, hidden = hide_small(counted, "period") if public else (counted, 0)
     return Report(
         title="访问概况",
         definition=DEFINITION,

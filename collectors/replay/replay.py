@@ -163,7 +163,7 @@ def _post(client: httpx.Client, batch: list[tuple[int, bytes]]) -> dict[str, Any
     body = b"\n".join(line for _, line in batch)
     retry = Retry(_FIRST_PAUSE_S, _LONGEST_PAUSE_S)
     for _ in range(_TRIES):
-        told_s = None
+        retry_after_s = None
         try:
             answer = client.post("/v1/events", content=body, headers={"content-type": "application/x-ndjson"})
         except httpx.TransportError as error:
@@ -181,10 +181,10 @@ def _post(client: httpx.Client, batch: list[tuple[int, bytes]]) -> dict[str, Any
             if answer.status_code == 413:
                 return _refused(batch, "too_large", trouble)
             if (wait := answer.headers.get("retry-after", "")).isdecimal():
-                told_s = float(wait)
+                retry_after_s = float(wait)
             if answered and answer.status_code not in (408, 429, 502, 503, 504):
                 raise InvalidInput(f"the collector refuses lines {first} to {batch[-1][0]}: {trouble}")
-        retry.wait(told_s)
+        retry.wait(retry_after_s)
     raise Unavailable(
         f"the collector at {client.base_url} did not answer in {_TRIES} tries: {trouble}; "
         f"the same command goes on, or --from-line {first}"

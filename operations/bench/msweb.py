@@ -173,12 +173,12 @@ def _ask_one(stack: OwnStack, question: HeldOutCase, k: int) -> Answer:
 
 
 def _list_for(client: httpx.Client, question: HeldOutCase, k: int) -> Answer:
-    asked: dict[str, str | int] = {"scene": "home", "n": k}
+    query: dict[str, str | int] = {"scene": "home", "n": k}
     if question.known:
         # Newest first, as a browser that keeps its own history would send it.
-        asked["recent"] = ",".join(reversed(question.known))
+        query["recent"] = ",".join(reversed(question.known))
     began = monotonic_s()
-    body = client.get("/v1/recommendations", params=asked).raise_for_status().json()
+    body = client.get("/v1/recommendations", params=query).raise_for_status().json()
     ms = 1000 * (monotonic_s() - began)
     return Answer(tuple(item["item_id"] for item in body["items"]), str(body["model"]), bool(body["degraded"]), ms)
 

@@ -49,7 +49,7 @@ def bench_one_list(settings: Settings) -> dict[str, float]:
     keeper.refresh_trends(now)
     keeper.close()
     snapshot = keeper.current
-    asked: list[tuple[ActorState, Signals]] = []
+    cases: list[tuple[ActorState, Signals]] = []
     for actor in range(_ACTORS):
         profile = store.actor(f"bench-{actor}")
         co_clicks = store.co_clicks(
@@ -59,14 +59,14 @@ def bench_one_list(settings: Settings) -> dict[str, float]:
             ],
             CO_CLICKED,
         )
-        asked.append((profile, Signals(snapshot.models, snapshot.trends, co_clicks)))
+        cases.append((profile, Signals(snapshot.models, snapshot.trends, co_clicks)))
     recommend_s, json_s = [], []
     with threadpool_limits(limits=1, user_api="blas"):  # as a serving process does
         for _ in range(_ROUNDS):
             began = time.process_time()
-            made = [recommend(_HOME, profile, snapshot.catalogue, signals, now) for profile, signals in asked]
+            lists = [recommend(_HOME, profile, snapshot.catalogue, signals, now) for profile, signals in cases]
             between = time.process_time()
-            for one in made:
+            for one in lists:
                 list_json(one, snapshot, "request", now, cursor_key=_KEY)
             recommend_s.append(between - began)
             json_s.append(time.process_time() - between)

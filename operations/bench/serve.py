@@ -62,7 +62,7 @@ def _against_reads(stack: OwnStack, cores: Sequence[int], seconds: float) -> dic
     ours, (theirs,) = stack.settings.serving.port, free_ports(1)
     bare = ["-m", "operations.bench.redis_read", str(theirs)]
     alone = {**stack.env, "CIVICREC_SERVING__WORKERS": "1"}
-    found: dict[str, Any] = {}
+    by_connections: dict[str, Any] = {}
     with (
         held_to(cores[-1]),
         server_on(["-m", "civicrec", "serve"], ours, alone, cores[0]) as serving,
@@ -74,8 +74,8 @@ def _against_reads(stack: OwnStack, cores: Sequence[int], seconds: float) -> dic
             reads = asyncio.run(measure(theirs, n, seconds, _request("/read?"), reading))
             mine, baseline = lists.figures(), reads.figures()
             ratio = round(mine["requests_per_s"] / baseline["requests_per_s"], 2)
-            found[str(n)] = {"lists": mine, "reads": baseline, "ratio": ratio}
-        return {"serving_rss_mb": round(rss_mb(serving)), **found}
+            by_connections[str(n)] = {"lists": mine, "reads": baseline, "ratio": ratio}
+        return {"serving_rss_mb": round(rss_mb(serving)), **by_connections}
 
 
 def bench_click_to_list(settings: Settings, clicks: int = 20) -> dict[str, float]:

@@ -84,10 +84,10 @@ def check(json: Json = False, home: Home = None) -> None:
     vocabulary = load_vocabulary()
 
     def governed(dimension: str, word: str) -> Literal["known", "sensitive", "unknown"]:
-        found = vocabulary.find(word, cast("Dimension", dimension))
-        if not found:
+        tags = vocabulary.find(word, cast("Dimension", dimension))
+        if not tags:
             return "unknown"
-        return "sensitive" if any(tag.sensitivity == "sensitive" for tag in found) else "known"
+        return "sensitive" if any(tag.sensitivity == "sensitive" for tag in tags) else "known"
 
     tags = [tag for tag in vocabulary.tags.values() if tag.dimension == "theme"]
     themes = ThemeWords(
@@ -103,16 +103,16 @@ def check(json: Json = False, home: Home = None) -> None:
         return
     print(f"{report.items} items: {_counts(report.by_type)}")
     print(f"status: {_counts(report.by_status)}")
-    for name, found in report.findings.items():
-        print(f"\n{name}: {len(found)}")
+    for name, findings in report.findings.items():
+        print(f"\n{name}: {len(findings)}")
         if name == "missing_field":  # one line a field: thousands of items may lack the same one
-            for field, n in Counter(detail for _, detail in found).most_common():
+            for field, n in Counter(detail for _, detail in findings).most_common():
                 print(f"  {n:>6}  {field}")
             continue
-        for item_id, detail in found[:_SHOWN_FINDINGS]:
+        for item_id, detail in findings[:_SHOWN_FINDINGS]:
             print(printable(f"  {item_id}  {detail}"))
-        if len(found) > _SHOWN_FINDINGS:
-            print(f"  … {len(found) - _SHOWN_FINDINGS} more")
+        if len(findings) > _SHOWN_FINDINGS:
+            print(f"  … {len(findings) - _SHOWN_FINDINGS} more")
 
 
 def list_(
@@ -129,9 +129,9 @@ def list_(
     from civicrec.registry.catalogue import items_since
     from civicrec.text import escaped
 
-    for got, allowed, option in ((type, ITEM_TYPES, "--type"), (status, get_args(Status), "--status")):
-        if got and got not in allowed:
-            raise InvalidInput(f"got {option} {got}; expected one of {', '.join(allowed)}")
+    for value, allowed, option in ((type, ITEM_TYPES, "--type"), (status, get_args(Status), "--status")):
+        if value and value not in allowed:
+            raise InvalidInput(f"got {option} {value}; expected one of {', '.join(allowed)}")
     with _registry(home) as registry:
         _, items = items_since(registry)
     for item in items:

@@ -49,14 +49,14 @@ def show(
 
     settings = load_settings(home)
     state = RedisOnlineRights(redis_client(settings.redis)).actor(actor)
-    told: dict[str, Any] = {
+    held: dict[str, Any] = {
         "actor": actor,
         "recent": [{"item_id": one.item_id, "at": rfc3339(from_ms(one.at_ms))} for one in state.recent],
         "tags": dict(sorted(state.tags.items(), key=lambda pair: -pair[1])),
         "disliked": sorted(state.disliked),
         "nightly_tags": _nightly_tags(settings, actor),
     }
-    print(json.dumps(told, ensure_ascii=False, indent=2))
+    print(json.dumps(held, ensure_ascii=False, indent=2))
 
 
 def _nightly_tags(settings: Settings, actor: str) -> list[dict[str, Any]] | None:
@@ -65,8 +65,8 @@ def _nightly_tags(settings: Settings, actor: str) -> list[dict[str, Any]] | None
     from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 
     try:
-        found = ClickHouseWarehouse(settings.warehouse).rows(_TAGS, {"actor": actor, "today": local_date(utc_now())})
+        rows = ClickHouseWarehouse(settings.warehouse).rows(_TAGS, {"actor": actor, "today": local_date(utc_now())})
     except Unavailable as error:
         print(f"civicrec: the warehouse does not answer, its tags are left out: {error}", file=sys.stderr)
         return None
-    return [{**row, "day": str(row["day"]), "last_at": rfc3339(row["last_at"])} for row in found]
+    return [{**row, "day": str(row["day"]), "last_at": rfc3339(row["last_at"])} for row in rows]

@@ -114,7 +114,7 @@ def _post(client: httpx.Client, batch: list[dict[str, Any]]) -> Posted:
     retry = Retry(_FIRST_WAIT_S, _LONGEST_WAIT_S)
     for _ in range(_TRIES):
         body = msgspec.json.encode({"sent_at": rfc3339(utc_now()), "events": batch})
-        told_s = None
+        retry_after_s = None
         try:
             answer = client.post("/v1/events", content=body, headers={"content-type": "application/json"})
         except httpx.TransportError as error:
@@ -127,7 +127,7 @@ def _post(client: httpx.Client, batch: list[dict[str, Any]]) -> Posted:
             trouble = f"{answer.status_code} {answer.text[:200]}"
             if answer.status_code not in (429, 502, 503, 504):
                 raise InvalidInput(f"the collector refuses a batch of {len(batch)} events: {trouble}")
-            if (said := answer.headers.get("retry-after", "")).isdecimal():
-                told_s = min(_LONGEST_WAIT_S, float(said))
-        retry.wait(told_s)
+            if (header := answer.headers.get("retry-after", "")).isdecimal():
+                retry_after_s = min(_LONGEST_WAIT_S, float(header))
+        retry.wait(retry_after_s)
     raise Unavailable(f"the collector at {client.base_url} did not take a batch in {_TRIES} tries: {trouble}")

@@ -32,8 +32,8 @@ _REPORTED_EVERY = 500
 
 
 @dataclass(slots=True)
-class _Asked:
-    """What was asked and what came of it: one entry a question, in order."""
+class _Outcomes:
+    """What came of each click that was asked for: one entry a click, in order."""
 
     users: list[str] = field(default_factory=list)
     is_warm: list[bool] = field(default_factory=list)
@@ -76,7 +76,7 @@ def evaluate_prequential(
     published_ms = portal.catalogue.published_ms
     windows = {name: PopularWithin(minutes) for name, minutes in WINDOWS.items()}
     seen: dict[str, set[str]] = defaultdict(set)
-    asked, day = _Asked(), None
+    outcomes, day = _Outcomes(), None
     for place, click in enumerate(clicks):
         if click.at_ms >= end_ms:
             break
@@ -89,13 +89,13 @@ def evaluate_prequential(
             lists = {"served": portal.list_for(click.user_id, click.at_ms, K)}
             lists |= {name: window.list_for(history, click.at_ms, K) for name, window in windows.items()}
             for name, ids in lists.items():
-                asked.ranks[name].append(ids.index(click.item_id) + 1 if click.item_id in ids else 0)
-            asked.users.append(click.user_id)
-            asked.is_warm.append(bool(history))
-            asked.ages_ms.append(click.at_ms - int(published_ms[portal.catalogue.rows[click.item_id]]))
-            asked.impressions.update(lists["served"])
+                outcomes.ranks[name].append(ids.index(click.item_id) + 1 if click.item_id in ids else 0)
+            outcomes.users.append(click.user_id)
+            outcomes.is_warm.append(bool(history))
+            outcomes.ages_ms.append(click.at_ms - int(published_ms[portal.catalogue.rows[click.item_id]]))
+            outcomes.impressions.update(lists["served"])
             rows = portal.catalogue.rows_of(lists["served"])
-            asked.young_impressions += int(np.count_nonzero(click.at_ms - published_ms[rows] < _DAY_MS))
+            outcomes.young_impressions += int(np.count_nonzero(click.at_ms - published_ms[rows] < _DAY_MS))
         seen[click.user_id].add(click.item_id)
         portal.add(click)
         for window in windows.values():
@@ -103,28 +103,29 @@ def evaluate_prequential(
         if place % _REPORTED_EVERY == 0:
             report("clicks", place, len(clicks))
     report("clicks", len(clicks), len(clicks))
-    if not asked.users:
+    if not outcomes.users:
         raise InvalidInput("no click of the period can be asked for; choose --from and --until within the file's times")
     n_known = int(np.count_nonzero(published_ms < end_ms))
-    return _figures(asked, n_known) | {"seconds": round(monotonic_s() - began_s, 1)}
+    return _figures(outcomes, n_known) | {"seconds": round(monotonic_s() - began_s, 1)}
 
 
-def _figures(asked: _Asked, n_known: int) -> dict[str, Any]:
-    is_warm, ages_ms = np.array(asked.is_warm), np.array(asked.ages_ms)
-    users = np.unique(asked.users, return_inverse=True)[1]
-    hits = np.array(asked.ranks["served"]) > 0
-    impressions = np.array(sorted(asked.impressions.values()), np.float64)
+def _figures(outcomes: _Outcomes, n_known: int) -> dict[str, Any]:
+    is_warm, ages_ms = np.array(outcomes.is_warm), np.array(outcomes.ages_ms)
+    users = np.unique(outcomes.users, return_inverse=True)[1]
+    ranks_of = {name: np.array(ranks) for name, ranks in outcomes.ranks.items()}
+    hits = ranks_of["served"] > 0
+    impressions = np.array(sorted(outcomes.impressions.values()), np.float64)
     edges_ms = np.array([0, *(hours * 3_600_000 for hours in _AGES_H), np.inf])
     bins = [f"under {hours} h" for hours in _AGES_H] + [f"{_AGES_H[-1]} h and older"]
     age_of = np.digitize(ages_ms, edges_ms[1:-1])
     return {
-        "warm": {name: _measured(np.array(ranks)[is_warm], users[is_warm]) for name, ranks in asked.ranks.items()},
-        "first": {name: _measured(np.array(ranks)[~is_warm], users[~is_warm]) for name, ranks in asked.ranks.items()},
+        "warm": {name: _measured(ranks[is_warm], users[is_warm]) for name, ranks in ranks_of.items()},
+        "first": {name: _measured(ranks[~is_warm], users[~is_warm]) for name, ranks in ranks_of.items()},
         "coverage": round(len(impressions) / max(1, n_known), 4),
         "gini": round(gini(np.pad(impressions, (max(0, n_known - len(impressions)), 0))), 4),
         "share_under_a_day": {
             "clicks": round(float(np.mean(ages_ms < _DAY_MS)), 4),
-            "impressions": round(asked.young_impressions / max(1.0, float(impressions.sum())), 4),
+            "impressions": round(outcomes.young_impressions / max(1.0, float(impressions.sum())), 4),
         },
         "by_age": {
             name: {"n": int(np.sum(age_of == place)), "hr@10": round(float(hits[age_of == place].mean()), 4)}

@@ -101,12 +101,12 @@ def _of_seed(cut: Cut, settings: Settings, k: int) -> dict[str, dict[str, float]
     wanted: dict[str, set[str]] = {}
     for row in cut.test:
         wanted.setdefault(row.user_id, set()).add(row.item_id)
-    asked = {user: items for user, items in wanted.items() if user in known}
-    histories = {user: known[user][-MAX_RECENT:] for user in asked}
+    relevant = {user: items for user, items in wanted.items() if user in known}
+    histories = {user: known[user][-MAX_RECENT:] for user in relevant}
     figures = {}
     for name, ask in (recommenders(models) | {"served": served(models, ANY_TIME, k)}).items():
         began_s = monotonic_s()
-        figures[name] = _measured(ask, histories, asked, k, len(models.item_ids))
+        figures[name] = _measured(ask, histories, relevant, k, len(models.item_ids))
         figures[name]["seconds"] = round(monotonic_s() - began_s + trained_s, 2)
     return figures
 

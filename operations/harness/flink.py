@@ -223,9 +223,9 @@ class OwnFlink:
             socket.create_connection(("127.0.0.1", port), 1).close()
             if port == self._rest:
                 with http_client(timeout=2) as client:
-                    found = client.get(f"http://127.0.0.1:{self._rest}/overview").json()
+                    overview = client.get(f"http://127.0.0.1:{self._rest}/overview").json()
                 begun = sum(child.startswith("taskmanager") for child in self._children)
-                return name == "jobmanager" or found["taskmanagers"] >= begun
+                return name == "jobmanager" or overview["taskmanagers"] >= begun
         except (OSError, httpx.HTTPError, KeyError, ValueError):
             return False
         return True

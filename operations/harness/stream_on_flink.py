@@ -117,9 +117,9 @@ class OnFlink:
     def send_with(self, writer: KafkaWriter, records: Sequence[Record]) -> None:
         """Append to the log and forward through a writer that is open, in one transaction."""
         last = self.log.append(records)
-        found = self.log.read(last - len(records), last)
-        self.position = self.position.after(found)
-        writer.write(found, self.position)
+        logged = self.log.read(last - len(records), last)
+        self.position = self.position.after(logged)
+        writer.write(logged, self.position)
         keep_position(self.settings.forwarded_path, self.position)
 
     def progress(self) -> CommittedProgress:

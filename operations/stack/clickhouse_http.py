@@ -60,8 +60,8 @@ def status_of(error: EngineError) -> int:
 
 def answer_format(statement: Statement) -> str:
     """Return the name of the format the answer is in."""
-    found = _FORMAT.search(statement.sql[-200:])
-    return found.group(1) if found else statement.format
+    match = _FORMAT.search(statement.sql[-200:])
+    return match.group(1) if match else statement.format
 
 
 def decoded(body: bytes, encoding: str) -> bytes:

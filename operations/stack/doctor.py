@@ -41,35 +41,35 @@ def _python() -> list[Finding]:
 
 
 def _packages() -> list[Finding]:
-    found = []
+    findings = []
     for name in PACKAGES:
         try:
-            found.append(Finding(name, "ok", version(name)))
+            findings.append(Finding(name, "ok", version(name)))
         except PackageNotFoundError:
-            found.append(Finding(name, "missing", "not installed; run `make setup`"))
-    return found
+            findings.append(Finding(name, "missing", "not installed; run `make setup`"))
+    return findings
 
 
 def _machine(settings: Settings) -> list[Finding]:
-    found = []
+    findings = []
     home = settings.home
     try:
-        found.append(Finding("valkey-server", "ok", str(valkey_binary())))
+        findings.append(Finding("valkey-server", "ok", str(valkey_binary())))
     except ConfigError as error:
-        found.append(Finding("valkey-server", "missing", str(error)))
+        findings.append(Finding("valkey-server", "missing", str(error)))
     try:
         check_home(home)
         rights = "" if is_private(home) else f"; open to other accounts: run `chmod -R go= {home}`"
-        found.append(Finding("home", "absent" if rights else "ok", f"{home.resolve()}{rights}"))
+        findings.append(Finding("home", "absent" if rights else "ok", f"{home.resolve()}{rights}"))
         if strange := unknown_files(home):
             detail = f"{', '.join(strange)}: none of civicrec's; docs/operations.md names what belongs there"
-            found.append(Finding("home files", "absent", detail))
+            findings.append(Finding("home files", "absent", detail))
         free = free_disk_mb(home)
         check_disk(home, free, settings.min_free_disk_mb)
-        found.append(Finding("disk", "ok", f"{free} MB free"))
+        findings.append(Finding("disk", "ok", f"{free} MB free"))
     except ConfigError as error:
-        found.append(Finding("home", "missing", str(error)))
-    return found
+        findings.append(Finding("home", "missing", str(error)))
+    return findings
 
 
 def _proxies() -> list[Finding]:
@@ -79,12 +79,12 @@ def _proxies() -> list[Finding]:
 
 
 def _endpoints(settings: Settings) -> list[Finding]:
-    found = []
+    findings = []
     for name, peer in peers(settings).items():
         there = is_ready(name, settings)
         detail = f"{peer.endpoint.address} " + ("answers" if there else "does not answer; `civicrec up` starts it")
-        found.append(Finding(name, "ok" if there else "absent", detail))
-    return found
+        findings.append(Finding(name, "ok" if there else "absent", detail))
+    return findings
 
 
 def _kafka(settings: Settings) -> list[Finding]:

@@ -48,10 +48,10 @@ class EngineError(Exception):
 def engine_error(error: Exception) -> EngineError:
     """Read the code out of chDB's message, which starts anywhere with ``Code: 60. DB::Exception: ...``."""
     text = str(error)
-    found = _CODE.search(text)
-    if found is None:
+    match = _CODE.search(text)
+    if match is None:
         return EngineError(1002, f"Code: 1002. DB::Exception: {text} (UNKNOWN_EXCEPTION)")
-    return EngineError(int(found.group(1)), text[found.start() :].strip())
+    return EngineError(int(match.group(1)), text[match.start() :].strip())
 
 
 def quoted(text: str) -> str:

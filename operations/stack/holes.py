@@ -106,12 +106,12 @@ def examine_books(settings: Settings, now: datetime) -> list[Finding]:
                 *_short(warehouse, log.name, proved.proofs, known_s, _thinned(settings, now)),
                 *(Hole(one.first, one.last, one.events) for one in proved.holes),
             ]
-            found = [Finding(_NAME, "missing", _sentence(warehouse, log, hole)) for hole in short]
+            findings = [Finding(_NAME, "missing", _sentence(warehouse, log, hole)) for hole in short]
     except CivicrecError as error:
         return [Finding(_NAME, "absent", f"not counted: {error}")]
     n_events = sum(proof.held.total for proof in proved.proofs)
     whole = f"{n_events} events up to record {proved.position} of the log are counted again"
-    return [*found, Finding(_NAME, "ok", whole if not found else f"{whole}, but for these")]
+    return [*findings, Finding(_NAME, "ok", whole if not findings else f"{whole}, but for these")]
 
 
 def _short(
@@ -134,14 +134,14 @@ def _missing(
     warehouse: Warehouse, log: str, proofs: Sequence[Proof], known_s: int, late: Counter[str], thinned: str
 ) -> int:  # fmt: skip
     then = reduce(add, (proof.held for proof in proofs), Held())
-    found = held(warehouse, log, proofs[0].first, proofs[-1].last, known_s)
+    stored = held(warehouse, log, proofs[0].first, proofs[-1].last, known_s)
     # A dead letter that was recovered is an event now, so both are compared as one.
     months = [month for month in then.events if month > thinned]
     wanted = sum(then.events[month] for month in months)
-    there = sum(found.events.get(month, 0) for month in months)
+    there = sum(stored.events.get(month, 0) for month in months)
     counted = f"{local_date(from_ms(proofs[0].at_ms)):%Y%m}"
     if len(months) == len(then.events) and counted > thinned:  # else dead letters of then may be gone, too
-        wanted, there = wanted + then.refused, there + found.refused
+        wanted, there = wanted + then.refused, there + stored.refused
     return max(0, wanted - there - sum(late[month] for month in months))
 
 
@@ -179,7 +179,7 @@ def _short_records(warehouse: Warehouse, log: SqliteEventLog, hole: Hole) -> Ite
     """Yield the records of which fewer events are found than they hold."""
     for first in range(hole.first, hole.last, _RECORDS):
         last = min(first + _RECORDS, hole.last)
-        found = held_by_record(warehouse, log.name, first, last)
+        stored = held_by_record(warehouse, log.name, first, last)
         for one in log.read(first, last):
-            if found.get(one.offset, 0) < one.record.n_events:
+            if stored.get(one.offset, 0) < one.record.n_events:
                 yield one

@@ -22,10 +22,10 @@ def http_json(peer: Endpoint, path: str, context: ssl.SSLContext | None = None) 
     """Return the JSON object a GET is answered with; empty if it is not, or not with 200."""
     status, body = _get(peer, path, context)
     try:
-        found = json.loads(body) if status == 200 else {}
+        decoded = json.loads(body) if status == 200 else {}
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return decoded if isinstance(decoded, dict) else {}
 
 
 def _get(peer: Endpoint, path: str, context: ssl.SSLContext | None) -> tuple[int, bytes]:

@@ -99,4 +99,4 @@ class Watch:
     def _facts(self) -> list[tuple[int, int, int, str]]:
         words = [pulse.status if (pulse := self.pulse(child)) else "" for child in self._children]
         silences = self.silences.values()
-        return [(one.killed, one.replaced, one.since_ms, said) for one, said in zip(silences, words, strict=True)]
+        return [(one.killed, one.replaced, one.since_ms, text) for one, text in zip(silences, words, strict=True)]

@@ -117,7 +117,7 @@ def look(settings: Settings, now: datetime) -> StackState:
         if ready.get("status") == "degraded" and not explained:
             problems.append(f"Kafka does not keep up with the event log: {ready['detail']}")
     if answers["serve"]:
-        problems += [said for said in readiness("serve", settings).get("problems", [])]
+        problems += [sentence for sentence in readiness("serve", settings).get("problems", [])]
     if answers["warehouse"]:
         try:
             freshness_s = _freshness_s(settings, now)

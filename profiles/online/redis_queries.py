@@ -53,8 +53,8 @@ def co_click_commands(item_ids: Sequence[str], n: int) -> list[Command]:
 
 def co_clicks_of(item_ids: Sequence[str], answers: Sequence[Any]) -> dict[str, list[tuple[str, float]]]:
     """Read the answers to `co_click_commands`."""
-    found = zip(item_ids, answers, strict=False)
-    return {item_id: [(name.decode(), weight) for name, weight in pairs] for item_id, pairs in found if pairs}
+    by_item = zip(item_ids, answers, strict=False)
+    return {item_id: [(name.decode(), weight) for name, weight in pairs] for item_id, pairs in by_item if pairs}
 
 
 def largest(key: str, n: int) -> Command:

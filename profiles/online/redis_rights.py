@@ -58,8 +58,8 @@ class RedisOnlineRights(RedisCalls):
 
     def _change(self, update: OnlineUpdate) -> None:
         actors = list(chain.from_iterable(dict.fromkeys((*update.disliked, *update.withdrawn), 0).items()))
-        said = (*changes_of(update), actors, self._bounds.actors, to_ms(utc_now()) // 1000)
-        self._shedding(lambda: self._rights(args=[_pack(said)]))
+        arguments = (*changes_of(update), actors, self._bounds.actors, to_ms(utc_now()) // 1000)
+        self._shedding(lambda: self._rights(args=[_pack(arguments)]))
 
 
 def changes_of(update: OnlineUpdate) -> tuple[list[Any], list[Any], list[Any]]:

@@ -41,13 +41,13 @@ class OnlineState:
 
     def problems(self) -> list[str]:
         """Say what is wrong with it, one sentence each."""
-        found = []
+        sentences = []
         if not self.is_complete:
-            found.append("the online store is incomplete, lists are plainer; the stream rebuilds it")
+            sentences.append("the online store is incomplete, lists are plainer; the stream rebuilds it")
         if self.fullness >= FULL:
-            found.append(
+            sentences.append(
                 f"the online store is full: {self.used_mb:.1f} of {self.max_mb:.1f} MB, and {sum(self.shed.values())} "
                 "entries of the least active visitors were shed; raise CIVICREC_REDIS__MAX_MEMORY_MB, or the maxmemory "
                 "of your own server"
             )
-        return found
+        return sentences

@@ -96,8 +96,8 @@ def _shown(value: object) -> str:
         return f"a {type(value).__name__} too long to print"
 
 
-def _one_line(said: object) -> str:
-    text = " ".join(str(said).split())
+def _one_line(message: object) -> str:
+    text = " ".join(str(message).split())
     return text if len(text) <= 80 else text[:79] + "…"
 
 

@@ -77,11 +77,11 @@ def evaluate_all_but_one(
     histories: dict[str, list[str]] = {}
     for row in read_interactions_csv(test):
         histories.setdefault(row.user_id, []).append(row.item_id)
-    found = all_but_one(models, histories.values(), which, k)
+    by_model = all_but_one(models, histories.values(), which, k)
     manifest = msgspec.to_builtins(models.manifest)
     return {
         "withheld": which,
-        **{name: {who: asdict(one) for who, one in figures.items()} for name, figures in found.items()},
+        **{name: {who: asdict(one) for who, one in figures.items()} for name, figures in by_model.items()},
         "seconds": {"train": round(trained_s, 2), "all": round(monotonic_s() - began, 2)},
         "models": {name: manifest[name] for name in ("counts", "item_item", "als", "offline")},
     }

@@ -74,13 +74,13 @@ def interactions_from(table: pa.Table, known: Collection[str] | None = None) -> 
     interactions, n_unknown
         The matrix, and how many item ids were left out because `known` does not hold them.
     """
-    found = pc.unique(table.column("item_id")).to_pylist()
-    item_ids = tuple(sorted(found if known is None else set(found) & set(known)))
+    seen_ids = pc.unique(table.column("item_id")).to_pylist()
+    item_ids = tuple(sorted(seen_ids if known is None else set(seen_ids) & set(known)))
     column = pc.index_in(table.column("item_id"), value_set=pa.array(item_ids, type=table.schema.field("item_id").type))
     table = table.append_column("column", column).filter(pc.is_valid(column))
     actors = table.column("actor").combine_chunks().dictionary_encode()
     codes = actors.indices if isinstance(actors, pa.DictionaryArray) else actors.chunk(0).indices
-    made = Interactions(
+    interactions = Interactions(
         n_users=len(pc.unique(table.column("actor"))),
         item_ids=item_ids,
         users=codes.to_numpy(zero_copy_only=False).astype(np.int32),
@@ -88,7 +88,7 @@ def interactions_from(table: pa.Table, known: Collection[str] | None = None) -> 
         weights=table.column("weight").to_numpy().astype(np.float32),
         last_ms=table.column("last_ms").to_numpy().astype(np.int64),
     )
-    return made, len(found) - len(item_ids)
+    return interactions, len(seen_ids) - len(item_ids)
 
 
 def interactions_of(pairs: Mapping[tuple[str, str], tuple[float, int]]) -> Interactions:

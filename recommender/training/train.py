@@ -113,11 +113,11 @@ def _choose_l2(held: Holdout) -> float:
     if len(held.choose) < MIN_GRID_USERS or len(held.train.item_ids) > MAX_GRID_ITEMS:
         return DEFAULT_L2
     matrix = held.train.user_items()
-    found = {}
+    recalls = {}
     for l2 in EASE_L2:
         weights = ease_weights(matrix, l2)
-        found[l2] = recall(matrix, held.choose, lambda histories, b=weights: (histories > 0) @ b)  # type: ignore[misc]
-    return max(found, key=lambda l2: (found[l2], -l2))
+        recalls[l2] = recall(matrix, held.choose, lambda histories, b=weights: (histories > 0) @ b)  # type: ignore[misc]
+    return max(recalls, key=lambda l2: (recalls[l2], -l2))
 
 
 def _choose_als(held: Holdout, factors: int, seed: int) -> AlsConfig:
@@ -127,8 +127,8 @@ def _choose_als(held: Holdout, factors: int, seed: int) -> AlsConfig:
     matrix = held.train.user_items()
     short = replace(default, factors=min(factors, GRID_FACTORS))
     tried = [replace(short, alpha=alpha, regularization=reg) for alpha, reg in ALS_GRID]
-    found = [recall(matrix, held.choose, _als_scorer(fit_als(matrix, config, seed), config)) for config in tried]
-    return replace(tried[int(np.argmax(found))], factors=factors)
+    recalls = [recall(matrix, held.choose, _als_scorer(fit_als(matrix, config, seed), config)) for config in tried]
+    return replace(tried[int(np.argmax(recalls))], factors=factors)
 
 
 def _als_scorer(factors: NDArray[np.float32], config: AlsConfig) -> Callable[[Any], NDArray[np.float64]]:

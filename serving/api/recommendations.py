@@ -84,11 +84,11 @@ async def _lists(
     if refuses(request.headers.raw):
         caller = Caller(mode="general")  # the signal holds for lists as it does for events
     page = await live.page(caller, blocks)
-    for made in page.lists:
-        request.app.state.counters.list_served(made.scene, made.mode, page.is_degraded)
+    for ranked_list in page.lists:
+        request.app.state.counters.list_served(ranked_list.scene, ranked_list.mode, page.is_degraded)
     return [
         list_json(
-            made,
+            ranked_list,
             page.snapshot,
             uuid4().hex,
             live.clock(),
@@ -97,7 +97,7 @@ async def _lists(
             explain=explain,
             cursor_key=live.cursor_key,
         )
-        for made, block in zip(page.lists, blocks, strict=True)
+        for ranked_list, block in zip(page.lists, blocks, strict=True)
     ]
 
 

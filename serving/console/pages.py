@@ -23,7 +23,7 @@ from civicrec.reports.items import items
 from civicrec.reports.report import Report
 from civicrec.settings import Settings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
-from serving.console.table import Asked, as_csv, asked_of, heads, in_order
+from serving.console.table import TableView, as_csv, heads, in_order, view_of
 from serving.links import item_path
 
 log = get_logger(__name__)
@@ -47,25 +47,25 @@ class Answer:
 def items_page(settings: Settings, query: Mapping[str, str], now: datetime) -> Answer:
     """Show the item table of a date range, sorted as asked."""
     try:
-        asked = asked_of(query, now)
+        view = view_of(query, now)
     except InvalidInput as error:
-        return page("items.html", 422, problem=str(error), asked=asked_of({}, now))
+        return page("items.html", 422, problem=str(error), view=view_of({}, now))
     try:
-        report = _report(settings, asked, now)
+        report = _report(settings, view, now)
     except CivicrecError as error:
         log.warning("console_without_warehouse", error=str(error))
-        return page("items.html", 503, problem=DOWN, asked=asked)
-    found = list(report.rows())
-    rows = [{**row, "href": item_path(row["item_id"])} for row in in_order(found, asked)[:MAX_ROWS]]
+        return page("items.html", 503, problem=DOWN, view=view)
+    all_rows = list(report.rows())
+    rows = [{**row, "href": item_path(row["item_id"])} for row in in_order(all_rows, view)[:MAX_ROWS]]
     return page(
         "items.html",
         200,
-        asked=asked,
+        view=view,
         report=report,
         rows=rows,
-        more=max(0, len(found) - MAX_ROWS),
-        heads=heads(asked),
-        totals=_totals(found),
+        more=max(0, len(all_rows) - MAX_ROWS),
+        heads=heads(view),
+        totals=_totals(all_rows),
         chart=svg(items_chart(report, width=760)) if rows else "",
     )
 
@@ -74,17 +74,17 @@ def items_csv(settings: Settings, query: Mapping[str, str], now: datetime) -> An
     """Give the same table to office software."""
     plain = "text/plain; charset=utf-8"
     try:
-        asked = asked_of(query, now)
+        view = view_of(query, now)
     except InvalidInput as error:
         return Answer(422, str(error).encode(), plain)
     try:
-        report = _report(settings, asked, now)
+        report = _report(settings, view, now)
     except CivicrecError:
         return Answer(503, DOWN.encode(), plain)
-    name = f"items_{asked.window.first}_{asked.window.last}.csv"
+    name = f"items_{view.window.first}_{view.window.last}.csv"
     return Answer(
         200,
-        as_csv(report, in_order(report.rows(), asked)),
+        as_csv(report, in_order(report.rows(), view)),
         "text/csv; charset=utf-8",
         {"Content-Disposition": f'attachment; filename="{name}"'},
     )
@@ -96,10 +96,10 @@ def page(template: str, status: int, **facts: Any) -> Answer:
     return Answer(status, text.encode())
 
 
-def _report(settings: Settings, asked: Asked, now: datetime) -> Report:
+def _report(settings: Settings, view: TableView, now: datetime) -> Report:
     with registry_at(settings.registry_address) as registry:
         known = titles(registry)
-    return items(ClickHouseWarehouse(settings.warehouse), asked.window, now, known)
+    return items(ClickHouseWarehouse(settings.warehouse), view.window, now, known)
 
 
 def _totals(rows: list[dict[str, Any]]) -> list[tuple[str, str]]:

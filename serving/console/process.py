@@ -61,21 +61,21 @@ class PageProcess:
         if not self._lock.acquire(timeout=WAIT_S):
             raise Unavailable("the console makes other pages at the moment; try again")
         try:
-            made = self._asked((name, arguments))
+            answer = self._ask((name, arguments))
         except (OSError, EOFError) as error:
             left = self._end()
             raise Unavailable(f"the process that makes the console's pages ended ({left})") from error
         finally:
             self._lock.release()
-        if isinstance(made, CivicrecError):
-            raise made
-        return made
+        if isinstance(answer, CivicrecError):
+            raise answer
+        return answer
 
     def close(self) -> None:
         """End the process, if there is one."""
         self._end()
 
-    def _asked(self, question: Any) -> Any:
+    def _ask(self, question: Any) -> Any:
         if self._child is None or self._ends is None or self._child.poll() is not None:
             self._start()
         assert self._ends is not None

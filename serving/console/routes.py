@@ -35,7 +35,7 @@ _HEADERS = {
 @router.get("/")
 def items_page(request: Request) -> Response:
     """Show the item table, or the sign-in form."""
-    return _made(request, "items_page") if _is_signed_in(request) else _sign_in_form(200)
+    return _answer(request, "items_page") if _is_signed_in(request) else _sign_in_form(200)
 
 
 @router.get("/items.csv")
@@ -45,19 +45,19 @@ def items_csv(request: Request) -> Response:
         return PlainTextResponse(
             SIGN_IN_FIRST, 401, {**_HEADERS, "WWW-Authenticate": 'Basic realm="civicrec", charset="UTF-8"'}
         )
-    return _made(request, "items_csv")
+    return _answer(request, "items_csv")
 
 
 @router.post("/sign-in")
 async def sign_in(request: Request) -> Response:
     """Begin a session; the form comes back when the password is wrong."""
     try:
-        given = (await form_of(request, request.app.state.settings)).get("password", "")
+        entered = (await form_of(request, request.app.state.settings)).get("password", "")
     except InvalidInput:  # of another site, or longer than any password
         return _sign_in_form(403, WRONG)
     state = request.app.state
     password = await run_in_threadpool(state.password)
-    if not is_password(given, password):
+    if not is_password(entered, password):
         log.warning("console_sign_in_refused")
         return _sign_in_form(403, WRONG)
     answer = RedirectResponse("/console/", 303, _HEADERS)
@@ -89,13 +89,13 @@ def _is_signed_in(request: Request) -> bool:
     return is_signed_in(request.headers, cookie, state.password(), state.clock())
 
 
-def _made(request: Request, name: str) -> Response:
+def _answer(request: Request, name: str) -> Response:
     try:
-        made: Any = request.app.state.pages.call(name, dict(request.query_params), request.app.state.clock())
+        answer: Any = request.app.state.pages.call(name, dict(request.query_params), request.app.state.clock())
     except Unavailable as error:
         log.warning("console_page_failed", page=name, error=str(error))
         return PlainTextResponse(BUSY, 503, _HEADERS)
-    return Response(made.body, made.status, {**_HEADERS, **made.headers}, made.media_type)
+    return Response(answer.body, answer.status, {**_HEADERS, **answer.headers}, answer.media_type)
 
 
 def _sign_in_form(status: int, problem: str = "") -> Response:

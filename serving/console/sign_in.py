@@ -33,9 +33,9 @@ def password_of(settings: Settings) -> str:
     return settings.serving.console_password.get_secret_value() or made_secret(settings.console_key_path)
 
 
-def is_password(given: str, password: str) -> bool:
+def is_password(entered: str, password: str) -> bool:
     """Compare in a time that tells nothing about where the two differ."""
-    return hmac.compare_digest(_digest(given), _digest(password))
+    return hmac.compare_digest(_digest(entered), _digest(password))
 
 
 def session_cookie(password: str, now: datetime) -> str:
@@ -63,10 +63,10 @@ def is_signed_in(headers: Mapping[str, str], cookie: str, password: str, now: da
     if scheme.lower() != "basic":
         return False
     try:
-        _, _, given = base64.b64decode(credentials, validate=True).decode().partition(":")
+        _, _, entered = base64.b64decode(credentials, validate=True).decode().partition(":")
     except (binascii.Error, ValueError):
         return False
-    return is_password(given, password)
+    return is_password(entered, password)
 
 
 def _digest(text: str) -> bytes:

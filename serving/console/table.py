@@ -34,15 +34,15 @@ CSV_COLUMNS: dict[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What the address of the page asks for."""
+class TableView:
+    """What the address of the page asks for: days, and the order of rows."""
 
     window: Window
     sort: str = "shown"
     descending: bool = True
 
     def address(self, path: str = "/console/", **changes: str) -> str:
-        """Return the path with these questions, some of them changed."""
+        """Return the path with this view, some of it changed."""
         facts = {
             "first": self.window.first.isoformat(),
             "last": self.window.last.isoformat(),
@@ -62,7 +62,7 @@ class Head:
     sorted: str
 
 
-def asked_of(query: Mapping[str, str], now: datetime) -> Asked:
+def view_of(query: Mapping[str, str], now: datetime) -> TableView:
     """Read the query string.
 
     Raises
@@ -81,27 +81,27 @@ def asked_of(query: Mapping[str, str], now: datetime) -> Asked:
     sort = query.get("sort", "shown")
     if sort not in COLUMNS:
         raise InvalidInput(f"没有 {sort!r} 这一列，可用：{'、'.join(COLUMNS)}")
-    return Asked(window, sort, query.get("order", "desc") != "asc")
+    return TableView(window, sort, query.get("order", "desc") != "asc")
 
 
-def in_order(rows: Iterable[dict[str, Any]], asked: Asked) -> list[dict[str, Any]]:
+def in_order(rows: Iterable[dict[str, Any]], view: TableView) -> list[dict[str, Any]]:
     """Sort the rows as asked; a missing figure is last either way, ties keep the report's order."""
     known: list[dict[str, Any]] = []
     missing: list[dict[str, Any]] = []
     for row in rows:
-        (missing if row[asked.sort] is None else known).append(row)
-    return sorted(known, key=lambda row: row[asked.sort], reverse=asked.descending) + missing
+        (missing if row[view.sort] is None else known).append(row)
+    return sorted(known, key=lambda row: row[view.sort], reverse=view.descending) + missing
 
 
-def heads(asked: Asked) -> list[Head]:
+def heads(view: TableView) -> list[Head]:
     """Return the column heads; a click on the sorted one turns its order round."""
-    found = []
+    columns = []
     for name, words in COLUMNS.items():
-        is_sorted = name == asked.sort
-        order = "asc" if (asked.descending if is_sorted else name == "title") else "desc"
-        state = ("descending" if asked.descending else "ascending") if is_sorted else "none"
-        found.append(Head(name, words, asked.address(sort=name, order=order), state))
-    return found
+        is_sorted = name == view.sort
+        order = "asc" if (view.descending if is_sorted else name == "title") else "desc"
+        state = ("descending" if view.descending else "ascending") if is_sorted else "none"
+        columns.append(Head(name, words, view.address(sort=name, order=order), state))
+    return columns
 
 
 def as_csv(report: Report, rows: Sequence[dict[str, Any]]) -> bytes:

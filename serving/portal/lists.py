@@ -43,10 +43,10 @@ class Lists:
         """Return what to read after an item, `shown` left out."""
         return self._blocks([served.ListQuery("item", n, item_id=item.item_id, exclude=tuple(shown))])[0]
 
-    def whole_item(self, item_id: str) -> Item | None:
+    def item_with_text(self, item_id: str) -> Item | None:
         """Return an item that is public, in force or not, with its text, as the registry has it at this moment."""
         item = self._live.catalogue.items.get(item_id)
-        return self._live.whole_item(item) if item is not None and is_public(item, self._now) else None
+        return self._live.item_with_text(item) if item is not None and is_public(item, self._now) else None
 
     def is_withdrawn(self, item_id: str) -> bool:
         """Say whether an item was public and is withdrawn."""
@@ -79,17 +79,17 @@ class Lists:
 
     def _blocks(self, blocks: Sequence[served.ListQuery]) -> list[ListView]:
         page = from_thread.run(self._live.page, self._caller, blocks)
-        for made in page.lists:
-            self._counters.list_served(made.scene, made.mode, page.is_degraded)
-        return [self._block(made) for made in page.lists]
+        for ranked_list in page.lists:
+            self._counters.list_served(ranked_list.scene, ranked_list.mode, page.is_degraded)
+        return [self._block(ranked_list) for ranked_list in page.lists]
 
-    def _block(self, made: RankedList) -> ListView:
+    def _block(self, ranked_list: RankedList) -> ListView:
         return ListView(
-            scene=made.scene,
-            title=made.title,
-            cards=tuple(self._card(ranked, made.scene) for ranked in made.items),
+            scene=ranked_list.scene,
+            title=ranked_list.title,
+            cards=tuple(self._card(ranked, ranked_list.scene) for ranked in ranked_list.items),
             request_id=uuid4().hex,
-            personalised=made.mode == "personalised",
+            personalised=ranked_list.mode == "personalised",
         )
 
     def _card(self, ranked: RankedItem, slot: str) -> Card:

@@ -103,7 +103,7 @@ def item_page(request: Request, item_id: str) -> HTMLResponse:
     """Show one item with its facts, what belongs to it, and what to read next."""
     visitor, now = _visitor(request), request.app.state.live.clock()
     lists = _lists(request, visitor)
-    item = lists.whole_item(item_id)
+    item = lists.item_with_text(item_id)
     if lists.is_withdrawn(item_id) or (item is not None and item.status == "withdrawn"):
         return _message(request, 410, "内容已撤下", "发布机构已撤下这项内容，请以最新发布的内容为准。")
     if item is None or not is_public(item, now):

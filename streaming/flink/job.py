@@ -208,7 +208,7 @@ def start(settings: Settings, from_start: bool = False) -> Job:
 
 def options(flink: FlinkSettings, checkpoint: str) -> list[str]:
     """Return Beam's options of the job."""
-    found = [
+    arguments = [
         "--runner=PortableRunner",
         f"--job_name={flink.job_name}",
         f"--job_endpoint={flink.job_endpoint}",
@@ -225,7 +225,7 @@ def options(flink: FlinkSettings, checkpoint: str) -> list[str]:
         f"--max_bundle_size={flink.bundle_records}",
         f"--max_bundle_time_mills={flink.bundle_ms}",
     ]
-    return [*found, f"--savepoint_path=file://{checkpoint}"] if checkpoint else found
+    return [*arguments, f"--savepoint_path=file://{checkpoint}"] if checkpoint else arguments
 
 
 def check_peers(flink: FlinkSettings) -> None:

@@ -160,9 +160,9 @@ def catch_up(stores: Stores, reader: KafkaReader, margin: int, block_records: in
     n_records, known = 0, Done(done)
     open_ones = {number for number, end in ends.items() if places[number] < end}
     while open_ones:
-        found, places = reader.read(places, at_once)
+        topic_records, places = reader.read(places, at_once)
         by_partition: dict[int, list[TopicRecord]] = defaultdict(list)
-        for one in found:
+        for one in topic_records:
             if one.partition in open_ones and not known.has(one.log, one.record.key, one.log_offset):
                 by_partition[one.partition].append(one)
         open_ones = {number for number in open_ones if places[number] < ends[number]}
@@ -208,6 +208,6 @@ def _take_over(path: Path) -> None:
 def kept_progress(path: Path) -> dict[str, CommittedProgress]:
     """Read the file; nothing is known without one."""
     with suppress(OSError, msgspec.MsgspecError):
-        found = msgspec.json.decode(path.read_bytes(), type=dict[str, dict[str, int]])
-        return {log: progress_of(fields) for log, fields in found.items() if log not in _NO_LOGS}
+        fields_by_log = msgspec.json.decode(path.read_bytes(), type=dict[str, dict[str, int]])
+        return {log: progress_of(fields) for log, fields in fields_by_log.items() if log not in _NO_LOGS}
     return {}

@@ -113,22 +113,22 @@ def repair(
         done = Repaired(went_on_after=bookmark.at[0] or sum(bookmark.places.values()))
         n_read = 0
         for part in parts:
-            found = diff(warehouse, part.columns)
+            difference = diff(warehouse, part.columns)
             lost = lost_dead_letters(warehouse, part.dead_letters)
-            bookmark.days |= found.days
+            bookmark.days |= difference.days
             bookmark.interactions_changed |= any(
-                row["kind"] in INTERACTION_KINDS for row in (*found.new, *found.changed)
+                row["kind"] in INTERACTION_KINDS for row in (*difference.new, *difference.changed)
             )
             if not dry_run:
                 _keep(path, bookmark)  # first: else a crash after the write would leave these days as they are
-                write(warehouse, found)
+                write(warehouse, difference)
                 if lost:
                     warehouse.insert("dead_letters", dead_letter_columns(lost))
                 _recover(settings, online, warehouse, part)
                 bookmark.at, bookmark.places = part.at, part.places
                 _keep(path, bookmark)
             done.new, done.changed, done.same = (
-                done.new + len(found.new), done.changed + len(found.changed), done.same + found.same,
+                done.new + len(difference.new), done.changed + len(difference.changed), done.same + difference.same,
             )  # fmt: skip
             done.refused += part.refused
             done.recovered += len(part.recovered)
@@ -194,8 +194,8 @@ def _recover(settings: Settings, online: RebuildableStore, warehouse: Warehouse,
 
 
 def _bookmark_path(settings: Settings, chosen: Selection, dead_letters: bool) -> Path:
-    asked = json.dumps([*asdict(chosen).values(), dead_letters], default=str).encode()
-    return REPROCESS.of(settings.home, blake2b(asked, digest_size=6).hexdigest())
+    request = json.dumps([*asdict(chosen).values(), dead_letters], default=str).encode()
+    return REPROCESS.of(settings.home, blake2b(request, digest_size=6).hexdigest())
 
 
 def _kept(path: Path) -> _Bookmark:

@@ -117,10 +117,10 @@ def rows_of(texts: Iterable[tuple[int, bytes]], form: str, kept: Kept | None = N
         text = text.removeprefix(_BYTE_ORDER_MARK).strip() if number == 1 else text.strip()
         if not text:
             continue
-        told: list[str] = []
+        row_notes: list[str] = []
         try:
             row = _named(_decode(text), reader.also_called)
-            item = reader.item(row, told.append)
+            item = reader.item(row, row_notes.append)
             read.append((number, item, reader.ids(row) if reader.ids else Ids((item.item_id,))))
         except InvalidInput as error:
             bad.append(BadRow(number, str(error)))
@@ -128,7 +128,7 @@ def rows_of(texts: Iterable[tuple[int, bytes]], form: str, kept: Kept | None = N
             more = "; a row of a table with more cells than its head?" if text.startswith(b"[") else ""
             bad.append(BadRow(number, f"expected one JSON object: {error}{more}"))
         else:
-            notes.extend(BadRow(number, what) for what in dict.fromkeys(told))
+            notes.extend(BadRow(number, what) for what in dict.fromkeys(row_notes))
     register = Register(read, kept or NothingKept())
     items: list[Item] = []
     line_of: dict[str, int] = {}

@@ -121,13 +121,13 @@ def ids_of(row: dict[str, Any]) -> Ids:
     """Return the ids the row may have: its numbers, where they name it, and a hash of title, date and page."""
     _, day = _published(row)
     key = "\n".join((_title(row), day, value_in(row, "访问地址")))
-    made = _MADE + hashlib.sha256(key.encode()).hexdigest()[:16]
+    derived = _MADE + hashlib.sha256(key.encode()).hexdigest()[:16]
     number, index = (
         re.sub(r"[\s,\x00-\x1f]+", "", text)[:128] for text in (_number(row), plain(text_in(row, "索引号")))
     )
     own = [index] if _is_interpretation(row) else [number, index]
     had = (number,) if number and _is_interpretation(row) else ()
-    return Ids((*filter(names_a_document, own), made), had, _MADE)
+    return Ids((*filter(names_a_document, own), derived), had, _MADE)
 
 
 def _title(row: dict[str, Any]) -> str:
@@ -146,8 +146,8 @@ def _publisher(row: dict[str, Any]) -> tuple[str, str]:
 
 
 def _categories(row: dict[str, Any], note: Note = _ignore) -> list[str]:
-    found = (words_in(row, name, note, STATE_THEMES | _COLUMN_THEMES.keys()) for name in _CATEGORY_COLUMNS)
-    return next(filter(None, found), [])
+    words = (words_in(row, name, note, STATE_THEMES | _COLUMN_THEMES.keys()) for name in _CATEGORY_COLUMNS)
+    return next(filter(None, words), [])
 
 
 def _is_interpretation(row: dict[str, Any]) -> bool:
@@ -174,9 +174,9 @@ def _published(row: dict[str, Any], note: Note = _ignore) -> tuple[str | None, s
             else:
                 _tell(note, unread, name)
                 return rfc3339(at), text if _in_old_notation(text) else at.date().isoformat()
-    if found := _PROMULGATED.search(value_in(row, "摘要")):
+    if match := _PROMULGATED.search(value_in(row, "摘要")):
         _tell(note, unread, "摘要")
-        return rfc3339(time_in("摘要", found[0])), ""
+        return rfc3339(time_in("摘要", match[0])), ""
     if unread:
         raise InvalidInput(unread[0])
     return None, ""
@@ -217,14 +217,14 @@ def _in_force(row: dict[str, Any], note: Note) -> tuple[Validity, Status, str | 
 
 def _theme(categories: list[str], publisher: str) -> list[str]:
     named = [word if word in STATE_THEMES else _COLUMN_THEMES.get(word, "") for word in categories]
-    if found := list(dict.fromkeys(word for word in named if word)):
-        return found
+    if themes := list(dict.fromkeys(word for word in named if word)):
+        return themes
     return [theme for part, theme in _PUBLISHER_THEMES.items() if part in publisher][:1]
 
 
 def _issuer(title: str) -> str:
-    found = _ISSUER.match(title)
-    return found.group(1) if found else ""
+    match = _ISSUER.match(title)
+    return match.group(1) if match else ""
 
 
 def _number_in(text: str) -> str:

@@ -108,28 +108,28 @@ class Register:
         return next((item_id for item_id in every if _face(self._kept[item_id]) == _face(item)), "")
 
     def _chosen(self, item: Item, ids: Ids) -> str:
-        made = ids.takes[-1]
+        derived = ids.takes[-1]
         if item_id := self._as_it_is(item, ids):
             return item_id
         for item_id in (*ids.takes, *ids.had):
             holder = self._taken[item_id][1] if item_id in self._taken else self._kept.get(item_id)
-            if holder is not None and (item_id == made or _is_same_document(holder, item)):
+            if holder is not None and (item_id == derived or _is_same_document(holder, item)):
                 return item_id
-        free = next(item_id for item_id in ids.takes if item_id == made or not self._is_held(item_id))
-        return (free == made and self._corrected(item)) or free
+        free = next(item_id for item_id in ids.takes if item_id == derived or not self._is_held(item_id))
+        return (free == derived and self._corrected(item)) or free
 
     def _is_held(self, item_id: str) -> bool:
         return item_id in self._taken or item_id in self._kept
 
     def _corrected(self, item: Item) -> str:
         """Return the id of the document whose title was corrected: one page, one day, one type, a title much alike."""
-        found = [
+        same_documents = [
             old.item_id
             for old in self._pages.get(item.url, ())
             if (old.item_type, old.published_at) == (item.item_type, item.published_at)
             and _alike(old.title, item.title)
         ]
-        return found[0] if len(found) == 1 and found[0] not in self._taken else ""
+        return same_documents[0] if len(same_documents) == 1 and same_documents[0] not in self._taken else ""
 
 
 def _face(item: Item) -> tuple[object, ...]:

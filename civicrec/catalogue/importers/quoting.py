@@ -35,8 +35,8 @@ def _linked(item: Item, policies: dict[str, list[str]]) -> Item:
     if item.links:
         return item
     quoted = (name for title in titles(item.title) for name in _names(title))
-    found = [policies[name] for name in quoted if 0 < len(policies.get(name, ())) <= _MOST_POLICIES]
-    targets = dict.fromkeys(item_id for item_ids in found for item_id in item_ids)
+    policy_ids = [policies[name] for name in quoted if 0 < len(policies.get(name, ())) <= _MOST_POLICIES]
+    targets = dict.fromkeys(item_id for item_ids in policy_ids for item_id in item_ids)
     return msgspec.structs.replace(item, links=tuple(Link("interprets", item_id) for item_id in targets))
 
 

@@ -13,7 +13,7 @@ import pytest
 from civicrec.errors import InvalidInput
 from civicrec.reports.freshness import Freshness
 from civicrec.reports.report import Report, Window
-from serving.console.table import CSV_COLUMNS, as_csv, asked_of, heads, in_order
+from serving.console.table import CSV_COLUMNS, as_csv, heads, in_order, view_of
 
 NOW = datetime(2026, 3, 10, 4, tzinfo=UTC)
 
@@ -24,8 +24,8 @@ def a_row(item_id: str, **facts: Any) -> dict[str, Any]:
 
 
 def test_nothing_asked_means_the_last_fortnight_most_shown_first() -> None:
-    asked = asked_of({}, NOW)
-    assert (asked.window, asked.sort, asked.descending) == (
+    view = view_of({}, NOW)
+    assert (view.window, view.sort, view.descending) == (
         Window(date(2026, 2, 25), date(2026, 3, 10)),
         "shown",
         True,
@@ -43,19 +43,19 @@ def test_nothing_asked_means_the_last_fortnight_most_shown_first() -> None:
 )
 def test_a_wrong_question_is_answered_with_what_is_right(query: dict[str, str], words: str) -> None:
     with pytest.raises(InvalidInput, match=words):
-        asked_of(query, NOW)
+        view_of(query, NOW)
 
 
 @pytest.mark.parametrize("order", ["asc", "desc"])
 def test_missing_figures_are_last_in_either_order(order: str) -> None:
     rows = [a_row("a"), a_row("b", ctr=0.5), a_row("c", ctr=0.1)]
-    got = [row["item_id"] for row in in_order(rows, asked_of({"sort": "ctr", "order": order}, NOW))]
+    got = [row["item_id"] for row in in_order(rows, view_of({"sort": "ctr", "order": order}, NOW))]
     assert got == (["c", "b", "a"] if order == "asc" else ["b", "c", "a"])
 
 
 def test_a_click_on_the_sorted_head_turns_the_order_round() -> None:
     query = {"first": "2026-03-01", "last": "2026-03-05", "sort": "reads", "order": "desc"}
-    by_name = {head.name: head for head in heads(asked_of(query, NOW))}
+    by_name = {head.name: head for head in heads(view_of(query, NOW))}
     assert by_name["reads"].href == "/console/?first=2026-03-01&last=2026-03-05&sort=reads&order=asc"
     assert by_name["reads"].sorted == "descending"
     assert by_name["shown"].sorted == "none"
