@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 #: What people put between the digits of a number.
 _GAP = r"[ .\-/_()+~\u200b]{0,3}"
+#: Any signs: only between the groups in which a number is read out, where prices and lists have others.
+_WIDE_GAP = r"[\W_]{1,3}"
 _PLACE = "[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼]"
 HAN = "零〇○一二三四五六七八九幺壹贰叁肆伍陆柒捌玖"
 
@@ -26,7 +28,9 @@ def _plain_characters() -> dict[int, str]:
             plain[code] = str(digit)
         elif 0xFE50 <= code <= 0xFE6F:  # small forms of signs
             plain[code] = unicodedata.normalize("NFKC", chr(code))
-        elif instead := {"Zs": " ", "Pd": "-", "Cf": "\u200b"}.get(unicodedata.category(chr(code))):
+        elif instead := {"Zs": " ", "Pd": "-", "Cf": "\u200b", "Mn": "\u200b", "Me": "\u200b"}.get(
+            unicodedata.category(chr(code))
+        ):
             plain[code] = instead
     return plain | {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)} | {0xFEFF: "\u200b"}
 
@@ -47,6 +51,13 @@ class Kind(NamedTuple):
     is_one: Callable[[str], bool] | None = None
 
 
+#: An identity card as it is read out: where one lives, the day of birth, the rest.
+_READ_OUT_ID = (
+    rf"[1-8]\d{{5}}{_WIDE_GAP}(?:19|20)\d\d(?:{_WIDE_GAP})?(?:0[1-9]|1[0-2])(?:{_WIDE_GAP})?"
+    rf"(?:0[1-9]|[12]\d|3[01]){_WIDE_GAP}\d{{3}}[\dXx]"
+)
+
+
 def _identity_card(gap: str) -> str:
     """Return the pattern of 18 digits with a day of birth in them."""
     month, day = f"(?:0{gap}[1-9]|1{gap}[0-2])", rf"(?:0{gap}[1-9]|[12]{gap}\d|3{gap}[01])"
@@ -61,8 +72,10 @@ def _mobile() -> str:
         ends = [sum(map(int, sizes[:n])) for n in range(len(sizes) + 1)]
         ways.append("(?P=gap)".join("".join(digits[a:b]) for a, b in zip(ends, ends[1:], strict=False)))
     no_years = r"(?!1[89]\d\d(?P=gap)(?:19|20)\d\d)"
+    no_list = r"(?![1-9]\d00(?P=wide)[1-9]\d00|(?:19|20)\d\d(?P=wide)(?:19|20)\d\d)"
     return (
         rf"(?:1[3-9]\d{_GAP}\d{{4}}{_GAP}\d{{4}}"
+        rf"|1[3-9]\d(?P<wide>{_WIDE_GAP}){no_list}\d{{4}}(?P=wide)\d{{4}}"
         rf"|(?=1\d{{0,9}}(?P<gap>{_GAP})){no_years}(?:{'|'.join(ways)}))(?!\d)"
     )
 
@@ -100,7 +113,7 @@ _AREA = r"(?:10|2\d|[3-9]\d\d)"
 KINDS = (
     Kind("mail", re.compile(_MAIL, re.IGNORECASE)),
     Kind("key", re.compile(_KEY)),
-    Kind("id", re.compile(rf"(?<!\d){_identity_card(_GAP)}(?!\d)|{_OLD_ID}|[{HAN}]{{17}}[{HAN}xX]")),
+    Kind("id", re.compile(rf"(?<!\d)(?:{_identity_card(_GAP)}|{_READ_OUT_ID})(?!\d)|{_OLD_ID}|[{HAN}]{{17}}[{HAN}xX]")),
     Kind("id", re.compile(rf"(?=(?P<one>\d{{6}}(?:19|20)\d\d{_DAY}\d{{3}}[\dXx]))"), _has_check_digit),
     Kind("card", re.compile(
         r"(?<![A-Za-z\d])(?=3[4-7]|4|5[1-5]|6|9558)\d(?:[ -]{0,2}\d){14,18}(?![A-Za-z\d])"
