@@ -20,6 +20,7 @@ from typing import Any
 import msgspec
 
 from civicrec.accounting.ledger import Ledger
+from civicrec.accounting.proofs import Held, Proofs
 from civicrec.clock import monotonic_s
 from civicrec.eventlog.ports import Record
 from civicrec.eventlog.sqlite import SqliteEventLog
@@ -33,6 +34,8 @@ _CONNECTIONS = 64
 _SLICE_S = 10.0
 #: So small that records are trimmed all the time.
 _SOAK_LOG_MB = 256
+#: Nothing here is counted by month.
+_MONTH = "202601"
 
 
 def recovery(pending_records: int = PENDING_RECORDS) -> dict[str, Any]:
@@ -100,7 +103,7 @@ def soak(minutes: float, env: Mapping[str, str] | None = None) -> dict[str, Any]
 
 @contextmanager
 def _acknowledging(home: Path) -> Iterator[None]:
-    """Commit all that comes to the stream's ledger, once a second, as a stream that keeps up does."""
+    """Commit all that comes and have it as proved, once a second, as a stream that keeps up does."""
     settings, done = Settings(home=home), Event()
 
     def acknowledge() -> None:
@@ -108,10 +111,12 @@ def _acknowledging(home: Path) -> Iterator[None]:
             closing(SqliteEventLog(settings.log_path, readonly=True)) as log,
             closing(Ledger(settings.stream_path)) as ledger,
         ):
+            proofs = Proofs(ledger)
             while not done.wait(1.0):
                 head, n = log.head(), log.count_events(ledger.committed())
                 if head > ledger.committed():
                     ledger.commit(ledger.plan(head), stored=n, rejected={})
+                    proofs.add(head, Held({_MONTH: n}))
 
     reader = Thread(target=acknowledge, name="acknowledging")
     reader.start()
