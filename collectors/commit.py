@@ -133,8 +133,11 @@ class GroupCommit:
             self._waiting_of.clear()
             if not self._closing:
                 self._came.clear()
-            if group:
-                await self._commit(group)
+            try:
+                if group:
+                    await self._commit(group)
+            except Exception:  # kept and answered by then; without this loop nothing would be kept any more
+                _log.exception("ids_not_remembered")
         self._thread.shutdown()
 
     def close(self) -> None:

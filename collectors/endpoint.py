@@ -12,7 +12,7 @@ from collections.abc import Callable, Container
 from typing import Any
 
 from civicrec.clock import Clock, monotonic_s, utc_now
-from civicrec.errors import CivicrecError, InvalidInput, Unauthorized
+from civicrec.errors import CivicrecError, InvalidInput, Unauthorized, Unavailable
 from civicrec.events import MAX_BATCH_BYTES, Dropped, Event
 from civicrec.logs import get_logger
 from civicrec.security.tokens import Keys, claimed_site
@@ -109,7 +109,9 @@ class EventsEndpoint:
             else:
                 status = 405
                 await answer_problem(send, status, "send events with POST", [*cors, (b"allow", b"POST, OPTIONS")])
-        except CivicrecError as error:
+        except (CivicrecError, MemoryError) as error:
+            if isinstance(error, MemoryError):
+                error = Unavailable("the collector gets no more memory; nothing was accepted, send again later")
             status = error.http_status
             if status in _RETRY_AFTER_S:
                 seconds = error.retry_after_s if isinstance(error, TooMany) else _RETRY_AFTER_S[status]

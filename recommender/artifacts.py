@@ -80,15 +80,17 @@ def save_models(folder: Path, models: Models) -> Path:
     ArtifactError
         If they hold what no list can be made from; nothing is written.
     Unavailable
-        If the disk does not take them; what was written before stays, and nothing is left behind.
+        If disk or memory do not take them; what was written before stays, and nothing is left behind.
     """
     _check(models)
     draft = folder / f".{models.run}.{os.getpid()}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         return _put(folder, draft, models)
-    except OSError as error:
+    except (OSError, MemoryError) as error:
         shutil.rmtree(draft, ignore_errors=True)  # half a draft would keep the space that is short
+        if isinstance(error, MemoryError):
+            raise Unavailable(f"cannot write the models to {folder}: no memory is left") from error
         raise Unavailable(f"cannot write the models to {folder}: {error.strerror or error}; free disk space") from error
 
 

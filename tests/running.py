@@ -1,5 +1,6 @@
 """The embedded stack as real processes on free ports, for tests that need it: `running_stack`."""
 
+import json
 import os
 import signal
 import subprocess
@@ -19,7 +20,7 @@ from operations.harness.waiting import wait_for
 from operations.stack.supervisor import PROCESSES
 
 __all__ = [
-    "RunningCollector", "RunningStack", "environment", "free_ports", "running_collector", "running_stack",
+    "RunningCollector", "RunningStack", "environment", "free_ports", "problems", "running_collector", "running_stack",
     "settings_on_free_ports", "settings_without_crowds", "wait_for",
 ]  # fmt: skip
 START_S = 60.0  # a busy machine takes its time to start Python
@@ -63,6 +64,11 @@ class RunningStack(OwnStack):
         )  # fmt: skip
         assert not check or done.returncode == 0, f"civicrec {arguments} exited {done.returncode}: {done.stderr}"
         return done
+
+
+def problems(stack: RunningStack) -> str:
+    """Return what `civicrec status` finds wrong."""
+    return " ".join(json.loads(stack.civicrec("status", "--json", check=False).stdout)["problems"])
 
 
 class RunningCollector:

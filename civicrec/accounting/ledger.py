@@ -182,6 +182,8 @@ class Ledger:
             yield
         except (sqlite3.Error, OSError) as error:
             raise Unavailable(f"the stream's ledger {self._path} failed: {error}; check the disk") from error
+        except MemoryError as error:
+            raise Unavailable(f"the stream's ledger {self._path} failed: no memory is left") from error
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

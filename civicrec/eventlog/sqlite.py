@@ -112,7 +112,7 @@ class SqliteEventLog:
                 raise
             if self._nearly_folded.is_set():
                 self._nearly_folded.clear()
-                with suppress(sqlite3.Error):  # the records are durable, whatever becomes of the WAL
+                with suppress(sqlite3.Error, MemoryError):  # the records are durable, whatever becomes of the WAL
                     _fold(self._db)
         self._unfolded.set()
         return head
@@ -217,7 +217,7 @@ class SqliteEventLog:
                     if _fold(db) > _WAL_LIMIT_BYTES:
                         _fold(db)  # what came meanwhile
                         self._nearly_folded.set()
-                except sqlite3.Error:  # a full disk shows in `append`; here the next round tries again
+                except (sqlite3.Error, MemoryError):  # what is full shows in `append`; here the next round tries again
                     self._unfolded.set()
 
     @contextmanager
@@ -226,6 +226,8 @@ class SqliteEventLog:
             yield
         except (sqlite3.Error, OSError) as error:
             raise Unavailable(f"the event log {self._path} cannot be used: {error}; check disk and rights") from error
+        except MemoryError as error:
+            raise Unavailable(f"the event log {self._path} cannot be used: no memory is left") from error
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:

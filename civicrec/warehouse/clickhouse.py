@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _UNKNOWN_DATABASE = 81
 _AUTHENTICATION_FAILED = 516
 #: ClickHouse codes that pass by themselves: time-outs, overload, memory, too many parts, network, keeper, stopping.
-_PASSING = frozenset({159, 202, 209, 210, 236, 241, 243, 252, 285, 319, 373, 394, 425, 439, 999})
+_PASSING = frozenset({159, 173, 202, 209, 210, 236, 241, 243, 252, 285, 319, 373, 394, 425, 439, 999})
 
 
 class ClickHouseWarehouse:

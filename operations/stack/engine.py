@@ -49,9 +49,17 @@ def engine_error(error: Exception) -> EngineError:
     """Read the code out of chDB's message, which starts anywhere with ``Code: 60. DB::Exception: ...``."""
     text = str(error)
     match = _CODE.search(text)
+    if match is None and "bad_alloc" in text:
+        return memory_exceeded("the engine gets no more memory")
     if match is None:
         return EngineError(1002, f"Code: 1002. DB::Exception: {text} (UNKNOWN_EXCEPTION)")
     return EngineError(int(match.group(1)), text[match.start() :].strip())
+
+
+def memory_exceeded(what: str) -> EngineError:
+    """Return the error of a statement for which there was no memory; it may be sent again."""
+    code = MEMORY_LIMIT_EXCEEDED
+    return EngineError(code, f"Code: {code}. DB::Exception: {what}; try again. (MEMORY_LIMIT_EXCEEDED)")
 
 
 def quoted(text: str) -> str:
@@ -154,10 +162,7 @@ class _Connection:
         except RuntimeError as error:
             raise engine_error(error) from error
         except OSError as error:
-            raise EngineError(
-                MEMORY_LIMIT_EXCEEDED,
-                f"Code: 241. DB::Exception: no memory for the rows: {error.strerror}. (MEMORY_LIMIT_EXCEEDED)",
-            ) from error
+            raise memory_exceeded(f"no memory for the rows: {error.strerror}") from error
 
     def _insert(self, statement: Statement, body: bytes) -> Result:
         """Insert rows by a statement, whose faults all come back; those of storing do not from `send_insert`."""

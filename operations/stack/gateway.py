@@ -31,7 +31,15 @@ from civicrec.web.query import whole_number
 from civicrec.web.threads import BoundedHandler, BoundedServer
 from operations.stack.callers import Caller, Guard, credentials, is_own_account
 from operations.stack.clickhouse_http import MAX_BODY_BYTES, BadRequest, answer_format, parse, status_of
-from operations.stack.engine import MAX_SQL_BYTES, Engine, EngineError, EngineWarehouse, Result, Statement
+from operations.stack.engine import (
+    MAX_SQL_BYTES,
+    Engine,
+    EngineError,
+    EngineWarehouse,
+    Result,
+    Statement,
+    memory_exceeded,
+)  # fmt: skip
 from operations.stack.statements import RefusedError, UnknownError, check_reader, reads_only
 
 log = get_logger("gateway")
@@ -162,6 +170,10 @@ class _Handler(BoundedHandler):
             self.close_connection = True
             self._fail(error.status, error.code, error.message)
             return
+        except MemoryError:
+            self.close_connection = True
+            self._fail_for_memory()
+            return
         with self.server.at_work():
             self._run(query_string, body, caller, began, may_write=may_write)
             self.wfile.flush()
@@ -179,6 +191,8 @@ class _Handler(BoundedHandler):
             self._fail(400, 0, f"the SQL is not UTF-8: {error}")
         except EngineError as error:
             self._fail(status_of(error), error.code, error.message)
+        except MemoryError:
+            self._fail_for_memory()
         else:
             headers = {"X-ClickHouse-Summary": json.dumps(
                 {
@@ -269,6 +283,10 @@ class _Handler(BoundedHandler):
             if size == 0:
                 return bytes(body)
             body += chunk
+
+    def _fail_for_memory(self) -> None:
+        error = memory_exceeded("this process gets no more memory for a request")
+        self._fail(status_of(error), error.code, error.message)
 
     def _fail(self, status: int, code: int, message: str) -> None:
         headers = {"X-ClickHouse-Exception-Code": str(code)} if code else {}

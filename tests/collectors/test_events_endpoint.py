@@ -171,6 +171,18 @@ def test_full_disk_is_said_and_nothing_counted(collecting: Callable[..., Collect
     assert "civicrec_events_accepted_total 1" not in collector.get("/metrics").text
 
 
+def test_no_memory_is_a_503_that_asks_to_come_again(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("collectors.endpoint.read_envelope", fail)
+    answer = collector.post(a_body(raw_event()))
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert "memory" in answer.json()["detail"]
+    monkeypatch.undo()
+    assert collector.post(a_body(raw_event())).json()["accepted"] == 1
+
+
 def test_too_much_waiting_is_too_many_requests(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("collectors.commit.MAX_WAITING", 1)
     answer = collector.post(a_body(raw_event(n=1), raw_event(n=2)))

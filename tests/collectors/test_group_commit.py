@@ -122,6 +122,21 @@ def test_event_that_cannot_be_written_down_fails_its_group_and_not_the_writer() 
     assert run(HeldLog(), work) == 0
 
 
+def test_a_fault_in_remembering_ids_ends_nothing_that_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    async def work(commit: GroupCommit) -> int:
+        first = await commit.put([an_event(n=1)], Counter())
+        await asyncio.sleep(0.01)
+        return first + await commit.put([an_event(n=2)], Counter())
+
+    monkeypatch.setattr(SeenIds, "keep", fail)
+    log = HeldLog()
+    assert run(log, work) == 0
+    assert len(log.events()) == 2
+
+
 def test_too_much_waiting_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(commit_module, "MAX_WAITING", 10)
 

@@ -1,6 +1,5 @@
 """An online store too small for what is sent: it sheds, it may be left out, and warehouse and books are exact."""
 
-import json
 from contextlib import closing
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from profiles.online.redis_store import RedisOnlineStore
 from tests.builders import raw_event
 from tests.faults.load import fill_catalogue
-from tests.running import RunningStack, running_stack, settings_on_free_ports, wait_for
+from tests.running import RunningStack, problems, running_stack, settings_on_free_ports, wait_for
 from tests.streaming.world import ITEM_TYPES
 
 ITEMS = sorted(ITEM_TYPES)
@@ -33,10 +32,6 @@ def send(stack: RunningStack, who: list[tuple[str, str]], first: int) -> int:
             ]
             client.post("/v1/events", json={"events": events}).raise_for_status()
     return len(who)
-
-
-def problems(stack: RunningStack) -> str:
-    return " ".join(json.loads(stack.civicrec("status", "--json", check=False).stdout)["problems"])
 
 
 @pytest.mark.slow

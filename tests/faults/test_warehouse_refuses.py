@@ -11,7 +11,7 @@ from civicrec.accounting.books import read_books
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from tests.faults.load import fill_catalogue, load_on
 from tests.faults.test_kill import assert_everything_counts_once
-from tests.running import running_stack, settings_without_crowds, wait_for
+from tests.running import problems, running_stack, settings_without_crowds, wait_for
 
 #: What makes it refuse, and what ends it.
 REFUSALS = {
@@ -22,6 +22,10 @@ REFUSALS = {
     "a constraint": (
         "ALTER TABLE events ADD CONSTRAINT nothing CHECK log_offset = 0",
         "ALTER TABLE events DROP CONSTRAINT nothing",
+    ),
+    "no memory": (  # code 241: five thousand texts of a megabyte in one statement
+        "ALTER TABLE events ADD CONSTRAINT memory CHECK length(arrayMap(x -> repeat('y', 1000000), range(5000))) > 0",
+        "ALTER TABLE events DROP CONSTRAINT memory",
     ),
     "a fault of its own": (
         "ALTER TABLE events ADD CONSTRAINT failing CHECK throwIf(log_offset > 0) = 0",
@@ -34,7 +38,7 @@ def survive_refusals(home: Path, refusals: Mapping[str, tuple[str, str]], refuse
     settings = settings_without_crowds(home)
     fill_catalogue(settings)
     with (
-        running_stack(home, settings=settings) as stack,
+        running_stack(home, settings=settings, env={"CIVICREC_ALARMS__WAITING_S": "1"}) as stack,
         closing(ClickHouseWarehouse(settings.warehouse)) as warehouse,
         load_on(stack.collector_url, settings, pause_s=0.1, again=0.05) as senders,
     ):
@@ -53,18 +57,21 @@ def survive_refusals(home: Path, refusals: Mapping[str, tuple[str, str]], refuse
             books = read_books(settings)
             assert (books.stored, books.missing) == (stored, 0), reason
             assert books.pending > 0
+            wait_for(lambda: "events wait for the stream" in problems(stack), 30, "a word in the status")
             warehouse.command(end)
         for sender in senders:
             sender.stopped.set()
         for sender in senders:
             sender.join(120)
         assert_everything_counts_once(stack, senders)
+        assert "MEMORY_LIMIT_EXCEEDED" in stack.log or not any(reason.startswith("no memory") for reason in refusals)
+        assert "are counted again" in stack.civicrec("doctor", "--books").stdout
 
 
 @pytest.mark.stack
 @pytest.mark.timeout(400)
 def test_a_warehouse_that_refuses_under_load_is_told_nothing_twice(tmp_path: Path) -> None:
-    survive_refusals(tmp_path, {name: REFUSALS[name] for name in ("too many parts", "a constraint")}, refused_s=2)
+    survive_refusals(tmp_path, {name: REFUSALS[name] for name in ("too many parts", "no memory")}, refused_s=2)
 
 
 @pytest.mark.stack

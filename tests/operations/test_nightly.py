@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
+from civicrec.accounting.nights import failed_night
 from civicrec.clients import redis_client
 from civicrec.clock import local_date, to_ms, utc_now
-from civicrec.errors import ConfigError, InvalidInput
+from civicrec.errors import ConfigError, InvalidInput, Unavailable
 from civicrec.events import INTEREST_WEIGHTS
 from civicrec.registry.runs import latest_run, recent_runs, save_run
 from civicrec.registry.tables import open_registry, suppressed_tags
@@ -22,6 +23,7 @@ from civicrec.reports.traffic import traffic
 from civicrec.settings import Settings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.interests import MAX_PAIR_WEIGHT
+from operations import cli
 from operations.nightly import run_nightly
 from profiles.online.redis_store import RedisOnlineStore
 from recommender.artifacts import load_models
@@ -135,6 +137,39 @@ def test_the_newest_earlier_run_that_can_be_used_is_kept(settings: Settings, mon
         if n == 1:
             (settings.models_path / runs[1] / "factors.npy").write_bytes(b"")
     assert {path.name for path in settings.models_path.iterdir()} == {runs[0], runs[2]}
+
+
+def test_a_night_without_memory_says_so_and_leaves_the_models_that_are_there(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    fill_catalogue(settings)
+    store_events(settings, [an_event(1, at(), item_id="i1"), an_event(2, at(), item_id="i2")])
+    before = run_nightly(settings, DAY)["run"]
+    store_events(settings, [an_event(3, at(), actor="another", item_id="i2")])
+    with monkeypatch.context() as patch:
+        patch.setattr("recommender.artifacts.np.save", fail)
+        with pytest.raises(Unavailable, match="no memory is left"):
+            run_nightly(settings, DAY)
+    assert "no memory is left" in failed_night(settings.home, utc_now())
+    assert [path.name for path in settings.models_path.iterdir()] == [before]
+    assert run_nightly(settings, DAY)["run"] != before
+    assert not failed_night(settings.home, utc_now())
+
+
+def test_a_command_without_memory_fails_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(cli, "app", fail)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 1
+    assert capsys.readouterr().err.startswith("civicrec: no memory is left")
 
 
 @pytest.mark.parametrize("day", [date.min, date(1970, 1, 1), date(2025, 1, 1), date.max])

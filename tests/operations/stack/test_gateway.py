@@ -9,14 +9,16 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from civicrec.errors import Unavailable
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
-from operations.stack.engine import MAX_SQL_BYTES
+from operations.stack.engine import MAX_SQL_BYTES, MEMORY_LIMIT_EXCEEDED, engine_error
 from operations.stack.gateway import CONNECTIONS
+from tests.faults.memory import short_of_memory
 from tests.running import RunningStack, environment, running_stack, settings_on_free_ports, wait_for
 
 pytestmark = pytest.mark.stack
@@ -124,6 +126,24 @@ def test_an_insert_that_is_not_stored_fails_and_can_be_repeated(gateway: Running
         status, _, headers = ask(gateway, "POST", f"/?{into}", rows_of(4, 5))
         assert (status, json.loads(headers["X-ClickHouse-Summary"])["written_rows"]) == (200, "5")
         assert int(run("SELECT count() FROM faulty")) == before + 5
+
+
+def test_a_request_there_is_no_memory_for_fails_and_can_be_repeated(gateway: RunningStack) -> None:
+    with closing(ClickHouseWarehouse(gateway.settings.warehouse)) as warehouse:
+        warehouse.command("CREATE TABLE large (a String) ENGINE = MergeTree ORDER BY tuple()")
+        rows = {"a": ["x" * 1_000] * 50_000}
+        with short_of_memory(gateway.pids()["warehouse"], 16):
+            with pytest.raises(Unavailable):
+                warehouse.insert("large", rows)
+            assert warehouse.rows("SELECT count() AS n FROM large") == [{"n": 0}]
+        warehouse.insert("large", rows)
+        assert warehouse.rows("SELECT count() AS n FROM large") == [{"n": 50_000}]
+    assert "request_failed" not in gateway.log
+
+
+def test_a_fault_of_memory_without_a_code_passes_by_itself() -> None:
+    assert engine_error(RuntimeError("std::bad_alloc")).code == MEMORY_LIMIT_EXCEEDED
+    assert engine_error(RuntimeError("Code: 60. DB::Exception: bad_alloc")).code == 60
 
 
 def test_errors_carry_code_and_status(gateway: RunningStack) -> None:
