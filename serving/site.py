@@ -1,4 +1,4 @@
-"""What one process serves on one port: the list API, the console as an application of its own, the portal's pages.
+"""What one process serves on one port: the list API, the console as an application of its own, and pages to look at.
 
 In: settings. Out: an ASGI application. The limits of `serving.app` stand in front of all of it.
 """
@@ -13,6 +13,7 @@ from profiles.online.ports import OnlineReader, ServedStore
 from serving.app import create_app
 from serving.console.app import create_console
 from serving.portal.routes import router as portal
+from serving.start.routes import router as start
 
 
 def create_site(
@@ -23,6 +24,7 @@ def create_site(
 ) -> FastAPI:
     """Return the application; the parameters are those of `serving.app.create_app`."""
     app = create_app(settings, store, reader, clock)
+    app.include_router(start)
     app.include_router(portal)
     console = create_console(settings, clock)
     app.mount("/console", console)

@@ -26,7 +26,7 @@ def test_address_can_be_called(host: str, address: str) -> None:
 def test_addresses_of_a_stack_on_ipv6_can_be_opened() -> None:
     settings = Settings(collector={"host": "::1", "port": 1}, serving={"host": "::", "port": 2})
     assert urls(settings)["events"] == "http://[::1]:1/v1/events"
-    assert urls(settings)["portal"] == "http://[::1]:2/portal/"
+    assert urls(settings)["start"] == "http://[::1]:2/"
 
 
 @pytest.mark.parametrize(

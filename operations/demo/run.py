@@ -76,7 +76,7 @@ def run_demo(settings: Settings, *, visitors: int, leave: bool) -> None:
             _night(settings, report)
         with http_client(base_url=_serving(settings), timeout=10) as api:
             _three_clicks(settings, api, now)
-        words.print(f"\nPortal  {urls(settings)['portal']}", highlight=False)
+        words.print(f"\nPortal  {urls(settings)['start']}portal/", highlight=False)
         words.print(f"Console {urls(settings)['console']}", highlight=False)
         words.print(f"        password {password_of(settings)}", highlight=False, soft_wrap=True)
         if not leave:

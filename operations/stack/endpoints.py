@@ -41,7 +41,7 @@ def urls(settings: Settings) -> dict[str, str]:
     called = {name: peer.endpoint for name, peer in peers(settings).items()}
     store = called["valkey"]
     return {
-        "portal": f"{called['serve'].url}/portal/",
+        "start": f"{called['serve'].url}/",
         "console": f"{called['serve'].url}/console/",
         "events": f"{called['collect'].url}/v1/events",
         "warehouse": called["warehouse"].url,

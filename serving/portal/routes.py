@@ -1,4 +1,4 @@
-"""The demo portal: server-rendered pages that work without JavaScript, with recommended blocks on them.
+"""Pages of items and lists that work without JavaScript: the demo's invented city, elsewhere a plain preview.
 
 In: a request and its cookies. Out: HTML. Lists come from the same function as the API's, called in this process.
 """
@@ -25,6 +25,7 @@ from civicrec.web.signals import refuses
 from recommender.eligibility import is_public
 from serving.forms import form_of, is_https
 from serving.portal.lists import Lists
+from serving.portal.masthead import masthead_of
 from serving.portal.views import (
     ELDER_PAGE_ITEMS,
     PAGE_ITEMS,
@@ -47,9 +48,6 @@ from serving.portal.visitor import (
 )
 from serving.schemas import site_of
 
-CITY = "云澜市"
-"""The made-up city of the demo catalogue."""
-
 MENU = (
     ("/portal/", "首页"),
     *((f"/portal/lists/{name}", TYPE_NAMES[name]) for name in ("policy", "interpretation", "service", "news", "faq")),
@@ -68,12 +66,6 @@ STATIC = {
 _LISTS_OF_A_PAGE = 4
 
 router = APIRouter(include_in_schema=False)
-
-
-@router.get("/")
-def root() -> RedirectResponse:
-    """Lead to the portal."""
-    return RedirectResponse("/portal/")
 
 
 @router.get("/portal/")
@@ -126,8 +118,8 @@ def item_page(request: Request, item_id: str) -> HTMLResponse:
 
 @router.get("/portal/apply/{item_id:path}")
 def apply(request: Request, item_id: str) -> HTMLResponse:
-    """End where a real portal would hand over to its own application system."""
-    return _message(request, 200, "演示到此为止", "真实门户会在这里转到办事系统。本站是演示，没有真实的申报。")
+    """End where a portal would hand over to its own application system."""
+    return _message(request, 200, "到此为止", "门户会在这里转到办事系统。本页没有真实的申报。")
 
 
 @router.get("/portal/lists/{item_type}")
@@ -279,7 +271,7 @@ def _page(request: Request, template: str, status: int = 200, **facts: Any) -> H
         _templates()
         .get_template(template)
         .render(
-            city=CITY,
+            masthead=masthead_of(request.app.state.live.settings),
             menu=MENU,
             visitor=_visitor(request),
             collector=collector,

@@ -23,6 +23,7 @@ from selenium.webdriver.support.expected_conditions import staleness_of
 from selenium.webdriver.support.ui import WebDriverWait
 
 from civicrec.clock import utc_now
+from civicrec.home import DEMO
 from civicrec.items import Item
 from civicrec.registry.catalogue import upsert_items
 from civicrec.registry.tables import open_registry
@@ -54,6 +55,7 @@ FLAGS = (
 def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     home = tmp_path_factory.mktemp("portal")
     settings = settings_on_free_ports(home)
+    DEMO.of(home).touch()
     upsert_items(open_registry(settings.registry_address), demo_items(utc_now()))
     origins = json.dumps([f"http://127.0.0.1:{settings.serving.port}"])
     with running_stack(home, settings=settings, env={"CIVICREC_COLLECTOR__ORIGINS": origins}) as stack:
@@ -147,7 +149,7 @@ def test_clicks_change_the_list_with_a_true_reason_and_every_event_arrives_once(
     clicked = three_of_one_need()
     assert len(clicked) == 3
     with a_browser(tmp_path) as driver:
-        driver.get(f"{portal.serving_url}/")
+        driver.get(f"{portal.serving_url}/portal/")
         assert driver.find_element(By.ID, "for-you").text == "为您推荐"
         assert driver.get_cookies() == []
         assert "没有使用您的浏览记录" in driver.find_element(By.CSS_SELECTOR, ".recommended .label").text
@@ -268,7 +270,7 @@ def test_the_console_shows_what_the_visitors_clicked_and_read(portal: RunningSta
 
 def test_the_portal_works_without_javascript(portal: RunningStack, tmp_path: Path) -> None:
     with a_browser(tmp_path, javascript=False) as driver:
-        driver.get(f"{portal.serving_url}/")
+        driver.get(f"{portal.serving_url}/portal/")
         assert len(item_ids(driver)) == 8
         press(driver, ".consent button[value=personalise]")
         assert driver.find_elements(By.CSS_SELECTOR, ".consent") == []

@@ -76,10 +76,6 @@ def recommended(text: str) -> list[str]:
     return re.findall(r'data-civicrec-item="([^"]+)"', block)
 
 
-def test_the_root_leads_to_the_portal(ask: Ask) -> None:
-    assert ask("/").headers["location"] == "/portal/"
-
-
 def test_a_stranger_gets_a_full_general_list_and_no_tracker(ask: Ask) -> None:
     answer = ask("/portal/")
     assert len(recommended(answer.text)) == 8
