@@ -40,6 +40,8 @@ def collecting(home: Path, broker: Broker, ack: str) -> Iterator[RunningStack]:
         "CIVICREC_KAFKA__BOOTSTRAP": kafka.bootstrap, "CIVICREC_KAFKA__EVENTS_TOPIC": kafka.events_topic,
         "CIVICREC_KAFKA__POSITION_TOPIC": kafka.position_topic, "CIVICREC_KAFKA__DEAD_TOPIC": kafka.dead_topic,
         "CIVICREC_COLLECTOR__ACK": ack,
+        # There is no stream here that the events would wait for.
+        "CIVICREC_ALARMS__WAITING_S": "86400",
     }  # fmt: skip
     with running_stack(home, only=("collect",), settings=settings, env=env) as stack:
         wait_ready(stack, "ok")
