@@ -38,6 +38,15 @@ _HEAD = 1 << 16
 _BEGINS = (b"{", b"[", b" ", b"\t", b"\r", b"\n")
 _PAIR = re.compile(rb"[\x81-\xfe][\x40-\x7e\x80-\xfe]")
 _SPACE = re.compile(r"[\s,]*")
+#: What a script writes before its data, and behind: callback({...}); or var data = [...]; or, so that none is, )]}'
+_SCRIPT = re.compile(
+    rb"\s{0,99}(?:/\*[^*]{0,99}\*/\s{0,99})?(?:typeof [\w$.]{1,99} ?={2,3} ?['\"]function['\"] ?&& ?)?"
+    rb"(?:(?:var|let|const)\s{1,9})?[A-Za-z_$][\w$.\[\]]{0,99}\s{0,9}[(=]\s{0,99}(?=[\[{])"
+    rb"|\s{0,99}(?:\)\]\}'?,?|while ?\(1\);|for ?\(;;\);)\s{0,99}(?=[\[{])"
+)
+_SCRIPT_ENDS = b" \t\r\n;)"
+#: What programs write for a number that is none, and JSON has not.
+_NO_NUMBER = re.compile(rb"[:,\[]\s{0,9}(NaN|[+-]?Infinity|nan|undefined|None)\s{0,9}(?=[,}\]])")
 _raw_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
@@ -68,6 +77,10 @@ def objects_in(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
         yield from objects_in(BytesIO(_decoded(b"".join(lines), encoding).encode()))
         return
     first = head.removeprefix(BOM_UTF8).lstrip()
+    if script := _SCRIPT.match(first):
+        content = b"".join(lines).removeprefix(BOM_UTF8).lstrip()[script.end() :]
+        yield from objects_in(BytesIO(content.rstrip(_SCRIPT_ENDS)))
+        return
     line = first.partition(b"\n")[0].strip()
     if line.startswith(b"<"):
         raise InvalidInput("the file is HTML or XML, as a login page or an error is; expected JSON lines")
@@ -79,6 +92,18 @@ def objects_in(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
         yield from table_rows(b"".join(lines))
     else:
         yield from _each(lines)
+
+
+def no_number(text: bytes) -> str:
+    """Say which word stands in a text where JSON has none; empty if none does.
+
+    Examples
+    --------
+    >>> no_number(b'{"a": NaN}')
+    'holds NaN, which is no JSON: write null in its place'
+    """
+    match = _NO_NUMBER.search(text)
+    return f"holds {match[1].decode()}, which is no JSON: write null in its place" if match else ""
 
 
 def _objects(first: bytes, lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
@@ -198,7 +223,8 @@ def _elements(content: bytes) -> Iterator[tuple[int, bytes]]:
     try:
         elements = _raw_list(content.removeprefix(BOM_UTF8).strip())
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidInput(f"the file begins as one JSON array and does not end as one: {error}") from None
+        why = no_number(content) or f"does not end as one: {error}"
+        raise InvalidInput(f"the file begins as one JSON array and {why}") from None
     at, line = 0, 1
     for element in elements:
         text = bytes(element)

@@ -42,6 +42,22 @@ def test_every_shape_in_every_encoding_gives_the_same_rows(shape: str, encoding:
     assert values(pack(ARRAYS[shape].encode(encoding))) == ROWS
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "gb18030"])
+@pytest.mark.parametrize(
+    ("before", "behind"),
+    [
+        ("callback(", ");\n"),
+        ("/**/ typeof jQuery11_2 === 'function' && jQuery11_2(\n", "\n)"),
+        ("var data = ", ";"),
+        ("window.__DATA__ = ", " ;\r\n"),
+        ('app.show({"code": 0, "data": ', "})"),
+        (")]}',\n", ""),
+    ],
+)
+def test_what_a_script_puts_around_its_data_is_left_out(before: str, behind: str, encoding: str) -> None:
+    assert values(f"{before}{ARRAYS['one line']}{behind}".encode(encoding)) == ROWS
+
+
 def test_each_object_comes_with_the_line_on_which_it_begins() -> None:
     assert [line for line, _ in read(ARRAYS["pretty"].encode())] == [2, 6, 10]
     assert [line for line, _ in read(ARRAYS["an object a line"].encode())] == [2, 3, 4]

@@ -66,6 +66,8 @@ def import_(
     messages = [(row.line, row.reason) for row in bad] + [(row.line, f"note: {row.reason}") for row in rows.notes]
     for line, what in sorted(messages):
         print(f"line {line}: {printable(what)}", file=sys.stderr)
+    if not rows.items and not bad:
+        print(f"{file} holds no rows, so nothing was imported: is the export empty or cut off?", file=sys.stderr)
     summary = {"rows": len(rows.items) + len(rows.bad), **done, "bad": len(bad)}
     print(dumps(summary) if json else ", ".join(f"{n} {name}" for name, n in summary.items()))
     raise typer.Exit(1 if bad else 0)

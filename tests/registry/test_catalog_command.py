@@ -34,6 +34,26 @@ def test_good_rows_land_bad_ones_are_named_and_again_changes_nothing(tmp_path: P
     assert json.loads(again.stdout) == {"rows": 2, "added": 0, "changed": 0, "unchanged": 2, "bad": 0}
 
 
+@pytest.mark.parametrize("content", ["", "\n \n", "[]", '{"data": []}', '{"code": 200, "data": {"list": []}}',
+                                     "item_id,item_type,title\n", "callback([]);"])  # fmt: skip
+def test_a_file_without_rows_is_told_in_one_line(tmp_path: Path, content: str) -> None:
+    done = catalog(tmp_path, "import", "-", stdin=content)
+    assert done.exit_code == 0
+    assert done.stderr == "- holds no rows, so nothing was imported: is the export empty or cut off?\n"
+    assert done.stdout.startswith("0 rows")
+
+
+@pytest.mark.parametrize("word", ["NaN", "-Infinity", "undefined"])
+def test_a_number_that_is_none_is_told_by_name(tmp_path: Path, word: str) -> None:
+    row = f'{{"item_id": "c", "item_type": "news", "title": "丙", "summary": {word}}}'
+    done = catalog(tmp_path, "import", "-", stdin=GOOD + row)
+    assert done.exit_code == 1
+    assert done.stderr == (
+        f"line 3: expected one JSON object: holds {word}, which is no JSON: write null in its place\n"
+    )
+    assert word in str(catalog(tmp_path, "import", "-", stdin=f"[{row}]").exception)
+
+
 def test_the_commands_work_on_both_databases(tmp_path: Path, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CIVICREC_REGISTRY_URL", address)
     assert catalog(tmp_path, "import", "-", stdin=GOOD).exit_code == 0

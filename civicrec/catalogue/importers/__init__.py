@@ -20,6 +20,7 @@ from civicrec.catalogue.importers.identity import Ids, Kept, NothingKept, Regist
 from civicrec.catalogue.importers.quoting import linked_by_title
 from civicrec.errors import InvalidInput
 from civicrec.items import Item
+from civicrec.json_files import no_number
 
 Row = dict[str, Any]
 
@@ -126,7 +127,7 @@ def rows_of(texts: Iterable[tuple[int, bytes]], form: str, kept: Kept | None = N
             bad.append(BadRow(number, str(error)))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             more = "; a row of a table with more cells than its head?" if text.startswith(b"[") else ""
-            bad.append(BadRow(number, f"expected one JSON object: {error}{more}"))
+            bad.append(BadRow(number, f"expected one JSON object: {no_number(text) or error}{more}"))
         else:
             notes.extend(BadRow(number, what) for what in dict.fromkeys(row_notes))
     register = Register(read, kept or NothingKept())

@@ -51,6 +51,10 @@ _YEARS = range(1900, 2101)
 _LONGEST = 200
 _NUMERALS = str.maketrans("〇零○ＯOo一二三四五六七八九元壹贰叁肆伍陆柒捌玖", "0000001234567891123456789")
 _IN_WORDS = re.compile(r"[\dOo〇零○一二三四五六七八九十廿卅元壹贰叁肆伍陆柒捌玖拾\s]+年[^年]+月[^月]+")
+#: A year of the Republic, whose first is 1912.
+_REPUBLIC = re.compile(
+    r"(?:中[华華])?民[国國]\s?(?:(?P<n>\d{1,3})|(?P<hundred>[一壹]百)?(?P<rest>[零〇○一二三四五六七八九十廿卅元]{0,5}))\s?(?=[-/.年])"
+)
 _TENS = str.maketrans({"廿": "二十", "卅": "三十", "拾": "十"})
 
 
@@ -77,7 +81,7 @@ def time_in(column: str, text: str) -> datetime:
     words = _BEHIND.sub("", words[words.startswith(_BEFORE) :].strip())
     if counted := _counted(words):
         return counted
-    words = _in_digits(_in_order(words))
+    words = _in_digits(_in_order(_of_our_era(words)))
     match = _DAY.match(words)
     hour = _HOUR.fullmatch(words[match.end() :].rstrip()) if match else None
     if not match or not hour or len(text) > _LONGEST:
@@ -139,14 +143,30 @@ def _in_order(words: str) -> str:
     return f"{year}-{_MONTHS.index(name) + 1}-{match['d'] or match['d2']}{match['rest']}"
 
 
+def _of_our_era(words: str) -> str:
+    """Return a day that is written 民国113年1月5日 with the year 2024."""
+    match = _REPUBLIC.match(words)
+    if not match or not (match["n"] or match["hundred"] or match["rest"]):
+        return words
+    rest = _tens_in_digits((match["rest"] or "").removeprefix("零")).translate(_NUMERALS)
+    number = int(match["n"] or rest or 0) + 100 * bool(match["hundred"])
+    return f"{number + 1911}{words[match.end() :]}"
+
+
 def _in_digits(words: str) -> str:
     """Return a day written in words, 二〇二三年九月三十日, in digits."""
     if not _IN_WORDS.fullmatch(words):
         return words
     words = re.sub(r"(?<=[年月日]) | (?=[年月日])", "", words)
     day, sign, rest = words.partition("日")
-    day = day.translate(_TENS).replace("贰十", "二十").replace("叁十", "三十")
-    day = re.sub(
-        r"([二三壹]?)十([一二三四五六七八九壹贰叁肆伍陆柒捌玖]?)", lambda m: f"{m[1] or '一'}{m[2] or '〇'}", day
-    )
+    day = _tens_in_digits(day.translate(_TENS).replace("贰十", "二十").replace("叁十", "三十"))
     return day.translate(_NUMERALS) + sign + rest
+
+
+def _tens_in_digits(words: str) -> str:
+    """Return 二十三 as 二三, and 十 as 一〇."""
+    return re.sub(
+        r"([一二三四五六七八九壹]?)十([一二三四五六七八九壹贰叁肆伍陆柒捌玖]?)",
+        lambda m: f"{m[1] or '一'}{m[2] or '〇'}",
+        words.translate(_TENS),
+    )
