@@ -27,7 +27,7 @@ app = typer.Typer(
 
 #: Modules of `operations.commands`; each has ``register(app)``. The order is the order of the help page.
 _COMMANDS = (
-    "demo", "stack", "stages", "nightly", "rebuild", "catalog", "events", "profile", "subject", "console",
+    "demo", "stack", "stages", "nightly", "model", "rebuild", "catalog", "events", "profile", "subject", "console",
     "evaluate", "bench",
 )  # fmt: skip
 

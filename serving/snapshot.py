@@ -21,7 +21,7 @@ from civicrec.items import Item
 from civicrec.logs import get_logger
 from civicrec.registry.catalogue import Kept, catalogue_version, items_since
 from civicrec.registry.connection import connect_as_it_stands
-from civicrec.registry.runs import recent_runs
+from civicrec.registry.runs import ruling_runs
 from civicrec.registry.tables import open_registry
 from civicrec.settings import Settings
 from profiles.online.ports import CrowdReader
@@ -72,7 +72,7 @@ class SnapshotKeeper:
         self._faults = faults
         self._monotonic_s = clock_s
         self._done_at_s = {"registry": clock_s()}
-        self._newest_run = ""
+        self._first_run = ""
         self._reads_only = False
         self._damaged: dict[str, tuple[tuple[str, int, int], ...]] = {}
         self._windows = TrendWindows()
@@ -161,11 +161,10 @@ class SnapshotKeeper:
         silent_s = self._monotonic_s() - self._done_at_s["registry"]
         if silent_s > STALE_S:
             sentences.append(f"the catalogue could not be read for {silent_s:.0f} s; withdrawals do not act")
-        models, newest = self.current.models, self._newest_run
-        if newest in self._damaged and (models is None or models.models.run != newest):
-            sentences.append(
-                f"the models of run {newest} are damaged; {models.models.run if models else 'none'} in force"
-            )
+        models, first = self.current.models, self._first_run
+        if first in self._damaged and (models is None or models.models.run != first):
+            in_force = models.models.run if models else "none"
+            sentences.append(f"the models of run {first} are damaged; {in_force} in force")
         return sentences
 
     def close(self) -> None:
@@ -182,9 +181,9 @@ class SnapshotKeeper:
         return Snapshot(catalogue, placed, snapshot.trends if same_rows else Trends())
 
     def _models(self, snapshot: Snapshot, registry: Engine) -> PlacedModels | None:
-        """Return the models of the newest run that can be used: those in force, unless a newer run has good ones."""
-        runs = recent_runs(registry, _LOOKED_AT)
-        self._newest_run = runs[0] if runs else ""
+        """Return the models of the first ruling run that can be used: those in force, unless it is another run now."""
+        runs = ruling_runs(registry, _LOOKED_AT)
+        self._first_run = runs[0] if runs else ""
         for run in runs:
             if snapshot.models and snapshot.models.models.run == run:
                 break

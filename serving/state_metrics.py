@@ -38,7 +38,8 @@ def online_problems(store: ServedStore) -> list[str]:
 def model_problems(live: Live) -> list[str]:
     """Say that the models in force are old."""
     age, most = _age_days(live), live.settings.alarms.models_days
-    return [f"the models in force are {age} days old: the nightly job does not run or fails"] if age > most else []
+    why = "the nightly job does not run or fails, or an older run was chosen; see `civicrec model list`"
+    return [f"the models in force are {age} days old: {why}"] if age > most else []
 
 
 def state_metrics(live: Live) -> bytes:

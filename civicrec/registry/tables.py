@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import (
     JSON,
+    Boolean,
     Column,
     DateTime,
     Engine,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    Text,
 )
 
 from civicrec.registry.connection import connect
@@ -56,6 +58,16 @@ runs = Table(
     Column("day", String(10), nullable=False),
     Column("finished_at", DateTime(timezone=True), nullable=False),
     Column("manifest", JSON, nullable=False),
+    Column("is_refused", Boolean, nullable=False, doc="Whether it lost when it was made, and is not in force."),
+)
+
+chosen_run = Table(
+    "chosen_run",
+    metadata,
+    Column("run", String(64), primary_key=True),
+    Column("since", DateTime(timezone=True), nullable=False),
+    Column("who", String(64), nullable=False),
+    Column("why", Text, nullable=False),
 )
 
 suppressed_tags = Table(

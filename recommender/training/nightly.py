@@ -20,7 +20,7 @@ from civicrec.clock import utc_now
 from civicrec.crowds import K_ANONYMITY
 from civicrec.errors import ArtifactError
 from civicrec.process.progress import ShowProgress
-from civicrec.registry.runs import latest_run, recent_runs, save_run
+from civicrec.registry.runs import latest_run, recent_runs, ruling_runs, save_run
 from civicrec.settings import TrainingSettings
 from recommender.artifacts import FORMAT, load_models, newest_usable, save_models
 from recommender.manifest import Manifest
@@ -66,8 +66,8 @@ def publish(registry: Engine, folder: Path, run: str, day: date, manifest: dict[
     newest = latest_run(registry)
     if not (newest and newest[0] == run):
         save_run(registry, run, day, {**manifest, "unchanged": run in known}, utc_now())
-    earlier = newest_usable(folder, [one for one in recent_runs(registry, _LOOKED_AT) if one != run])
-    _prune(folder, {run, earlier, *recent_runs(registry, KEPT_RUNS)})
+    earlier = newest_usable(folder, [one for one in ruling_runs(registry, _LOOKED_AT) if one != run])
+    _prune(folder, {run, earlier, *ruling_runs(registry, 2), *recent_runs(registry, KEPT_RUNS)})
     return run in known
 
 

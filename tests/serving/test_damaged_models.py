@@ -95,7 +95,7 @@ def test_a_fault_nobody_thought_of_ends_neither_catalogue_nor_thread(api: Api, m
     set_status(api.registry, [gone], "withdrawn", who="editor", why="wrong", now=NOW)
     api.live.refresh()
     assert gone not in api.ids(n=100)
-    monkeypatch.setattr(snapshot_module, "recent_runs", breaks)
+    monkeypatch.setattr(snapshot_module, "ruling_runs", breaks)
     monkeypatch.setattr(trends_module, "place_hour", breaks)
     monkeypatch.setattr(trends_module, "Trends", breaks)
     api.live.refresh()

@@ -1,0 +1,104 @@
+"""Commands of `model`: list the nightly runs, show one as a card, put an earlier one in force."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from json import dumps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+Home = Annotated[Path | None, typer.Option(help="Folder that holds all state; default CIVICREC_HOME or .civicrec.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group `model` to the root command."""
+    group = typer.Typer(no_args_is_help=True, help="List the nightly models, show one, put an earlier one in force.")
+    for command in (show, rollback):
+        group.command()(command)
+    group.command("list")(list_)
+    app.add_typer(group, name="model")
+
+
+def list_(
+    n: Annotated[int, typer.Option("-n", min=1, max=1000, help="How many runs, newest first.")] = 20,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+    home: Home = None,
+) -> None:
+    """List the runs, newest first: day, run, state, size, held-out recall@10 of each method, seconds of the night.
+
+    The state is in force, published, refused (it lost when it was made), damaged, or removed (its files are gone).
+    """
+    from recommender.model_runs import model_runs
+
+    with _opened(home) as (registry, folder):
+        found = [one.as_json() for one in model_runs(registry, folder, n)]
+    for facts in found:
+        if json:
+            print(dumps(facts, ensure_ascii=False))
+            continue
+        size = " ".join(f"{count} {what}" for what, count in facts["counts"].items())
+        recall = " ".join(f"{method} {value:.3f}" for method, value in facts["recall@10"].items())
+        rolled = f"rolled back by {facts['rolled_back']['who']}" if facts["rolled_back"] else ""
+        cells = (facts["day"], facts["run"], facts["state"], size, recall, f"{facts['seconds']} s", rolled)
+        print("\t".join(cells).rstrip("\t"))
+
+
+def show(
+    run: Annotated[str, typer.Argument(help="Name of the run; the one in force when not given.")] = "",
+    json: Annotated[bool, typer.Option("--json", help="Print the run's manifest as one JSON object.")] = False,
+    home: Home = None,
+) -> None:
+    """Print the card of a run: data window, counts, knobs, metrics, versions; as Markdown. Exit 2 if it is unknown."""
+    from recommender.model_runs import card, model_run
+
+    with _opened(home) as (registry, folder):
+        found = model_run(registry, folder, run)
+    if json:
+        print(dumps({**found.run.manifest, **found.as_json()}, ensure_ascii=False))
+    else:
+        print(card(found))
+
+
+def rollback(
+    run: Annotated[str, typer.Argument(help="Name of the run to put in force.")] = "",
+    off: Annotated[bool, typer.Option("--off", help="Put the newest run in force again.")] = False,
+    why: Annotated[str, typer.Option(help="Reason, kept in the audit log.")] = "",
+    who: Annotated[str, typer.Option(help="Name that goes into the audit log.")] = "operator",
+    home: Home = None,
+) -> None:
+    """Make lists from a run until a newer night publishes one, or until --off; exit 2 if it is unknown or damaged.
+
+    Every serving process takes it at its next look at the registry. A reason is needed.
+    """
+    from civicrec.clock import utc_now
+    from civicrec.errors import InvalidInput
+    from civicrec.text import is_blank
+    from recommender.model_runs import end_rollback, roll_back
+
+    if off == bool(run):
+        raise InvalidInput("expected the name of a run, or --off; `civicrec model list` shows what there is")
+    if is_blank(why):
+        raise InvalidInput("--why is blank; expected the reason, which the audit log keeps")
+    with _opened(home) as (registry, folder):
+        if off:
+            ended = end_rollback(registry, who=who, why=why, now=utc_now())
+            print(f"{ended.run}\tno longer in force by choice; the newest run rules")
+        else:
+            roll_back(registry, folder, run, who=who, why=why, now=utc_now())
+            print(f"{run}\tin force until a newer night publishes, or `civicrec model rollback --off`")
+
+
+@contextmanager
+def _opened(home: Path | None) -> Iterator[tuple[Engine, Path]]:
+    from civicrec.registry.tables import registry_at
+    from civicrec.settings import load_settings
+
+    settings = load_settings(home)
+    with registry_at(settings.registry_address) as registry:
+        yield registry, settings.models_path
