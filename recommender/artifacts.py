@@ -24,8 +24,11 @@ from numpy.typing import NDArray
 from civicrec.errors import ArtifactError, Unavailable
 from recommender.manifest import Manifest
 
-FORMAT = 2
+FORMAT = 3
 _LOWEST, _HIGHEST = np.finfo(np.float32).min, np.finfo(np.float32).max
+_MOST = np.iinfo(np.int32).max
+#: Days that count as recent: what a page calls the last week.
+RECENT_DAYS = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,13 @@ class Models:
         history with item i says about others; a history's scores are the sum of its rows (`scoring.py`).
     neighbour_weights
         (n_items, k) float32 item-item weights; may be negative (EASE), 0 where the neighbour is -1.
+    neighbour_actors
+        (n_items, k) int32, how many actors interacted with both; 0 where the neighbour is -1.
+    recent_actors
+        (n_items,) int32, actors whose last interaction with the item lies in the last `RECENT_DAYS` of the window.
+    chance_actors
+        Two items share ``chance_actors * popularity_1 * popularity_2`` actors by chance: the number of actors if all
+        interacted with as many items, more where a few interact with most.
     factors
         (n_items, f) float32 ALS item vectors, all 0 for an item nobody interacted with.
     als_regularization, als_alpha
@@ -59,13 +69,16 @@ class Models:
     popularity: NDArray[np.float32]
     neighbours: NDArray[np.int32]
     neighbour_weights: NDArray[np.float32]
+    neighbour_actors: NDArray[np.int32]
+    recent_actors: NDArray[np.int32]
     factors: NDArray[np.float32]
+    chance_actors: float
     als_regularization: float
     als_alpha: float
     manifest: Manifest
 
 
-_ARRAYS = ("popularity", "neighbours", "neighbour_weights", "factors")
+_ARRAYS = ("popularity", "neighbours", "neighbour_weights", "neighbour_actors", "recent_actors", "factors")
 _FACTS, _CHECKSUMS = "models.json", "checksums.json"
 _FILES = (_FACTS, *(f"{name}.npy" for name in _ARRAYS))
 
@@ -104,6 +117,7 @@ def _put(folder: Path, draft: Path, models: Models) -> Path:
         "format": FORMAT, "run": models.run, "item_ids": models.item_ids,
         "manifest": msgspec.to_builtins(models.manifest),
         "als_regularization": models.als_regularization, "als_alpha": models.als_alpha,
+        "chance_actors": models.chance_actors,
     }  # fmt: skip
     (draft / _FACTS).write_text(json.dumps(facts, ensure_ascii=False))
     (draft / _CHECKSUMS).write_text(json.dumps({name: _checksum(draft / name) for name in _FILES}))
@@ -174,6 +188,7 @@ def _mapped(path: Path, facts: dict[str, Any]) -> Models:
         item_ids=tuple(facts["item_ids"]),
         als_regularization=facts["als_regularization"],
         als_alpha=facts["als_alpha"],
+        chance_actors=facts["chance_actors"],
         manifest=msgspec.convert(facts["manifest"], Manifest),
         **{name: np.load(path / f"{name}.npy", mmap_mode="r") for name in _ARRAYS},
     )
@@ -187,10 +202,12 @@ def _check(models: Models) -> None:
         ("popularity", np.float32, (n_items,), 0, 1),
         ("neighbours", np.int32, (n_items, *near[1:2]), -1, n_items - 1),
         ("neighbour_weights", np.float32, near, _LOWEST, _HIGHEST),
+        ("neighbour_actors", np.int32, near, 0, _MOST),
+        ("recent_actors", np.int32, (n_items,), 0, _MOST),
         ("factors", np.float32, (n_items, *models.factors.shape[1:2]), _LOWEST, _HIGHEST),
     ):
         array = getattr(models, name)
-        is_known = array.ndim == (1 if name == "popularity" else 2) and array.shape == shape and array.dtype == kind
+        is_known = array.ndim == len(shape) and array.shape == shape and array.dtype == kind
         # NaN is the least and the greatest of an array that has one, and is within no bounds.
         if not is_known or (array.size and not (low <= array.min() and array.max() <= high)):
             raise ArtifactError(
@@ -199,8 +216,9 @@ def _check(models: Models) -> None:
             )
     if not all(isinstance(item_id, str) and item_id for item_id in models.item_ids):
         raise ArtifactError(f"run {models.run} has an item without an id; run `civicrec nightly`")
-    if not all(math.isfinite(one) and one >= 0 for one in (models.als_regularization, models.als_alpha)):
-        raise ArtifactError(f"run {models.run} has no usable ALS parameters; run `civicrec nightly`")
+    scalars = (models.als_regularization, models.als_alpha, models.chance_actors)
+    if not all(math.isfinite(one) and one >= 0 for one in scalars):
+        raise ArtifactError(f"run {models.run} has no usable ALS parameters or chance; run `civicrec nightly`")
 
 
 def _checksum(path: Path) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from itertools import chain, starmap
+from itertools import starmap
 
 from civicrec.clock import to_ms
 from civicrec.items import ITEM_TYPES, ItemType
@@ -20,7 +20,7 @@ from recommender.eligibility import eligible
 from recommender.generators import DEFAULT_WEIGHTS, GENERATORS
 from recommender.ranking.blend import blend
 from recommender.reasons import reasons_for
-from recommender.request import RankedItem, Source
+from recommender.request import RankedItem, ReasonCode, Source
 from recommender.signals import Signals
 
 _CANDIDATES = 200
@@ -29,6 +29,8 @@ _MENTION_WEIGHT = 2.0
 _LINK_WEIGHT = 3.0
 #: Sharing only a tag that half the catalogue carries relates nothing.
 _MIN_LEARNED = 0.1
+#: What the heading of the list says already: 配套.
+_FREE: tuple[ReasonCode, ...] = ("related", "mention")
 _SOURCES: tuple[Source, ...] = ("item_item", "co_click", "tags")
 
 
@@ -73,7 +75,11 @@ def _by_type(
         of_type = rows[ITEM_TYPES[catalogue.types[row]]]
         if len(of_type) < n:
             of_type.append(row)
-    reasons_of = reasons_for(query, {row: parts[row] for row in chain.from_iterable(rows.values())})
+    reasons_of = {
+        row: told
+        for of_type in rows.values()
+        for row, told in reasons_for(query, {row: parts[row] for row in of_type}, free=_FREE).items()
+    }
 
     def ranked(position: int, row: int) -> RankedItem:
         of_row = parts[row]

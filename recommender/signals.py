@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from civicrec.crowds import K_ANONYMITY
+from civicrec.items import ITEM_TYPES
 from recommender.artifacts import Models
 from recommender.catalogue import Catalogue
 from recommender.scoring import ridge_inverse
@@ -20,6 +21,9 @@ from recommender.trends import Trends
 #: ALS scores this many of the most popular items only: the product with all of a catalogue of 100 000 takes
 #: milliseconds a list, and an item few people ever saw has a vector that says little.
 MAX_ALS_ITEMS = 2_000
+#: So many may be called much used however small the catalogue is.
+MIN_OFTEN = 10
+_IS_OFFICE = np.array([name in ("service", "guide") for name in ITEM_TYPES])
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,10 @@ class PlacedModels:
         Catalogue rows by falling popularity, those that a crowd interacted with.
     inverse
         As `scoring.fold_in` needs it.
+    busy
+        Rows of what people do at an office that most actors used in the last week, the first tenth of them.
+    often
+        Rows that a crowd used, of the first tenth of the catalogue.
     als_rows, als_factors
         Catalogue rows, ascending, and their part of the factors: what ALS scores.
     unknown
@@ -46,6 +54,8 @@ class PlacedModels:
     row_of_model: NDArray[np.int64]
     model_of_row: NDArray[np.int64]
     popular: NDArray[np.int64]
+    busy: frozenset[int]
+    often: frozenset[int]
     inverse: NDArray[np.float64]
     als_rows: NDArray[np.int64]
     als_factors: NDArray[np.float32]
@@ -59,6 +69,8 @@ class PlacedModels:
             popularity=np.asarray(models.popularity),
             neighbours=np.asarray(models.neighbours),
             neighbour_weights=np.asarray(models.neighbour_weights),
+            neighbour_actors=np.asarray(models.neighbour_actors),
+            recent_actors=np.asarray(models.recent_actors),
             factors=np.asarray(models.factors),
         )
         row_of_model = np.array([*(catalogue.rows.get(item_id, -1) for item_id in models.item_ids), -1], np.int64)
@@ -76,11 +88,21 @@ class PlacedModels:
             row_of_model=row_of_model,
             model_of_row=model_of_row,
             popular=row_of_model[crowded],
+            busy=_busy(models, row_of_model, catalogue),
+            often=frozenset(row_of_model[crowded][: max(MIN_OFTEN, len(catalogue) // 10)].tolist()),
             inverse=ridge_inverse(models),
             als_rows=row_of_model[scored],
             als_factors=np.ascontiguousarray(models.factors[scored]),
             unknown={catalogue.item_ids[row]: row for row in np.flatnonzero(model_of_row < 0).tolist()},
         )
+
+
+def _busy(models: Models, row_of_model: NDArray[np.int64], catalogue: Catalogue) -> frozenset[int]:
+    places = (row_of_model[:-1] >= 0).nonzero()[0]
+    places = places[_IS_OFFICE[catalogue.types[row_of_model[places]]]]
+    places = places[np.argsort(-models.recent_actors[places], kind="stable")]
+    places = places[: max(MIN_OFTEN, len(places) // 10)]
+    return frozenset(row_of_model[places[models.recent_actors[places] >= K_ANONYMITY]].tolist())
 
 
 @dataclass(frozen=True, slots=True)

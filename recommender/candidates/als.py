@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from recommender.candidates.generator import NOTHING, Generator, Query, Scored
-from recommender.candidates.selection import best
+from recommender.candidates.generator import NOTHING, TASTE, Generator, Query, Scored
+from recommender.candidates.selection import best, places_of
 from recommender.request import Reason
 from recommender.scoring import fold_in
+
+#: Items of the history before anything is called a taste.
+MIN_HISTORY = 5
+#: Share of the best score, which an item of the history itself mostly has.
+CLEAR = 0.25
 
 
 def als_candidates(query: Query, n: int) -> Scored:
@@ -17,17 +23,31 @@ def als_candidates(query: Query, n: int) -> Scored:
     placed = query.signals.models
     if placed is None or not query.model_seeds:
         return NOTHING
-    scores = placed.als_factors @ fold_in(placed.models, placed.inverse, list(query.model_seeds.values()))
-    return best(query, placed.als_rows, scores.astype(np.float64), n)
+    return best(query, placed.als_rows, query.once(_scores).astype(np.float64), n)
 
 
-def als_reasons(query: Query, rows: Sequence[int]) -> dict[int, Reason]:
-    """Say that the history is the reason; a vector cannot be told in words."""
-    n_seeds = len(query.seeds)
-    if not n_seeds:
+def als_reasons(query: Query, rows: Sequence[int]) -> dict[int, list[Reason]]:
+    """Say that the history is the reason, where it is long enough to show a taste and the model is clear about it."""
+    placed = query.signals.models
+    if placed is None or len(query.model_seeds) < MIN_HISTORY:
         return {}
-    reason = Reason("als", "根据您的浏览记录推荐", {"model": query.signals.model, "history": n_seeds})
-    return dict.fromkeys(rows, reason)
+    scores = query.once(_scores)
+    clear = CLEAR * float(scores.max(initial=0.0))
+    evidence = {"model": query.signals.model, "history": len(query.seeds)}
+    reason = Reason("als", "根据您的浏览记录推荐", evidence)
+    places = places_of(query, rows, placed.als_rows)
+    is_clear = (scores[places] > 0) & (scores[places] >= clear)
+    return {row: [reason] for row in placed.als_rows[places[is_clear]].tolist()}
+
+
+def _scores(query: Query) -> NDArray[np.float32]:
+    """Return what the folded-in history gives each of `PlacedModels.als_rows`."""
+    placed = query.signals.models
+    if placed is None:
+        return np.zeros(0, np.float32)
+    vector = fold_in(placed.models, placed.inverse, list(query.model_seeds.values()))
+    scores: NDArray[np.float32] = placed.als_factors @ vector
+    return scores
 
 
 GENERATOR = Generator(
@@ -35,6 +55,7 @@ GENERATOR = Generator(
     candidates=als_candidates,
     reasons=als_reasons,
     codes=("als",),
+    credibility=TASTE,
     caption="每日训练的协同过滤模型（ALS）",
     weight=0.15,  # finds what no neighbour names; alone it loses to popularity on short histories
 )

@@ -12,6 +12,10 @@ from recommender.request import Reason
 
 #: Seed items, the newest, whose live co-clicks are asked for: one pipeline, a hundred pairs.
 MAX_CO_CLICK_SEEDS = 5
+#: Neighbours of a seed, the heaviest, that a reason is told of.
+MAX_LIVE = 5
+#: Items with the largest trend, of which no reason is told: they are everybody's next click.
+HOTTEST = 20
 
 
 def co_click_candidates(query: Query, n: int) -> Scored:
@@ -45,15 +49,23 @@ def _neighbours_of(query: Query, seed: int) -> dict[int, float]:
     return {row: weight for item_id, weight in pairs if weight > 0 and (row := rows.get(item_id)) is not None}
 
 
-def co_click_reasons(query: Query, rows: Sequence[int]) -> dict[int, Reason]:
-    """Name the seed item that the row was clicked with most."""
-    neighbours, item_ids = query.once(live_neighbours), query.catalogue.item_ids
-    reasons = {}
-    for row in rows:
-        weight, seed = max(((near.get(row, 0.0), seed) for seed, near in neighbours.items()), default=(0.0, -1))
-        if weight > 0:
-            text = f"看过《{query.title(seed)}》的人也看了"
-            reasons[row] = Reason("co_click", text, {"item_id": item_ids[seed], "live": True})
+def co_click_reasons(query: Query, rows: Sequence[int]) -> dict[int, list[Reason]]:
+    """Name the seed items whose strongest live neighbours a row is among.
+
+    Ten people stand behind every pair; how often chance would bring them together is not known, because the counts of
+    single items are not at hand. So only the `MAX_LIVE` heaviest of a seed count, and nothing that is among the
+    hottest of the moment, which goes with everything.
+    """
+    neighbours, catalogue = query.once(live_neighbours), query.catalogue
+    hottest = set(query.signals.trends.rows[:HOTTEST].tolist())
+    wanted = {row for row in rows if row not in hottest}
+    reasons: dict[int, list[Reason]] = {}
+    for seed, near in neighbours.items():
+        for row in sorted(near, key=lambda row: (-near[row], row))[:MAX_LIVE] if wanted else ():
+            if row in wanted:
+                evidence = {"item_id": catalogue.item_ids[seed], "live": True}
+                reason = Reason("co_click", f"看过《{query.title(seed)}》的人近日也看了", evidence)
+                reasons.setdefault(row, []).append(reason)
     return reasons
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from civicrec.clock import from_ms, rfc3339
-from recommender.candidates.generator import Generator, Query, Scored
+from recommender.candidates.generator import GENERAL, Generator, Query, Scored
 from recommender.candidates.selection import first_open
 from recommender.catalogue import EVER_MS, Catalogue
 from recommender.request import Reason
@@ -28,16 +28,13 @@ def fresh_candidates(query: Query, n: int) -> Scored:
     return Scored(rows, np.exp2(-age_days / FRESH_HALF_LIFE_DAYS))
 
 
-def fresh_reasons(query: Query, rows: Sequence[int]) -> dict[int, Reason]:
+def fresh_reasons(query: Query, rows: Sequence[int]) -> dict[int, list[Reason]]:
     """Tell when each was published."""
-    published_ms = query.catalogue.published_ms
+    published_ms, now_ms = query.catalogue.published_ms[list(rows)].tolist(), query.now_ms
     return {
-        row: Reason(
-            "fresh",
-            "最新发布",
-            {"published_at": rfc3339(from_ms(int(published_ms[row]))), "within_days": FRESH_DAYS},
-        )
-        for row in rows
+        row: [Reason("fresh", "最新发布", {"published_at": rfc3339(from_ms(at_ms)), "within_days": FRESH_DAYS})]
+        for row, at_ms in zip(rows, published_ms, strict=True)
+        if now_ms - FRESH_DAYS * _DAY_MS < at_ms <= now_ms
     }
 
 
@@ -51,6 +48,8 @@ GENERATOR = Generator(
     candidates=fresh_candidates,
     reasons=fresh_reasons,
     codes=("fresh",),
+    credibility=GENERAL,
+    tells_of_any=True,
     caption="最近数日发布",
     weight=0.05,  # what nobody has clicked must not stand before what many do; it has a scene of its own
 )

@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from recommender.candidates.titles import short_title
 from recommender.catalogue import Catalogue
 from recommender.derived import Derives
 from recommender.request import Reason, ReasonCode, Source
@@ -21,8 +22,13 @@ from recommender.signals import Signals
 MAX_SEEDS = 500
 #: What the page's item weighs among the seeds, whose others weigh 1: the reader is there now.
 CONTEXT_WEIGHT = 3.0
-#: A title longer than this is cut in a reason's text; the evidence names the item.
-MAX_TITLE = 24
+
+
+#: Reasons of one generator for one item: what a page may say instead of one it has said often.
+MAX_ALTERNATIVES = 3
+#: Kinds of reasons, the most credible last: what holds for anybody (热门, 最新, 大家常看), a taste in general, a word
+#: or a date, what others did, what an editor or a text says.
+GENERAL, TASTE, WORD, BEHAVIOUR, EDITORIAL = range(5)
 
 
 class Scored(NamedTuple):
@@ -76,8 +82,7 @@ class Query(Derives):
 
     def title(self, row: int) -> str:
         """Return the title of an item, short enough for a reason."""
-        title = self.catalogue.title(row)
-        return title if len(title) <= MAX_TITLE else title[: MAX_TITLE - 1] + "…"
+        return short_title(self.catalogue.title(row))
 
 
 def _scratch(query: Query) -> NDArray[np.int32]:
@@ -105,10 +110,10 @@ class Candidates(Protocol):
 
 
 class Reasons(Protocol):
-    """Says why rows are candidates, and only what is true."""
+    """Says why rows are in a list, and only what is true and credible, whoever proposed them."""
 
-    def __call__(self, query: Query, rows: Sequence[int]) -> Mapping[int, Reason]:
-        """Return row → reason; without those rows for which nothing can be proved."""
+    def __call__(self, query: Query, rows: Sequence[int]) -> Mapping[int, Sequence[Reason]]:
+        """Return row → reasons, the strongest first, at most `MAX_ALTERNATIVES`; nothing of what cannot be proved."""
         ...
 
 
@@ -129,6 +134,11 @@ class Generator:
     weight
         Worth of its best candidate in a scene that names no weights of its own, relative to the nightly item-item
         model; 0 for a source that only those scenes ask that name it.
+    credibility
+        Of two reasons of an item that with the larger comes first; of reasons with the same, that of the generator
+        with the larger part of the score.
+    tells_of_any
+        Its reasons are facts of an item: they are asked for whoever proposed it.
     """
 
     source: Source
@@ -137,3 +147,5 @@ class Generator:
     codes: tuple[ReasonCode, ...]
     caption: str
     weight: float = 0.0
+    credibility: int = BEHAVIOUR
+    tells_of_any: bool = False

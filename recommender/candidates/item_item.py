@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender.candidates.generator import NOTHING, Generator, Query, Scored
+from recommender.candidates.chance import is_above_chance
+from recommender.candidates.generator import MAX_ALTERNATIVES, NOTHING, Generator, Query, Scored
 from recommender.candidates.selection import best, places_of, summed
 from recommender.request import Reason
 
@@ -55,40 +56,43 @@ def model_contributions(query: Query) -> Contributions | None:
     return Contributions(list(known), rows, scores)
 
 
-def largest_contributions(query: Query, rows: Sequence[int]) -> dict[int, tuple[float, int]]:
-    """Return row → the largest contribution to it and its seed item, of those rows that have any."""
-    contributions = query.once(model_contributions)
-    if contributions is None:
+def item_item_reasons(query: Query, rows: Sequence[int]) -> dict[int, list[Reason]]:
+    """Name the seeds whose readers read this item far more often than chance has it, the largest contribution first."""
+    contributions, placed = query.once(model_contributions), query.signals.models
+    if contributions is None or placed is None:
         return {}
-    flat, width = contributions.rows.ravel(), contributions.rows.shape[1]
+    models, width = placed.models, contributions.rows.shape[1]
+    flat, scores = contributions.rows.ravel(), contributions.scores.ravel()
     places = places_of(query, rows, flat)
-    largest: dict[int, tuple[float, int]] = {}
-    for row, score, place in zip(
-        flat[places].tolist(), contributions.scores.ravel()[places].tolist(), places.tolist(), strict=True
+    nth_seed = places // width
+    of_seed = np.fromiter(query.model_seeds.values(), np.int64)[nth_seed]
+    actors = models.neighbour_actors[of_seed, places % width]
+    by_chance = (
+        models.popularity[of_seed]
+        * models.popularity[placed.model_of_row[flat[places]]]
+        * np.float64(models.chance_actors)
+    )
+    credible = ((scores[places] > 0) & is_above_chance(actors, by_chance)).nonzero()[0]
+    credible = credible[(-scores[places[credible]]).argsort(kind="stable")]
+    # An EASE weight is no share of people, so the code says only that the model puts the two together.
+    code = "co_click" if models.manifest.proves_shared_actors else "similar"
+    reasons: dict[int, list[Reason]] = {}
+    for row, place, n_actors, chance, weight in zip(
+        flat[places[credible]].tolist(),
+        nth_seed[credible].tolist(),
+        actors[credible].tolist(),
+        by_chance[credible].tolist(),
+        scores[places[credible]].tolist(),
+        strict=True,
     ):
-        if row not in largest or score > largest[row][0]:
-            largest[row] = score, contributions.seeds[place // width]
-    return largest
-
-
-def item_item_reasons(query: Query, rows: Sequence[int]) -> dict[int, Reason]:
-    """Name the seed with the largest contribution: above 0, because all of them add up to more than 0.
-
-    A cosine above 0 means that people interacted with both; EASE says less, and so does its wording.
-    """
-    placed = query.signals.models
-    if placed is None:
-        return {}
-    item_ids, run, manifest = query.catalogue.item_ids, placed.models.run, placed.models.manifest
-    seeds, reasons = query.seeds, {}
-    for row, (score, seed) in largest_contributions(query, rows).items():
-        title = query.title(seed)
-        evidence = {"item_id": item_ids[seed], "weight": round(score / seeds[seed], 6), "model": run}
-        reading = "正在看" if seed == query.context else "看过"
-        reasons[row] = (
-            Reason("co_click", f"看过《{title}》的人也看了", evidence) if manifest.proves_shared_actors
-            else Reason("similar", f"因您{reading}《{title}》", evidence)
-        )  # fmt: skip
+        of_row = reasons.setdefault(row, [])
+        if len(of_row) < MAX_ALTERNATIVES:
+            seed = contributions.seeds[place]
+            evidence = {
+                "item_id": query.catalogue.item_ids[seed], "actors": n_actors, "lift": round(n_actors / chance, 2),
+                "weight": round(weight / query.seeds[seed], 6), "model": models.run,
+            }  # fmt: skip
+            of_row.append(Reason(code, f"看过《{query.title(seed)}》的人也常看", evidence))
     return reasons
 
 

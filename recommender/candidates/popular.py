@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from recommender.candidates.generator import NOTHING, Generator, Query, Scored
+from recommender.artifacts import RECENT_DAYS
+from recommender.candidates.generator import GENERAL, NOTHING, Generator, Query, Scored
 from recommender.candidates.selection import first_open
 from recommender.request import Reason
 
@@ -20,16 +21,24 @@ def popular_candidates(query: Query, n: int) -> Scored:
     return Scored(rows, placed.models.popularity[placed.model_of_row[rows]].astype(np.float64))
 
 
-def popular_reasons(query: Query, rows: Sequence[int]) -> dict[int, Reason]:
-    """Tell the share of actors."""
+def popular_reasons(query: Query, rows: Sequence[int]) -> dict[int, list[Reason]]:
+    """Tell how many used a service in the last week, where that is much; and whose share of all actors is large."""
     placed = query.signals.models
     if placed is None:
         return {}
-    shares, run = placed.models.popularity[placed.model_of_row[list(rows)]].tolist(), placed.models.run
-    return {
-        row: Reason("popular", "大家常看", {"share": round(share, 6), "model": run})
-        for row, share in zip(rows, shares, strict=True)
-    }
+    models, busy, often = placed.models, placed.busy, placed.often
+    reasons: dict[int, list[Reason]] = {}
+    for row, place in zip(rows, placed.model_of_row[list(rows)].tolist(), strict=True):
+        told = []
+        if row in busy:
+            evidence = {"actors": int(models.recent_actors[place]), "within_days": RECENT_DAYS, "model": models.run}
+            told.append(Reason("popular", "近一周查询办理较多", evidence))
+        if row in often:
+            share = round(float(models.popularity[place]), 6)
+            told.append(Reason("popular", "大家常看", {"share": share, "model": models.run}))
+        if told:
+            reasons[row] = told
+    return reasons
 
 
 GENERATOR = Generator(
@@ -37,6 +46,8 @@ GENERATOR = Generator(
     candidates=popular_candidates,
     reasons=popular_reasons,
     codes=("popular",),
+    credibility=GENERAL,
+    tells_of_any=True,
     caption="训练期内浏览人数较多",
     weight=0.05,  # a tie-break: the item-item model already knows what is popular
 )

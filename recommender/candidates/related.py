@@ -7,10 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from civicrec.items import Rel
-from recommender.candidates.generator import NOTHING, Generator, Query, Scored
+from recommender.candidates.generator import EDITORIAL, MAX_ALTERNATIVES, NOTHING, Generator, Query, Scored
 from recommender.candidates.selection import best
 from recommender.catalogue import Catalogue
 from recommender.request import Reason
+
+#: Seed items, the newest, whose links a reason names.
+MAX_LINK_SEEDS = 10
 
 
 def related_candidates(query: Query, n: int) -> Scored:
@@ -34,15 +37,35 @@ def links_of(catalogue: Catalogue, row: int) -> dict[int, Rel]:
     return rel_of
 
 
-def related_reasons(query: Query, rows: Sequence[int]) -> dict[int, Reason]:
-    """Name the page's item and the relation."""
-    if query.context < 0:
+def related_reasons(query: Query, rows: Sequence[int]) -> dict[int, list[Reason]]:
+    """Name the item that an editor linked with each row: the page's, or one of those read last."""
+    catalogue = query.catalogue
+    seed_of = {catalogue.item_ids[seed]: seed for seed in list(query.seeds)[:MAX_LINK_SEEDS]}
+    if not seed_of:
         return {}
-    rel_of, item_id = links_of(query.catalogue, query.context), query.catalogue.item_ids[query.context]
-    text = f"与《{query.title(query.context)}》配套"
-    return {
-        row: Reason("related", text, {"item_id": item_id, "rel": rel_of[row]}) for row in rows if row in rel_of
-    }  # fmt: skip
+    reasons: dict[int, list[Reason]] = {}
+    for row in rows:
+        item_id = catalogue.item_ids[row]
+        own = [(link.item_id, link.rel, True) for link in catalogue.items[item_id].links if link.item_id in seed_of]
+        others = [(other, rel, False) for rel, other in catalogue.linked_from.get(item_id, ()) if other in seed_of]
+        told = {
+            other: Reason("related", _words(query, seed_of[other], rel, is_own), {"item_id": other, "rel": rel})
+            for other, rel, is_own in (*others, *own)
+            if other != item_id
+        }
+        if told:
+            reasons[row] = [told[other] for other in seed_of if other in told][:MAX_ALTERNATIVES]
+    return reasons
+
+
+def _words(query: Query, seed: int, rel: Rel, is_own: bool) -> str:
+    title = f"《{query.title(seed)}》"
+    if rel == "part_of":
+        return f"收入专题{title}" if is_own else f"收有{title}的专题"
+    if seed == query.context:
+        return f"与{title}配套"
+    is_newest = bool(query.history) and seed == query.history[0]
+    return f"与您{'刚' if is_newest else ''}看过的{title}配套"
 
 
 GENERATOR = Generator(
@@ -51,5 +74,7 @@ GENERATOR = Generator(
     reasons=related_reasons,
     codes=("related",),
     caption="与当前页面有编辑标注的配套关系",
+    credibility=EDITORIAL,
+    tells_of_any=True,
     weight=1.2,  # an editor's link is knowledge, not a guess
 )

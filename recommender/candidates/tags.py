@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from math import log
+from typing import NamedTuple
 
 import numpy as np
 
 from civicrec.tags import split_tag
-from recommender.candidates.generator import NOTHING, Generator, Query, Scored
+from recommender.candidates.generator import MAX_ALTERNATIVES, NOTHING, WORD, Generator, Query, Scored
 from recommender.candidates.selection import best, first_open, summed
 from recommender.request import Reason
 
@@ -19,6 +21,15 @@ MAX_ITEMS_A_TAG = 100
 #: Newest seed items whose tags count, each 0.8 of the one after it: an interest of now, not of a month.
 MAX_TAG_SEEDS = 10
 _FADE = 0.8
+#: Dimensions a reason names, the matter first; a life event or a trade only beside the item that carries it, because
+#: 您关注的“生小孩” would say more of a person than they told.
+SAID = ("theme", "industry", "life_event")
+SAID_OF_PROFILE = ("theme", "industry")
+_KIND = {"theme": "主题", "industry": "行业", "life_event": "事项"}
+#: A word that more than an eighth of the catalogue carries says nothing of one item.
+MIN_RARITY = log(8)
+#: 您关注的 needs this share of the profile's strongest interest.
+MIN_INTEREST = 1 / 3
 
 
 def tag_candidates(query: Query, n: int) -> Scored:
@@ -49,27 +60,58 @@ def tag_strengths(query: Query) -> dict[int, float]:
     return {number: weight * rarity[number] for number, weight in interest.items() if rarity[number] > 0}
 
 
-def tag_reasons(query: Query, rows: Sequence[int]) -> dict[int, Reason]:
-    """Name the strongest shared tag, and whose it is: the profile's, or that of an item read."""
-    strengths, seeds = query.once(tag_strengths), list(query.seeds)[:MAX_TAG_SEEDS]
-    reasons = {}
+def tag_reasons(query: Query, rows: Sequence[int]) -> dict[int, list[Reason]]:
+    """Name the words a row shares with the profile or with items read: rare ones that speak of the matter.
+
+    What is told of a person (audience, group, size of a firm) is not said, though it orders lists: it would read as a
+    statement about the visitor.
+    """
+    strengths = query.once(tag_strengths)
+    words, reasons = query.once(_spoken), {}
     for row in rows:
-        shared = [number for number in query.catalogue.tags[row] if number in strengths]
+        shared = [number for number in query.catalogue.tags[row] if number in words]
         if shared:
-            reasons[row] = _reason(query, seeds, max(shared, key=strengths.__getitem__))
+            shared.sort(key=lambda number: (words[number].rank, -strengths[number]))
+            told = [reason for number in shared for reason in _reasons(query, words[number])]
+            reasons[row] = told[:MAX_ALTERNATIVES]
     return reasons
 
 
-def _reason(query: Query, seeds: Sequence[int], number: int) -> Reason:
-    catalogue = query.catalogue
-    name = catalogue.tag_names[number]
-    word = split_tag(name)[1]
-    if query.tags.get(name, 0.0) > 0:
-        return Reason("tag", f"因您关注：{word}", {"tag": name})
-    read = next(seed for seed in seeds if number in catalogue.tags[seed])
-    evidence = {"tag": name, "item_id": catalogue.item_ids[read]}
-    whose = "" if read == query.context else "您看过的"
-    return Reason("tag", f"与{whose}《{query.title(read)}》同属：{word}", evidence)
+class _Word(NamedTuple):
+    """A tag that may be said: its name, its place in `SAID`, whether the profile has it, the seeds that carry it."""
+
+    name: str
+    rank: int
+    is_interest: bool
+    seeds: list[int]
+
+
+def _spoken(query: Query) -> dict[int, _Word]:
+    """Return the tags of profile and history that may be said, by number."""
+    catalogue, seeds = query.catalogue, list(query.seeds)[:MAX_TAG_SEEDS]
+    least = max(query.tags.values(), default=0.0) * MIN_INTEREST
+    words = {}
+    for number in query.once(tag_strengths):
+        name = catalogue.tag_names[number]
+        dimension = split_tag(name)[0]
+        if dimension in SAID and catalogue.tag_rarity[number] >= MIN_RARITY:
+            is_interest = dimension in SAID_OF_PROFILE and query.tags.get(name, 0.0) >= max(least, 1e-9)
+            carrying = [seed for seed in seeds if number in catalogue.tags[seed]]
+            if is_interest or carrying:
+                words[number] = _Word(name, SAID.index(dimension), is_interest, carrying)
+    return words
+
+
+def _reasons(query: Query, tag: _Word) -> list[Reason]:
+    dimension, word = split_tag(tag.name)
+    told = []
+    if tag.is_interest:
+        told.append(Reason("tag", f"与您关注的“{word}”有关", {"tag": tag.name}))
+    for seed in tag.seeds[: MAX_ALTERNATIVES - 1]:
+        whose = "" if seed == query.context else "您看过的"
+        evidence = {"tag": tag.name, "item_id": query.catalogue.item_ids[seed]}
+        told.append(Reason("tag", f"与{whose}《{query.title(seed)}》同属“{word}”{_KIND[dimension]}", evidence))
+    return told
 
 
 GENERATOR = Generator(
@@ -78,5 +120,6 @@ GENERATOR = Generator(
     reasons=tag_reasons,
     codes=("tag",),
     caption="与您的兴趣标签或最近浏览内容的标签相同",
+    credibility=WORD,
     weight=0.5,  # works from the first click on, for items nobody has clicked yet
 )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from recommender.candidates.generator import Generator, Query, Scored
+from recommender.candidates.generator import GENERAL, Generator, Query, Scored
 from recommender.candidates.selection import places_of
 from recommender.request import Reason
 
@@ -14,6 +14,8 @@ from recommender.request import Reason
 MIN_TREND_WEIGHT = 0.1
 #: Only so many can be called hot.
 MAX_TRENDING = 200
+#: So many may be called hot however small the catalogue is.
+MIN_HOT = 10
 
 
 def trending_candidates(query: Query, n: int) -> Scored:
@@ -24,16 +26,18 @@ def trending_candidates(query: Query, n: int) -> Scored:
     return Scored(trends.rows[places], trends.weights[places])
 
 
-def trending_reasons(query: Query, rows: Sequence[int]) -> dict[int, Reason]:
-    """Tell each item's rank among what is clicked, and its weight."""
+def trending_reasons(query: Query, rows: Sequence[int]) -> dict[int, list[Reason]]:
+    """Tell each item's rank among what is clicked, and its weight, of the first tenth of the catalogue."""
     trends = query.signals.trends
-    hot = trends.rows[:MAX_TRENDING]
+    n_hot = min(MAX_TRENDING, max(MIN_HOT, len(query.catalogue) // 10))
+    hot = trends.rows[:n_hot]
     places = places_of(query, rows, hot)
     return {
-        row: Reason("trending", "近期热门", {"rank": place + 1, "weight": round(weight, 3)})
+        row: [Reason("trending", "近期热门", {"rank": place + 1, "weight": round(weight, 3)})]
         for row, place, weight in zip(
             hot[places].tolist(), places.tolist(), trends.weights[places].tolist(), strict=True
         )
+        if weight >= MIN_TREND_WEIGHT
     }
 
 
@@ -42,6 +46,8 @@ GENERATOR = Generator(
     candidates=trending_candidates,
     reasons=trending_reasons,
     codes=("trending",),
+    credibility=GENERAL,
+    tells_of_any=True,
     caption="最近数小时点击较多",
     weight=0.1,  # orders what is otherwise equal, and leads for strangers; news have a scene of their own
 )

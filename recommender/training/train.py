@@ -19,13 +19,21 @@ from numpy.typing import NDArray
 from civicrec.clock import monotonic_s
 from civicrec.process.progress import ShowProgress
 from civicrec.settings import TrainingSettings
-from recommender.artifacts import Models
+from recommender.artifacts import RECENT_DAYS, Models
 from recommender.generators import DEFAULT_WEIGHTS
 from recommender.manifest import AlsKnobs, Counts, ItemItemKnobs, Manifest, Offline
 from recommender.training.als import ALS_GRID, GRID_FACTORS, AlsConfig, fit_als
 from recommender.training.holdout import Holdout, hold_out, recall
 from recommender.training.interactions import Interactions
-from recommender.training.item_item import EASE_L2, MAX_EASE_ITEMS, Neighbours, cosine, ease, ease_weights
+from recommender.training.item_item import (
+    EASE_L2,
+    MAX_EASE_ITEMS,
+    Neighbours,
+    chance_actors,
+    cosine,
+    ease,
+    ease_weights,
+)
 
 SEED = 20260101
 #: Trying a grid costs one fit a point: up to here that is seconds, beyond it the defaults stand.
@@ -37,6 +45,7 @@ EMPHASES = (1.0, 3.0, 10.0, 30.0)
 #: EASE penalty when no slice can choose it.
 DEFAULT_L2 = 200.0
 
+_DAY_MS = 86_400_000
 _STEPS = ("hold out", "choose item-item", "choose als", "judge", "fit item-item", "fit als")
 
 
@@ -70,7 +79,7 @@ def train(data: Interactions, run: str, settings: TrainingSettings, *, seed: int
     with step("judge"):
         offline, emphasis = _judged(held, l2, config, settings.neighbours, seed)
     with step("fit item-item"):
-        neighbours, weights = _item_item(data.user_items(), l2, settings.neighbours)
+        near = _item_item(data.user_items(), l2, settings.neighbours)
     with step("fit als"):
         factors = fit_als(data.user_items(), config, seed) if n_items else np.zeros((0, 1), np.float32)
     report("done", len(_STEPS), len(_STEPS))
@@ -89,9 +98,12 @@ def train(data: Interactions, run: str, settings: TrainingSettings, *, seed: int
         run=run,
         item_ids=data.item_ids,
         popularity=_popularity(data),
-        neighbours=neighbours,
-        neighbour_weights=weights,
+        neighbours=near.rows,
+        neighbour_weights=near.weights,
+        neighbour_actors=near.actors,
+        recent_actors=_recent_actors(data),
         factors=factors,
+        chance_actors=chance_actors(data.user_items()),
         als_regularization=config.regularization,
         als_alpha=config.alpha,
         manifest=manifest,
@@ -103,9 +115,14 @@ def _popularity(data: Interactions) -> NDArray[np.float32]:
     return (actors / max(1, data.n_users)).astype(np.float32)
 
 
+def _recent_actors(data: Interactions) -> NDArray[np.int32]:
+    since_ms = data.last_ms.max(initial=0) - RECENT_DAYS * _DAY_MS
+    return np.bincount(data.items[data.last_ms > since_ms], minlength=len(data.item_ids)).astype(np.int32)
+
+
 def _item_item(matrix: Any, l2: float | None, k: int) -> Neighbours:
     if matrix.shape[1] == 0:
-        return np.zeros((0, k), np.int32), np.zeros((0, k), np.float32)
+        return Neighbours(np.zeros((0, k), np.int32), np.zeros((0, k), np.float32), np.zeros((0, k), np.int32))
     return cosine(matrix, k) if l2 is None else ease(matrix, l2, k)
 
 
@@ -158,11 +175,11 @@ def _judged(
         return Offline(0, {}), None
     matrix = held.train.user_items()
     popular = np.bincount(held.train.items, minlength=len(held.train.item_ids)).astype(np.float64)
-    near, weights = _item_item(matrix, l2, k)
+    near = _item_item(matrix, l2, k)
     by_vectors = _als_scorer(fit_als(matrix, config, seed), config)
     scorers: dict[str, Callable[[Any], NDArray[Any]]] = {
         "popular": lambda histories: np.repeat(popular[None, :], histories.shape[0], axis=0),
-        "item_item": lambda histories: _neighbour_scores(histories, near, weights),
+        "item_item": lambda histories: _neighbour_scores(histories, near.rows, near.weights),
         "als": by_vectors,
     }
 

@@ -32,7 +32,8 @@ def seven_candidates(query, n):
 
 
 def seven_reasons(query, rows):
-    return {row: Reason("seven", "每七号一个", {"item_id": query.catalogue.item_ids[row]}) for row in rows}
+    told = {row: query.catalogue.item_ids[row] for row in rows}
+    return {row: [Reason("seven", f"每七号一个：{item_id}", {"item_id": item_id})] for row, item_id in told.items()}
 
 
 GENERATOR = Generator("seven", seven_candidates, seven_reasons, ("seven",), "每七号一个事项", 5.0)
@@ -79,7 +80,8 @@ def test_its_items_are_in_the_list_with_its_reason(answers: Mapping[str, Any]) -
     items = answers["list"]
     assert {item["item_id"] for item in items if item["source"] == "seven"} == {"i3", "i10", "i17", "i24"}
     assert [item["reasons"][0] for item in items] == [
-        {"code": "seven", "text": "每七号一个", "evidence": {"item_id": item["item_id"]}} for item in items
+        {"code": "seven", "text": f"每七号一个：{item['item_id']}", "evidence": {"item_id": item["item_id"]}}
+        for item in items
     ]
 
 

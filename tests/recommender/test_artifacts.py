@@ -30,7 +30,7 @@ def saved(tmp_path: Path) -> Path:
 def test_what_was_saved_is_loaded(saved: Path) -> None:
     models, loaded = some_models(NAMES, seed=1), load_models(saved.parent, "run-1")
     assert (loaded.run, loaded.item_ids, loaded.manifest) == (models.run, models.item_ids, models.manifest)
-    for name in ("popularity", "neighbours", "neighbour_weights", "factors"):
+    for name in ("popularity", "neighbours", "neighbour_weights", "neighbour_actors", "recent_actors", "factors"):
         np.testing.assert_array_equal(getattr(loaded, name), getattr(models, name))
 
 

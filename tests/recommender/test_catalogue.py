@@ -133,7 +133,7 @@ def test_related_items_come_by_type_links_first_then_names_then_shared_tags() ->
         an_item("i2", "interpretation", summary="解读云人社发〔2026〕21号"),
         an_item("i3", "interpretation", links=(Link("interprets", "p"),)),
         an_item("gone", "interpretation", status="withdrawn", links=(Link("interprets", "p"),)),
-        *[an_item(f"other{n}", "news", theme=("民政",)) for n in range(6)],
+        *[an_item(f"other{n}", "news", theme=("民政",)) for n in range(40)],
     ])  # fmt: skip
     lists = related_to("p", catalogue, signals_of(catalogue), NOW, 5)
     told = {name: [one.item.item_id for one in made] for name, made in lists.items()}

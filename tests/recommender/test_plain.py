@@ -190,7 +190,7 @@ def test_so_they_are_where_each_generator_must_choose_among_many(seed: int) -> N
     check(a_large_world(seed))
 
 
-def a_large_world(seed: int, n: int = 1_500) -> World:
+def a_large_world(seed: int, n: int = 1_500, n_words: int = 9) -> World:
     rng = np.random.default_rng(seed)
     names = [f"i{row}" for row in range(n)]
 
@@ -201,9 +201,10 @@ def a_large_world(seed: int, n: int = 1_500) -> World:
         an_item(
             name,
             ITEM_TYPES[rng.integers(len(ITEM_TYPES))],
-            theme=tuple(WORDS[theme] for theme in set(rng.integers(0, 9, 2).tolist())),
+            theme=tuple(WORDS[theme] for theme in set(rng.integers(0, n_words, 2).tolist())),
             published_at=NOW - timedelta(days=float(rng.exponential(20))) if rng.random() < 0.9 else None,
             status="online" if rng.random() < 0.9 else "withdrawn",
+            apply_until=NOW + timedelta(days=float(rng.exponential(30))) if rng.random() < 0.2 else None,
             links=tuple(Link("serves", other) for other in some(3)),
         )
         for name in names

@@ -46,6 +46,8 @@ def some_models(item_ids: list[str], seed: int = 0, k: int = 4, kind: str = "eas
     return Models(
         run=f"run-{seed}", item_ids=tuple(item_ids), popularity=rng.random(n).astype(np.float32),
         neighbours=neighbours, neighbour_weights=weights, factors=rng.normal(size=(n, 3)).astype(np.float32),
+        neighbour_actors=np.where(neighbours < 0, 0, rng.integers(0, 60, (n, k))).astype(np.int32),
+        recent_actors=rng.integers(0, 60, n).astype(np.int32), chance_actors=float(rng.integers(1, 60)),
         als_regularization=1.0, als_alpha=2.0, manifest=Manifest(item_item=ItemItemKnobs(kind)),  # type: ignore[arg-type]
     )  # fmt: skip
 

@@ -19,6 +19,7 @@ def models_with(factors: np.ndarray, config: AlsConfig, item_ids: tuple[str, ...
     return Models(
         run="r", item_ids=item_ids, popularity=np.zeros(n_items, np.float32),
         neighbours=np.full((n_items, 1), -1, np.int32), neighbour_weights=np.zeros((n_items, 1), np.float32),
+        neighbour_actors=np.zeros((n_items, 1), np.int32), recent_actors=np.zeros(n_items, np.int32), chance_actors=1.0,
         factors=factors, als_regularization=config.regularization, als_alpha=config.alpha, manifest=Manifest(),
     )  # fmt: skip
 

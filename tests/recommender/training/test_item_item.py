@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from recommender.training.item_item import cosine, ease, ease_weights
+from recommender.training.item_item import chance_actors, cosine, ease, ease_weights
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def test_ease_is_the_ridge_regression_of_each_item_on_all_others(user_items: csr
 
 def test_only_the_strongest_neighbours_are_kept_strongest_first(user_items: csr_matrix) -> None:
     full = ease_weights(user_items, 7.0)
-    near, weights = ease(user_items, 7.0, 4, min_actors=1)
+    near, weights, _ = ease(user_items, 7.0, 4, min_actors=1)
     assert near.shape == weights.shape == (12, 4)
     for row in range(12):
         assert set(near[row]) == set(np.argsort(-np.abs(full[row]))[:4])
@@ -37,7 +37,7 @@ def test_only_the_strongest_neighbours_are_kept_strongest_first(user_items: csr_
 
 def test_cosine_is_the_shrunk_share_of_common_users(user_items: csr_matrix) -> None:
     binary = user_items.toarray() > 0
-    near, weights = cosine(user_items, 12, shrink=3.0, min_actors=1)
+    near, weights, _ = cosine(user_items, 12, shrink=3.0, min_actors=1)
     for i in range(12):
         found = {j: w for j, w in zip(near[i].tolist(), weights[i].tolist(), strict=True) if j >= 0}
         assert i not in found
@@ -48,7 +48,7 @@ def test_cosine_is_the_shrunk_share_of_common_users(user_items: csr_matrix) -> N
 
 
 def test_items_that_nobody_shares_have_no_neighbour() -> None:
-    near, weights = cosine(csr_matrix(np.eye(3, dtype=np.float32)), 2)
+    near, weights, _ = cosine(csr_matrix(np.eye(3, dtype=np.float32)), 2)
     assert (near == -1).all()
     assert (weights == 0).all()
 
@@ -62,7 +62,31 @@ def test_weights_of_one_actor_count_once(user_items: csr_matrix) -> None:
 @pytest.mark.parametrize("model", ["cosine", "ease"])
 def test_a_pair_of_few_actors_speaks_for_nothing(user_items: csr_matrix, model: str) -> None:
     binary = user_items.toarray() > 0
-    near, weights = cosine(user_items, 12, min_actors=6) if model == "cosine" else ease(user_items, 7.0, 12, 6)
+    near, weights, _ = cosine(user_items, 12, min_actors=6) if model == "cosine" else ease(user_items, 7.0, 12, 6)
     told = {(i, j) for i in range(12) for j, w in zip(near[i].tolist(), weights[i].tolist(), strict=True) if w > 0}
     assert told
     assert all((binary[:, i] & binary[:, j]).sum() >= 6 for i, j in told)
+
+
+@pytest.mark.parametrize("model", ["cosine", "ease"])
+def test_each_neighbour_comes_with_the_actors_of_the_pair(user_items: csr_matrix, model: str) -> None:
+    binary = user_items.toarray() > 0
+    found = cosine(user_items, 5, min_actors=1) if model == "cosine" else ease(user_items, 7.0, 5, 1)
+    for i in range(12):
+        for j, actors in zip(found.rows[i].tolist(), found.actors[i].tolist(), strict=True):
+            assert actors == (0 if j < 0 else (binary[:, i] & binary[:, j]).sum())
+
+
+def test_what_pairs_share_by_chance_follows_how_much_each_actor_reads() -> None:
+    rng = np.random.default_rng(2)
+    # A tenth of the actors read nearly everything, the others two items of forty; nobody prefers anything.
+    sizes = np.where(np.arange(4_000) < 400, 30, 2)
+    dense = np.zeros((4_000, 40), np.float32)
+    for actor, size in enumerate(sizes):
+        dense[actor, rng.choice(40, size, replace=False)] = 1.0
+    share = dense.mean(axis=0)
+    shared = (dense.T @ dense)[np.triu_indices(40, 1)]
+    by_chance = (chance_actors(csr_matrix(dense)) * np.outer(share, share))[np.triu_indices(40, 1)]
+    assert 0.95 < shared.sum() / by_chance.sum() < 1.05
+    assert shared.sum() / (4_000 * np.outer(share, share)[np.triu_indices(40, 1)]).sum() > 3
+    assert chance_actors(csr_matrix((0, 0), dtype=np.float32)) == 0.0

@@ -41,7 +41,7 @@ def test_a_manifest_says_what_was_learned_from_and_how_well() -> None:
 
 def test_the_same_data_gives_the_same_models() -> None:
     one, two = train(blocks(), "r", SETTINGS), train(blocks(), "r", SETTINGS)
-    for name in ("popularity", "neighbours", "neighbour_weights", "factors"):
+    for name in ("popularity", "neighbours", "neighbour_weights", "neighbour_actors", "recent_actors", "factors"):
         assert getattr(one, name).tobytes() == getattr(two, name).tobytes()
 
 
