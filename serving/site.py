@@ -12,6 +12,7 @@ from civicrec.settings import Settings
 from profiles.online.ports import OnlineReader, ServedStore
 from serving.app import create_app
 from serving.console.app import create_console
+from serving.portal.choices import router as choices
 from serving.portal.routes import router as portal
 from serving.start.routes import router as start
 
@@ -26,6 +27,7 @@ def create_site(
     app = create_app(settings, store, reader, clock)
     app.include_router(start)
     app.include_router(portal)
+    app.include_router(choices)
     console = create_console(settings, clock)
     app.mount("/console", console)
     app.state.closing.append(console.state.pages.close)

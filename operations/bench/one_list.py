@@ -1,6 +1,6 @@
 """What one list costs by itself: the CPU of `recommend` and of its JSON, in this process, without HTTP or store.
 
-In: a filled shelf. Out: milliseconds of CPU. The best of some rounds, because a busy machine only ever adds.
+In: stores that hold a made-up catalogue. Out: milliseconds of CPU, the best of some rounds: a busy machine only adds.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def bench_one_list(settings: Settings) -> dict[str, float]:
     Parameters
     ----------
     settings
-        Of a stack whose stores `shelf.fill` has filled.
+        Of a stack whose stores `made_up_catalogue.fill` has filled.
 
     Returns
     -------

@@ -18,8 +18,8 @@ from civicrec.clock import monotonic_s, rfc3339, utc_now
 from civicrec.errors import Unavailable
 from civicrec.metrics import quantile
 from civicrec.settings import Settings
+from operations.bench.made_up_catalogue import N_ACTORS, fill
 from operations.bench.one_list import bench_one_list
-from operations.bench.shelf import N_ACTORS, fill
 from operations.harness.load import held_to, measure, rss_mb, server_on
 from operations.harness.stack import OwnStack, free_ports, own_stack
 from operations.harness.waiting import wait_for

@@ -33,15 +33,15 @@ def collect(
     as_json: Json = False,
 ) -> None:
     """Measure durable requests per second of the collector, beside a bare FastAPI hello, and its start."""
-    from operations.bench import spool
+    from operations.bench import log_limits
     from operations.bench.collect import bench_collect
 
     parts: dict[str, Callable[[], dict[str, Any]]] = {
         "collect": lambda: bench_collect(kafka=kafka),
-        "recovery": spool.recovery,
+        "recovery": log_limits.recovery,
     }
     if soak:
-        parts["soak"] = lambda: spool.soak(soak)
+        parts["soak"] = lambda: log_limits.soak(soak)
     _show(parts, as_json)
 
 
@@ -120,7 +120,7 @@ def stack(as_json: Json = False) -> None:
 @bench.command("all")
 def everything(as_json: Json = False) -> None:
     """Run all of them, one after the other."""
-    from operations.bench import spool
+    from operations.bench import log_limits
     from operations.bench.collect import bench_collect
     from operations.bench.nightly import bench_nightly
     from operations.bench.serve import bench_serve
@@ -130,7 +130,7 @@ def everything(as_json: Json = False) -> None:
     _show(
         {
             "collect": bench_collect,
-            "recovery": spool.recovery,
+            "recovery": log_limits.recovery,
             "stream": bench_stream,
             "nightly": bench_nightly,
             "serve": bench_serve,

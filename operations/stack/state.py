@@ -22,8 +22,8 @@ from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from operations.stack.endpoints import is_ready, peers, readiness
 from operations.stack.flink_state import FlinkState, look_at_flink
 from operations.stack.holes import alarms
+from operations.stack.problems import online_problems, problems_of
 from operations.stack.supervisor import state_path
-from operations.stack.troubles import online_troubles, troubles
 from operations.stack.valkey import set_aside, valkey_folder
 
 
@@ -130,11 +130,11 @@ def look(settings: Settings, now: datetime) -> StackState:
     online = None
     if answers["valkey"]:
         try:
-            online, wrong = online_troubles(settings)
+            online, wrong = online_problems(settings)
             problems += wrong
         except CivicrecError as error:
             problems.append(f"the online store cannot tell its state: {error}")
-    problems += troubles(settings, books, now)
+    problems += problems_of(settings, books, now)
     flink = None
     if settings.stream.runner == "flink":
         try:

@@ -5,9 +5,9 @@
 --   fields of its division begin, what the offsets of all others must be, the log, whether only a complete store takes this, keys of
 --   actors who withdrew consent, with the time, refusals taken back, and how a crowd is told from a few; ARGV[2] MessagePack
 --   of {newest, refused, added, counted, actors, bounds}: of the first two each a list of {key, ttl_s, bound,
---   [score, member, ...]}, of the third {key, ttl_s, bound, [score, member, voice, ...], few}, of the fourth {trend, ttl_s,
---   bound, counted, ttl_s, bound, [pair, member, score, voice, ...], hour}: a pair of actor and item counts in the trend
---   with the highest score it ever had, so only what is above the last one is added; a voice is a short hash of the actor;
+--   [score, member, ...]}, of the third {key, ttl_s, bound, [score, member, digest, ...], few}, of the fourth {trend, ttl_s,
+--   bound, counted, ttl_s, bound, [pair, member, score, digest, ...], hour}: a pair of actor and item counts in the trend
+--   with the highest score it ever had, so only what is above the last one is added; a digest is a short hash of the actor;
 --   then [actor, epoch s of its newest interaction or 0, ...], and {actors, items with neighbours, hours, share of `counted` for
 --   all but the newest hours, epoch s}.
 -- Returns 1, or 0 if more or other was committed meanwhile, or -1 if the store is incomplete.
@@ -31,21 +31,21 @@ local groups = cmsgpack.unpack(ARGV[2])
 local crowd = claim[11]
 
 local function few_of(key, name)
-  local number, voices = string.match(redis.call('HGET', key, name) or '', '^(%S+) (.*)$')
-  return tonumber(number), voices or ''
+  local number, digests = string.match(redis.call('HGET', key, name) or '', '^(%S+) (.*)$')
+  return tonumber(number), digests or ''
 end
 
-local function with(voices, voice)
-  return string.find(voices, voice, 1, true) and voices or voices .. voice .. ','
+local function with(digests, digest)
+  return string.find(digests, digest, 1, true) and digests or digests .. digest .. ','
 end
 
 -- Whether it is a crowd now; if not, it is kept, and of too many the least known of some is let go.
-local function is_crowd(key, name, number, voices, bound, ttl_s)
-  if #voices >= 9 * crowd[1] then
+local function is_crowd(key, name, number, digests, bound, ttl_s)
+  if #digests >= 9 * crowd[1] then
     redis.call('HDEL', key, name)
     return true
   end
-  redis.call('HSET', key, name, string.format('%.17g ', number) .. voices)
+  redis.call('HSET', key, name, string.format('%.17g ', number) .. digests)
   redis.call('EXPIRE', key, ttl_s)
   if redis.call('HLEN', key) > bound then
     local some = redis.call('HRANDFIELD', key, 5, 'WITHVALUES')
@@ -60,15 +60,15 @@ local function is_crowd(key, name, number, voices, bound, ttl_s)
   return false
 end
 
-local function hear(hour, name, voice)
+local function note_actor(hour, name, digest)
   if tonumber(redis.call('ZSCORE', crowd[3], name) or '-1') >= hour then
     return
   end
-  local since, voices = few_of(crowd[2], name)
+  local since, digests = few_of(crowd[2], name)
   if not since or hour - since >= crowd[4] then
-    since, voices = hour, ''
+    since, digests = hour, ''
   end
-  if is_crowd(crowd[2], name, since, with(voices, voice), crowd[6], crowd[7]) then
+  if is_crowd(crowd[2], name, since, with(digests, digest), crowd[6], crowd[7]) then
     redis.call('ZADD', crowd[3], 'GT', hour, name)
     redis.call('ZREMRANGEBYRANK', crowd[3], 0, -crowd[8] - 1)
     redis.call('EXPIRE', crowd[3], crowd[7])
@@ -86,9 +86,9 @@ for _, entry in ipairs(groups[3]) do
     if redis.call('ZSCORE', key, member) then
       redis.call('ZINCRBY', key, score, member)
     else
-      local sum, voices = few_of(few, member)
+      local sum, digests = few_of(few, member)
       sum = (sum or 0) + score
-      if is_crowd(few, member, sum, with(voices, pairs_[index + 2]), crowd[5], crowd[9]) then
+      if is_crowd(few, member, sum, with(digests, pairs_[index + 2]), crowd[5], crowd[9]) then
         redis.call('ZINCRBY', key, sum, member)
       end
     end
@@ -114,7 +114,7 @@ for _, entry in ipairs(groups[4]) do
     local known = redis.call('HGET', counted, pair)
     local before = tonumber(known or '0')
     if not known then
-      hear(tonumber(string.sub(trend, 7)), member, pairs_[index + 3])
+      note_actor(tonumber(string.sub(trend, 7)), member, pairs_[index + 3])
     end
     if score > before then
       redis.call('ZINCRBY', trend, score - before, member)

@@ -27,7 +27,7 @@ from profiles.online.ports import (
     RecentItem,
     ServedStore,
 )
-from profiles.online.pseudonyms import pair_of, voice_of
+from profiles.online.pseudonyms import digest_of, pair_of
 
 Scores = dict[str, float]
 
@@ -143,19 +143,19 @@ class MemoryOnlineStore:
             return sum(weights.values())
         few = self._few.setdefault((item_id, other), {})
         for actor, weight in weights.items():
-            voice = voice_of(actor)
-            few[voice] = few.get(voice, 0.0) + weight
+            digest = digest_of(actor)
+            few[digest] = few.get(digest, 0.0) + weight
         return sum(self._few.pop((item_id, other)).values()) if len(few) >= self._min_actors else 0.0
 
     def _note_actor(self, hour: int, item_id: str, actor: str) -> None:
         """Note that an actor interacted with an item, until there is a crowd."""
         if self._crowded.get(item_id, -1) >= hour:
             return
-        since, voices = self._few_trends.get(item_id, (hour, set()))
+        since, digests = self._few_trends.get(item_id, (hour, set()))
         if hour - since >= CROWD_HOURS:
-            since, voices = hour, set()
-        self._few_trends[item_id] = since, voices | {voice_of(actor)}
-        if len(voices) + (voice_of(actor) not in voices) >= self._min_actors:
+            since, digests = hour, set()
+        self._few_trends[item_id] = since, digests | {digest_of(actor)}
+        if len(digests) + (digest_of(actor) not in digests) >= self._min_actors:
             self._crowded[item_id] = hour
             del self._few_trends[item_id]
 

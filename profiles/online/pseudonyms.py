@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import blake2b
 
 
-def voice_of(actor: str) -> str:
+def digest_of(actor: str) -> str:
     """Return what tells an actor from others among the few of a pair."""
     return blake2b(actor.encode(), digest_size=4).hexdigest()
 

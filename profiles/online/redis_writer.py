@@ -40,7 +40,7 @@ from profiles.online.ports import (
     OnlineUpdate,
     RecentItem,
 )
-from profiles.online.pseudonyms import pair_of, voice_of
+from profiles.online.pseudonyms import digest_of, pair_of
 from profiles.online.redis_calls import DAY_S, RedisCalls, reachable, script
 from profiles.online.redis_keys import (
     COMPLETE_KEY,
@@ -137,7 +137,7 @@ _CROWD = (
 
 def _commands(update: OnlineUpdate, refused: list[Any], bounds: Bounds) -> bytes:
     """Write an update as the MessagePack that apply.lua reads."""
-    voices = cache(voice_of)  # of this update alone
+    digests = cache(digest_of)  # of this update alone
     newest = [
         (recent_key(actor), RECENT_TTL_DAYS * DAY_S, MAX_RECENT, flat(_newest(items)))
         for actor, items in update.recent.items()
@@ -147,7 +147,7 @@ def _commands(update: OnlineUpdate, refused: list[Any], bounds: Bounds) -> bytes
         (
             co_key(item_id), CO_CLICK_TTL_DAYS * DAY_S, MAX_CO_CLICKED,
             [part for other, weights in others.items() for actor, weight in weights.items()
-             for part in (weight, other, voices(actor))],
+             for part in (weight, other, digests(actor))],
             few_key(item_id),
         )
         for item_id, others in update.co_clicks.items()
@@ -157,7 +157,7 @@ def _commands(update: OnlineUpdate, refused: list[Any], bounds: Bounds) -> bytes
             trend_key(hour), TREND_TTL_HOURS * 3_600, bounds.trend_items,
             counted_key(hour), COUNTED_TTL_HOURS * 3_600, bounds.counted,
             [part for item_id, weights in by_item.items() for actor, weight in weights.items()
-             for part in (pair_of(actor, item_id), item_id, weight, voices(actor))],
+             for part in (pair_of(actor, item_id), item_id, weight, digests(actor))],
             str(hour),
         )
         for hour, by_item in update.interests.items()

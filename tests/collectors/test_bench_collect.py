@@ -4,7 +4,7 @@ import pytest
 
 from operations.bench import collect
 from operations.bench.collect import CONNECTIONS, bench_collect
-from operations.bench.spool import recovery, soak
+from operations.bench.log_limits import recovery, soak
 from tests.services.broker import Broker
 
 

@@ -10,7 +10,7 @@ import pytest
 from civicrec.accounting.books import read_books
 from civicrec.eventlog.sqlite import SqliteEventLog
 from operations.bench.batches import EVENTS_PER_REQUEST
-from operations.bench.spool import leave_pending
+from operations.bench.log_limits import leave_pending
 from tests.running import RunningCollector, running_collector, settings_on_free_ports
 
 #: Of the processor's time: the wall's depends on who else uses the machine, and `ready_s` in `civicrec bench collect`

@@ -18,8 +18,8 @@ from civicrec.settings import Settings
 from operations.stack.checks import free_disk_mb
 
 
-def troubles(settings: Settings, books: Books | None, now: datetime) -> list[str]:
-    """Return every trouble, one sentence each."""
+def problems_of(settings: Settings, books: Books | None, now: datetime) -> list[str]:
+    """Return every problem, one sentence each."""
     sentences: list[str] = []
     looks: dict[str, Callable[[], Iterator[str]]] = {
         "the disk": lambda: _disk(settings),
@@ -73,7 +73,7 @@ def _models(settings: Settings, today: date) -> Iterator[str]:
         )
 
 
-def online_troubles(settings: Settings) -> tuple[dict[str, object], list[str]]:
+def online_problems(settings: Settings) -> tuple[dict[str, object], list[str]]:
     """Return what the online store says of itself, and what is wrong with it; raises `Unavailable`."""
     from civicrec.clients import redis_client
     from profiles.online.redis_upkeep import RedisOnlineUpkeep

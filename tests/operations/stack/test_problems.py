@@ -15,8 +15,8 @@ from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.registry.runs import save_run
 from civicrec.registry.tables import open_registry
 from civicrec.settings import AlarmSettings, Settings
-from operations.stack import troubles as module
-from operations.stack.troubles import troubles
+from operations.stack import problems as module
+from operations.stack.problems import problems_of
 from profiles.online.state import OnlineState
 
 NOW = datetime(2026, 3, 10, 4, 0, tzinfo=UTC)
@@ -27,8 +27,8 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(home=tmp_path, min_free_disk_mb=0)
 
 
-def test_a_home_without_anything_has_no_troubles(settings: Settings) -> None:
-    assert troubles(settings, read_books(settings), NOW) == []
+def test_a_home_without_anything_has_no_problems(settings: Settings) -> None:
+    assert problems_of(settings, read_books(settings), NOW) == []
     assert list(settings.home.iterdir()) == []
 
 
@@ -38,10 +38,10 @@ def test_events_that_wait_are_told_with_their_number_and_since_when(settings: Se
     log.append([Record("a", 3, b"x")])
     log.append([Record("a", 2, b"y")])
     log.close()
-    (said,) = troubles(settings, read_books(settings), NOW)
+    (said,) = problems_of(settings, read_books(settings), NOW)
     assert said.startswith("5 events wait for the stream, the oldest since 2026-03-10T03:58:30.000Z (90 s)")
     patient = settings.model_copy(update={"alarms": AlarmSettings(waiting_s=91)})
-    assert troubles(patient, read_books(patient), NOW) == []
+    assert problems_of(patient, read_books(patient), NOW) == []
 
 
 @pytest.mark.parametrize(("age", "is_old"), [(0, False), (2, False), (3, True), (40, True)])
@@ -50,7 +50,7 @@ def test_models_are_old_after_some_days_of_the_portal(age: int, is_old: bool, se
     registry = open_registry(settings.registry_address)
     save_run(registry, f"{day}-abc", day, {"day": day.isoformat()}, NOW)
     registry.dispose()
-    found = troubles(settings, None, NOW)
+    found = problems_of(settings, None, NOW)
     assert [f"the models are {age} days old (run {day}-abc)" in said for said in found] == [True] * is_old
 
 
@@ -59,7 +59,7 @@ def test_a_run_of_a_day_that_has_not_come_is_told_and_does_not_make_old_models_y
     for day in (date(2026, 3, 1), date(2062, 3, 10)):
         save_run(registry, f"{day}-abc", day, {"day": day.isoformat()}, NOW)
     registry.dispose()
-    old, ahead = troubles(settings, None, NOW)
+    old, ahead = problems_of(settings, None, NOW)
     assert "9 days old (run 2026-03-01-abc)" in old
     assert "run 2062-03-10-abc is of a day that has not come" in ahead
 
@@ -70,12 +70,12 @@ def test_a_run_of_a_day_that_has_not_come_is_told_and_does_not_make_old_models_y
 def test_a_night_that_failed_is_told_until_one_ends_well(fault: BaseException, settings: Settings) -> None:
     with pytest.raises(type(fault)), noted_night(settings.home):
         raise fault
-    (said,) = troubles(settings, None, NOW)
+    (said,) = problems_of(settings, None, NOW)
     assert said.startswith("the last nightly job, of ")
     assert str(fault) in said
     with noted_night(settings.home):
-        assert troubles(settings, None, NOW) == []  # it runs
-    assert troubles(settings, None, NOW) == []
+        assert problems_of(settings, None, NOW) == []  # it runs
+    assert problems_of(settings, None, NOW) == []
 
 
 def test_a_night_that_was_cut_off_is_told_when_it_should_long_have_ended(settings: Settings) -> None:
@@ -93,14 +93,14 @@ def test_a_disk_that_is_nearly_full_is_told_before_events_are_refused(
     settings = settings.model_copy(update={"min_free_disk_mb": 512})
     for free, says in ((1_024, ""), (1_023, "below 512 MB events are refused"), (100, "100 MB are free, events are")):
         monkeypatch.setattr(module, "free_disk_mb", lambda _, free=free: free)
-        found = troubles(settings, None, NOW)
+        found = problems_of(settings, None, NOW)
         assert len(found) == bool(says)
         assert says in "".join(found)
 
 
 def test_what_cannot_be_looked_at_is_a_trouble_itself(settings: Settings) -> None:
     (settings.home / "registry.sqlite").write_bytes(b"this is no database" * 100)
-    (said,) = troubles(settings, None, NOW)
+    (said,) = problems_of(settings, None, NOW)
     assert said.startswith("the state of the models cannot be told")
 
 
@@ -117,5 +117,5 @@ def test_a_full_and_an_incomplete_store_are_told_with_the_limit() -> None:
 @pytest.mark.parametrize("address", ["x", "postgresql://a:p@[::1/db", "postgresql://a:p@h:port/db", "mysql://x"])
 def test_a_registry_address_that_is_none_is_a_trouble(settings: Settings, address: str) -> None:
     wrong = settings.model_copy(update={"registry_url": SecretStr(address)})
-    (said,) = troubles(wrong, read_books(wrong), NOW)
+    (said,) = problems_of(wrong, read_books(wrong), NOW)
     assert "the state of the models cannot be told: CIVICREC_REGISTRY_URL" in said

@@ -57,7 +57,7 @@ def recovery(pending_records: int = PENDING_RECORDS) -> dict[str, Any]:
 
 def leave_pending(home: Path, n_records: int) -> None:
     """Fill a log with records of ten events, no two with one id, as a crash leaves it: the WAL is not folded in."""
-    code = "import sys, operations.bench.spool as c; c.fill_and_die(sys.argv[1], int(sys.argv[2]))"
+    code = "import sys, operations.bench.log_limits as c; c.fill_and_die(sys.argv[1], int(sys.argv[2]))"
     subprocess.run([sys.executable, "-c", code, str(home), str(n_records)], check=False)
 
 

@@ -1,0 +1,86 @@
+"""One page: its template filled for whoever looks, with the headers every page has.
+
+In: a request, a template's name and its facts. Out: HTML.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import jinja2
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+
+from civicrec.process.ports import address_of, is_everywhere
+from civicrec.web.signals import refuses
+from serving.portal.masthead import masthead_of
+from serving.portal.views import TYPE_NAMES
+from serving.portal.visitor import Visitor, visitor_of
+
+MENU = (
+    ("/portal/", "首页"),
+    *((f"/portal/lists/{name}", TYPE_NAMES[name]) for name in ("policy", "interpretation", "service", "news", "faq")),
+    ("/portal/about", "推荐说明"),
+)
+
+
+def visitor_on(request: Request) -> Visitor:
+    """Return who looks; one whose browser says not to be tracked sees general lists."""
+    visitor = visitor_of(request.cookies)
+    return replace(visitor, switched_off=True) if refuses(request.headers.raw) else visitor
+
+
+@cache
+def _templates() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("serving.portal"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+
+
+def render_message(request: Request, status: int, heading: str, text: str) -> HTMLResponse:
+    """Return a page that says one thing."""
+    return render(request, "message.html", status, heading=heading, text=text)
+
+
+def render(request: Request, template: str, status: int = 200, **facts: Any) -> HTMLResponse:
+    """Fill a template; it knows the visitor, the head of the page and where the visitor is."""
+    collector = _collector(request)
+    here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    text = (
+        _templates()
+        .get_template(template)
+        .render(
+            masthead=masthead_of(request.app.state.live.settings),
+            menu=MENU,
+            visitor=visitor_on(request),
+            collector=collector,
+            here=here if request.method == "GET" else "/portal/",
+            here_path=request.url.path,
+            **facts,
+        )
+    )
+    return HTMLResponse(text, status_code=status, headers=_headers(collector))
+
+
+def _collector(request: Request) -> str:
+    """Return the origin of the tracker: the collector's port on the name this page was opened under."""
+    settings = request.app.state.live.settings.collector
+    host = settings.host
+    if is_everywhere(host):
+        host = request.url.hostname or "127.0.0.1"
+    return f"http://{address_of(host, settings.port)}"
+
+
+def _headers(collector: str) -> dict[str, str]:
+    return {
+        "Content-Security-Policy": (
+            f"default-src 'none'; script-src 'self' {collector}; connect-src 'self' {collector}; style-src 'self'; "
+            "img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        ),
+        "Referrer-Policy": "same-origin",
+        "X-Content-Type-Options": "nosniff",
+        # Every page depends on choices that may change with the next click.
+        "Cache-Control": "private, no-store",
+    }
