@@ -78,9 +78,9 @@ WAREHOUSE = HomeFile(
 )
 REGISTRY = HomeFile(
     "registry.sqlite",
-    "catalogue, runs, audit, tags that a visitor hid",
-    "catalog, serve, nightly",
-    "catalogue: import again; withdrawals, audit, hidden tags: gone",
+    "catalogue, editorial rules, runs, audit, tags that a visitor hid",
+    "catalog, editorial, serve, nightly",
+    "catalogue: import again; withdrawals, editorial rules, audit, hidden tags: gone",
     personal=True,
 )
 MODELS = HomeFile("models", "models of the newest nights", "nightly", "nothing: made by the next night")

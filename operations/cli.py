@@ -27,8 +27,8 @@ app = typer.Typer(
 
 #: Modules of `operations.commands`; each has ``register(app)``. The order is the order of the help page.
 _COMMANDS = (
-    "demo", "stack", "stages", "nightly", "model", "rebuild", "catalog", "events", "profile", "subject", "console",
-    "evaluate", "bench",
+    "demo", "stack", "stages", "nightly", "model", "rebuild", "catalog", "editorial", "events", "profile", "subject",
+    "console", "evaluate", "bench",
 )  # fmt: skip
 
 for _name in _COMMANDS:

@@ -12,6 +12,7 @@ from types import ModuleType
 
 from recommender import candidates
 from recommender.candidates.generator import Generator
+from recommender.editorial import EDITORIAL_CODE
 from recommender.request import ReasonCode, Source
 
 
@@ -46,5 +47,6 @@ DEFAULT_WEIGHTS: Mapping[Source, float] = {
 FILL_CODES: tuple[ReasonCode, ...] = ("seen", "more")
 REASON_CODES: tuple[ReasonCode, ...] = (
     *dict.fromkeys(code for generator in GENERATORS.values() for code in generator.codes),
+    EDITORIAL_CODE,
     *FILL_CODES,
 )

@@ -6,7 +6,7 @@ Out: a `RankedList`. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import numpy as np
@@ -17,9 +17,11 @@ from profiles.online.ports import ActorState
 from recommender.candidates.generator import Query
 from recommender.catalogue import Catalogue
 from recommender.cursor import MAX_SHOWN, Cursor
+from recommender.editorial import EDITORIAL, Acting, Pin
 from recommender.eligibility import eligible, in_force
 from recommender.fallback import fallback_rows
 from recommender.generators import GENERATORS
+from recommender.ranking.adjusted import Adjusted, adjusted
 from recommender.ranking.blend import Blended
 from recommender.ranking.rankers import RANKERS
 from recommender.reasons import reasons_for
@@ -41,9 +43,9 @@ def recommend(
 ) -> RankedList:
     """Return the list for a request.
 
-    Holds no excluded, disliked, already shown or ineligible item, has `n` items whenever so many may be shown, and
-    repeats what the actor has seen only when nothing else is left. A general list is the same whoever asks. What is
-    not in force is no seed item and is named by no reason, whoever names it.
+    Holds no excluded, disliked, already shown, blocked or ineligible item, has `n` items whenever so many may be
+    shown, and repeats what the actor has seen only when editors pinned it or nothing else is left. A general list is
+    the same whoever asks. What is not in force is no seed item and is named by no reason, whoever names it.
 
     Parameters
     ----------
@@ -56,22 +58,29 @@ def recommend(
         If the scene has no such variant.
     """
     scene = request.scene.variant(request.variant)
-    may_show = _may_show(request, profile, catalogue, now)
+    rules = signals.editorial.acting(scene.name, to_ms(now))
+    may_show = _may_show(request, profile, catalogue, now, rules)
+    n_shown, n_left = len(request.cursor or ()), int(np.count_nonzero(may_show))
+    pins = rules.due(may_show, n_shown, request.n) if rules.pins else {}
+    pinned = [pin.row for pin in pins.values()]
+    may_show[pinned] = False
     query = query_of(request, profile, catalogue, signals, now, may_show)
     candidates = {source: GENERATORS[source].candidates(query, MAX_CANDIDATES) for source in scene.sources}
     weights = {source: weight * signals.emphasis.get(source, 1.0) for source, weight in scene.sources.items()}
-    ranked = RANKERS[scene.ranker](query, candidates, weights)
-    page = _page(ranked.rows, query, scene, request.n)
-    page += _seen_again(query, may_show, request.n - len(page))
+    ranked = adjusted(query, RANKERS[scene.ranker](query, candidates, weights), rules.factors)
+    page = _page(ranked.rows, query, scene, request.n, pinned)
+    page += _seen_again(query, may_show, request.n - len(pinned) - len(page))
+    for place, pin in pins.items():
+        page.insert(place, pin.row)
     is_personal = request.is_personal and bool(query.history or query.tags or profile.disliked)
     return RankedList(
         scene=scene.name,
         mode="personalised" if is_personal else "general",
         model=signals.model,
-        items=_explained(page, ranked, query, len(request.cursor or ())),
+        items=_explained(page, ranked, query, n_shown, {pin.row: pin for pin in pins.values()}),
         variant=request.variant,
         title=scene.title,
-        next_cursor=_next_cursor(request, catalogue, page) if np.count_nonzero(may_show) > len(page) else None,
+        next_cursor=_next_cursor(request, catalogue, page) if n_left > len(page) else None,
     )
 
 
@@ -108,10 +117,13 @@ def query_of(
     )
 
 
-def _may_show(request: Request, profile: ActorState, catalogue: Catalogue, now: datetime) -> NDArray[np.bool_]:
+def _may_show(
+    request: Request, profile: ActorState, catalogue: Catalogue, now: datetime, rules: Acting
+) -> NDArray[np.bool_]:
     """Return the mask of what may be shown to this caller, seen or not."""
     mask = eligible(catalogue, request.scene.item_types, now).copy()
     mask[catalogue.rows_of((*request.exclude, request.item_id))] = False
+    mask[rules.blocked] = False
     if request.is_personal:
         mask[catalogue.rows_of(profile.disliked)] = False
     if request.cursor and len(request.cursor):
@@ -119,13 +131,18 @@ def _may_show(request: Request, profile: ActorState, catalogue: Catalogue, now: 
     return mask
 
 
-def _page(rows: list[int], query: Query, scene: Scene, n: int) -> list[int]:
-    """Re-rank; where the candidates alone do not fill a page so, add the fallback, enough of it to choose."""
-    page, others = rerank(rows, query, scene, n)
+def _page(rows: list[int], query: Query, scene: Scene, n: int, pinned: list[int]) -> list[int]:
+    """Re-rank; where the candidates alone do not fill a page so, add the fallback, enough of it to choose.
+
+    What is pinned is looked at first, so that its theme has that much less of its share left, and is not answered.
+    """
+    page, others = rerank([*pinned, *rows], query, scene, n)
     if len(page) < n:
         known = set(rows)
         spare = fallback_rows(query, scene, len(rows) + 3 * n)
-        page, others = rerank([*rows, *(row for row in spare if row not in known)], query, scene, n)
+        page, others = rerank([*pinned, *rows, *(row for row in spare if row not in known)], query, scene, n)
+    if pinned:
+        return [row for row in page + others if row not in pinned][: n - len(pinned)]
     return (page + others)[:n]
 
 
@@ -134,7 +151,9 @@ def _seen_again(query: Query, may_show: NDArray[np.bool_], n: int) -> list[int]:
     return [row for row in reversed(query.history) if may_show[row]][: max(0, n)]
 
 
-def _explained(page: Sequence[int], ranked: Blended, query: Query, shown: int) -> tuple[RankedItem, ...]:
+def _explained(
+    page: Sequence[int], ranked: Blended | Adjusted, query: Query, shown: int, pins: Mapping[int, Pin]
+) -> tuple[RankedItem, ...]:
     catalogue, parts_of = query.catalogue, ranked.parts_of(query, page)
     reasons_of = reasons_for(query, parts_of)
     return tuple(
@@ -143,8 +162,8 @@ def _explained(page: Sequence[int], ranked: Blended, query: Query, shown: int) -
             row=row,
             position=shown + nth,
             score=sum(parts.values(), 0.0),
-            source=max(parts, key=parts.__getitem__, default=FALLBACK),
-            reasons=reasons_of[row],
+            source=EDITORIAL if row in pins else max(parts, key=parts.__getitem__, default=FALLBACK),
+            reasons=(pins[row].reason,) if row in pins else reasons_of[row],
             parts=parts,
         )
         for nth, (row, parts) in enumerate(parts_of.items())

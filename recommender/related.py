@@ -23,6 +23,8 @@ from recommender.reasons import reasons_for
 from recommender.request import RankedItem, ReasonCode, Source
 from recommender.signals import Signals
 
+#: What editorial rules call these lists, beside the scenes; only blocks act on them.
+RELATED = "related"
 _CANDIDATES = 200
 #: Below an explicit link, above anything learned.
 _MENTION_WEIGHT = 2.0
@@ -49,6 +51,7 @@ def related_to(
     row = catalogue.rows[item_id]
     open_rows = eligible(catalogue, ITEM_TYPES, now).copy()
     open_rows[row] = False
+    open_rows[signals.editorial.acting(RELATED, to_ms(now)).blocked] = False
     query = Query(catalogue, signals, open_rows, to_ms(now), context=row)
     parts: dict[int, dict[Source, float]] = {}
     for place, linked in enumerate(links_of(catalogue, row)):

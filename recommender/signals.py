@@ -1,4 +1,4 @@
-"""What everybody's behaviour says, placed on the rows of one catalogue: nightly models, live trends, co-clicks.
+"""What lists are made from besides one's own history, on the rows of a catalogue: models, trends, co-clicks, editors.
 
 In: `Models`, hour buckets of the online store. Out: arrays that the candidate generators read.
 """
@@ -15,6 +15,7 @@ from civicrec.crowds import K_ANONYMITY
 from civicrec.items import ITEM_TYPES
 from recommender.artifacts import Models
 from recommender.catalogue import Catalogue
+from recommender.editorial import Editorial
 from recommender.scoring import ridge_inverse
 from recommender.trends import Trends
 
@@ -115,11 +116,14 @@ class Signals:
         ``None`` before the first nightly run.
     co_clicks
         Item id → (neighbour id, weight), heaviest first, for the items of the actor's history.
+    editorial
+        What editors decided.
     """
 
     models: PlacedModels | None = None
     trends: Trends = field(default_factory=Trends)
     co_clicks: Mapping[str, Sequence[tuple[str, float]]] = field(default_factory=dict)
+    editorial: Editorial = field(default_factory=Editorial)
 
     @property
     def model(self) -> str:

@@ -31,7 +31,8 @@ from serving.snapshot import Snapshot, SnapshotKeeper
 
 #: Neighbours read for each item of the history.
 CO_CLICKED = 20
-_TRENDS_S = 1.0
+#: How often scenes, models and trends are looked at; the catalogue's version as the settings say.
+_LOOK_S = 1.0
 _log = get_logger(__name__)
 
 
@@ -232,7 +233,9 @@ class Live:
     def _page(self, requests: Sequence[Request], read: _Read | None) -> Page:
         snapshot, now = self.snapshot, self.clock()
         known = read or _Read()
-        signals = replace(known.signals, models=snapshot.models, trends=snapshot.trends)
+        signals = replace(
+            known.signals, models=snapshot.models, trends=snapshot.trends, editorial=snapshot.editorial
+        )  # fmt: skip
         lists: list[RankedList] = []
         shown: set[str] = set()
         for request in requests:
@@ -259,10 +262,12 @@ class Live:
             _log.error("scene_not_loaded", error=problem)
 
     def _keep_current(self) -> None:
-        trends_at_s = monotonic_s() + _TRENDS_S
-        while not self._stop.wait(min(self.settings.serving.catalogue_poll_s, _TRENDS_S)):
-            self._refresh_scenes()
-            self._keeper.refresh_catalogue()
-            if monotonic_s() >= trends_at_s:
+        next_s = monotonic_s() + _LOOK_S
+        while not self._stop.wait(min(self.settings.serving.catalogue_poll_s, _LOOK_S)):
+            is_due = monotonic_s() >= next_s
+            if is_due or self._keeper.is_behind():
+                self._keeper.refresh_catalogue()
+            if is_due:
+                self._refresh_scenes()
                 self._keeper.refresh_trends(self.clock())
-                trends_at_s = monotonic_s() + _TRENDS_S
+                next_s = monotonic_s() + _LOOK_S

@@ -21,12 +21,14 @@ from civicrec.items import Item
 from civicrec.logs import get_logger
 from civicrec.registry.catalogue import Kept, catalogue_version, items_since
 from civicrec.registry.connection import connect_as_it_stands
+from civicrec.registry.editorial import rules
 from civicrec.registry.runs import ruling_runs
 from civicrec.registry.tables import open_registry
 from civicrec.settings import Settings
 from profiles.online.ports import CrowdReader
 from recommender.artifacts import load_models, stamp_of
 from recommender.catalogue import Catalogue, shelved
+from recommender.editorial import Editorial
 from recommender.signals import PlacedModels
 from recommender.trends import TREND_HOURS, Trends, TrendWindows
 
@@ -46,6 +48,7 @@ class Snapshot:
     catalogue: Catalogue = field(default_factory=Catalogue)
     models: PlacedModels | None = None
     trends: Trends = field(default_factory=Trends)
+    editorial: Editorial = field(default_factory=Editorial)
 
 
 class SnapshotKeeper:
@@ -80,8 +83,15 @@ class SnapshotKeeper:
         self._past_read_ms = 0
         self._complaints: dict[str, str] = {}
 
+    def is_behind(self) -> bool:
+        """Say whether the catalogue or the editors' rules changed: one row is read. Not, while that cannot be told."""
+        try:
+            return self._registry is not None and catalogue_version(self._registry) != self.current.catalogue.version
+        except (CivicrecError, SQLAlchemyError):
+            return False  # the next whole look says what is wrong
+
     def refresh_catalogue(self) -> None:
-        """Take in what changed in the registry: items, and the newest run's models."""
+        """Take in what changed in the registry: items, the editors' rules, and the newest run's models."""
         with self._tolerant("registry"):
             with self._opened() as registry:
                 self._take_in(registry)
@@ -94,7 +104,11 @@ class SnapshotKeeper:
             # A version below ours means another registry: begin again.
             known = snapshot.catalogue if version > snapshot.catalogue.version else Catalogue()
             version, changed = items_since(registry, known.version, shelved)
-            snapshot = self._moved(snapshot, known.refreshed(version, changed))
+            if changed or known is not snapshot.catalogue:
+                snapshot = self._moved(snapshot, known.refreshed(version, changed))
+            else:
+                snapshot = replace(snapshot, catalogue=replace(known, version=version))
+            snapshot = replace(snapshot, editorial=Editorial.of(rules(registry), snapshot.catalogue))
             _log.info("catalogue_refreshed", version=version, changed=len(changed), items=len(snapshot.catalogue))
         models = self._models(snapshot, registry)
         self.current = snapshot if models is snapshot.models else replace(snapshot, models=models)
@@ -174,7 +188,11 @@ class SnapshotKeeper:
 
     def _moved(self, snapshot: Snapshot, catalogue: Catalogue) -> Snapshot:
         """Put the models on the new catalogue's rows; trends keep their rows, which never change within a registry."""
-        placed = snapshot.models and PlacedModels.of(snapshot.models.models, catalogue)
+        # Placing takes the better part of a second for a large catalogue, which a withdrawal must not wait for.
+        has_new = catalogue.item_ids is not snapshot.catalogue.item_ids
+        placed = snapshot.models and (
+            PlacedModels.of(snapshot.models.models, catalogue) if has_new else snapshot.models
+        )
         same_rows = catalogue.item_ids[: len(snapshot.catalogue)] == snapshot.catalogue.item_ids
         if not same_rows:
             self._windows = TrendWindows()

@@ -124,7 +124,7 @@ def _upsert(engine: Engine, new: Sequence[Item]) -> Upserted:
     refused: dict[str, str] = {}
     bodies = {item.item_id: item_json(item) for item in new}  # before others have to wait
     with engine.connect() as connection, connection.begin() as transaction:
-        version = _raised_version(connection)
+        version = raised_version(connection)
         known = _kept(connection, list(bodies))
         for item in new:
             kept = known.get(item.item_id)
@@ -205,7 +205,7 @@ def set_status(
     """
     after: list[Item] = []
     with engine.connect() as connection, connection.begin() as transaction:
-        version = _raised_version(connection)
+        version = raised_version(connection)
         is_changed = False
         for item_id, kept in _wanted(connection, item_ids).items():
             item = _decode(kept.body)
@@ -236,7 +236,7 @@ def erase(engine: Engine, item_ids: Iterable[str], *, who: str, why: str, now: d
         If one of them is not in the catalogue; nothing is changed then.
     """
     with engine.connect() as connection, connection.begin():
-        version = _raised_version(connection)
+        version = raised_version(connection)
         left: list[Item] = []
         for item_id, kept in _wanted(connection, item_ids).items():
             old = _decode(kept.body)
@@ -301,7 +301,7 @@ def _kept(connection: Connection, item_ids: Sequence[str]) -> dict[str, _Row]:
     return kept
 
 
-def _raised_version(connection: Connection) -> int:
+def raised_version(connection: Connection) -> int:
     """Raise the catalogue version by one and return it.
 
     This write comes first in a transaction: it makes a second writer wait (SQLite's write lock, elsewhere the row's),

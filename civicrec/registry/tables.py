@@ -14,6 +14,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     Engine,
+    Float,
     Index,
     Integer,
     LargeBinary,
@@ -87,6 +88,23 @@ audit = Table(
     Column("action", String(64), nullable=False),
     Column("object_id", String(128), nullable=False),
     Column("facts", JSON, nullable=False),
+)
+
+editorial = Table(
+    "editorial",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("kind", String(8), nullable=False),
+    Column("item_id", String(128), nullable=False),
+    Column("scene", String(32), nullable=False, doc="Empty for all scenes."),
+    Column("position", Integer, nullable=False),
+    Column("factor", Float, nullable=False),
+    Column("begins", DateTime(timezone=True)),
+    Column("ends", DateTime(timezone=True)),
+    Column("told", String(64), nullable=False),
+    Column("who", String(64), nullable=False),
+    Column("why", Text, nullable=False),
+    Column("made_at", DateTime(timezone=True), nullable=False),
 )
 
 

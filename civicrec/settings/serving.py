@@ -33,8 +33,8 @@ class ServingSettings(ConnectionSettings, PeerSettings):
     """Processes that answer requests; one core is busy with about one."""
     store_timeout_ms: int = Field(default=150, ge=5, le=5_000)
     """How long to wait for the online store before the fallback answers, milliseconds."""
-    catalogue_poll_s: float = Field(default=0.5, gt=0, le=60)
-    """How often a change of catalogue or model is looked for, seconds; a withdrawal acts within it."""
+    catalogue_poll_s: float = Field(default=0.02, gt=0, le=60)
+    """How often a change of the catalogue or of editorial rules is looked for, seconds; a withdrawal acts within it."""
     console_password: KeyOrEmpty = SecretStr("")
     """Opens the console; at least 16 characters. Empty means the one in ``<home>/console.key``, made at first use."""
     trusted_proxies: Networks = ()

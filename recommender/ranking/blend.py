@@ -28,6 +28,8 @@ class Blended(NamedTuple):
     ----------
     rows
         Each once, best first.
+    scores
+        (n,) score of each of them, falling.
     candidates, contributions
         Candidates of one generator after the other, and what each adds to its row's score.
     sources, ends
@@ -35,6 +37,7 @@ class Blended(NamedTuple):
     """
 
     rows: list[int]
+    scores: NDArray[np.float64]
     candidates: NDArray[np.int64]
     contributions: NDArray[np.float64]
     sources: tuple[Source, ...]
@@ -58,18 +61,18 @@ def blend(query: Query, candidates: Mapping[Source, Scored], weights: Mapping[So
     """
     scored = {source: of_source for source, of_source in candidates.items() if len(of_source.rows)}
     if not scored:
-        return Blended([], NOTHING.rows, NOTHING.scores, (), [])
+        return Blended([], NOTHING.scores, NOTHING.rows, NOTHING.scores, (), [])
     all_rows = np.concatenate([of_source.rows for of_source in scored.values()])
     contributions = np.concatenate([
         of_source.scores * (weights[source] / of_source.scores[0]) for source, of_source in scored.items()
     ])  # fmt: skip
     rows, column_of = distinct(all_rows), query.scratch
     column_of[rows] = np.arange(len(rows), dtype=np.int32)
-    scores = np.bincount(column_of[all_rows], contributions).round(_DECIMALS)
+    scores = np.bincount(column_of[all_rows], contributions).astype(np.float64, copy=False).round(_DECIMALS)
     newest_first = query.catalogue.places[rows].argsort()
     order = newest_first[(-scores[newest_first]).argsort(kind="stable")]
     ends = list(accumulate(len(of_source.rows) for of_source in scored.values()))
-    return Blended(rows[order].tolist(), all_rows, contributions, tuple(scored), ends)
+    return Blended(rows[order].tolist(), scores[order], all_rows, contributions, tuple(scored), ends)
 
 
 def distinct(rows: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -6,12 +6,11 @@ In: one row. Out: the `Item`. An unknown field is an error here, because a misty
 from __future__ import annotations
 
 import re
-from datetime import time, timedelta
 from typing import Any
 
 import msgspec
 
-from civicrec.catalogue.importers.dates import time_in
+from civicrec.catalogue.importers.dates import end_in, time_in
 from civicrec.catalogue.importers.fields import Note, is_placeholder, named_text, text_in, words_in
 from civicrec.catalogue.importers.gov_policies import STATE_THEMES
 from civicrec.clock import rfc3339
@@ -63,7 +62,4 @@ def _time(row: dict[str, Any], name: str) -> str | None:
         return text
     if is_placeholder(text) or (is_end and (text in _NO_END or text.startswith("9999"))):
         return None
-    at = time_in(name, text)
-    if is_end and at.time() == time() and not re.search(r"\d[:时点]|T\d", text):
-        at += timedelta(days=1)
-    return rfc3339(at)
+    return rfc3339(end_in(name, text) if is_end else time_in(name, text))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, datetime, time, timedelta, timezone, tzinfo
 
 from civicrec.clock import PORTAL_TZ
 from civicrec.errors import InvalidInput
@@ -37,6 +37,7 @@ _HOUR = re.compile(
     rf" ?(?P<half2>{_HALF})?|(?<=T)(?P<H3>\d\d)|(?P<H2>\d\d)(?P<M2>\d\d)(?P<S2>\d\d)?)? ?{_ZONE}",
     re.IGNORECASE,
 )
+_HAS_HOUR = re.compile(r"\d[:时点]|T\d")
 _LATER_HALF = ("下午", "晚上", "晚", "傍晚", "夜间", "PM", "P.M.")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 #: How programs print a day where nobody told them how: Java, browsers, mail; and .NET's, a count in brackets.
@@ -93,6 +94,24 @@ def time_in(column: str, text: str) -> datetime:
     if at.year not in _YEARS:
         raise InvalidInput(f"{column}: got {text!r:.80}, expected a year from {_YEARS[0]} to {_YEARS[-1]}")
     return at
+
+
+def end_in(column: str, text: str) -> datetime:
+    """Return the end a text names: what ends on a bare day ends with it.
+
+    Raises
+    ------
+    InvalidInput
+        As `time_in`.
+
+    Examples
+    --------
+    >>> end_in("申报截止", "2026-01-31").isoformat(), end_in("申报截止", "2026-01-31 08:00").isoformat()
+    ('2026-02-01T00:00:00+08:00', '2026-01-31T08:00:00+08:00')
+    """
+    at = time_in(column, text)
+    is_day = at.time() == time() and not _HAS_HOUR.search(text)
+    return at + timedelta(days=1) if is_day else at
 
 
 def _at(match: re.Match[str], hour: re.Match[str]) -> datetime:
