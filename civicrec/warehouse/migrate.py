@@ -1,13 +1,16 @@
 """Bring a warehouse's tables up to date: each numbered file in ``migrations/`` runs once.
 
-In: a warehouse, possibly empty. Out: the database with every migration in its ``migrations`` table.
+In: a warehouse, possibly empty. Out: the database with every migration in its ``migrations`` table. They all run again
+where a table of theirs is missing.
 Two processes may do this at once: every statement of a migration must be one that can run twice
 (``IF NOT EXISTS`` and the like), because ClickHouse has no transaction around DDL and a crash may leave half.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Protocol
 
 from civicrec.migrations import migrations_of, pending, statements
@@ -73,6 +76,18 @@ def migrate(warehouse: Migratable) -> list[str]:
 
 
 def _pending(warehouse: Migratable) -> list[tuple[str, str]]:
-    is_tracked = "SELECT 1 FROM system.tables WHERE database = currentDatabase() AND name = 'migrations'"
-    applied = warehouse.rows("SELECT DISTINCT name FROM migrations") if warehouse.rows(is_tracked) else []
-    return pending(migrations(), [row["name"] for row in applied], "the warehouse")
+    found = {row["name"] for row in warehouse.rows("SELECT name FROM system.tables WHERE database = currentDatabase()")}
+    applied = warehouse.rows("SELECT DISTINCT name FROM migrations") if "migrations" in found else []
+    todo = pending(migrations(), [row["name"] for row in applied], "the warehouse")
+    # Somebody has dropped a table: each migration can run twice, and leaves alone what is there.
+    return todo if todo or _tables() <= found else migrations()
+
+
+@cache
+def _tables() -> frozenset[str]:
+    """Return the tables there are after all migrations."""
+    tables: set[str] = set()
+    for _, sql in migrations():
+        tables |= set(re.findall(r"CREATE TABLE IF NOT EXISTS (\w+)", sql))
+        tables -= set(re.findall(r"DROP TABLE IF EXISTS (\w+)", sql))
+    return frozenset(tables)

@@ -15,7 +15,7 @@ from operator import add
 
 from civicrec.accounting.proofs import Held, Hole, Proof, read_proved
 from civicrec.clock import from_ms, local_date
-from civicrec.errors import CivicrecError
+from civicrec.errors import CivicrecError, Unavailable
 from civicrec.eventlog.ports import LogRecord
 from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.events import load
@@ -107,8 +107,11 @@ def examine_books(settings: Settings, now: datetime) -> list[Finding]:
                 *(Hole(one.first, one.last, one.events) for one in proved.holes),
             ]
             findings = [Finding(_NAME, "missing", _sentence(warehouse, log, hole)) for hole in short]
-    except CivicrecError as error:
+    except Unavailable as error:
         return [Finding(_NAME, "absent", f"not counted: {error}")]
+    except CivicrecError as error:
+        remedy = "`civicrec doctor --migrate` makes tables that are missing, `civicrec events reprocess` fills them in"
+        return [Finding(_NAME, "missing", f"not to be counted: {error}; {remedy}")]
     n_events = sum(proof.held.total for proof in proved.proofs)
     whole = f"{n_events} events up to record {proved.position} of the log are counted again"
     return [*findings, Finding(_NAME, "ok", whole if not findings else f"{whole}, but for these")]

@@ -27,6 +27,15 @@ REFUSALS = {
         "ALTER TABLE events ADD CONSTRAINT memory CHECK length(arrayMap(x -> repeat('y', 1000000), range(5000))) > 0",
         "ALTER TABLE events DROP CONSTRAINT memory",
     ),
+    "a table renamed": ("RENAME TABLE events TO away", "RENAME TABLE away TO events"),
+    "a column renamed": (
+        "ALTER TABLE events RENAME COLUMN slot TO place",
+        "ALTER TABLE events RENAME COLUMN place TO slot",
+    ),
+    "a table that may only be read": (
+        "ALTER TABLE events MODIFY SETTING table_readonly = 1",
+        "ALTER TABLE events RESET SETTING table_readonly",
+    ),
     "a fault of its own": (
         "ALTER TABLE events ADD CONSTRAINT failing CHECK throwIf(log_offset > 0) = 0",
         "ALTER TABLE events DROP CONSTRAINT failing",

@@ -10,9 +10,11 @@ import msgspec
 import pytest
 
 from civicrec.accounting import proofs as proofs_module
+from civicrec.errors import InvalidInput
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.migrate import migrate
 from operations.stack.holes import alarms, examine_books
+from operations.stack.tables import examine_tables
 from streaming.repair.run import repair
 from tests.builders import NOON, an_event
 from tests.running import RunningStack, running_stack, wait_for
@@ -73,6 +75,72 @@ def test_rows_deleted_by_hand_are_named_and_filled_in(city: City) -> None:
     assert done.returncode == 1, done.stdout
     assert repair(city.settings, ALL).new == 3
     assert look(city) == ([], ["ok"])
+
+
+#: What takes rows away besides a DELETE, and how many of the forty it takes.
+CAUSES = {
+    "emptied": (["TRUNCATE TABLE events"], 40),
+    "a partition dropped": (["ALTER TABLE events DROP PARTITION 202601"], 40),
+    "a part dropped": (["OPTIMIZE TABLE events FINAL", "ALTER TABLE events DROP PART '{part}'"], 40),
+    "an older backup restored": (
+        ["CREATE TABLE backup AS events", "INSERT INTO backup SELECT * FROM events WHERE log_offset <= 25",
+         "EXCHANGE TABLES events AND backup", "DROP TABLE backup SYNC"], 15,
+    ),
+    "a partition replaced by an older one": (
+        ["CREATE TABLE backup AS events", "INSERT INTO backup SELECT * FROM events WHERE log_offset <= 12",
+         "ALTER TABLE events REPLACE PARTITION 202601 FROM backup", "DROP TABLE backup SYNC"], 28,
+    ),
+    "moved elsewhere": (
+        ["CREATE TABLE backup AS events", "ALTER TABLE events MOVE PARTITION 202601 TO TABLE backup",
+         "DROP TABLE backup SYNC"], 40,
+    ),
+    "expired": (
+        ["ALTER TABLE events MODIFY TTL toDateTime(received_at) + toIntervalSecond(1)", "OPTIMIZE TABLE events FINAL",
+         "ALTER TABLE events REMOVE TTL"], 40,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+def test_whatever_took_rows_away_they_are_counted_named_and_filled_in(city: City, cause: str) -> None:
+    statements, n_lost = CAUSES[cause]
+    before = city.rows("event_id, log_offset")
+    for sql in statements:
+        parts = city.warehouse.rows(
+            "SELECT name FROM system.parts WHERE active AND table = 'events' AND database = currentDatabase()"
+        )
+        city.warehouse.command(sql.format(part=parts[0]["name"] if parts else ""))
+    said, states = look(city)
+    assert f"{n_lost} events of 202601 fewer" in " ".join(said)
+    assert states[0] == "missing"
+    details = [found.detail for found in examine_books(city.settings, TOMORROW)]
+    assert sum(int(detail.split()[0]) for detail in details if "are missing" in detail) == n_lost
+    assert repair(city.settings, ALL).new == n_lost
+    assert look(city) == ([], ["ok"])
+    assert city.rows("event_id, log_offset") == before
+
+
+@pytest.mark.parametrize("sql", ["DROP TABLE events SYNC", "RENAME TABLE events TO away"])
+def test_a_table_that_was_dropped_is_told_made_again_and_filled_in(city: City, sql: str) -> None:
+    before = city.rows("event_id, log_offset")
+    city.warehouse.command(sql)
+    city.send(*clicks(45)[40:])
+    with pytest.raises(InvalidInput, match="UNKNOWN_TABLE"):
+        city.stream()
+    with pytest.raises(InvalidInput, match="UNKNOWN_TABLE"):  # a problem in the status
+        alarms(city.settings, TOMORROW)
+    (found,) = examine_books(city.settings, TOMORROW)
+    assert (found.state, "`civicrec doctor --migrate`" in found.detail) == ("missing", True)
+    assert [one.state for one in examine_tables(city.settings) if one.name == "warehouse tables"] == ["absent"]
+    assert migrate(city.warehouse)
+    assert migrate(city.warehouse) == []
+    city.stream()
+    said, states = look(city)
+    assert ("events of 202601 fewer" in said[0], states[0]) == (True, "missing")
+    assert repair(city.settings, ALL).new == 40
+    assert look(city) == ([], ["ok"])
+    assert city.rows("event_id, log_offset")[:40] == before
+    city.warehouse.command("DROP TABLE IF EXISTS away SYNC")
 
 
 def test_a_detached_part_is_an_alarm_and_its_records_are_named(city: City) -> None:
