@@ -34,7 +34,7 @@ from profiles.tags import learned_tags
 from recommender.artifacts import newest_usable
 from recommender.manifest import Manifest, Window
 from recommender.training.interactions import interactions_from
-from recommender.training.nightly import publish, rebuild_models
+from recommender.training.nightly import models_in_force, publish, rebuild_models
 
 #: How far back a run may be made again, days: of days before that, whose events may be gone, it would say too little.
 OLDEST_DAYS = 366
@@ -89,7 +89,8 @@ def train_models(night: Night) -> Counts:
         _log.warning("future_runs_dropped", runs=ahead, hint="made by a wrong clock or a mistyped --day")
     data, n_unknown = interactions_from(night.interests, {item.item_id for item in night.catalogue[1]})
     facts = Manifest(night.day.isoformat(), msgspec.convert(night.window, Window), n_unknown)
-    return rebuild_models(night.settings.models_path, night.settings.training, data, facts, night.report)
+    earlier = models_in_force(night.registry, night.settings.models_path)
+    return rebuild_models(night.settings.models_path, night.settings.training, data, facts, night.report, earlier)
 
 
 def _tags_stand(night: Night, counts: Counts) -> bool:

@@ -49,6 +49,29 @@ class Offline(Struct, frozen=True):
     recall: dict[str, float] = field(name="recall@10")
 
 
+class Gate(Struct, frozen=True, omit_defaults=True):
+    """Whether a run may be in force, and the figures that decided it.
+
+    Attributes
+    ----------
+    clicks
+        Held-out clicks that the runs were compared on: those after the last day of the run in force.
+    recall
+        Method → recall@10 on them; ``earlier`` is the run in force.
+    against
+        Method → mean, low and high of the difference to it, 95 % over visitors.
+    earlier
+        Name of the run in force, empty before the first.
+    """
+
+    decision: Literal["published", "refused"]
+    why: str
+    clicks: int = 0
+    recall: dict[str, float] = field(name="recall@10", default_factory=dict)
+    against: dict[str, tuple[float, float, float]] = {}
+    earlier: str = ""
+
+
 class Manifest(Struct, frozen=True, omit_defaults=True):
     """What a run says of itself.
 
@@ -60,6 +83,8 @@ class Manifest(Struct, frozen=True, omit_defaults=True):
         Items that somebody interacted with and the catalogue does not know.
     emphasis
         Source → by how much more than its scene says it counts, chosen on held-out users.
+    gate
+        Whether the run may be in force, against the run that was when it was made.
     seconds
         Step → its time.
     """
@@ -72,6 +97,7 @@ class Manifest(Struct, frozen=True, omit_defaults=True):
     als: AlsKnobs | None = None
     emphasis: dict[str, float] | None = None
     offline: Offline | None = None
+    gate: Gate | None = None
     seed: int | None = None
     seconds: dict[str, float] | None = None
     versions: dict[str, str] | None = None

@@ -42,6 +42,7 @@ class ModelRun:
             "state": self.state,
             "counts": models.get("counts", {}),
             "recall@10": (models.get("offline") or {}).get("recall@10", {}),
+            "gate": models.get("gate"),
             "seconds": round(sum(_seconds(self.run).values()), 1),
             "rolled_back": {"since": rfc3339(self.choice.since), "who": self.choice.who, "why": self.choice.why}
             if self.choice
@@ -135,6 +136,14 @@ def card(found: ModelRun) -> str:
 
 
 def _judged(models: Mapping[str, Any]) -> Iterator[str]:
+    if gate := models.get("gate"):
+        yield from ("", f"Gate: {gate['decision']}, {gate['why']}.")
+        if against := gate.get("against"):
+            yield from ("", f"Recall@10 on {gate['clicks']} clicks after the last day of {gate['earlier']}:", "")
+            yield from ("| method | recall@10 | this run minus it, 95 % |", "|---|---|---|")
+            for name, value in gate["recall@10"].items():
+                gap = "{:+.4f} ({:+.4f} to {:+.4f})".format(*against[name]) if name in against else ""
+                yield f"| {name} | {value:.4f} | {gap} |"
     offline = models.get("offline") or {}
     if figures := offline.get("recall@10"):
         yield from ("", f"Held-out recall@10, {offline.get('users', 0)} visitors that chose no knob:", "")

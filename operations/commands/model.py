@@ -30,7 +30,7 @@ def list_(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
     home: Home = None,
 ) -> None:
-    """List the runs, newest first: day, run, state, size, held-out recall@10 of each method, seconds of the night.
+    """List the runs, newest first: day, run, state, size, held-out recall@10, seconds, the gate's reason.
 
     The state is in force, published, refused (it lost when it was made), damaged, or removed (its files are gone).
     """
@@ -45,7 +45,8 @@ def list_(
         size = " ".join(f"{count} {what}" for what, count in facts["counts"].items())
         recall = " ".join(f"{method} {value:.3f}" for method, value in facts["recall@10"].items())
         rolled = f"rolled back by {facts['rolled_back']['who']}" if facts["rolled_back"] else ""
-        cells = (facts["day"], facts["run"], facts["state"], size, recall, f"{facts['seconds']} s", rolled)
+        gate = (facts["gate"] or {}).get("why", "")
+        cells = (facts["day"], facts["run"], facts["state"], size, recall, f"{facts['seconds']} s", gate, rolled)
         print("\t".join(cells).rstrip("\t"))
 
 

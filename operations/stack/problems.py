@@ -17,6 +17,10 @@ from civicrec.errors import CivicrecError
 from civicrec.settings import Settings
 from operations.stack.checks import free_disk_mb
 
+#: Nights in a row whose models are refused before somebody should look: one or two are chance.
+REFUSED_NIGHTS = 3
+_REFUSED_LOOKED_AT = 100
+
 
 def problems_of(settings: Settings, books: Books | None, now: datetime) -> list[str]:
     """Return every problem, one sentence each."""
@@ -51,7 +55,7 @@ def _disk(settings: Settings) -> Iterator[str]:
 def _models(settings: Settings, today: date) -> Iterator[str]:
     from civicrec.registry.connection import connect
     from civicrec.registry.migrate import to_run
-    from civicrec.registry.runs import future_runs, latest_run
+    from civicrec.registry.runs import future_runs, latest_run, refused_in_a_row
 
     engine = connect(settings.registry_address)
     try:
@@ -60,12 +64,18 @@ def _models(settings: Settings, today: date) -> Iterator[str]:
         if to_run(engine):
             return
         newest, ahead = latest_run(engine, today), future_runs(engine, today)
+        n_refused = refused_in_a_row(engine, _REFUSED_LOOKED_AT, today)
     finally:
         engine.dispose()
     if newest is not None:
         day = date.fromisoformat(newest[1]["day"])
         if (age := (today - day).days) > settings.alarms.models_days:
             yield f"the models are {age} days old (run {newest[0]}): the nightly job does not run or fails; see its log"
+    if n_refused >= REFUSED_NIGHTS:
+        yield (
+            f"the models of {n_refused} nights in a row were refused, those in force grow old: `civicrec model list` "
+            "says what they lost to, `civicrec model rollback RUN` puts one in force all the same"
+        )
     if ahead:
         yield (
             f"run {ahead[0]} is of a day that has not come: it is left aside; correct the clock, then "

@@ -33,11 +33,14 @@ class Holdout:
         All pairs but the hidden ones.
     choose, report
         (n, 2) int32 of (user, hidden item), disjoint users.
+    report_ms
+        (n,) int64, when the hidden interactions of `report` were, epoch ms.
     """
 
     train: Interactions
     choose: NDArray[np.int32]
     report: NDArray[np.int32]
+    report_ms: NDArray[np.int64]
 
 
 def hold_out(data: Interactions, seed: int, max_users: int = MAX_USERS) -> Holdout:
@@ -50,20 +53,26 @@ def hold_out(data: Interactions, seed: int, max_users: int = MAX_USERS) -> Holdo
     mask = np.ones(len(data.users), dtype=bool)
     mask[chosen] = False
     pairs = np.stack([data.users[chosen], data.items[chosen]], axis=1).astype(np.int32)
-    return Holdout(data.kept(mask), pairs[: len(pairs) // 2], pairs[len(pairs) // 2 :])
+    half = len(pairs) // 2
+    return Holdout(data.kept(mask), pairs[:half], pairs[half:], data.last_ms[chosen[half:]])
 
 
 def recall(train: Any, hidden: NDArray[np.int32], score: Scorer, k: int = 10) -> float:
-    """Return the share of hidden items among the first `k` that `score` ranks, what was seen left out.
+    """Return the share of hidden items that `hits` finds."""
+    return float(hits(train, hidden, score, k).mean()) if len(hidden) else 0.0
+
+
+def hits(train: Any, hidden: NDArray[np.int32], score: Scorer, k: int = 10) -> NDArray[np.bool_]:
+    """Say of each hidden item whether it is among the first `k` that `score` ranks, what was seen left out.
 
     An item with the same score as the hidden one stands before it, so constant scores gain nothing.
     """
-    hits = 0
+    found = np.zeros(len(hidden), bool)
     for start in range(0, len(hidden), _BLOCK):
         users, items = hidden[start : start + _BLOCK].T
         histories = train[users]
         scores = np.array(score(histories), dtype=np.float64)
         target = scores[np.arange(len(users)), items].copy()
         scores[histories.nonzero()] = -np.inf
-        hits += int((np.sum(scores >= target[:, None], axis=1) <= k).sum())
-    return hits / len(hidden) if len(hidden) else 0.0
+        found[start : start + len(users)] = np.sum(scores >= target[:, None], axis=1) <= k
+    return found

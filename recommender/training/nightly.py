@@ -22,7 +22,7 @@ from civicrec.errors import ArtifactError
 from civicrec.process.progress import ShowProgress
 from civicrec.registry.runs import latest_run, recent_runs, ruling_runs, save_run
 from civicrec.settings import TrainingSettings
-from recommender.artifacts import FORMAT, load_models, newest_usable, save_models
+from recommender.artifacts import FORMAT, Models, load_models, newest_usable, save_models
 from recommender.manifest import Manifest
 from recommender.training.interactions import Interactions
 from recommender.training.train import SEED, train
@@ -34,14 +34,17 @@ _LOOKED_AT = 100
 
 
 def rebuild_models(
-    folder: Path, training: TrainingSettings, data: Interactions, facts: Manifest, report: ShowProgress
-) -> dict[str, Any] | None:
+    folder: Path, training: TrainingSettings, data: Interactions, facts: Manifest, report: ShowProgress,
+    earlier: Models | None = None,
+) -> dict[str, Any] | None:  # fmt: skip
     """Learn the models, unless their folder is there; return their manifest and run, ``None`` without an interaction.
 
     Parameters
     ----------
     facts
         What the manifest says besides what is learned; its day begins the run's name.
+    earlier
+        The models in force, which the new ones are compared with.
     """
     if not len(data.users):
         return None  # earlier models, if any, stay in force
@@ -49,13 +52,24 @@ def rebuild_models(
     try:
         models = load_models(folder, run)
     except ArtifactError:
-        models = train(data, run, training, report=lambda _, done, total: report("models", done, total), facts=facts)
+        models = train(
+            data, run, training, report=lambda _, done, total: report("models", done, total), facts=facts,
+            earlier=earlier,
+        )  # fmt: skip
         save_models(folder, models)
     return {**msgspec.to_builtins(models.manifest), "run": run}
 
 
+def models_in_force(registry: Engine, folder: Path) -> Models | None:
+    """Return the models that lists are made from, ``None`` while there are none."""
+    run = newest_usable(folder, ruling_runs(registry, _LOOKED_AT))
+    return load_models(folder, run) if run else None
+
+
 def publish(registry: Engine, folder: Path, run: str, day: date, manifest: dict[str, Any]) -> bool:
     """Record the run as the newest, unless it is, and remove folders of runs long past.
+
+    One that the gate refused is recorded and kept, and is not in force.
 
     Returns
     -------
@@ -65,7 +79,9 @@ def publish(registry: Engine, folder: Path, run: str, day: date, manifest: dict[
     known = recent_runs(registry, _LOOKED_AT)
     newest = latest_run(registry)
     if not (newest and newest[0] == run):
-        save_run(registry, run, day, {**manifest, "unchanged": run in known}, utc_now())
+        gate = (manifest.get("models") or {}).get("gate") or {}
+        facts = {**manifest, "unchanged": run in known}
+        save_run(registry, run, day, facts, utc_now(), is_refused=gate.get("decision") == "refused")
     earlier = newest_usable(folder, [one for one in ruling_runs(registry, _LOOKED_AT) if one != run])
     _prune(folder, {run, earlier, *ruling_runs(registry, 2), *recent_runs(registry, KEPT_RUNS)})
     return run in known

@@ -21,9 +21,11 @@ from civicrec.process.progress import ShowProgress
 from civicrec.settings import TrainingSettings
 from recommender.artifacts import RECENT_DAYS, Models
 from recommender.generators import DEFAULT_WEIGHTS
-from recommender.manifest import AlsKnobs, Counts, ItemItemKnobs, Manifest, Offline
+from recommender.manifest import AlsKnobs, Counts, Gate, ItemItemKnobs, Manifest, Offline
 from recommender.training.als import ALS_GRID, GRID_FACTORS, AlsConfig, fit_als
-from recommender.training.holdout import Holdout, hold_out, recall
+from recommender.training.earlier import earlier_scorer, learned_until_ms
+from recommender.training.gate import judge
+from recommender.training.holdout import Holdout, hits, hold_out, recall
 from recommender.training.interactions import Interactions
 from recommender.training.item_item import (
     EASE_L2,
@@ -46,11 +48,15 @@ EMPHASES = (1.0, 3.0, 10.0, 30.0)
 DEFAULT_L2 = 200.0
 
 _DAY_MS = 86_400_000
+#: Methods that are one model alone.
+SINGLES = ("popular", "item_item", "als")
+
 _STEPS = ("hold out", "choose item-item", "choose als", "judge", "fit item-item", "fit als")
 
 
 def train(data: Interactions, run: str, settings: TrainingSettings, *, seed: int = SEED,
-          report: ShowProgress = lambda *_: None, facts: Manifest | None = None) -> Models:  # fmt: skip
+          report: ShowProgress = lambda *_: None, facts: Manifest | None = None,
+          earlier: Models | None = None) -> Models:  # fmt: skip
     """Fit all models.
 
     Parameters
@@ -59,6 +65,8 @@ def train(data: Interactions, run: str, settings: TrainingSettings, *, seed: int
         May be empty: then the models know no item, and serving lives on trends and fresh items.
     facts
         What the manifest says besides (day, data window, unknown items).
+    earlier
+        The models in force, which the new ones are compared with (`gate`).
     """
     seconds: dict[str, float] = {}
 
@@ -77,7 +85,8 @@ def train(data: Interactions, run: str, settings: TrainingSettings, *, seed: int
     with step("choose als"):
         config = _choose_als(held, settings.factors, seed)
     with step("judge"):
-        offline, emphasis = _judged(held, l2, config, settings.neighbours, seed)
+        found, emphasis = _judged(held, l2, config, settings.neighbours, seed)
+        gate = _gate(held, found, earlier)
     with step("fit item-item"):
         near = _item_item(data.user_items(), l2, settings.neighbours)
     with step("fit als"):
@@ -89,7 +98,8 @@ def train(data: Interactions, run: str, settings: TrainingSettings, *, seed: int
         item_item=ItemItemKnobs("cosine" if l2 is None else "ease", settings.neighbours, l2),
         als=AlsKnobs(factors.shape[1], config.regularization, config.alpha, config.iterations),
         emphasis=emphasis,
-        offline=offline,
+        offline=Offline(len(held.report), {name: round(float(one.mean()), 4) for name, one in found.items()}),
+        gate=gate,
         seed=seed,
         seconds=seconds,
         versions={name: version(name) for name in ("civicrec", "numpy", "scipy", "implicit")},
@@ -166,13 +176,13 @@ def _als_scorer(factors: NDArray[np.float32], config: AlsConfig) -> Callable[[An
 
 def _judged(
     held: Holdout, l2: float | None, config: AlsConfig, k: int, seed: int
-) -> tuple[Offline, dict[str, float] | None]:
-    """Return recall@10 of each model on users that chose no knob, and how much more ALS should count.
+) -> tuple[dict[str, NDArray[np.bool_]], dict[str, float] | None]:
+    """Return what each model finds for each user that chose no knob, and how much more ALS should count.
 
     Both learned from the training part only. On short histories item-item leads, on long ones ALS does.
     """
     if not len(held.report):
-        return Offline(0, {}), None
+        return {}, None
     matrix = held.train.user_items()
     popular = np.bincount(held.train.items, minlength=len(held.train.item_ids)).astype(np.float64)
     near = _item_item(matrix, l2, k)
@@ -199,8 +209,21 @@ def _judged(
         best = max(tried, key=lambda factor: (tried[factor], -factor))
         scorers["blend"] = blended(best)
         emphasis = {"als": best}
-    figures = {name: round(recall(matrix, held.report, scorer), 4) for name, scorer in scorers.items()}
-    return Offline(len(held.report), figures), emphasis
+    return {name: hits(matrix, held.report, scorer) for name, scorer in scorers.items()}, emphasis
+
+
+def _gate(held: Holdout, found: dict[str, NDArray[np.bool_]], earlier: Models | None) -> Gate:
+    """Compare with the models in force, on clicks that these could not have learned: those after their last day."""
+    new = "blend" if "blend" in found else "item_item"
+    until_ms = learned_until_ms(earlier) if earlier else None
+    if not found or earlier is None or until_ms is None:
+        return Gate("published", "no earlier run to compare with")
+    fresh = held.report_ms >= until_ms
+    those = {name: one[fresh] for name, one in found.items()}
+    scorer = earlier_scorer(earlier, held.train.item_ids)
+    those["earlier"] = hits(held.train.user_items(), held.report[fresh], scorer)
+    singles = [name for name in SINGLES if name in those]
+    return msgspec.structs.replace(judge(those, new, "earlier", singles), earlier=earlier.run)
 
 
 def _scaled(scores: NDArray[Any], histories: Any) -> NDArray[Any]:

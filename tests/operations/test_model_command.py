@@ -33,6 +33,14 @@ MANIFEST = {
         "counts": {"actors": 5, "items": 3, "pairs": 9},
         "offline": {"users": 120, "recall@10": {"popular": 0.25, "blend": 0.5}},
         "als": {"factors": 8, "alpha": 4.0},
+        "gate": {
+            "decision": "published",
+            "why": "loses to nothing clearly",
+            "clicks": 300,
+            "earlier": "run-0",
+            "recall@10": {"blend": 0.5, "earlier": 0.45, "als": 0.4},
+            "against": {"earlier": [0.05, -0.01, 0.1]},
+        },
     },
     "seconds": {"models": 2.5, "read": 0.5},
 }
@@ -75,7 +83,14 @@ def test_the_list_says_what_became_of_each_run(tmp_path: Path, make: Callable[..
     states = {"run-5": "refused", "run-4": "removed", "run-3": "damaged", "run-2": "in force", "run-1": "published"}
     assert list(listed(tmp_path).items()) == list(states.items())
     first = civicrec(tmp_path, "list").splitlines()[0].split("\t")
-    assert first[1:] == ["run-5", "refused", "5 actors 3 items 9 pairs", "popular 0.250 blend 0.500", "3.0 s"]
+    assert first[1:] == [
+        "run-5",
+        "refused",
+        "5 actors 3 items 9 pairs",
+        "popular 0.250 blend 0.500",
+        "3.0 s",
+        "loses to nothing clearly",
+    ]
 
 
 def test_the_run_in_force_is_listed_however_old(tmp_path: Path, make: Callable[..., str]) -> None:
@@ -92,7 +107,15 @@ def test_a_card_tells_what_the_manifest_does(tmp_path: Path, make: Callable[...,
     make(2)
     text = civicrec(tmp_path, "show")
     assert text.startswith("# Models run-2\n")
-    for told in ("| state | in force |", "from 2026-01-01, until 2026-03-01", "actors 5", "factors 8", "| blend | 0.5"):
+    for told in (
+        "| state | in force |",
+        "from 2026-01-01, until 2026-03-01",
+        "actors 5",
+        "factors 8",
+        "| blend | 0.5",
+        "| earlier | 0.4500 | +0.0500 (-0.0100 to +0.1000) |",
+        "Gate: published, loses to nothing clearly.",
+    ):
         assert told in text
     told = json.loads(civicrec(tmp_path, "show", "run-1", "--json"))
     assert (told["run"], told["state"], told["models"]) == ("run-1", "published", MANIFEST["models"])

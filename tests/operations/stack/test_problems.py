@@ -54,6 +54,16 @@ def test_models_are_old_after_some_days_of_the_portal(age: int, is_old: bool, se
     assert [f"the models are {age} days old (run {day}-abc)" in said for said in found] == [True] * is_old
 
 
+def test_models_refused_night_after_night_are_told(settings: Settings) -> None:
+    registry = open_registry(settings.registry_address)
+    for night in range(1, 5):
+        day = date(2026, 3, 6) + timedelta(days=night)
+        save_run(registry, f"{day}-abc", day, {"day": day.isoformat()}, NOW, is_refused=night > 1)
+        said = " ".join(problems_of(settings, None, NOW))
+        assert (f"the models of {night - 1} nights in a row were refused" in said) == (night > 3)
+    registry.dispose()
+
+
 def test_a_run_of_a_day_that_has_not_come_is_told_and_does_not_make_old_models_young(settings: Settings) -> None:
     registry = open_registry(settings.registry_address)
     for day in (date(2026, 3, 1), date(2062, 3, 10)):

@@ -1,0 +1,61 @@
+"""The models in force, asked about tonight's held-out clicks. In: `Models` and tonight's columns. Out: a scorer."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from civicrec.clock import PORTAL_TZ, to_ms
+from recommender.artifacts import Models
+from recommender.generators import DEFAULT_WEIGHTS
+from recommender.scoring import als_scores, item_item_scores, ridge_inverse
+from recommender.training.holdout import Scorer
+
+
+def learned_until_ms(models: Models) -> int | None:
+    """Return the end of the last day the models learned from, ``None`` if they do not say it."""
+    try:
+        day = date.fromisoformat(models.manifest.day)
+    except ValueError:
+        return None
+    return to_ms(datetime.combine(day + timedelta(days=1), time(), PORTAL_TZ))
+
+
+def earlier_scorer(models: Models, item_ids: tuple[str, ...]) -> Scorer:
+    """Return what scores histories over `item_ids` as these models do, item-item and ALS together as lists have them.
+
+    Items the models do not know score 0, as what nobody would be offered.
+    """
+    row_of = {item_id: row for row, item_id in enumerate(models.item_ids)}
+    rows = np.array([row_of.get(item_id, -1) for item_id in item_ids], np.int64)
+    known = rows >= 0
+    inverse = ridge_inverse(models)
+    emphasis = (models.manifest.emphasis or {}).get("als", 1.0)
+    share = emphasis * DEFAULT_WEIGHTS["als"] / DEFAULT_WEIGHTS["item_item"]
+
+    def score(histories: Any) -> NDArray[np.float64]:
+        scores = np.zeros(histories.shape)
+        for place in range(histories.shape[0]):
+            history = histories[place]
+            seen = [(int(rows[one]), float(weight)) for one, weight in zip(history.indices, history.data, strict=True)]
+            seen = [(row, weight) for row, weight in seen if row >= 0]
+            if not seen:
+                continue
+            own, weights = [row for row, _ in seen], [weight for _, weight in seen]
+            near = _shares(item_item_scores(models, own), own)
+            near += share * _shares(als_scores(models, inverse, own, weights), own)
+            scores[place, known] = near[rows[known]]
+        return scores
+
+    return score
+
+
+def _shares(scores: NDArray[np.float32], seen: list[int]) -> NDArray[np.float64]:
+    """Return scores as the blend takes them: shares of the best that was not seen, nothing below 0."""
+    wide = scores.astype(np.float64).clip(min=0.0)
+    wide[seen] = 0.0
+    best = wide.max(initial=0.0)
+    return wide / best if best > 0 else wide
