@@ -11,6 +11,7 @@
 //   App({ onHide: () => civicrec.flush() });
 
 const BATCH = 10, EVERY_MS = 5000, MAX_EVENTS = 500, LONGEST_WAIT_MS = 5 * 60000;
+const LONGEST_ASKED_MS = 3600000;
 const HALF = /[\ud800-\udbff][\udc00-\udfff]|[\ud800-\udfff]/g;
 
 /** UUIDv7: 48 bits of time in ms, then chance. Mini-programs have no `crypto`; an id must differ, not be secret. */
@@ -74,7 +75,7 @@ export function sender({ url, site, channel, consent, post, load, save, timer = 
     const { isFinal, isRefused, rejected, detail } = readAnswer(answer || {});
     if (!isFinal) {
       const own = Math.min(LONGEST_WAIT_MS, 1000 * 2 ** failures++) * (0.5 + Math.random() / 2);
-      notBefore = Date.now() + (answer?.retryAfter > 0 ? answer.retryAfter * 1000 + own / 2 : own);
+      notBefore = Date.now() + (answer?.retryAfter > 0 ? Math.min(answer.retryAfter * 1000, LONGEST_ASKED_MS) + own / 2 : own);
       return later(0);
     }
     failures = 0;

@@ -26,6 +26,7 @@ from typing import Any
 
 BATCH = 100
 LONGEST_WAIT_S = 60.0
+LONGEST_ASKED_S = 3_600.0
 
 
 def uuid7() -> str:
@@ -90,7 +91,7 @@ def send(url: str, events: list[dict[str, Any]], api_key: str = "", tries: int =
                     return fields
                 why = f"got {answer.status} {answer.headers.get('Content-Type', '')}, not the collector's answer"
         except urllib.error.HTTPError as error:
-            fields = parsed(error.read())
+            fields = parsed(rest_of(error))
             if error.code in (400, 401, 413, 415) and fields.get("status") == error.code and "title" in fields:
                 raise Refused(fields.get("detail", error.reason)) from None
             asked = seconds_of(error.headers.get("Retry-After", ""))
@@ -103,22 +104,33 @@ def send(url: str, events: list[dict[str, Any]], api_key: str = "", tries: int =
     raise AssertionError("unreachable")
 
 
+def rest_of(error: urllib.error.HTTPError) -> bytes:
+    """Read what goes with a refusal; a proxy may cut it off."""
+    try:
+        return error.read()
+    except (OSError, http.client.HTTPException):
+        return b""
+
+
 def parsed(text: bytes) -> dict[str, Any]:
     """Read a JSON object; empty if it is none."""
     try:
         fields = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return fields if isinstance(fields, dict) else {}
 
 
 def seconds_of(retry_after: str) -> float:
-    """Read a Retry-After header: seconds or an HTTP date, 0 if it is neither."""
+    """Read a Retry-After header: seconds or an HTTP date, 0 if it is neither; an hour at most, whoever says more."""
     try:
-        return float(retry_after)
-    except ValueError:
-        date = email.utils.parsedate_to_datetime(retry_after) if retry_after.endswith("GMT") else None
-        return max(0.0, date.timestamp() - time.time()) if date else 0.0
+        if retry_after.endswith("GMT"):
+            asked = (email.utils.parsedate_to_datetime(retry_after) - datetime.now(UTC)).total_seconds()
+        else:
+            asked = float(retry_after)
+    except (TypeError, ValueError, OverflowError):
+        return 0.0
+    return min(asked, LONGEST_ASKED_S) if asked > 0 else 0.0
 
 
 def read(lines: Iterable[str], site: str, unread: list[int]) -> Iterator[dict[str, Any]]:

@@ -29,6 +29,14 @@ STRANGERS: dict[str, tuple[int, dict[str, str], str]] = {
     "a firewall": (403, {}, "blocked"),
     "a refusal that is a firewall's": (400, {"Content-Type": "text/html"}, "<html>bad request</html>"),
     "a gateway": (521, {}, ""),
+    "a proxy that asks for a login": (407, {"Proxy-Authenticate": "Basic"}, "<html>log in</html>"),
+    "a network that asks for a login": (511, {"Content-Type": "text/html"}, "<html>log in</html>"),
+    "a rule of a gateway": (412, {"Content-Type": "application/json"}, '{"status": 412, "title": "no"}'),
+    "nobody in particular": (204, {}, ""),
+    "a gateway's JSON that is no object": (200, {"Content-Type": "application/json"}, '[{"accepted": 10}]'),
+    "a gateway's idea of taking": (200, {"Content-Type": "application/json"}, '{"accepted": "10", "rejected": "no"}'),
+    "a refusal of a gateway in JSON": (400, {"Content-Type": "application/json"}, '{"status": "400", "code": -1}'),
+    "a gateway that is away": (503, {"Retry-After": "soon GMT"}, '{"status": 503}'),
 }
 
 

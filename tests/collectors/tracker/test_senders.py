@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import shutil
 import subprocess
@@ -155,7 +156,22 @@ def test_javascript_waits_as_long_as_a_busy_collector_asks(site: Site, tmp_path:
     assert len(site.events()) == 10
 
 
-@pytest.mark.parametrize("who", ["a login page", "a firewall", "a refusal that is a firewall's", "a gateway"])
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [("2", 2), ("99999999999", 3_600), ("inf", 3_600), ("nan", 0), ("-5", 0), ("soon", 0), ("soon GMT", 0),
+     ("Wed, 01 Jan 2020 00:00:00 GMT", 0), ("Wed, 01 Jan 2120 00:00:00 GMT", 3_600)],
+)  # fmt: skip
+def test_python_waits_for_what_a_proxy_asks_within_reason(said: str, seconds: float) -> None:
+    spec = importlib.util.spec_from_file_location("python_sender", SENDERS / "python_sender.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.seconds_of(said) == seconds
+    assert module.parsed(b"[" * 100_000) == {}
+
+
+@pytest.mark.parametrize("who", [who for who in STRANGERS if who != "a gateway that is away"])
 def test_javascript_without_a_dom_believes_nobody_but_the_collector(site: Site, tmp_path: Path, who: str) -> None:
     site.strangers = [STRANGERS[who]]
     mini_sender(site, tmp_path, n=10, ms=2200)
