@@ -17,7 +17,7 @@ from profiles.online.ports import ActorState
 from recommender.candidates.generator import Query
 from recommender.catalogue import Catalogue
 from recommender.cursor import MAX_SHOWN, Cursor
-from recommender.editorial import EDITORIAL, Acting, Pin
+from recommender.editorial import EDITORIAL, NO_RULES, Acting, Pin
 from recommender.eligibility import eligible, in_force
 from recommender.fallback import fallback_rows
 from recommender.generators import GENERATORS
@@ -118,7 +118,7 @@ def query_of(
 
 
 def _may_show(
-    request: Request, profile: ActorState, catalogue: Catalogue, now: datetime, rules: Acting
+    request: Request, profile: ActorState, catalogue: Catalogue, now: datetime, rules: Acting = NO_RULES
 ) -> NDArray[np.bool_]:
     """Return the mask of what may be shown to this caller, seen or not."""
     mask = eligible(catalogue, request.scene.item_types, now).copy()

@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from civicrec.editorial import Rule
 from civicrec.items import Item, Link
 from profiles.online.ports import ActorState
 from profiles.tags import learned_tags
 from recommender.candidates.trending import MIN_TREND_WEIGHT
 from recommender.catalogue import Catalogue
+from recommender.editorial import Editorial
 from recommender.generators import REASON_CODES
 from recommender.recommend import recommend
 from recommender.request import RankedItem, Reason, Request
@@ -52,6 +54,9 @@ def test_so_is_every_reason_of_large_worlds_and_all_codes_are_said() -> None:
     for seed in range(8):
         world = a_large_world(seed, n_words=40)
         world = replace(world, request=replace(world.request, n=(5, 20, 60)[seed % 3]))
+        pin = Rule("pin", made(world).items[-1].item.item_id, position=1, told="重点", number=7)
+        decided = replace(world.signals, editorial=Editorial.of([pin], world.catalogue))
+        world = replace(world, signals=decided)
         items = made(world).items
         check(world, items)
         said |= {reason.code for one in items for reason in one.reasons}
@@ -296,7 +301,16 @@ def has_nothing_else(world: World, ranked: RankedItem, _: Reason) -> bool:
     return not is_new and ranked.item.item_id not in hottest(world, n_hot) and len(ranked.reasons) == 1
 
 
+def is_pinned(world: World, ranked: RankedItem, reason: Reason) -> bool:
+    return ranked.source == "editorial" and any(
+        rule.kind == "pin" and rule.item_id == ranked.item.item_id
+        and reason.text == f"编辑推荐：{rule.told}" and reason.evidence == {"rule": rule.number}
+        for _, rule in world.signals.editorial.rules
+    )  # fmt: skip
+
+
 CHECKS = {
+    "editorial": is_pinned,
     "related": is_related,
     "similar": is_similar,
     "co_click": is_co_clicked,
