@@ -6,7 +6,7 @@ shown: a pin stands only while its item is eligible.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -55,11 +55,12 @@ class Acting(NamedTuple):
     factors: dict[int, float]
     pins: tuple[Pin, ...]
 
-    def due(self, may_show: NDArray[np.bool_], shown: int, n: int) -> dict[int, Pin]:
+    def due(self, may_show: NDArray[np.bool_], shown: int, n: int, slots: Collection[int] = ()) -> dict[int, Pin]:
         """Return place on the page → pin, ascending, of a page of `n` that begins after `shown` items.
 
         Of two for one place the second stands behind the first. A pin whose place was on an earlier page does not
-        come again, and one that finds no place on this page gives way.
+        come again, and one that finds no place on this page gives way. Where a scene has slots for editors, a pin
+        takes the first free one from its position on.
         """
         places: dict[int, Pin] = {}
         for pin in self.pins:
@@ -67,6 +68,8 @@ class Acting(NamedTuple):
             if place < 0 or not may_show[pin.row]:
                 continue
             place = max(place, 1 + max(places, default=-1))
+            if slots:
+                place = min((slot - shown for slot in slots if slot - shown >= place), default=n)
             if place < n:
                 places[place] = pin
         return places

@@ -69,6 +69,22 @@ def eligible(catalogue: Catalogue, item_types: Collection[ItemType], now: dateti
     return _mask(catalogue, tuple(item_types), to_ms(now))
 
 
+def of_origin(catalogue: Catalogue, issuers: tuple[str, ...], origins: tuple[str, ...]) -> NDArray[np.bool_]:
+    """Return which items are of one of the issuers and from one of the sources; of any where none are named."""
+    masks = catalogue.once(_origin_masks)
+    mask = masks.get((issuers, origins))
+    if mask is None:
+        items, by, out_of = catalogue.items, frozenset(issuers), frozenset(origins)
+        mask = masks[issuers, origins] = np.array(
+            [(not by or item.issuer in by) and (not out_of or item.source in out_of) for item in items.values()], bool
+        )
+    return mask
+
+
+def _origin_masks(_: Catalogue) -> dict[tuple[tuple[str, ...], tuple[str, ...]], NDArray[np.bool_]]:
+    return {}
+
+
 def _mask(catalogue: Catalogue, item_types: tuple[ItemType, ...] | None, now_ms: int) -> NDArray[np.bool_]:
     spans = catalogue.once(_spans)
     span = spans.get(item_types)

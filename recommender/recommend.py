@@ -18,7 +18,7 @@ from recommender.candidates.generator import Query
 from recommender.catalogue import Catalogue
 from recommender.cursor import MAX_SHOWN, Cursor
 from recommender.editorial import EDITORIAL, NO_RULES, Acting, Pin
-from recommender.eligibility import eligible, in_force
+from recommender.eligibility import eligible, in_force, of_origin
 from recommender.fallback import fallback_rows
 from recommender.generators import GENERATORS
 from recommender.ranking.adjusted import Adjusted, adjusted
@@ -43,9 +43,9 @@ def recommend(
 ) -> RankedList:
     """Return the list for a request.
 
-    Holds no excluded, disliked, already shown, blocked or ineligible item, has `n` items whenever so many may be
-    shown, and repeats what the actor has seen only when editors pinned it or nothing else is left. A general list is
-    the same whoever asks. What is not in force is no seed item and is named by no reason, whoever names it.
+    Holds no excluded, disliked, already shown, blocked or ineligible item; has `n` items, or the scene's most, whenever
+    so many may be shown; repeats what the actor has seen only when editors pinned it or nothing else is left. A general
+    list is the same whoever asks. What is not in force is no seed item and is named by no reason, whoever names it.
 
     Parameters
     ----------
@@ -58,18 +58,19 @@ def recommend(
         If the scene has no such variant.
     """
     scene = request.scene.variant(request.variant)
+    n = min(request.n, scene.max_n)
     rules = signals.editorial.acting(scene.name, to_ms(now))
     may_show = _may_show(request, profile, catalogue, now, rules)
     n_shown, n_left = len(request.cursor or ()), int(np.count_nonzero(may_show))
-    pins = rules.due(may_show, n_shown, request.n) if rules.pins else {}
+    pins = rules.due(may_show, n_shown, n, scene.editorial_slots) if rules.pins else {}
     pinned = [pin.row for pin in pins.values()]
     may_show[pinned] = False
     query = query_of(request, profile, catalogue, signals, now, may_show)
     candidates = {source: GENERATORS[source].candidates(query, MAX_CANDIDATES) for source in scene.sources}
     weights = {source: weight * signals.emphasis.get(source, 1.0) for source, weight in scene.sources.items()}
     ranked = adjusted(query, RANKERS[scene.ranker](query, candidates, weights), rules.factors)
-    page = _page(ranked.rows, query, scene, request.n, pinned)
-    page += _seen_again(query, may_show, request.n - len(pinned) - len(page))
+    page = _page(ranked.rows, query, scene, n, pinned)
+    page += _seen_again(query, may_show, n - len(pinned) - len(page))
     for place, pin in pins.items():
         page.insert(place, pin.row)
     is_personal = request.is_personal and bool(query.history or query.tags or profile.disliked)
@@ -124,6 +125,8 @@ def _may_show(
     mask = eligible(catalogue, request.scene.item_types, now).copy()
     mask[catalogue.rows_of((*request.exclude, request.item_id))] = False
     mask[rules.blocked] = False
+    if request.scene.issuers or request.scene.origins:
+        mask &= of_origin(catalogue, request.scene.issuers, request.scene.origins)
     if request.is_personal:
         mask[catalogue.rows_of(profile.disliked)] = False
     if request.cursor and len(request.cursor):

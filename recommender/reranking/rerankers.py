@@ -7,6 +7,7 @@ from typing import Protocol
 
 from recommender.candidates.generator import Query
 from recommender.reranking.diversify import diversify_themes
+from recommender.reranking.quotas import first_types, quotas
 from recommender.scenes.scene import Scene
 
 
@@ -18,7 +19,11 @@ class Reranker(Protocol):
         ...
 
 
-RERANKERS: Mapping[str, Reranker] = {"diversify": diversify_themes}
+RERANKERS: Mapping[str, Reranker] = {
+    "diversify": diversify_themes,
+    "quotas": quotas,
+    "first_types": first_types,
+}
 
 
 def rerank(rows: Sequence[int], query: Query, scene: Scene, n: int) -> tuple[list[int], list[int]]:

@@ -31,8 +31,19 @@ class Scene:
         Types this place may show, all by default.
     default_n
         List length when the caller names none.
+    max_n
+        Items of a page at most, whatever the caller asks; more is paging.
+    issuers, origins
+        What may be shown: items of these issuers, and from these sources (`Item.source`); any when empty.
     max_topic_share
         Largest share of one theme among the items of a page, 0..1 (ALG 12 asks for it).
+    max_type_share, max_issuer_share, min_type_count
+        Of the re-ranker ``quotas``: item type → its largest share of a page; that of any one issuer; item type → how
+        many of it a page holds at least while there are so many among the candidates.
+    first_types, first_themes
+        Of the re-ranker ``first_types``: what stands before all others.
+    editorial_slots
+        Positions that pins may take; any when empty.
     personalised
         False for places that must be the same for everybody.
     fallback
@@ -50,7 +61,16 @@ class Scene:
     sources: Mapping[str, float]
     item_types: tuple[ItemType, ...] = ITEM_TYPES
     default_n: int = 10
+    max_n: int = MAX_N
+    issuers: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
     max_topic_share: float = 0.4
+    max_type_share: Mapping[str, float] = field(default_factory=dict)
+    max_issuer_share: float = 1.0
+    min_type_count: Mapping[str, int] = field(default_factory=dict)
+    first_types: tuple[ItemType, ...] = ()
+    first_themes: tuple[str, ...] = ()
+    editorial_slots: tuple[int, ...] = ()
     personalised: bool = True
     fallback: tuple[str, ...] = ("trending", "popular")
     ranker: str = "blend"

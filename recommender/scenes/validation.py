@@ -19,6 +19,7 @@ from recommender.scenes.scene import MAX_N, Scene
 MAX_BYTES = 64 << 10
 MAX_WEIGHT = 100
 MAX_TITLE = 40
+MAX_WORDS = 200
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _NAMES_ARE = "a-z, 0-9, - and _, beginning with a letter, at most 32"
 
@@ -118,6 +119,29 @@ def _each_once(known: Collection[str], at_least: int = 0) -> Callable[[Any], boo
     return is_right
 
 
+def _is_share(value: object) -> bool:
+    return _is_number(value) and 0 <= float(value) <= 1  # type: ignore[arg-type]
+
+
+def _of_types(is_right: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: (
+        isinstance(value, dict) and all(name in ITEM_TYPES and is_right(one) for name, one in value.items())
+    )
+
+
+def _words(value: object) -> bool:
+    is_list = isinstance(value, list) and len(value) <= MAX_WORDS
+    return is_list and all(isinstance(one, str) and 0 < len(one) <= 200 for one in value)  # type: ignore[attr-defined]
+
+
+def _is_length(value: object) -> bool:
+    return _is_whole(value) and 1 <= value <= MAX_N  # type: ignore[operator]
+
+
+def _are_slots(value: object) -> bool:
+    return isinstance(value, list) and all(_is_whole(one) and 0 <= one < MAX_N for one in value)
+
+
 _Field = tuple[Callable[[Any], bool], str]
 #: What a variant may change: how lists are made, not what the place is.
 VARIANT_FIELDS: dict[str, _Field] = {
@@ -128,8 +152,15 @@ VARIANT_FIELDS: dict[str, _Field] = {
     "fallback": (_each_once(GENERATORS), f"a list, each once, of {', '.join(GENERATORS)}; [] for the newest only"),
     "ranker": (lambda value: isinstance(value, str) and value in RANKERS, f"one of {', '.join(RANKERS)}"),
     "rerankers": (_each_once(RERANKERS), f"a list, each once, of {', '.join(RERANKERS)}; [] for none"),
-    "max_topic_share": (lambda value: _is_number(value) and 0 <= value <= 1, "a number from 0 to 1"),
-}
+    "max_topic_share": (_is_share, "a number from 0 to 1"),
+    "max_type_share": (_of_types(_is_share), f"a table, a number from 0 to 1 for some of {', '.join(ITEM_TYPES)}"),
+    "max_issuer_share": (_is_share, "a number from 0 to 1"),
+    "min_type_count": (
+        _of_types(_is_length), f"a table, a whole number from 1 to {MAX_N} for some of {', '.join(ITEM_TYPES)}"
+    ),
+    "first_types": (_each_once(ITEM_TYPES), f"a list, each once, of {', '.join(ITEM_TYPES)}"),
+    "first_themes": (_words, f"a list of at most {MAX_WORDS} texts"),
+}  # fmt: skip
 #: Name → whether a value may stand, and what may.
 FIELDS: dict[str, _Field] = {
     "title": (
@@ -139,6 +170,10 @@ FIELDS: dict[str, _Field] = {
     "order": (lambda value: _is_whole(value) and abs(value) <= 1_000_000, "a whole number"),
     "item_types": (_each_once(ITEM_TYPES, 1), f"a list, each once, of {', '.join(ITEM_TYPES)}"),
     "default_n": (lambda value: _is_whole(value) and 1 <= value <= MAX_N, f"a whole number from 1 to {MAX_N}"),
+    "max_n": (_is_length, f"a whole number from 1 to {MAX_N}"),
+    "issuers": (_words, f"a list of at most {MAX_WORDS} texts"),
+    "origins": (_words, f"a list of at most {MAX_WORDS} texts"),
+    "editorial_slots": (_are_slots, f"a list of whole numbers from 0 to {MAX_N - 1}"),
     "personalised": (lambda value: isinstance(value, bool), "true or false"),
     **VARIANT_FIELDS,
     "variants": (

@@ -133,6 +133,6 @@ def test_whatever_editors_decide_a_list_keeps_its_promises(world: World, data: s
         shown += [one.item.item_id for one in page.items]
         if page.next_cursor is None:
             break
-        assert len(page.items) == request.n
+        assert len(page.items) == min(request.n, request.scene.max_n)
         request = replace(request, cursor=page.next_cursor)
     assert sorted(shown) == sorted(may)

@@ -69,7 +69,7 @@ def test_a_list_holds_only_what_may_be_shown_once_and_is_as_long_as_it_can_be(wo
     shown = ids(made(world))
     assert len(set(shown)) == len(shown)
     assert set(shown) <= allowed(world)
-    assert len(shown) == min(world.request.n, len(allowed(world)))
+    assert len(shown) == min(world.request.n, world.request.scene.max_n, len(allowed(world)))
 
 
 @given(worlds())
@@ -149,11 +149,11 @@ def test_no_theme_takes_more_than_its_share_unless_the_page_could_not_be_filled(
     ranked, scene = made(world), world.request.scene
     if (
         scene.max_topic_share == 1.0
-        or len(ranked.items) < world.request.n
+        or len(ranked.items) < min(world.request.n, scene.max_n)
         or any("seen" in one.reasons[0].code for one in ranked.items)
     ):
         return
-    most = max(1, int(scene.max_topic_share * world.request.n))
+    most = max(1, int(scene.max_topic_share * min(world.request.n, scene.max_n)))
     counts: dict[str, int] = {}
     for one in ranked.items:
         for theme in one.item.theme:
