@@ -11,7 +11,7 @@ import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from civicrec.clock import Clock, monotonic_s, utc_now
+from civicrec.clock import Clock, local_date, monotonic_s, utc_now
 from civicrec.items import Item
 from civicrec.logs import get_logger
 from civicrec.security.tokens import Keys, load_keys
@@ -226,8 +226,11 @@ class Live:
         scene = scene_named(block.scene, self.scenes)
         cursor = decode_cursor(block.cursor, self.cursor_key, scene.name) if block.cursor else None
         n = scene.default_n if block.n is None else block.n
+        variant = ""
+        if scene.experiment is not None and caller.mode == "personalised":
+            variant = scene.experiment.variant_of(caller.actor, local_date(self.clock()))
         return Request(
-            scene, n, caller.mode, caller.recent, block.item_id, frozenset(block.exclude), cursor
+            scene, n, caller.mode, caller.recent, block.item_id, frozenset(block.exclude), cursor, variant
         )  # fmt: skip
 
     def _page(self, requests: Sequence[Request], read: _Read | None) -> Page:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from civicrec.errors import InvalidInput
 from civicrec.items import ITEM_TYPES, ItemType
+from recommender.scenes.experiment import Experiment
 
 MAX_N = 100
 """Longest list one request may ask for; more is paging, through `cursor`."""
@@ -52,6 +53,8 @@ class Scene:
         Names in `RANKERS` and, in the order they act, in `RERANKERS`.
     variants
         Name → this scene as a part of its visitors is shown it.
+    experiment
+        Which visitors are shown which variant; ``None`` shows the scene itself to all.
     order
         Place of the scene where all are listed.
     """
@@ -76,6 +79,7 @@ class Scene:
     ranker: str = "blend"
     rerankers: tuple[str, ...] = ("diversify",)
     variants: Mapping[str, Scene] = field(default_factory=dict)
+    experiment: Experiment | None = None
     order: int = 100
 
     def variant(self, name: str) -> Scene:

@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from civicrec.items import ITEM_TYPES
 from recommender.generators import DEFAULT_WEIGHTS, GENERATORS
 from recommender.ranking.rankers import RANKERS
 from recommender.reranking.rerankers import RERANKERS
+from recommender.scenes.experiment import Experiment
 from recommender.scenes.scene import MAX_N, Scene
 
 MAX_BYTES = 64 << 10
@@ -53,12 +55,34 @@ def scene_of(name: str, body: Mapping[str, Any], where: str) -> Scene:
     if "title" not in body:
         raise InvalidInput(f"{where}: title is missing; expected {FIELDS['title'][1]}")
     fields = _plain(body)
-    scene = Scene(**{"name": name, "sources": dict(DEFAULT_WEIGHTS), **fields, "variants": {}})
+    scene = Scene(**{"name": name, "sources": dict(DEFAULT_WEIGHTS), **fields, "variants": {}, "experiment": None})
     variants = {}
     for variant, changes in body.get("variants", {}).items():
         _check(changes, VARIANT_FIELDS, where, f"variants.{variant}.")
         variants[variant] = replace(scene, **_plain(changes))
-    return replace(scene, variants=variants)
+    return replace(scene, variants=variants, experiment=_experiment(scene, variants, body.get("experiment"), where))
+
+
+def _experiment(
+    scene: Scene, variants: Collection[str], body: Mapping[str, Any] | None, where: str
+) -> Experiment | None:
+    """Return the experiment of a scene, whose shares name its variants."""
+    if body is None:
+        return None
+    _check(body, EXPERIMENT_FIELDS, where, "experiment.")
+    for name in ("name", "shares"):
+        if name not in body:
+            raise InvalidInput(f"{where}: experiment.{name} is missing; expected {EXPERIMENT_FIELDS[name][1]}")
+    for variant in body["shares"]:
+        if variant not in variants:
+            known = ", ".join(variants) or "none; write its table [variants.NAME]"
+            raise InvalidInput(f"{where}: experiment.shares.{_one_line(variant)} is no variant; expected {known}")
+    if not scene.personalised:
+        raise InvalidInput(f"{where}: experiment in a scene that is the same for all; expected personalised = true")
+    experiment = Experiment(**body)
+    if experiment.start and experiment.end and experiment.end < experiment.start:
+        raise InvalidInput(f"{where}: experiment.end is {experiment.end}; expected {experiment.start} or later")
+    return experiment
 
 
 def _plain(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -161,6 +185,22 @@ VARIANT_FIELDS: dict[str, _Field] = {
     "first_types": (_each_once(ITEM_TYPES), f"a list, each once, of {', '.join(ITEM_TYPES)}"),
     "first_themes": (_words, f"a list of at most {MAX_WORDS} texts"),
 }  # fmt: skip
+#: What an experiment says of itself.
+EXPERIMENT_FIELDS: dict[str, _Field] = {
+    "name": (lambda value: isinstance(value, str) and bool(_NAME.fullmatch(value)), f"a text of {_NAMES_ARE}"),
+    "shares": (
+        lambda value: (
+            isinstance(value, dict)
+            and len(value) > 0
+            and all(_is_number(share) and 0 <= share <= 1 for share in value.values())
+            and sum(value.values()) <= 1 + 1e-9
+        ),
+        "a table of variants and shares from 0 to 1, together at most 1",
+    ),
+    "salt": (lambda value: isinstance(value, str) and len(value) <= MAX_TITLE, f"a text of at most {MAX_TITLE}"),
+    "start": (lambda value: type(value) is date, "a day, as 2026-03-01 without quotes"),
+    "end": (lambda value: type(value) is date, "a day, as 2026-03-31 without quotes"),
+}
 #: Name → whether a value may stand, and what may.
 FIELDS: dict[str, _Field] = {
     "title": (
@@ -183,4 +223,5 @@ FIELDS: dict[str, _Field] = {
         ),
         f"a table [variants.NAME] each, NAME of {_NAMES_ARE}",
     ),
+    "experiment": (lambda value: isinstance(value, dict), f"a table with {', '.join(EXPERIMENT_FIELDS)}"),
 }

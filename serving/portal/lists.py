@@ -89,6 +89,7 @@ class Lists:
             title=ranked_list.title,
             cards=tuple(self._card(ranked, ranked_list.scene) for ranked in ranked_list.items),
             request_id=uuid4().hex,
+            variant=ranked_list.variant,
             personalised=ranked_list.mode == "personalised",
         )
 

@@ -1,0 +1,78 @@
+"""An experiment of a scene file decides the variant of a list, and ends when the file says so."""
+
+from __future__ import annotations
+
+from serving.portal.visitor import CONSENT_COOKIE, ID_COOKIE
+from tests.recommender.scenes.test_scene_files import written
+from tests.serving.conftest import NOW, Api
+
+PATH = "/v1/recommendations"
+HALF = """
+title = "首页"
+[variants.b]
+sources = {fresh = 1.0}
+[experiment]
+name = "plain"
+shares = {b = 0.5}
+"""
+ALL = HALF.replace("0.5", "1.0")
+
+
+def variant(api: Api, **query: str) -> str:
+    return str(api.get(PATH, **query).json()["variant"])
+
+
+def test_half_of_the_visitors_are_shown_the_variant_and_stay_with_it(api: Api) -> None:
+    written(api.settings.scenes_path, HALF, "home")
+    api.live.refresh()
+    visitors = [f"visitor{n}" for n in range(60)]
+    arms = [variant(api, anonymous_id=one) for one in visitors]
+    assert 10 < arms.count("b") < 50
+    assert set(arms) == {"", "b"}
+    assert [variant(api, anonymous_id=one, n="3") for one in visitors] == arms
+    shown = visitors[arms.index("b")]
+    assert {item["source"] for item in api.get(PATH, anonymous_id=shown).json()["items"]} <= {"fresh", "fallback"}
+    page = api.post(PATH, {"anonymous_id": shown, "blocks": [{"scene": "home"}, {"scene": "news"}]}).json()
+    assert [block["variant"] for block in page["blocks"]] == ["b", ""]
+
+
+def test_a_signed_in_visitor_is_shown_one_variant_on_every_device(api: Api) -> None:
+    written(api.settings.scenes_path, HALF, "home")
+    api.live.refresh()
+    arms = set()
+    for user in (f"用户{n}" for n in range(20)):
+        tokens = {"subject_token": api.live.keys.sign("demo", user, NOW)}
+        seen = {variant(api, **tokens, anonymous_id=device) for device in ("phone", "desk", "kiosk")}
+        assert len(seen) == 1
+        arms |= seen
+    assert arms == {"", "b"}
+
+
+def test_whoever_is_not_to_be_known_is_in_no_experiment(api: Api) -> None:
+    written(api.settings.scenes_path, ALL, "home")
+    api.live.refresh()
+    assert variant(api, anonymous_id="visitor1") == "b"
+    assert variant(api) == ""
+    assert variant(api, recent="i3") == ""
+    assert variant(api, anonymous_id="visitor1", mode="general") == ""
+    for signal in ("DNT", "Sec-GPC"):
+        told = api.ask("GET", PATH, params={"anonymous_id": "visitor1"}, headers={signal: "1"}).json()
+        assert (told["variant"], told["mode"]) == ("", "general")
+
+
+def test_taking_the_experiment_out_of_the_file_ends_it_at_once(api: Api) -> None:
+    written(api.settings.scenes_path, ALL, "home")
+    api.live.refresh()
+    assert variant(api, anonymous_id="visitor1") == "b"
+    written(api.settings.scenes_path, ALL.split("[experiment]")[0], "home")
+    api.live.refresh()
+    assert variant(api, anonymous_id="visitor1") == ""
+
+
+def test_a_page_of_the_portal_carries_the_variant_into_its_events(api: Api) -> None:
+    written(api.settings.scenes_path, ALL, "home")
+    api.live.refresh()
+    agreed = f"{ID_COOKIE}=visitor{1:0>20}; {CONSENT_COOKIE}=personalise"
+    page = api.ask("GET", "/portal/", headers={"Cookie": agreed})
+    assert 'data-civicrec-variant="b"' in page.text
+    assert 'data-civicrec-variant="b"' not in api.get("/portal/").text
