@@ -6,7 +6,8 @@ In: the query a list answered and its rows, in order. Out: the `Reason`s of the 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from operator import itemgetter
 
 from recommender.candidates.generator import GENERAL, Query
 from recommender.generators import GENERATORS
@@ -14,6 +15,10 @@ from recommender.request import Reason, ReasonCode, Source
 
 #: A list in which more than one item in so many gives the same reason has said nothing of each.
 _ONE_IN = 3
+#: Reasons of its own after which nothing is said of an item that holds for anybody.
+_ENOUGH = 2
+_GENERAL = [source for source, generator in GENERATORS.items() if generator.credibility == GENERAL]
+_SPECIFIC = [source for source in GENERATORS if source not in _GENERAL]
 
 
 def reasons_for(
@@ -22,7 +27,7 @@ def reasons_for(
     """Return row → its reasons, the most credible first; never empty.
 
     Of one that is told of a third of the block the others go without, and lead with their next one. What holds for
-    anybody (`GENERAL`) may be told of each, and comes last.
+    anybody (`GENERAL`) may be told of each, where there is little else.
 
     Parameters
     ----------
@@ -31,42 +36,48 @@ def reasons_for(
     free
         Codes that may be told of each item.
     """
-    found = _all_reasons(query, parts_of)
-    most = max(1, len(parts_of) // _ONE_IN)
+    rows = list(parts_of)
+    told = _shared_out(_found(query, parts_of, rows, _SPECIFIC), free)
+    little = [row for row in rows if len(told[row]) < _ENOUGH]
+    for row, reasons in _found(query, parts_of, little, _GENERAL).items():
+        told[row] += reasons or ([] if told[row] else [_filler(query, row)])
+    return {row: tuple(reasons) for row, reasons in told.items()}
+
+
+def _shared_out(found: Mapping[int, Sequence[Reason]], free: Collection[ReasonCode]) -> dict[int, list[Reason]]:
+    most = max(1, len(found) // _ONE_IN)
     times: Counter[str] = Counter()
-    told: dict[int, list[Reason]] = {}
-    for nth_only in (True, False):  # first what each item leads with, then what else there is to say of it
+    told: dict[int, list[Reason]] = {row: [] for row in found}
+    for is_first in (True, False):  # first what each item leads with, then what else there is to say of it
         for row, reasons in found.items():
-            of_row = told.setdefault(row, [])
-            for credibility, reason in reasons:
-                if any(reason.text == other.text for other in of_row):
-                    continue
-                if credibility == GENERAL or reason.code in free:
-                    of_row.append(reason)
-                elif times[reason.text] < most:
+            of_row = told[row]
+            for reason in reasons:
+                is_said = any(reason.text == other.text for other in of_row)
+                if not is_said and (times[reason.text] < most or reason.code in free):
                     times[reason.text] += 1
                     of_row.append(reason)
-                else:
-                    continue
-                if nth_only:
-                    break
-    return {row: tuple(of_row) or (_filler(query, row),) for row, of_row in told.items()}
+                    if is_first:
+                        break
+    return told
 
 
-def _all_reasons(
-    query: Query, parts_of: Mapping[int, Mapping[Source, float]]
-) -> dict[int, list[tuple[int, Reason]]]:  # fmt: skip
-    """Return row → (credibility, reason), by falling credibility, then by falling part of the score."""
-    rows, proposing = list(parts_of), {source for parts in parts_of.values() for source in parts}
+def _found(
+    query: Query, parts_of: Mapping[int, Mapping[Source, float]], rows: Sequence[int], sources: Sequence[Source]
+) -> dict[int, list[Reason]]:
+    """Return row → what these generators say of it, by falling credibility, then by falling part of the score."""
+    if not rows:
+        return {}
+    proposing = {source for parts in parts_of.values() for source in parts}
     found: dict[int, list[tuple[int, float, Reason]]] = {row: [] for row in rows}
-    for source, generator in GENERATORS.items():
+    for source in sources:
+        generator = GENERATORS[source]
         if generator.tells_of_any or source in proposing:
             for row, reasons in generator.reasons(query, rows).items():
                 part = parts_of[row].get(source, 0.0)
-                found[row].extend((generator.credibility, part, reason) for reason in reasons)
+                found[row].extend((-generator.credibility, -part, reason) for reason in reasons)
     for of_row in found.values():
-        of_row.sort(key=lambda one: (-one[0], -one[1]))
-    return {row: [(credibility, reason) for credibility, _, reason in of_row] for row, of_row in found.items()}
+        of_row.sort(key=itemgetter(0, 1))
+    return {row: [reason for _, _, reason in of_row] for row, of_row in found.items()}
 
 
 def _filler(query: Query, row: int) -> Reason:

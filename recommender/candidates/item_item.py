@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender.candidates.chance import is_above_chance
+from recommender.candidates.chance import is_above_chance, times_of_chance
 from recommender.candidates.generator import MAX_ALTERNATIVES, NOTHING, Generator, Query, Scored
 from recommender.candidates.selection import best, places_of, summed
 from recommender.request import Reason
@@ -64,21 +64,20 @@ def item_item_reasons(query: Query, rows: Sequence[int]) -> dict[int, list[Reaso
     models, width = placed.models, contributions.rows.shape[1]
     flat, scores = contributions.rows.ravel(), contributions.scores.ravel()
     places = places_of(query, rows, flat)
-    nth_seed = places // width
+    places = places[scores[places] > 0]
+    nth_seed, near = places // width, flat[places]
     of_seed = np.fromiter(query.model_seeds.values(), np.int64)[nth_seed]
     actors = models.neighbour_actors[of_seed, places % width]
-    by_chance = (
-        models.popularity[of_seed]
-        * models.popularity[placed.model_of_row[flat[places]]]
-        * np.float64(models.chance_actors)
-    )
-    credible = ((scores[places] > 0) & is_above_chance(actors, by_chance)).nonzero()[0]
+    shares = models.popularity[of_seed] * models.popularity[placed.model_of_row[near]]
+    by_chance = shares * np.float64(models.chance_actors)
+    by_chance *= times_of_chance(query.catalogue, np.array(contributions.seeds)[nth_seed], near)
+    credible = is_above_chance(actors, by_chance).nonzero()[0]
     credible = credible[(-scores[places[credible]]).argsort(kind="stable")]
     # An EASE weight is no share of people, so the code says only that the model puts the two together.
     code = "co_click" if models.manifest.proves_shared_actors else "similar"
     reasons: dict[int, list[Reason]] = {}
     for row, place, n_actors, chance, weight in zip(
-        flat[places[credible]].tolist(),
+        near[credible].tolist(),
         nth_seed[credible].tolist(),
         actors[credible].tolist(),
         by_chance[credible].tolist(),

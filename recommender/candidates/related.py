@@ -61,7 +61,7 @@ def related_reasons(query: Query, rows: Sequence[int]) -> dict[int, list[Reason]
 def _words(query: Query, seed: int, rel: Rel, is_own: bool) -> str:
     title = f"《{query.title(seed)}》"
     if rel == "part_of":
-        return f"收入专题{title}" if is_own else f"收有{title}的专题"
+        return f"收录于{title}" if is_own else f"本专题收录了{title}"
     if seed == query.context:
         return f"与{title}配套"
     is_newest = bool(query.history) and seed == query.history[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from math import log, sqrt
 
 import numpy as np
@@ -125,7 +125,7 @@ def test_a_link_with_what_was_just_read_leads_wherever_the_item_came_from() -> N
     items = recommend(request, ActorState(), catalogue, signals_of(catalogue), NOW).items
     assert {one.item.item_id: one.reasons[0].text for one in items} == {
         "s": "与您刚看过的《标题p》配套",
-        "t": "收有《标题p》的专题",
+        "t": "本专题收录了《标题p》",
     }
 
 
@@ -160,7 +160,9 @@ def is_related(world: World, ranked: RankedItem, reason: Reason) -> bool:
     rel = reason.evidence["rel"]
     held_by_it, held_by_other = (rel, other.item_id) in own, (rel, ranked.item.item_id) in others
     if rel == "part_of":
-        side = (held_by_it and "收入专题" in reason.text) or (held_by_other and "的专题" in reason.text)
+        side = (held_by_it and reason.text.startswith("收录于")) or (
+            held_by_other and reason.text.startswith("本专题收录了")
+        )
     else:
         side = (held_by_it or held_by_other) and reason.text.endswith("配套")
     is_just_read = (
@@ -176,6 +178,10 @@ def model_pair(world: World, seed: str, item_id: str) -> tuple[float, int, float
     row, other = models.item_ids.index(seed), models.item_ids.index(item_id)
     (place,) = np.flatnonzero(models.neighbours[row] == other)
     chance = models.chance_actors * float(models.popularity[row]) * float(models.popularity[other])
+    both = [world.catalogue.items[name] for name in (seed, item_id)]
+    days = [item.published_at or datetime.min.replace(tzinfo=UTC) for item in both if item.item_type == "news"]
+    if len(days) == 2 and abs(days[0] - days[1]) <= timedelta(days=3):
+        chance *= 2
     return float(models.neighbour_weights[row][place]), int(models.neighbour_actors[row][place]), chance
 
 
@@ -187,7 +193,7 @@ def is_similar(world: World, ranked: RankedItem, reason: Reason) -> bool:
         and actors == reason.evidence["actors"]
         and reason.evidence["lift"] == pytest.approx(actors / chance, abs=0.006, rel=1e-5)
     )
-    is_credible = actors >= 10 and actors - 2 * sqrt(actors) >= 1.5 * chance * (1 - 1e-6)
+    is_credible = actors >= 10 and actors - 2 * sqrt(actors) >= 2 * chance * (1 - 1e-6)
     return seed in seeds(world) and weight > 0 and is_told and is_credible and title_of(world, seed) in reason.text
 
 
