@@ -84,7 +84,8 @@ def test_of_two_pins_for_one_place_the_newer_has_it() -> None:
 def test_a_pin_beyond_a_short_list_stands_at_its_end() -> None:
     few = Catalogue.of(an_item(f"i{n}") for n in range(3))
     made = recommend(Request(HOME, 5), ActorState(), few, decided(a_rule("pin", "i0", position=4), catalogue=few), NOW)
-    assert [one.item.item_id for one in made.items] == ["i1", "i2", "i0"]
+    ids = [one.item.item_id for one in made.items]
+    assert (set(ids[:2]), ids[2]) == ({"i1", "i2"}, "i0")
 
 
 def test_a_block_takes_an_item_out_of_one_scene_or_of_all_and_of_related() -> None:
