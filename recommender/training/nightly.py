@@ -20,7 +20,7 @@ from civicrec.clock import utc_now
 from civicrec.crowds import K_ANONYMITY
 from civicrec.errors import ArtifactError
 from civicrec.process.progress import ShowProgress
-from civicrec.registry.runs import latest_run, recent_runs, ruling_runs, save_run
+from civicrec.registry.runs import choice, latest_run, recent_runs, ruling_runs, save_run
 from civicrec.settings import TrainingSettings
 from recommender.artifacts import FORMAT, Models, load_models, newest_usable, save_models
 from recommender.manifest import Manifest
@@ -82,8 +82,10 @@ def publish(registry: Engine, folder: Path, run: str, day: date, manifest: dict[
         gate = (manifest.get("models") or {}).get("gate") or {}
         facts = {**manifest, "unchanged": run in known}
         save_run(registry, run, day, facts, utc_now(), is_refused=gate.get("decision") == "refused")
-    earlier = newest_usable(folder, [one for one in ruling_runs(registry, _LOOKED_AT) if one != run])
-    _prune(folder, {run, earlier, *ruling_runs(registry, 2), *recent_runs(registry, KEPT_RUNS)})
+    others = [one for one in ruling_runs(registry, _LOOKED_AT) if one != run]
+    first = newest_usable(folder, others)  # in force if the run is refused or damaged
+    after = newest_usable(folder, others[1:]) if choice(registry) else None  # in force once the choice ends
+    _prune(folder, {run, first, after, *recent_runs(registry, KEPT_RUNS)})
     return run in known
 
 
