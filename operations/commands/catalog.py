@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
+from operations.commands.options import Home, Who, Why, check_why
+
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from civicrec.items import Item, Status
     from civicrec.tags import Dimension
 
-Home = Annotated[Path | None, typer.Option(help="Folder that holds all state; default CIVICREC_HOME or .civicrec.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
 Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="Item ids.")]
-Who = Annotated[str, typer.Option(help="Name that goes into the audit log.")]
 
 _SHOWN_FINDINGS = 10  # of each kind, in the report for people; `--json` holds them all
 
@@ -144,7 +144,7 @@ def list_(
 
 def withdraw(
     ids: Ids,
-    why: Annotated[str, typer.Option(help="Reason, kept in the audit log.")],
+    why: Why,
     who: Who = "operator",
     home: Home = None,
 ) -> None:
@@ -152,17 +152,13 @@ def withdraw(
 
     A reason is needed.
     """
-    from civicrec.errors import InvalidInput
-    from civicrec.text import is_blank
-
-    if is_blank(why):
-        raise InvalidInput("--why is blank; expected the reason, which the audit log keeps")
+    check_why(why)
     _set(home, ids, "withdrawn", who=who, why=why)
 
 
 def restore(
     ids: Ids,
-    why: Annotated[str, typer.Option(help="Reason, kept in the audit log.")] = "",
+    why: Why = "",
     who: Who = "operator",
     home: Home = None,
 ) -> None:
@@ -172,7 +168,7 @@ def restore(
 
 def erase(
     ids: Ids,
-    why: Annotated[str, typer.Option(help="Reason, kept in the audit log.")],
+    why: Why,
     who: Who = "operator",
     home: Home = None,
 ) -> None:
@@ -181,12 +177,9 @@ def erase(
     Backups keep what they hold. A reason is needed.
     """
     from civicrec.clock import utc_now
-    from civicrec.errors import InvalidInput
     from civicrec.registry.catalogue import erase as erase_items
-    from civicrec.text import is_blank
 
-    if is_blank(why):
-        raise InvalidInput("--why is blank; expected the reason, which the audit log keeps")
+    check_why(why)
     with _registry(home) as registry:
         for item in erase_items(registry, ids, who=who, why=why, now=utc_now()):
             print(_line(item))

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from operations.commands.options import Home, Who, Why, check_why
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -21,9 +23,6 @@ From = Annotated[
 Until = Annotated[
     str, typer.Option(help="When it ends; a bare day ends with it. Without it only `remove` ends the rule.")
 ]
-Why = Annotated[str, typer.Option(help="Reason, kept in the audit log.")]
-Who = Annotated[str, typer.Option(help="Name that goes into the audit log.")]
-Home = Annotated[Path | None, typer.Option(help="Folder that holds all state; default CIVICREC_HOME or .civicrec.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
 
 
@@ -86,14 +85,11 @@ def remove(
 ) -> None:
     """Remove a rule, whatever its state."""
     from civicrec.clock import utc_now
-    from civicrec.errors import InvalidInput
     from civicrec.registry.editorial import remove_rule
     from civicrec.registry.tables import registry_at
     from civicrec.settings import load_settings
-    from civicrec.text import is_blank
 
-    if is_blank(why):
-        raise InvalidInput("--why is blank; expected the reason, which the audit log keeps")
+    check_why(why)
     with registry_at(load_settings(home).registry_address) as registry:
         now = utc_now()
         print(_line(remove_rule(registry, number, who=who, why=why, now=now), now))

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from operations.commands.options import Home
+
 if TYPE_CHECKING:
     from collectors.replay.lines import Lines
     from collectors.replay.replay import Verdict
 
-Home = Annotated[Path | None, typer.Option(help="Folder that holds all state; default CIVICREC_HOME or .civicrec.")]
 File = Annotated[
     str,
     typer.Argument(

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from operations.commands.events import File, Home, Json, byte_bar
+from operations.commands.events import File, Json, byte_bar
+from operations.commands.options import Home
 
 
 def load(

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from operations.commands.options import Home, Who, Why, check_why
+
 if TYPE_CHECKING:
     from sqlalchemy import Engine
-
-Home = Annotated[Path | None, typer.Option(help="Folder that holds all state; default CIVICREC_HOME or .civicrec.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -69,8 +69,8 @@ def show(
 def rollback(
     run: Annotated[str, typer.Argument(help="Name of the run to put in force.")] = "",
     off: Annotated[bool, typer.Option("--off", help="Put the newest run in force again.")] = False,
-    why: Annotated[str, typer.Option(help="Reason, kept in the audit log.")] = "",
-    who: Annotated[str, typer.Option(help="Name that goes into the audit log.")] = "operator",
+    why: Why = "",
+    who: Who = "operator",
     home: Home = None,
 ) -> None:
     """Make lists from a run until a newer night publishes one, or until --off; exit 2 if it is unknown or damaged.
@@ -79,13 +79,11 @@ def rollback(
     """
     from civicrec.clock import utc_now
     from civicrec.errors import InvalidInput
-    from civicrec.text import is_blank
     from recommender.model_runs import end_rollback, roll_back
 
     if off == bool(run):
         raise InvalidInput("expected the name of a run, or --off; `civicrec model list` shows what there is")
-    if is_blank(why):
-        raise InvalidInput("--why is blank; expected the reason, which the audit log keeps")
+    check_why(why)
     with _opened(home) as (registry, folder):
         if off:
             ended = end_rollback(registry, who=who, why=why, now=utc_now())

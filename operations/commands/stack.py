@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from json import dumps
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-Home = Annotated[Path | None, typer.Option(help="Folder that holds all state; default CIVICREC_HOME or .civicrec.")]
+from operations.commands.options import Home
 
 
 def register(app: typer.Typer) -> None:

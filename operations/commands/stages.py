@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from operations.commands.options import Home
+
 if TYPE_CHECKING:
     from civicrec.settings import Settings
 
-Home = Annotated[Path | None, typer.Option(help="Folder that holds all state; default CIVICREC_HOME or .civicrec.")]
 
 Runner = Literal["embedded", "flink"]
 

@@ -1,0 +1,30 @@
+"""Options that many commands have, and the one check of a reason.
+
+Nothing heavy is imported here: `civicrec --help` reads it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Home = Annotated[Path | None, typer.Option(help="Folder that holds all state; default CIVICREC_HOME or .civicrec.")]
+Who = Annotated[str, typer.Option(help="Name that goes into the audit log.")]
+Why = Annotated[str, typer.Option(help="Reason, kept in the audit log.")]
+
+
+def check_why(why: str) -> None:
+    """Refuse a blank reason.
+
+    Raises
+    ------
+    civicrec.errors.InvalidInput
+        If a reader would see nothing.
+    """
+    from civicrec.errors import InvalidInput
+    from civicrec.text import is_blank
+
+    if is_blank(why):
+        raise InvalidInput("--why is blank; expected the reason, which the audit log keeps")
