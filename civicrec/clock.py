@@ -67,3 +67,14 @@ def rfc3339(at: datetime) -> str:
     '2026-01-31T08:00:00.123Z'
     """
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def as_utc(at: datetime) -> datetime:
+    """Return a time that a store gave back with its zone: who keeps none was given UTC.
+
+    Examples
+    --------
+    >>> as_utc(datetime(2026, 3, 1)).isoformat()
+    '2026-03-01T00:00:00+00:00'
+    """
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

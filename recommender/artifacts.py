@@ -166,9 +166,15 @@ def load_models(folder: Path, run: str) -> Models:
 
 def newest_usable(folder: Path, runs: Iterable[str]) -> str | None:
     """Return the first of the runs whose models can be loaded, ``None`` if none can."""
+    models = newest_models(folder, runs)
+    return models.run if models else None
+
+
+def newest_models(folder: Path, runs: Iterable[str]) -> Models | None:
+    """Return the models of the first of the runs whose models can be loaded, ``None`` if none can."""
     for run in runs:
         with suppress(ArtifactError):
-            return load_models(folder, run).run
+            return load_models(folder, run)
     return None
 
 

@@ -35,6 +35,11 @@ MAX_TEXT = 20_000
 _encode = msgspec.json.Encoder().encode
 
 
+def theme_number(name: str) -> int:
+    """Return the number that a theme has in `Catalogue.themes`, in every catalogue the same."""
+    return zlib.crc32(name.encode())
+
+
 @dataclass(frozen=True, slots=True)
 class Catalogue(Derives):
     """All items of one catalogue version, of any status.
@@ -154,7 +159,7 @@ class Catalogue(Derives):
         mentioned_names = dict(self.mentioned_names)
         for row, item in latest.items():
             tags[row] = tuple(names.setdefault(name, len(names)) for name in learned_tags(item))
-            themes[row] = tuple(zlib.crc32(theme.encode()) for theme in dict.fromkeys(item.theme))
+            themes[row] = tuple(map(theme_number, dict.fromkeys(item.theme)))
             fragments[row] = _fragment(item)
             mentioned_names.pop(row, None)
             if mentioned := tuple(dict.fromkeys(_names_in(f"{item.title} {item.summary}"))):

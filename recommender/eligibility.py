@@ -19,7 +19,8 @@ from recommender.catalogue import EVER_MS, NEVER_MS, Catalogue
 
 #: Types somebody acts on: once applications are closed, recommending them would send people in vain.
 ACTIONABLE: frozenset[ItemType] = frozenset({"policy", "service", "guide"})
-_IS_ACTIONABLE = np.array([name in ACTIONABLE for name in ITEM_TYPES])
+#: The same by number of a type, as `Catalogue.types` has them.
+IS_ACTIONABLE = np.array([name in ACTIONABLE for name in ITEM_TYPES])
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ def _span(catalogue: Catalogue, item_types: tuple[ItemType, ...] | None, now_ms:
     times = [catalogue.opens_ms, catalogue.closes_ms]
     if item_types is not None:
         mask &= np.array([name in item_types for name in ITEM_TYPES])[catalogue.types]
-        mask &= (now_ms < catalogue.apply_until_ms) | ~_IS_ACTIONABLE[catalogue.types]
+        mask &= (now_ms < catalogue.apply_until_ms) | ~IS_ACTIONABLE[catalogue.types]
         times.append(catalogue.apply_until_ms)
     mask.setflags(write=False)
     return _Span(

@@ -50,3 +50,8 @@ REASON_CODES: tuple[ReasonCode, ...] = (
     EDITORIAL_CODE,
     *FILL_CODES,
 )
+
+
+def als_share(emphasis: float) -> float:
+    """Return what ALS weighs beside item-item where a scene names no weights and the nightly run gave it emphasis."""
+    return emphasis * DEFAULT_WEIGHTS["als"] / DEFAULT_WEIGHTS["item_item"]

@@ -6,6 +6,7 @@ In: `Models` and the row numbers of what somebody interacted with. Out: one scor
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,3 +79,25 @@ def als_scores(
     """Return (n_items,) scores of a folded-in history."""
     scores: NDArray[np.float32] = models.factors @ fold_in(models, inverse, rows, weights)
     return scores
+
+
+def shares_of_best(scores: NDArray[Any], seen: Any) -> NDArray[Any]:
+    """Return scores as the blend takes them: shares of the best that was not seen, nothing below 0.
+
+    Parameters
+    ----------
+    scores
+        (…, n_items), of one history or of many.
+    seen
+        Index of what the history of each holds.
+
+    Examples
+    --------
+    >>> shares_of_best(np.array([4.0, 2.0, -1.0, 1.0]), [0]).tolist()
+    [0.0, 1.0, 0.0, 0.5]
+    """
+    scores = scores.clip(min=0.0)
+    scores[seen] = 0.0
+    best = scores.max(axis=-1, keepdims=True, initial=0.0)
+    shares: NDArray[Any] = np.divide(scores, best, out=scores, where=best > 0)
+    return shares

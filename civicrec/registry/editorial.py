@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Engine, delete, func, insert, select
 
-from civicrec.clock import moved, rfc3339
+from civicrec.clock import as_utc, moved, rfc3339
 from civicrec.editorial import Rule, checked
 from civicrec.errors import InvalidInput, NotFound
 from civicrec.registry.catalogue import raised_version
@@ -82,8 +82,7 @@ def _row(rule: Rule) -> dict[str, Any]:
 
 def _rule(row: Any) -> Rule:
     facts: dict[str, Any] = {
-        name: value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
-        for name, value in row.items()
+        name: as_utc(value) if isinstance(value, datetime) else value for name, value in row.items()
     }
     return Rule(**facts)
 

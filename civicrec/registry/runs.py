@@ -7,12 +7,12 @@ run that was refused when it was made does not rule either, unless an operator c
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, RowMapping, delete, insert, select
 
-from civicrec.clock import local_date, utc_now
+from civicrec.clock import as_utc, local_date, utc_now
 from civicrec.registry.tables import audit, chosen_run, runs, suppressed_tags
 
 _NEWEST_FIRST = (runs.c.day.desc(), runs.c.finished_at.desc())
@@ -62,7 +62,9 @@ def latest_run(engine: Engine, today: date | None = None) -> tuple[str, dict[str
 
 def recent_runs(engine: Engine, n: int, today: date | None = None) -> list[str]:
     """Return the names of the `n` newest runs of days up to today, refused or not, newest first."""
-    return [one.run for one in all_runs(engine, n, today)]
+    newest = select(runs.c.run).where(_has_come(today)).order_by(*_NEWEST_FIRST).limit(n)
+    with engine.connect() as connection:
+        return list(connection.execute(newest).scalars())
 
 
 def all_runs(engine: Engine, n: int, today: date | None = None) -> list[Run]:
@@ -93,7 +95,7 @@ def choice(engine: Engine) -> Choice | None:
     """Return the run an operator put in force, ``None`` while the newest rules."""
     with engine.connect() as connection:
         row = connection.execute(select(chosen_run)).mappings().first()
-    return Choice(**{**row, "since": _aware(row["since"])}) if row else None
+    return Choice(**{**row, "since": as_utc(row["since"])}) if row else None
 
 
 def choose_run(engine: Engine, run: str | None, *, who: str, why: str, now: datetime) -> None:
@@ -109,8 +111,10 @@ def choose_run(engine: Engine, run: str | None, *, who: str, why: str, now: date
 
 def refused_in_a_row(engine: Engine, n: int, today: date | None = None) -> int:
     """Return how many of the `n` newest runs were refused since the last that was not."""
-    found = [one.is_refused for one in all_runs(engine, n, today)]
-    return found.index(False) if False in found else len(found)
+    newest = select(runs.c.is_refused).where(_has_come(today)).order_by(*_NEWEST_FIRST).limit(n)
+    with engine.connect() as connection:
+        are_refused = list(connection.execute(newest).scalars())
+    return are_refused.index(False) if False in are_refused else len(are_refused)
 
 
 def future_runs(engine: Engine, today: date | None = None) -> list[str]:
@@ -135,12 +139,7 @@ def suppressions(engine: Engine) -> set[tuple[str, str]]:
 
 
 def _run(row: RowMapping) -> Run:
-    return Run(**{**row, "finished_at": _aware(row["finished_at"])})
-
-
-def _aware(at: datetime) -> datetime:
-    """Return a time as it was saved: SQLite keeps no zone, and what is saved is UTC."""
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
+    return Run(**{**row, "finished_at": as_utc(row["finished_at"])})
 
 
 def _published(connection: Connection, n: int, today: date | None) -> list[str]:

@@ -7,9 +7,9 @@ stream is behind; ``civicrec status`` tells the two apart by its `pending`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
-from civicrec.clock import PORTAL_TZ
+from civicrec.clock import PORTAL_TZ, as_utc
 from civicrec.warehouse.ports import Warehouse
 
 
@@ -58,10 +58,9 @@ def freshness(warehouse: Warehouse, now: datetime) -> Freshness:
         If the warehouse cannot be reached.
     """
     (row,) = warehouse.rows("SELECT count() AS n, max(received_at) AS newest, min(local_date) AS oldest FROM events")
-    newest: datetime | None = row["newest"] if row["n"] else None
-    if newest is not None and newest.tzinfo is None:
-        newest = newest.replace(tzinfo=UTC)
-    return Freshness(newest, now, row["oldest"] if row["n"] else None)
+    if not row["n"]:
+        return Freshness(None, now)
+    return Freshness(as_utc(row["newest"]), now, row["oldest"])
 
 
 def _ago(seconds: float) -> str:

@@ -8,17 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from civicrec.clock import from_ms, local_date, rfc3339
-from civicrec.items import ITEM_TYPES
 from recommender.candidates.generator import WORD, Generator, Query, Scored
 from recommender.candidates.selection import first_open
 from recommender.catalogue import NEVER_MS, Catalogue
-from recommender.eligibility import ACTIONABLE
+from recommender.eligibility import IS_ACTIONABLE
 from recommender.request import Reason
 
 #: Long enough to gather papers, short enough to be a reason to look now.
 DEADLINE_DAYS = 15
 _DAY_MS = 86_400_000
-_IS_ACTIONABLE = np.array([name in ACTIONABLE for name in ITEM_TYPES])
 
 
 def deadline_candidates(query: Query, n: int) -> Scored:
@@ -33,7 +31,7 @@ def deadline_candidates(query: Query, n: int) -> Scored:
 
 def _closing(catalogue: Catalogue) -> NDArray[np.int64]:
     """Return the rows that people apply for and that close, by the time they do."""
-    rows = (_IS_ACTIONABLE[catalogue.types] & (catalogue.apply_until_ms != NEVER_MS)).nonzero()[0]
+    rows = (IS_ACTIONABLE[catalogue.types] & (catalogue.apply_until_ms != NEVER_MS)).nonzero()[0]
     order: NDArray[np.int64] = rows[catalogue.apply_until_ms[rows].argsort(kind="stable")]
     return order
 
@@ -43,12 +41,12 @@ def deadline_reasons(query: Query, rows: Sequence[int]) -> dict[int, list[Reason
     now_ms = query.now_ms
     reasons = {}
     for row, until_ms in zip(rows, query.catalogue.apply_until_ms[list(rows)].tolist(), strict=True):
-        if now_ms < until_ms <= now_ms + DEADLINE_DAYS * _DAY_MS and _IS_ACTIONABLE[query.catalogue.types[row]]:
+        if now_ms < until_ms <= now_ms + DEADLINE_DAYS * _DAY_MS and IS_ACTIONABLE[query.catalogue.types[row]]:
             item = query.catalogue.items[query.catalogue.item_ids[row]]
             if item.apply_from is None or item.apply_from <= from_ms(now_ms):
-                told = {"apply_until": rfc3339(from_ms(until_ms)), "within_days": DEADLINE_DAYS}
+                evidence = {"apply_until": rfc3339(from_ms(until_ms)), "within_days": DEADLINE_DAYS}
                 word = "申报" if item.item_type == "policy" else "申请"
-                reasons[row] = [Reason("deadline", f"{_day(until_ms, now_ms)}截止{word}", told)]
+                reasons[row] = [Reason("deadline", f"{_day(until_ms, now_ms)}截止{word}", evidence)]
     return reasons
 
 

@@ -29,15 +29,15 @@ def popular_reasons(query: Query, rows: Sequence[int]) -> dict[int, list[Reason]
     models, busy, often = placed.models, placed.busy, placed.often
     reasons: dict[int, list[Reason]] = {}
     for row, place in zip(rows, placed.model_of_row[list(rows)].tolist(), strict=True):
-        told = []
+        of_row = []
         if row in busy:
             evidence = {"actors": int(models.recent_actors[place]), "within_days": RECENT_DAYS, "model": models.run}
-            told.append(Reason("popular", "近一周查询办理较多", evidence))
+            of_row.append(Reason("popular", "近一周查询办理较多", evidence))
         if row in often:
             share = round(float(models.popularity[place]), 6)
-            told.append(Reason("popular", "大家常看", {"share": share, "model": models.run}))
-        if told:
-            reasons[row] = told
+            of_row.append(Reason("popular", "大家常看", {"share": share, "model": models.run}))
+        if of_row:
+            reasons[row] = of_row
     return reasons
 
 

@@ -48,13 +48,13 @@ def related_reasons(query: Query, rows: Sequence[int]) -> dict[int, list[Reason]
         item_id = catalogue.item_ids[row]
         own = [(link.item_id, link.rel, True) for link in catalogue.items[item_id].links if link.item_id in seed_of]
         others = [(other, rel, False) for rel, other in catalogue.linked_from.get(item_id, ()) if other in seed_of]
-        told = {
+        by_seed = {
             other: Reason("related", _words(query, seed_of[other], rel, is_own), {"item_id": other, "rel": rel})
             for other, rel, is_own in (*others, *own)
             if other != item_id
         }
-        if told:
-            reasons[row] = [told[other] for other in seed_of if other in told][:MAX_ALTERNATIVES]
+        if by_seed:
+            reasons[row] = [by_seed[other] for other in seed_of if other in by_seed][:MAX_ALTERNATIVES]
     return reasons
 
 

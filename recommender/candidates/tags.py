@@ -72,8 +72,8 @@ def tag_reasons(query: Query, rows: Sequence[int]) -> dict[int, list[Reason]]:
         shared = [number for number in query.catalogue.tags[row] if number in words]
         if shared:
             shared.sort(key=lambda number: (words[number].rank, -strengths[number]))
-            told = [reason for number in shared for reason in _reasons(query, words[number])]
-            reasons[row] = told[:MAX_ALTERNATIVES]
+            of_row = [reason for number in shared for reason in _reasons(query, words[number])]
+            reasons[row] = of_row[:MAX_ALTERNATIVES]
     return reasons
 
 
@@ -104,14 +104,14 @@ def _spoken(query: Query) -> dict[int, _Word]:
 
 def _reasons(query: Query, tag: _Word) -> list[Reason]:
     dimension, word = split_tag(tag.name)
-    told = []
+    reasons = []
     if tag.is_interest:
-        told.append(Reason("tag", f"与您关注的“{word}”有关", {"tag": tag.name}))
+        reasons.append(Reason("tag", f"与您关注的“{word}”有关", {"tag": tag.name}))
     for seed in tag.seeds[: MAX_ALTERNATIVES - 1]:
         whose = "" if seed == query.context else "您看过的"
         evidence = {"tag": tag.name, "item_id": query.catalogue.item_ids[seed]}
-        told.append(Reason("tag", f"与{whose}《{query.title(seed)}》同属“{word}”{_KIND[dimension]}", evidence))
-    return told
+        reasons.append(Reason("tag", f"与{whose}《{query.title(seed)}》同属“{word}”{_KIND[dimension]}", evidence))
+    return reasons
 
 
 GENERATOR = Generator(

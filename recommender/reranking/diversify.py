@@ -5,10 +5,13 @@ In: rows, best first. Out: the same rows; the first n keep the rule as far as th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
+from typing import TypeVar
 
 from recommender.candidates.generator import Query
 from recommender.scenes.scene import Scene
+
+Kind = TypeVar("Kind", bound=Hashable)
 
 
 def diversify_themes(rows: Sequence[int], query: Query, scene: Scene, n: int) -> tuple[list[int], list[int]]:
@@ -39,20 +42,33 @@ def diversify(
     >>> diversify([0, 1, 2, 3], [(7,), (7,), (8,), ()], n=3, max_share=0.4)
     ([0, 2, 3], [1])
     """
-    most = max(1, int(max_share * n + 1e-9)) if max_share < 1.0 else n
-    taken: dict[int, int] = {}
-    full: set[int] = set()
+    most = most_of(max_share, n)
+    return limited(rows, themes.__getitem__, lambda _: most, n)
+
+
+def most_of(share: float, n: int) -> int:
+    """Return how many of a page of `n` a share is; at least one may always stand."""
+    return max(1, int(share * n + 1e-9))
+
+
+def limited(
+    rows: Sequence[int], kinds_of: Callable[[int], Collection[Kind]], most: Callable[[Kind], int], n: int
+) -> tuple[list[int], list[int]]:
+    """Move items behind the page one of whose kinds has as many there as it may; answers as `diversify` does."""
+    taken: dict[Kind, int] = {}
+    full: set[Kind] = set()
     page: list[int] = []
     moved: list[int] = []
     for place, row in enumerate(rows):
         if len(page) == n:
             return page, [*moved, *rows[place:]]
-        if full.isdisjoint(themes[row]):
+        kinds = kinds_of(row)
+        if full.isdisjoint(kinds):
             page.append(row)
-            for theme in themes[row]:
-                taken[theme] = taken.get(theme, 0) + 1
-                if taken[theme] >= most:
-                    full.add(theme)
+            for kind in kinds:
+                taken[kind] = taken.get(kind, 0) + 1
+                if taken[kind] >= most(kind):
+                    full.add(kind)
         else:
             moved.append(row)
     return page, moved

@@ -5,18 +5,19 @@ In: rows, best first. Out: the same rows; the first n keep what the scene declar
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Sequence
 
 from civicrec.items import ITEM_TYPES
 from recommender.candidates.generator import Query
+from recommender.catalogue import theme_number
+from recommender.reranking.diversify import limited, most_of
 from recommender.scenes.scene import Scene
 
 
 def first_types(rows: Sequence[int], query: Query, scene: Scene, n: int) -> tuple[list[int], list[int]]:
     """Put the scene's first types before all others, and of them those of its first themes; else the order stays."""
     types = {ITEM_TYPES.index(name) for name in scene.first_types}
-    themes = {zlib.crc32(name.encode()) for name in scene.first_themes}
+    themes = set(map(theme_number, scene.first_themes))
     if types or themes:
         catalogue = query.catalogue
         type_of = dict(zip(rows, catalogue.types[list(rows)].tolist(), strict=True))
@@ -33,41 +34,17 @@ def quotas(rows: Sequence[int], query: Query, scene: Scene, n: int) -> tuple[lis
     page, others = list(rows[:n]), list(rows[n:])
     types = query.catalogue.types
     if scene.max_type_share:
-        most: dict[Hashable, int] = {
-            ITEM_TYPES.index(name): _most(share, n) for name, share in scene.max_type_share.items()
-        }
-        page, others = _limited([*page, *others], n, lambda row: int(types[row]), lambda kind: most.get(kind, n))
+        most = {ITEM_TYPES.index(name): most_of(share, n) for name, share in scene.max_type_share.items()}
+        page, others = limited([*page, *others], lambda row: (int(types[row]),), lambda kind: most.get(kind, n), n)
     if scene.max_issuer_share < 1:
-        most_of_one, items, ids = _most(scene.max_issuer_share, n), query.catalogue.items, query.catalogue.item_ids
-        page, others = _limited(
-            [*page, *others], n, lambda row: items[ids[row]].issuer, lambda issuer: most_of_one if issuer else n
+        most_of_one, items, ids = most_of(scene.max_issuer_share, n), query.catalogue.items, query.catalogue.item_ids
+        issuers = {row: items[ids[row]].issuer for row in (*page, *others)}
+        page, others = limited(
+            [*page, *others], lambda row: (issuers[row],) if issuers[row] else (), lambda _: most_of_one, n
         )
     if scene.min_type_count:
         page, others = _with_least(page, others, query, scene)
     return page, others
-
-
-def _most(share: float, n: int) -> int:
-    return max(1, int(share * n + 1e-9))
-
-
-def _limited(
-    rows: Sequence[int], n: int, kind_of: Callable[[int], Hashable], most_of: Callable[[Hashable], int]
-) -> tuple[list[int], list[int]]:
-    """Move behind the page what comes after its kind has its share."""
-    taken: dict[Hashable, int] = {}
-    page: list[int] = []
-    moved: list[int] = []
-    for place, row in enumerate(rows):
-        if len(page) == n:
-            return page, [*moved, *rows[place:]]
-        kind = kind_of(row)
-        if taken.get(kind, 0) < most_of(kind):
-            taken[kind] = taken.get(kind, 0) + 1
-            page.append(row)
-        else:
-            moved.append(row)
-    return page, moved
 
 
 def _with_least(page: list[int], others: list[int], query: Query, scene: Scene) -> tuple[list[int], list[int]]:

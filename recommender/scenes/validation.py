@@ -192,7 +192,7 @@ EXPERIMENT_FIELDS: dict[str, _Field] = {
         lambda value: (
             isinstance(value, dict)
             and len(value) > 0
-            and all(_is_number(share) and 0 <= share <= 1 for share in value.values())
+            and all(map(_is_share, value.values()))
             and sum(value.values()) <= 1 + 1e-9
         ),
         "a table of variants and shares from 0 to 1, together at most 1",

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from civicrec.clock import PORTAL_TZ, to_ms
 from recommender.artifacts import Models
-from recommender.generators import DEFAULT_WEIGHTS
-from recommender.scoring import als_scores, item_item_scores, ridge_inverse
+from recommender.generators import als_share
+from recommender.scoring import als_scores, item_item_scores, ridge_inverse, shares_of_best
 from recommender.training.holdout import Scorer
 
 
@@ -34,7 +34,7 @@ def earlier_scorer(models: Models, item_ids: tuple[str, ...]) -> Scorer:
     known = rows >= 0
     inverse = ridge_inverse(models)
     emphasis = (models.manifest.emphasis or {}).get("als", 1.0)
-    share = emphasis * DEFAULT_WEIGHTS["als"] / DEFAULT_WEIGHTS["item_item"]
+    share = als_share(emphasis)
 
     def score(histories: Any) -> NDArray[np.float64]:
         scores = np.zeros(histories.shape)
@@ -45,17 +45,9 @@ def earlier_scorer(models: Models, item_ids: tuple[str, ...]) -> Scorer:
             if not seen:
                 continue
             own, weights = [row for row, _ in seen], [weight for _, weight in seen]
-            near = _shares(item_item_scores(models, own), own)
-            near += share * _shares(als_scores(models, inverse, own, weights), own)
+            near = shares_of_best(item_item_scores(models, own).astype(np.float64), own)
+            near += share * shares_of_best(als_scores(models, inverse, own, weights).astype(np.float64), own)
             scores[place, known] = near[rows[known]]
         return scores
 
     return score
-
-
-def _shares(scores: NDArray[np.float32], seen: list[int]) -> NDArray[np.float64]:
-    """Return scores as the blend takes them: shares of the best that was not seen, nothing below 0."""
-    wide = scores.astype(np.float64).clip(min=0.0)
-    wide[seen] = 0.0
-    best = wide.max(initial=0.0)
-    return wide / best if best > 0 else wide

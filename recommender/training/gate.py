@@ -84,9 +84,9 @@ def judge(hits: Mapping[str, ArrayLike], new: str, earlier: str, singles: Collec
     best = max((name for name in singles if name in found), key=lambda name: means[name], default="")
     if best:
         against[best] = difference(found[new], found[best])
-    told = {name: (round(one.mean, 4), round(one.low, 4), round(one.high, 4)) for name, one in against.items()}
+    gaps = {name: (round(one.mean, 4), round(one.low, 4), round(one.high, 4)) for name, one in against.items()}
     if against[earlier].is_clear_loss:
-        return Gate("refused", f"finds clearly less than {earlier}", n, means, told)
+        return Gate("refused", f"finds clearly less than {earlier}", n, means, gaps)
     if best and against[best].is_clear_loss and not difference(found[earlier], found[best]).is_clear_loss:
-        return Gate("refused", f"finds clearly less than {best} alone, which {earlier} does not", n, means, told)
-    return Gate("published", "loses to nothing clearly", n, means, told)
+        return Gate("refused", f"finds clearly less than {best} alone, which {earlier} does not", n, means, gaps)
+    return Gate("published", "loses to nothing clearly", n, means, gaps)

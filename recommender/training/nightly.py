@@ -22,7 +22,7 @@ from civicrec.errors import ArtifactError
 from civicrec.process.progress import ShowProgress
 from civicrec.registry.runs import choice, latest_run, recent_runs, ruling_runs, save_run
 from civicrec.settings import TrainingSettings
-from recommender.artifacts import FORMAT, Models, load_models, newest_usable, save_models
+from recommender.artifacts import FORMAT, Models, load_models, newest_models, newest_usable, save_models
 from recommender.manifest import Manifest
 from recommender.training.interactions import Interactions
 from recommender.training.train import SEED, train
@@ -62,8 +62,7 @@ def rebuild_models(
 
 def models_in_force(registry: Engine, folder: Path) -> Models | None:
     """Return the models that lists are made from, ``None`` while there are none."""
-    run = newest_usable(folder, ruling_runs(registry, _LOOKED_AT))
-    return load_models(folder, run) if run else None
+    return newest_models(folder, ruling_runs(registry, _LOOKED_AT))
 
 
 def publish(registry: Engine, folder: Path, run: str, day: date, manifest: dict[str, Any]) -> bool:

@@ -20,8 +20,9 @@ from civicrec.clock import monotonic_s
 from civicrec.process.progress import ShowProgress
 from civicrec.settings import TrainingSettings
 from recommender.artifacts import RECENT_DAYS, Models
-from recommender.generators import DEFAULT_WEIGHTS
+from recommender.generators import als_share
 from recommender.manifest import AlsKnobs, Counts, Gate, ItemItemKnobs, Manifest, Offline
+from recommender.scoring import shares_of_best
 from recommender.training.als import ALS_GRID, GRID_FACTORS, AlsConfig, fit_als
 from recommender.training.earlier import earlier_scorer, learned_until_ms
 from recommender.training.gate import judge
@@ -194,12 +195,12 @@ def _judged(
     }
 
     def blended(factor: float) -> Callable[[Any], NDArray[Any]]:
-        share = factor * DEFAULT_WEIGHTS["als"] / DEFAULT_WEIGHTS["item_item"]
+        share = als_share(factor)
 
         def score(histories: Any) -> NDArray[Any]:
-            return _scaled(scorers["item_item"](histories), histories) + share * _scaled(
-                by_vectors(histories), histories
-            )
+            seen = histories.nonzero()
+            shares = shares_of_best(scorers["item_item"](histories), seen)
+            return shares + share * shares_of_best(by_vectors(histories), seen)
 
         return score
 
@@ -224,15 +225,6 @@ def _gate(held: Holdout, found: dict[str, NDArray[np.bool_]], earlier: Models | 
     those["earlier"] = hits(held.train.user_items(), held.report[fresh], scorer)
     singles = [name for name in SINGLES if name in those]
     return msgspec.structs.replace(judge(those, new, "earlier", singles), earlier=earlier.run)
-
-
-def _scaled(scores: NDArray[Any], histories: Any) -> NDArray[Any]:
-    """Return scores as the blend takes them: shares of the best that was not seen, nothing below 0."""
-    scores = scores.clip(min=0.0)
-    scores[histories.nonzero()] = 0.0
-    best = scores.max(axis=1, keepdims=True, initial=0.0)
-    scaled: NDArray[Any] = np.divide(scores, best, out=scores, where=best > 0)
-    return scaled
 
 
 def _neighbour_scores(histories: Any, near: NDArray[np.int32], weights: NDArray[np.float32]) -> NDArray[np.float64]:
