@@ -75,6 +75,7 @@ def item_item_reasons(query: Query, rows: Sequence[int]) -> dict[int, list[Reaso
     credible = credible[(-scores[places[credible]]).argsort(kind="stable")]
     # An EASE weight is no share of people, so the code says only that the model puts the two together.
     code = "co_click" if models.manifest.proves_shared_actors else "similar"
+    seeds, item_ids, words = query.seeds, query.catalogue.item_ids, dict[int, str]()
     reasons: dict[int, list[Reason]] = {}
     for row, place, n_actors, chance, weight in zip(
         near[credible].tolist(),
@@ -88,10 +89,12 @@ def item_item_reasons(query: Query, rows: Sequence[int]) -> dict[int, list[Reaso
         if len(of_row) < MAX_ALTERNATIVES:
             seed = contributions.seeds[place]
             evidence = {
-                "item_id": query.catalogue.item_ids[seed], "actors": n_actors, "lift": round(n_actors / chance, 2),
-                "weight": round(weight / query.seeds[seed], 6), "model": models.run,
+                "item_id": item_ids[seed], "actors": n_actors, "lift": round(n_actors / chance, 2),
+                "weight": round(weight / seeds[seed], 6), "model": models.run,
             }  # fmt: skip
-            of_row.append(Reason(code, f"看过《{query.title(seed)}》的人也常看", evidence))
+            if seed not in words:
+                words[seed] = f"看过《{query.title(seed)}》的人也常看"
+            of_row.append(Reason(code, words[seed], evidence))
     return reasons
 
 

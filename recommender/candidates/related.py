@@ -46,8 +46,11 @@ def related_reasons(query: Query, rows: Sequence[int]) -> dict[int, list[Reason]
     reasons: dict[int, list[Reason]] = {}
     for row in rows:
         item_id = catalogue.item_ids[row]
-        own = [(link.item_id, link.rel, True) for link in catalogue.items[item_id].links if link.item_id in seed_of]
-        others = [(other, rel, False) for rel, other in catalogue.linked_from.get(item_id, ()) if other in seed_of]
+        links, linked_from = catalogue.items[item_id].links, catalogue.linked_from.get(item_id, ())
+        if not (links or linked_from):
+            continue
+        own = [(link.item_id, link.rel, True) for link in links if link.item_id in seed_of]
+        others = [(other, rel, False) for rel, other in linked_from if other in seed_of]
         by_seed = {
             other: Reason("related", _words(query, seed_of[other], rel, is_own), {"item_id": other, "rel": rel})
             for other, rel, is_own in (*others, *own)
