@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import date
-from math import sqrt
+from math import exp, inf, lgamma, log, log1p
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from civicrec.errors import InvalidInput
@@ -22,25 +22,55 @@ NAMES = st.text("abcdefgh-", min_size=1, max_size=12)
 ARM = VETERANS + "\n[variants.b]\nmax_topic_share = 1\n[experiment]\n"
 
 
-def bound(share: float, n: int = N) -> float:
-    """Five standard deviations of a binomial share: beyond it about once in two million."""
-    return 5 * sqrt(share * (1 - share) / n) + 1e-9
+def surprise(seen: int, share: float, n: int = N) -> float:
+    """Chernoff's exponent of `seen` of `n` where `share` was expected: n times their relative entropy.
+
+    Each tail of a binomial is at most exp(-exponent) for every share, also one so small that a single visitor
+    is many standard deviations; a bound by the normal distribution is wrong there.
+    """
+    parts = ((seen, n * share), (n - seen, n * (1 - share)))
+    return sum((inf if expected == 0 else got * log(got / expected)) for got, expected in parts if got)
+
+
+CHANCE = 18.0  # one tail in 65 million; a run looks at some thousand
+
+
+@pytest.mark.parametrize("share", [0.0, 1e-300, 7.6e-6, 0.003, 0.4, 1.0])
+def test_the_bound_holds_for_every_share(share: float) -> None:
+    def beyond(tail: range) -> float:  # the exact chance of what is refused on one side of the share
+        refused = [k for k in tail if surprise(k, share) > CHANCE]
+        return float(sum(exp(log_chance(k, share)) for k in refused))
+
+    assert surprise(round(N * share), share) < 1
+    middle = round(N * share)
+    assert beyond(range(middle + 1)) <= exp(-CHANCE)
+    assert beyond(range(middle, N + 1)) <= exp(-CHANCE)
+
+
+def log_chance(k: int, share: float) -> float:
+    if share in (0, 1):
+        return 0.0 if k == N * share else -inf
+    ways = lgamma(N + 1) - lgamma(k + 1) - lgamma(N - k + 1)
+    return ways + k * log(share) + (N - k) * log1p(-share)
 
 
 @given(name=NAMES, salt=NAMES, first=st.floats(0, 1), second=st.floats(0, 1))
+@example(name="a", salt="a", first=0.0, second=7.6e-6)
 def test_each_variant_has_its_share_of_the_visitors(name: str, salt: str, first: float, second: float) -> None:
+    """By Chernoff's bound, which holds for tiny shares too."""
     shares = {"b": first, "c": second * (1 - first)}
     given_to = [Experiment(name, shares, salt).variant_of(actor, DAY) for actor in ACTORS]
     for variant, share in shares.items():
-        assert abs(given_to.count(variant) / N - share) <= bound(share)
+        assert surprise(given_to.count(variant), share) <= CHANCE
 
 
 @given(one=NAMES, other=NAMES, share=st.floats(0.1, 0.9))
 def test_two_experiments_divide_visitors_independently(one: str, other: str, share: float) -> None:
+    """By Chernoff's bound for each pair of arms."""
     tests = (Experiment(one, {"b": share}, "1"), Experiment(other, {"b": 0.5}, "2"))
     arms = [tuple(test.variant_of(actor, DAY) for test in tests) for actor in ACTORS]
     for arm, expected in ((("b", "b"), share * 0.5), (("", "b"), (1 - share) * 0.5)):
-        assert abs(arms.count(arm) / N - expected) <= bound(expected)
+        assert surprise(arms.count(arm), expected) <= CHANCE
 
 
 def test_one_name_and_salt_divide_alike_and_another_salt_anew() -> None:
@@ -48,7 +78,7 @@ def test_one_name_and_salt_divide_alike_and_another_salt_anew() -> None:
     assert all(bool(news.variant_of(a, DAY)) == bool(home.variant_of(a, DAY)) for a in ACTORS)
     again = Experiment("trees", {"x": 0.5}, "t")
     moved = sum(news.variant_of(actor, DAY) != again.variant_of(actor, DAY) for actor in ACTORS)
-    assert abs(moved / N - 0.5) <= bound(0.5)
+    assert surprise(moved, 0.5) <= CHANCE
 
 
 @given(actor=st.text(min_size=1), low=st.floats(0, 1), more=st.floats(0, 1))
