@@ -67,7 +67,7 @@ Name64 = Annotated[str, msgspec.Meta(max_length=64)]
 ActorName = Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[A-Za-z0-9_-]*\Z")]
 #: Item ids can be shown and hold no separator of our own (`,` in `recent=`) and no space.
 ItemName = Annotated[str, msgspec.Meta(max_length=128, pattern=printable_pattern(r"\s,"))]
-ItemType = Literal["", "policy", "interpretation", "service", "news", "guide", "faq", "topic"]
+EventItemType = Literal["", "policy", "interpretation", "service", "news", "guide", "faq", "topic"]
 #: A time without an offset would be read as local time by one program and as UTC by the next.
 Time = Annotated[datetime, msgspec.Meta(tz=True)]
 PropValue = str | int | float | bool | None
@@ -108,7 +108,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     subject_id: Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{32})?\Z")] = ""
     session_id: Name64 = ""
     item_id: ItemName = ""
-    item_type: ItemType = ""
+    item_type: EventItemType = ""
     request_id: Name64 = ""
     scene: Name64 = ""
     slot: Name64 = ""

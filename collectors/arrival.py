@@ -22,7 +22,7 @@ from civicrec.events import (
     MAX_EVENT_BYTES,
     Dropped,
     Event,
-    ItemType,
+    EventItemType,
     Name64,
     Time,
     parse_with,
@@ -134,7 +134,7 @@ _HALVES = re.compile(
     rb"\\u[dD][89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F]", re.DOTALL
 )
 _HALF = r"a text holds half of a surrogate pair, such as \ud83d without the other half: it was cut by UTF-16 units"
-_ITEM_TYPES = frozenset(get_args(ItemType))
+_ITEM_TYPES = frozenset(get_args(EventItemType))
 
 
 def read_envelope(body: bytes, content_type: str = "") -> Envelope:

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from civicrec.process.ports import Endpoint, address_of
 from civicrec.security.tls import tls_context
 from civicrec.settings import CollectorSettings, RedisSettings, Settings, WarehouseSettings
-from operations.stack.callers import Guard
+from operations.stack.callers import GatewayGuard
 from operations.stack.endpoints import urls
 from operations.stack.gateway import GatewayServer
 from tests.running import free_ports
@@ -63,5 +63,5 @@ def test_a_store_is_called_with_tls_if_its_setting_or_its_url_says_so() -> None:
 def test_the_gateway_answers_to_the_name_it_is_called_by_and_to_loopback_alone() -> None:
     (port,) = free_ports(1)
     where = WarehouseSettings(host="0.0.0.0", port=port, url="http://Warehouse.internal:8703")
-    with GatewayServer(where, {}, cast(Guard, None)) as server:
+    with GatewayServer(where, {}, cast(GatewayGuard, None)) as server:
         assert server.allowed_hosts == {"127.0.0.1", "::1", "localhost", "warehouse.internal"}

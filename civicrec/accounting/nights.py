@@ -1,6 +1,6 @@
 """How the last nightly job went, kept beside the data, so that a night that failed is known in the morning.
 
-In: the beginning and the end of each job. Out: `Night`. The registry knows only the runs that ended well.
+In: the beginning and the end of each job. Out: `NightNote`. The registry knows only the runs that ended well.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from civicrec.process.atomic_files import replace_file
 LONGEST = timedelta(hours=6)
 
 
-class Night(msgspec.Struct, frozen=True):
+class NightNote(msgspec.Struct, frozen=True):
     """One nightly job.
 
     Attributes
@@ -41,7 +41,7 @@ class Night(msgspec.Struct, frozen=True):
 def noted_night(home: Path) -> Iterator[None]:
     """Note the beginning and the end of the body; a disk that takes no note stops no night."""
     began = rfc3339(utc_now())
-    _keep(home, Night(began))
+    _keep(home, NightNote(began))
     fault = ""
     try:
         yield
@@ -52,13 +52,13 @@ def noted_night(home: Path) -> Iterator[None]:
         fault = f"{type(error).__name__}: {error}"
         raise
     finally:
-        _keep(home, Night(began, rfc3339(utc_now()), fault))
+        _keep(home, NightNote(began, rfc3339(utc_now()), fault))
 
 
 def failed_night(home: Path, now: datetime) -> str:
     """Say how the last night failed; empty if it did not, if it may still run, or if there was none."""
     try:
-        night = msgspec.json.decode(NIGHTLY.of(home).read_bytes(), type=Night)
+        night = msgspec.json.decode(NIGHTLY.of(home).read_bytes(), type=NightNote)
     except (OSError, msgspec.MsgspecError):
         return ""
     if night.ended_at:
@@ -70,6 +70,6 @@ def failed_night(home: Path, now: datetime) -> str:
     )
 
 
-def _keep(home: Path, night: Night) -> None:
+def _keep(home: Path, night: NightNote) -> None:
     with suppress(OSError):
         replace_file(NIGHTLY.of(home), msgspec.json.encode(night))

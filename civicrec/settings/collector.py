@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from civicrec.settings.connections import ConnectionSettings
-from civicrec.settings.fields import Group, Host, Networks, Port
+from civicrec.settings.fields import Group, Host, NetworkList, Port
 from civicrec.settings.peers import HttpUrl, PeerSettings
 
 
@@ -22,7 +22,7 @@ class LimitSettings(Group):
     """Events a second of one configured site; 0 means no limit. Less than a collector can do, so others get a share."""
     burst_s: float = Field(default=10, ge=0.1, le=3_600)
     """Seconds' worth of a limit that may come at once after a pause."""
-    unlimited_networks: Networks = ("127.0.0.0/8", "::1/128")
+    unlimited_networks: NetworkList = ("127.0.0.0/8", "::1/128")
     """Networks whose requests have no limit, unless a trusted proxy says whom they come from: this machine."""
 
 
@@ -47,7 +47,7 @@ class CollectorSettings(ConnectionSettings, PeerSettings):
     """Acknowledged records older than this are removed even if there is space, days; not before `dedup_hours`."""
     origins: tuple[str, ...] = ("http://127.0.0.1:8702", "http://localhost:8702")
     """Browser origins whose pages may send events while no site is configured."""
-    trusted_proxies: Networks = ()
+    trusted_proxies: NetworkList = ()
     """Networks whose ``X-Forwarded-For`` is believed: the portal's own proxies, such as ``10.1.2.3``."""
     limits: LimitSettings = LimitSettings()
     ack: Literal["disk", "kafka"] = "disk"

@@ -61,6 +61,6 @@ def _is_secret_or_empty(value: SecretStr) -> SecretStr:
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Host = Annotated[str, AfterValidator(is_host)]
 Address = Annotated[str, AfterValidator(_is_address)]
-Networks = Annotated[tuple[str, ...], AfterValidator(_are_networks)]
+NetworkList = Annotated[tuple[str, ...], AfterValidator(_are_networks)]
 Key = Annotated[SecretStr, AfterValidator(_is_secret)]
 KeyOrEmpty = Annotated[SecretStr, AfterValidator(_is_secret_or_empty)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field, SecretStr
 
 from civicrec.settings.connections import ConnectionSettings
-from civicrec.settings.fields import Group, Host, KeyOrEmpty, Networks, Port
+from civicrec.settings.fields import Group, Host, KeyOrEmpty, NetworkList, Port
 from civicrec.settings.peers import HttpUrl, PeerSettings
 
 
@@ -16,7 +16,7 @@ class ListLimitSettings(Group):
     """Lists a second from one address (IPv6: one /64), which a whole office may share; 0 means no limit."""
     burst_s: float = Field(default=10, ge=0.1, le=3_600)
     """Seconds' worth of a limit that may come at once after a pause."""
-    unlimited_networks: Networks = ("127.0.0.0/8", "::1/128")
+    unlimited_networks: NetworkList = ("127.0.0.0/8", "::1/128")
     """Networks whose requests have no limit: this machine, and the portal's servers that ask for their visitors."""
 
 
@@ -37,6 +37,6 @@ class ServingSettings(ConnectionSettings, PeerSettings):
     """How often a change of the catalogue or of editorial rules is looked for, seconds; a withdrawal acts within it."""
     console_password: KeyOrEmpty = SecretStr("")
     """Opens the console; at least 16 characters. Empty means the one in ``<home>/console.key``, made at first use."""
-    trusted_proxies: Networks = ()
+    trusted_proxies: NetworkList = ()
     """Networks whose ``X-Forwarded-For`` is believed: the portal's own proxies, such as ``10.1.2.3``."""
     limits: ListLimitSettings = ListLimitSettings()

@@ -22,7 +22,7 @@ from civicrec.logs import get_logger
 
 _log = get_logger(__name__)
 
-Ids = npt.NDArray[np.bytes_]
+PackedIds = npt.NDArray[np.bytes_]
 #: Bytes that compare as UUIDs do; numpy passes over trailing NULs, which changes no comparison of one length.
 _ID = np.dtype("S16")
 _SUFFIX = ".ids"
@@ -38,7 +38,7 @@ _PAUSE_S = 0.0005
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Run:
+class IdRun:
     """One file of sorted ids: first the first id of each block, then the ids.
 
     Attributes
@@ -55,7 +55,7 @@ class Run:
     first: int
     last: int
     newest_ms: int
-    block_starts: Ids
+    block_starts: PackedIds
 
 
 class Runs:
@@ -74,21 +74,21 @@ class Runs:
 
     def __init__(self, keep_ms: int) -> None:
         self._keep_ms = keep_ms
-        self._runs: tuple[Run, ...] = ()
-        self._unfiltered: tuple[Run, ...] = ()
+        self._runs: tuple[IdRun, ...] = ()
+        self._unfiltered: tuple[IdRun, ...] = ()
         self._newer = self._older = Bloom(_FILTER_IDS, _FILTER_FAULTS)
         self._since_ms: int | None = None
 
     def __len__(self) -> int:
         return len(self._runs)
 
-    def add(self, runs: Sequence[Run], *, filtered: bool = True) -> None:
+    def add(self, runs: Sequence[IdRun], *, filtered: bool = True) -> None:
         """Look into these too; until they are `filtered` every id is looked for on disk."""
         self._runs = (*self._runs, *runs)
         if not filtered:
             self._unfiltered = (*self._unfiltered, *runs)
 
-    def filter_run(self, run: Run) -> None:
+    def filter_run(self, run: IdRun) -> None:
         """Put a run into the filter: what a start leaves to another thread."""
         with suppress(FileNotFoundError):  # it has expired meanwhile
             packed = run.path.read_bytes()[16 * len(run.block_starts) :]
@@ -142,7 +142,7 @@ class Runs:
                 run.path.unlink(missing_ok=True)
 
 
-def write_run(folder: Path, packed: bytes, first: int, last: int, newest_ms: int) -> Run:
+def write_run(folder: Path, packed: bytes, first: int, last: int, newest_ms: int) -> IdRun:
     """Write the ids as a run that survives a crash once this has returned.
 
     Parameters
@@ -174,11 +174,11 @@ def write_run(folder: Path, packed: bytes, first: int, last: int, newest_ms: int
     return _open(path)
 
 
-def open_runs(folder: Path) -> list[Run]:
+def open_runs(folder: Path) -> list[IdRun]:
     """Return the runs of a folder, oldest first; what a crash left unfinished is removed."""
     for unfinished in folder.glob("*.unfinished"):
         unfinished.unlink()
-    runs: list[Run] = []
+    runs: list[IdRun] = []
     for path in sorted(folder.glob(f"*{_SUFFIX}")):
         try:
             runs.append(_open(path))
@@ -187,7 +187,7 @@ def open_runs(folder: Path) -> list[Run]:
     return runs
 
 
-def _open(path: Path) -> Run:
+def _open(path: Path) -> IdRun:
     first, last, newest_ms = (int(part) for part in path.stem.split("-"))
     n_bytes = path.stat().st_size
     if n_bytes % 16 or not n_bytes:
@@ -195,10 +195,10 @@ def _open(path: Path) -> Run:
     n_blocks = -(-(n_bytes // 16) // (_BLOCK + 1))
     with path.open("rb") as file:
         block_starts = np.frombuffer(file.read(16 * n_blocks), _ID)
-    return Run(path, first, last, newest_ms, block_starts)
+    return IdRun(path, first, last, newest_ms, block_starts)
 
 
-def _find(run: Run, wanted_ids: Sequence[bytes]) -> list[bytes]:
+def _find(run: IdRun, wanted_ids: Sequence[bytes]) -> list[bytes]:
     """Return which of the sorted ids the run holds; only the blocks they would be in are read."""
     wanted_ids = wanted_ids[bisect_left(wanted_ids, run.block_starts[0].ljust(16, b"\0")) :]
     if not wanted_ids:

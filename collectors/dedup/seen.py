@@ -20,7 +20,7 @@ from civicrec.clock import monotonic_s
 from civicrec.eventlog.ports import EventLog
 from civicrec.logs import get_logger
 from civicrec.process.retry import Retry
-from collectors.dedup.runs import Run, Runs, open_runs, write_run
+from collectors.dedup.runs import IdRun, Runs, open_runs, write_run
 
 _log = get_logger(__name__)
 
@@ -70,8 +70,8 @@ class SeenIds:
         self._runs.add(runs, filtered=False)
         self._young = _Generation(first=max((run.last for run in runs), default=0))
         self._old = _Generation(first=0)
-        self._old_run: Run | None = None
-        self._writing: Future[Run] | None = None
+        self._old_run: IdRun | None = None
+        self._writing: Future[IdRun] | None = None
         self._retry = Retry(_FIRST_PAUSE_S, _LONGEST_PAUSE_S, jitter=0)
         self._retry_at_s = 0.0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="id-writer")

@@ -10,7 +10,16 @@ from collections.abc import Callable
 from urllib.parse import unquote
 
 from collectors.facts.paths import without_session
-from collectors.facts.personal_numbers import CODE_KINDS, HEXADECIMAL, KINDS, SIGNS, SUSPECT, SUSPECT_CODE, Kind, plain
+from collectors.facts.personal_numbers import (
+    CODE_KINDS,
+    HEXADECIMAL,
+    NUMBER_KINDS,
+    SIGNS,
+    SUSPECT,
+    SUSPECT_CODE,
+    NumberKind,
+    plain,
+)
 
 #: Numbers of a text that look like one of a kind and are none, after which it is no text, and not looked at further.
 _MAX_OTHERS = 50
@@ -49,7 +58,7 @@ def _masked(text: str) -> str:
     if len(SIGNS.findall(subject)) > _MAX_SIGNS:
         text = "".join("*" if SIGNS.match(sign) else one for one, sign in zip(text, subject, strict=True))
         subject = plain(text)
-    for kind in KINDS:
+    for kind in NUMBER_KINDS:
         text, subject = _without(kind, text, subject)
     return text
 
@@ -92,7 +101,7 @@ def are_clean(ids: tuple[str, ...]) -> bool:
     return True
 
 
-def _without(kind: Kind, text: str, subject: str) -> tuple[str, str]:
+def _without(kind: NumberKind, text: str, subject: str) -> tuple[str, str]:
     """Take one kind of number out of a text and out of the plain writing of it."""
     parts: list[str] = []
     plain_parts: list[str] = []

@@ -43,7 +43,7 @@ def plain(text: str) -> str:
     return text if text.isascii() else text.translate(_PLAIN)
 
 
-class Kind(NamedTuple):
+class NumberKind(NamedTuple):
     """One kind of number: what is written in its place, how it looks, and whether what looks so is one."""
 
     label: str
@@ -110,15 +110,17 @@ _OLD_ID = rf"(?<![\dA-Za-z]){_PROVINCE}\d{{6}}{_DAY}\d{{3}}(?![\dA-Za-z])"
 _AREA = r"(?:10|2\d|[3-9]\d\d)"
 
 #: What is taken out of a text that people wrote, in this order: a number inside another goes with it.
-KINDS = (
-    Kind("mail", re.compile(_MAIL, re.IGNORECASE)),
-    Kind("key", re.compile(_KEY)),
-    Kind("id", re.compile(rf"(?<!\d)(?:{_identity_card(_GAP)}|{_READ_OUT_ID})(?!\d)|{_OLD_ID}|[{HAN}]{{17}}[{HAN}xX]")),
-    Kind("id", re.compile(rf"(?=(?P<one>\d{{6}}(?:19|20)\d\d{_DAY}\d{{3}}[\dXx]))"), _has_check_digit),
-    Kind("card", re.compile(
+NUMBER_KINDS = (
+    NumberKind("mail", re.compile(_MAIL, re.IGNORECASE)),
+    NumberKind("key", re.compile(_KEY)),
+    NumberKind("id", re.compile(
+        rf"(?<!\d)(?:{_identity_card(_GAP)}|{_READ_OUT_ID})(?!\d)|{_OLD_ID}|[{HAN}]{{17}}[{HAN}xX]"
+    )),
+    NumberKind("id", re.compile(rf"(?=(?P<one>\d{{6}}(?:19|20)\d\d{_DAY}\d{{3}}[\dXx]))"), _has_check_digit),
+    NumberKind("card", re.compile(
         r"(?<![A-Za-z\d])(?=3[4-7]|4|5[1-5]|6|9558)\d(?:[ -]{0,2}\d){14,18}(?![A-Za-z\d])"
     ), _is_card),
-    Kind("tel", re.compile(
+    NumberKind("tel", re.compile(
         rf"(?<!\d)(?=[\d+(])(?:(?:\(?(?:\+|00)?86{_GAP}|0)?{_mobile()}"
         rf"|(?:(?:\+|00)86{_GAP}0?|\(?0){_AREA}{_GAP}[2-8]\d{{2,3}}{_GAP}\d{{4}}"
         r"|0\d{2,3}[ -]\d{7,8}"
@@ -127,16 +129,16 @@ KINDS = (
         r"|00(?:85[23]|886)\d{8,9})(?!\d)(?!\.?\d{0,2} ?(?:[万亿]?元|亿))"
         rf"|(?<![{HAN}])[一幺壹] ?[三四五六七八九叁肆伍陆柒捌玖](?:[ -]?[{HAN}]){{9}}(?! ?[{HAN}])"
     )),
-    Kind("id", re.compile(  # passports, permits and what else names a person
+    NumberKind("id", re.compile(  # passports, permits and what else names a person
         r"(?<![A-Z0-9_])(?!.(?:19|20)\d\d)(?:[CDEGHKLMPST]\d{8}|[HM]\d{10}|(?:[CE][A-Z]|[PDS]E|MA)\d{7})(?![A-Z0-9_])"
         r"|(?<!\w)wxid_\w{6,20}|(?<![A-Z])(?:QQ|扣扣)(?:号码?)?[: 是为]{0,2}[1-9]\d{4,10}(?!\d)"
         r"|微信号[: 是为]{0,2}(?=[a-z])[\w-]{6,20}", re.IGNORECASE,
     )),
-    Kind("id", re.compile(  # by the words before it
+    NumberKind("id", re.compile(  # by the words before it
         r"(?:护照|通行证|台胞证|回乡证|居留证|居住证|社保卡?|医保卡?|身份证)(?:证?号码?|编号)?[: 是为]{0,2}"
         r"(?P<one>[A-Z]{0,2}[ -]?\d{7,10}[A-Z]?(?![A-Z0-9]))", re.IGNORECASE,
     )),
-    Kind("car", re.compile(
+    NumberKind("car", re.compile(
         _PLACE + r" ?[A-Z][ .-]?(?=[A-Z]{0,5}\d)(?:[A-Z0-9]{5,6}|[A-Z0-9]{4}[警港澳学挂领使])(?![A-Z0-9])",
         re.IGNORECASE,
     )),
@@ -150,9 +152,9 @@ SUSPECT = re.compile(
 
 #: What is taken out of paths and ids: nothing that may as well be a code by chance.
 CODE_KINDS = (
-    *KINDS[:2],
-    Kind("id", re.compile(rf"(?<!\d){_identity_card('[ -]?')}(?!\d)|{_OLD_ID}")),
-    Kind("tel", re.compile(
+    *NUMBER_KINDS[:2],
+    NumberKind("id", re.compile(rf"(?<!\d){_identity_card('[ -]?')}(?!\d)|{_OLD_ID}")),
+    NumberKind("tel", re.compile(
         r"(?<!\d)(?:(?:\+|00)?86-?|0)?1[3-9]\d(?:\d{8}|(?P<gap>[ .-])(?!(?:19|20)\d\d)\d{4}(?P=gap)\d{4})(?!\d)"
     )),
 )  # fmt: skip

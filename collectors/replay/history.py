@@ -22,7 +22,7 @@ _FIRST_YEAR = 2000
 
 
 @dataclass(slots=True)
-class Batch:
+class HistoryBatch:
     """Some lines: their events, what is refused, how many lines were not blank, and where they end."""
 
     line: int
@@ -48,9 +48,9 @@ _INSTEAD: dict[Step, Step] = {drop_bad_time: drop_what_is_not_past, put_region: 
 HISTORY_STEPS = tuple(_INSTEAD.get(step, step) for step in STEPS)
 
 
-def batches(lines: Lines, request: RequestFacts, line: int) -> Iterator[Batch]:
+def batches(lines: Lines, request: RequestFacts, line: int) -> Iterator[HistoryBatch]:
     """Judge the lines behind `line` and yield them some thousand at a time."""
-    batch = Batch(line, lines.offset)
+    batch = HistoryBatch(line, lines.offset)
     for number, text in enumerate(lines, line + 1):
         batch.line, batch.offset = number, lines.offset
         if not text.strip():
@@ -65,5 +65,5 @@ def batches(lines: Lines, request: RequestFacts, line: int) -> Iterator[Batch]:
             batch.refused.append(Verdict(number, event.reason, event.detail))
         if len(batch.events) + len(batch.refused) >= _BATCH_EVENTS:
             yield batch
-            batch = Batch(number, lines.offset)
+            batch = HistoryBatch(number, lines.offset)
     yield batch

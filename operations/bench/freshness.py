@@ -10,15 +10,15 @@ from civicrec.clock import monotonic_s
 from civicrec.errors import Unavailable
 from civicrec.metrics import quantile
 
-Key = TypeVar("Key")
+EventKey = TypeVar("EventKey")
 _PATIENCE_S = 120.0
 
 
 def ages_s(
     n: int,
     per_s: float,
-    send: Callable[[int], Iterable[tuple[float, Key]]],
-    look: Callable[[], Callable[[Key], bool]],
+    send: Callable[[int], Iterable[tuple[float, EventKey]]],
+    look: Callable[[], Callable[[EventKey], bool]],
     pause_s: float = 0.005,
 ) -> list[float]:
     """Send `n` records at a steady rate; return, for each, the seconds until every store had it.
@@ -37,7 +37,7 @@ def ages_s(
     Unavailable
         If some are not done two minutes after the last ought to have been sent.
     """
-    under_way: list[tuple[float, Key]] = []
+    under_way: list[tuple[float, EventKey]] = []
     ages: list[float] = []
     n_sent, began = 0, monotonic_s()
     while len(ages) < n:

@@ -42,7 +42,7 @@ _WAIT_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ServedList:
     """One served list, and how it came."""
 
     items: tuple[str, ...]
@@ -157,7 +157,7 @@ def _uuid7(at: datetime, rng: random.Random) -> UUID:
     return UUID(int=to_ms(at) << 80 | 0x7 << 76 | rng.getrandbits(12) << 64 | 0b10 << 62 | rng.getrandbits(62))
 
 
-def _ask(stack: OwnStack, questions: Sequence[HeldOutCase], k: int, done: Callable[[int], None]) -> list[Answer]:
+def _ask(stack: OwnStack, questions: Sequence[HeldOutCase], k: int, done: Callable[[int], None]) -> list[ServedList]:
     # One kept connection a thread: what is measured is the list, not the handshake.
     with http_client(base_url=stack.serving_url, timeout=30) as client, ThreadPoolExecutor(_CONNECTIONS) as pool:
         answers = []
@@ -167,12 +167,12 @@ def _ask(stack: OwnStack, questions: Sequence[HeldOutCase], k: int, done: Callab
         return answers
 
 
-def _ask_one(stack: OwnStack, question: HeldOutCase, k: int) -> Answer:
+def _ask_one(stack: OwnStack, question: HeldOutCase, k: int) -> ServedList:
     with http_client(base_url=stack.serving_url, timeout=30) as client:
         return _list_for(client, question, k)
 
 
-def _list_for(client: httpx.Client, question: HeldOutCase, k: int) -> Answer:
+def _list_for(client: httpx.Client, question: HeldOutCase, k: int) -> ServedList:
     query: dict[str, str | int] = {"scene": "home", "n": k}
     if question.known:
         # Newest first, as a browser that keeps its own history would send it.
@@ -180,7 +180,7 @@ def _list_for(client: httpx.Client, question: HeldOutCase, k: int) -> Answer:
     began = monotonic_s()
     body = client.get("/v1/recommendations", params=query).raise_for_status().json()
     ms = 1000 * (monotonic_s() - began)
-    return Answer(tuple(item["item_id"] for item in body["items"]), str(body["model"]), bool(body["degraded"]), ms)
+    return ServedList(tuple(item["item_id"] for item in body["items"]), str(body["model"]), bool(body["degraded"]), ms)
 
 
 def _figures(averages: Mapping[str, Averages], k: int) -> dict[str, dict[str, float]]:

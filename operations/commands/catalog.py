@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from civicrec.tags import Dimension
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
-Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="Item ids.")]
+ItemIds = Annotated[list[str], typer.Argument(metavar="ID...", help="Item ids.")]
 
 _SHOWN_FINDINGS = 10  # of each kind, in the report for people; `--json` holds them all
 
@@ -143,7 +143,7 @@ def list_(
 
 
 def withdraw(
-    ids: Ids,
+    ids: ItemIds,
     why: Why,
     who: Who = "operator",
     home: Home = None,
@@ -157,7 +157,7 @@ def withdraw(
 
 
 def restore(
-    ids: Ids,
+    ids: ItemIds,
     why: Why = "",
     who: Who = "operator",
     home: Home = None,
@@ -167,7 +167,7 @@ def restore(
 
 
 def erase(
-    ids: Ids,
+    ids: ItemIds,
     why: Why,
     who: Who = "operator",
     home: Home = None,

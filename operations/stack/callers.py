@@ -1,6 +1,6 @@
 """Who calls the gateway: a user who knows a password, or the account it runs under itself.
 
-In: one request's headers and words, and the connection's two ends. Out: `Caller`, or none.
+In: one request's headers and words, and the connection's two ends. Out: `GatewayCaller`, or none.
 An address proves nothing: every account of the machine, and every proxy, calls from loopback.
 """
 
@@ -21,7 +21,7 @@ from civicrec.security.passwords import READER
 _ESTABLISHED = "01"
 
 
-class Caller(Enum):
+class GatewayCaller(Enum):
     """What somebody may do."""
 
     FULL = "full"
@@ -45,13 +45,13 @@ def credentials(headers: Mapping[str, str], words: Mapping[str, str]) -> tuple[s
     return words.get("user") or "default", words.get("password", "")
 
 
-class Guard:
+class GatewayGuard:
     """Knows the users and their passwords."""
 
     def __init__(self, user: str, password: str, reader_password: str) -> None:
-        self._known = {user: (Caller.FULL, password), READER: (Caller.READER, reader_password)}
+        self._known = {user: (GatewayCaller.FULL, password), READER: (GatewayCaller.READER, reader_password)}
 
-    def who(self, user: str, password: str, *, is_same_account: bool) -> Caller | None:
+    def who(self, user: str, password: str, *, is_same_account: bool) -> GatewayCaller | None:
         """Return what the caller may do, None if that is nothing.
 
         Parameters
@@ -62,7 +62,7 @@ class Guard:
         """
         caller, expected = self._known.get(user, (None, ""))
         if not password and is_same_account:
-            return caller or Caller.FULL
+            return caller or GatewayCaller.FULL
         # Compared also for a user who is not known, so that the time tells nothing.
         is_right = hmac.compare_digest(password.encode("utf-8", "surrogatepass"), expected.encode())
         return caller if is_right and expected else None

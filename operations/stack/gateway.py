@@ -29,7 +29,7 @@ from civicrec.settings import Settings, WarehouseSettings
 from civicrec.warehouse.migrate import migrate
 from civicrec.web.query import whole_number
 from civicrec.web.threads import BoundedHandler, BoundedServer
-from operations.stack.callers import Caller, Guard, credentials, is_own_account
+from operations.stack.callers import GatewayCaller, GatewayGuard, credentials, is_own_account
 from operations.stack.clickhouse_http import MAX_BODY_BYTES, BadRequest, answer_format, parse, status_of
 from operations.stack.engine import (
     MAX_SQL_BYTES,
@@ -68,7 +68,7 @@ _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 class GatewayServer(BoundedServer):
     """The listening socket, the engine behind it, and the count of requests under way."""
 
-    def __init__(self, where: WarehouseSettings, engines: Mapping[Caller, Engine], guard: Guard) -> None:
+    def __init__(self, where: WarehouseSettings, engines: Mapping[GatewayCaller, Engine], guard: GatewayGuard) -> None:
         host, port = where.host, where.port
         self.bounds = where
         self.guard = guard
@@ -106,7 +106,7 @@ class GatewayServer(BoundedServer):
         if not isinstance(sys.exc_info()[1], ConnectionError):
             log.exception("request_failed")
 
-    def run(self, statement: Statement, caller: Caller) -> Result:
+    def run(self, statement: Statement, caller: GatewayCaller) -> Result:
         """Run a statement, unless the warehouse is stopping."""
         if self._is_closing:
             raise EngineError(210, "Code: 210. DB::Exception: the warehouse is stopping; try again. (NETWORK_ERROR)")
@@ -161,7 +161,8 @@ class _Handler(BoundedHandler):
         began = monotonic_s()
         try:
             caller = self._caller(query_string)
-            body = self._body(MAX_BODY_BYTES if caller is Caller.FULL else READER_BODY_BYTES) if may_write else b""
+            most = MAX_BODY_BYTES if caller is GatewayCaller.FULL else READER_BODY_BYTES
+            body = self._body(most) if may_write else b""
         except TimeoutError as error:
             self.close_connection = True
             self._fail(408, 0, str(error))
@@ -178,7 +179,7 @@ class _Handler(BoundedHandler):
             self._run(query_string, body, caller, began, may_write=may_write)
             self.wfile.flush()
 
-    def _run(self, query_string: str, body: bytes, caller: Caller, began: float, *, may_write: bool) -> None:
+    def _run(self, query_string: str, body: bytes, caller: GatewayCaller, began: float, *, may_write: bool) -> None:
         try:
             statement = parse(query_string, dict(self.headers.items()), body)
             if len(statement.sql) > MAX_SQL_BYTES:
@@ -204,7 +205,7 @@ class _Handler(BoundedHandler):
                 headers["X-ClickHouse-Format"] = answer_format(statement)
             self._answer(200, result.data, headers)
 
-    def _caller(self, query_string: str) -> Caller:
+    def _caller(self, query_string: str) -> GatewayCaller:
         self._refuse_browsers()
         user, password = credentials(
             {name.title(): value for name, value in self.headers.items()}, dict(parse_qsl(query_string))
@@ -221,18 +222,18 @@ class _Handler(BoundedHandler):
             )
         return caller
 
-    def _is_allowed(self, statement: Statement, caller: Caller, *, may_write: bool) -> bool:
+    def _is_allowed(self, statement: Statement, caller: GatewayCaller, *, may_write: bool) -> bool:
         """Refuse what this caller may not do; tell whether the statement only reads."""
         try:
             reads = reads_only(statement.sql, statement.parameters)
-            if caller is Caller.READER:
+            if caller is GatewayCaller.READER:
                 check_reader(statement.sql, self.server.table_functions)
         except RefusedError as error:
             status = 400 if isinstance(error, UnknownError) else 403
             raise BadRequest(
                 status, f"Code: {error.code}. DB::Exception: {error}. ({error.fault})", error.code
             ) from None
-        if not reads and (caller is Caller.READER or statement.readonly):
+        if not reads and (caller is GatewayCaller.READER or statement.readonly):
             raise BadRequest(403, f"Code: {READONLY}. DB::Exception: this caller may only read. (READONLY)", READONLY)
         if not reads and not may_write:
             raise BadRequest(400, "a GET may only read; send this statement as a POST")
@@ -330,7 +331,7 @@ def run(settings: Settings) -> None:
         engine = Engine(data, CONNECTIONS)
         try:
             reading = Engine(data, READER_CONNECTIONS, READER_SETTINGS)
-            engines = {Caller.FULL: engine, Caller.READER: reading}
+            engines = {GatewayCaller.FULL: engine, GatewayCaller.READER: reading}
             with GatewayServer(where, engines, guard) as server:
                 thread = threading.Thread(target=server.serve_forever, name="accept", kwargs={"poll_interval": 0.25})
                 thread.start()
@@ -351,10 +352,10 @@ def run(settings: Settings) -> None:
     log.info("warehouse_stopped", drained=drained)
 
 
-def _guard(settings: Settings) -> Guard:
+def _guard(settings: Settings) -> GatewayGuard:
     if settings.warehouse.user == READER:
         raise ConfigError(
             f"CIVICREC_WAREHOUSE__USER is {READER!r}, who may only read; it is for analysts' programs, not for the "
             "warehouse itself: leave it out of the stack's settings"
         )
-    return Guard(settings.warehouse.user, *made_warehouse_passwords(settings))
+    return GatewayGuard(settings.warehouse.user, *made_warehouse_passwords(settings))

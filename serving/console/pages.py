@@ -1,6 +1,6 @@
 """The console's pages: what was shown, clicked and read, per item, for the people who own the content.
 
-In: settings and the query of an address. Out: an `Answer`: a page, a CSV, or the words that the warehouse is down.
+In: settings and the query of an address. Out: an `PageAnswer`: a page, a CSV, or the words that the warehouse is down.
 These functions run in a process of their own (`serving.console.process`): they may load what is heavy.
 """
 
@@ -35,7 +35,7 @@ DOWN = "数据仓库暂时无法访问，报表稍后可用；采集和推荐不
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class PageAnswer:
     """What a page gives to the browser."""
 
     status: int
@@ -44,7 +44,7 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def items_page(settings: Settings, query: Mapping[str, str], now: datetime) -> Answer:
+def items_page(settings: Settings, query: Mapping[str, str], now: datetime) -> PageAnswer:
     """Show the item table of a date range, sorted as asked."""
     try:
         view = view_of(query, now)
@@ -70,19 +70,19 @@ def items_page(settings: Settings, query: Mapping[str, str], now: datetime) -> A
     )
 
 
-def items_csv(settings: Settings, query: Mapping[str, str], now: datetime) -> Answer:
+def items_csv(settings: Settings, query: Mapping[str, str], now: datetime) -> PageAnswer:
     """Give the same table to office software."""
     plain = "text/plain; charset=utf-8"
     try:
         view = view_of(query, now)
     except InvalidInput as error:
-        return Answer(422, str(error).encode(), plain)
+        return PageAnswer(422, str(error).encode(), plain)
     try:
         report = _report(settings, view, now)
     except CivicrecError:
-        return Answer(503, DOWN.encode(), plain)
+        return PageAnswer(503, DOWN.encode(), plain)
     name = f"items_{view.window.first}_{view.window.last}.csv"
-    return Answer(
+    return PageAnswer(
         200,
         as_csv(report, in_order(report.rows(), view)),
         "text/csv; charset=utf-8",
@@ -90,10 +90,10 @@ def items_csv(settings: Settings, query: Mapping[str, str], now: datetime) -> An
     )
 
 
-def page(template: str, status: int, **facts: Any) -> Answer:
+def page(template: str, status: int, **facts: Any) -> PageAnswer:
     """Fill a template."""
     text = _templates().get_template(template).render(heading=HEADING, **facts)
-    return Answer(status, text.encode())
+    return PageAnswer(status, text.encode())
 
 
 def _report(settings: Settings, view: TableView, now: datetime) -> Report:

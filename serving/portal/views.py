@@ -22,7 +22,7 @@ TYPE_NAMES: dict[ItemType, str] = {
 PAGE_ITEMS = 15
 ELDER_PAGE_ITEMS = 8
 
-State = Literal["", "已失效", "尚未生效", "申报未开始", "申报已截止", "正在申报"]
+ItemState = Literal["", "已失效", "尚未生效", "申报未开始", "申报已截止", "正在申报"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Card:
     position: int
     slot: str = ""
     reason: str = ""
-    state: State = ""
+    state: ItemState = ""
 
     @property
     def type_name(self) -> str:
@@ -73,7 +73,7 @@ class ListPage:
     total: int
 
 
-def state_of(item: Item, now: datetime) -> State:
+def state_of(item: Item, now: datetime) -> ItemState:
     """Say in one word whether the item is in force and open, empty if there is nothing to say."""
     if item.validity in ("失效", "废止") or (item.valid_until and item.valid_until <= now):
         return "已失效"

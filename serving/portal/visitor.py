@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from civicrec.events import Consent
 from recommender.request import Mode
 
-Choice = Literal["", "none", "measure", "personalise"]
+ConsentChoice = Literal["", "none", "measure", "personalise"]
 
 CONSENT_COOKIE = "civicrec_consent"
 ID_COOKIE = "civicrec_aid"
@@ -44,7 +44,7 @@ class Visitor:
         The large-type pages.
     """
 
-    choice: Choice = ""
+    choice: ConsentChoice = ""
     anonymous_id: str = ""
     switched_off: bool = False
     elder: bool = False
@@ -66,11 +66,11 @@ class Visitor:
 def visitor_of(cookies: Mapping[str, str]) -> Visitor:
     """Read the cookies; anything we would not have written counts as absent."""
     choice = cookies.get(CONSENT_COOKIE, "")
-    if choice not in get_args(Choice):
+    if choice not in get_args(ConsentChoice):
         choice = ""
     anonymous_id = cookies.get(ID_COOKIE, "") if choice in ("measure", "personalise") else ""
     return Visitor(
-        choice=cast(Choice, choice),
+        choice=cast(ConsentChoice, choice),
         anonymous_id=anonymous_id if _ID.fullmatch(anonymous_id) else "",
         switched_off=cookies.get(MODE_COOKIE) == "general",
         elder=cookies.get(ELDER_COOKIE) == "1",

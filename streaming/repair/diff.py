@@ -13,7 +13,7 @@ from typing import Any
 from civicrec.warehouse.ports import Warehouse
 from streaming.blocks import Columns
 
-Row = dict[str, Any]
+StoredRow = dict[str, Any]
 
 #: As the stream writes them: times in epoch milliseconds, days since 1970, ids as text.
 _READ_AS = {
@@ -39,9 +39,9 @@ class Diff:
         The portal's days whose figures change.
     """
 
-    new: list[Row] = field(default_factory=list)
-    changed: list[Row] = field(default_factory=list)
-    moved: list[Row] = field(default_factory=list)
+    new: list[StoredRow] = field(default_factory=list)
+    changed: list[StoredRow] = field(default_factory=list)
+    moved: list[StoredRow] = field(default_factory=list)
     same: int = 0
     days: set[date] = field(default_factory=set)
 
@@ -83,8 +83,8 @@ def write(warehouse: Warehouse, differences: Diff) -> None:
         )
 
 
-def _newest(columns: Columns) -> dict[str, Row]:
-    rows: dict[str, Row] = {}
+def _newest(columns: Columns) -> dict[str, StoredRow]:
+    rows: dict[str, StoredRow] = {}
     for values in zip(*columns.values(), strict=True):
         row = dict(zip(columns, values, strict=True))
         row["event_id"] = str(row["event_id"])
@@ -94,11 +94,11 @@ def _newest(columns: Columns) -> dict[str, Row]:
     return rows
 
 
-def _rank(row: Row) -> tuple[int, str]:
+def _rank(row: StoredRow) -> tuple[int, str]:
     return row["log_offset"], row["log"]
 
 
-def _stored(warehouse: Warehouse, event_ids: Sequence[str], names: Sequence[str]) -> dict[str, Row]:
+def _stored(warehouse: Warehouse, event_ids: Sequence[str], names: Sequence[str]) -> dict[str, StoredRow]:
     chosen = ", ".join(f"{_READ_AS.get(name, name)} AS {name}_" for name in names)
     table = warehouse.query(
         f"SELECT {chosen} FROM events FINAL WHERE event_id IN {{ids:Array(UUID)}}", {"ids": list(event_ids)}
@@ -107,5 +107,5 @@ def _stored(warehouse: Warehouse, event_ids: Sequence[str], names: Sequence[str]
     return {row["event_id"]: row for row in rows}
 
 
-def _day(row: Row) -> date:
+def _day(row: StoredRow) -> date:
     return _EPOCH + timedelta(days=row["local_date"])

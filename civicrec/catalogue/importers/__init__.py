@@ -16,13 +16,13 @@ import msgspec
 
 from civicrec.catalogue.importers import civicrec_jsonl, gov_policies, zwfw_services
 from civicrec.catalogue.importers.fields import Note
-from civicrec.catalogue.importers.identity import Ids, Kept, NothingKept, Register
+from civicrec.catalogue.importers.identity import KeptItems, NothingKept, PossibleIds, Register
 from civicrec.catalogue.importers.quoting import linked_by_title
 from civicrec.errors import InvalidInput
 from civicrec.items import Item
 from civicrec.json_files import no_number
 
-Row = dict[str, Any]
+SourceRow = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,9 @@ class Format:
         Adds what only all rows together tell.
     """
 
-    item: Callable[[Row, Note], Item]
+    item: Callable[[SourceRow, Note], Item]
     also_called: Mapping[str, str] = field(default_factory=dict)
-    ids: Callable[[Row], Ids] | None = None
+    ids: Callable[[SourceRow], PossibleIds] | None = None
     together: Callable[[Sequence[Item]], list[Item]] = list
 
 
@@ -86,12 +86,12 @@ class Rows:
     line_of: Mapping[str, int] = field(default_factory=dict, compare=False)
 
 
-def read_rows(lines: Iterable[bytes], form: str, kept: Kept | None = None) -> Rows:
+def read_rows(lines: Iterable[bytes], form: str, kept: KeptItems | None = None) -> Rows:
     """Read lines of UTF-8, one JSON object each; blank lines are passed over. See `rows_of`."""
     return rows_of(enumerate(lines, 1), form, kept)
 
 
-def rows_of(texts: Iterable[tuple[int, bytes]], form: str, kept: Kept | None = None) -> Rows:
+def rows_of(texts: Iterable[tuple[int, bytes]], form: str, kept: KeptItems | None = None) -> Rows:
     """Read objects of a file.
 
     Parameters
@@ -111,7 +111,7 @@ def rows_of(texts: Iterable[tuple[int, bytes]], form: str, kept: Kept | None = N
     if form not in FORMATS:
         raise InvalidInput(f"unknown format {form!r}; expected one of {', '.join(FORMATS)}")
     reader = FORMATS[form]
-    read: list[tuple[int, Item, Ids]] = []
+    read: list[tuple[int, Item, PossibleIds]] = []
     bad: list[BadRow] = []
     notes: list[BadRow] = []
     for number, text in texts:
@@ -122,7 +122,7 @@ def rows_of(texts: Iterable[tuple[int, bytes]], form: str, kept: Kept | None = N
         try:
             row = _named(_decode(text), reader.also_called)
             item = reader.item(row, row_notes.append)
-            read.append((number, item, reader.ids(row) if reader.ids else Ids((item.item_id,))))
+            read.append((number, item, reader.ids(row) if reader.ids else PossibleIds((item.item_id,))))
         except InvalidInput as error:
             bad.append(BadRow(number, str(error)))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -144,7 +144,7 @@ def rows_of(texts: Iterable[tuple[int, bytes]], form: str, kept: Kept | None = N
     return Rows(reader.together(items), sorted(bad, key=lambda row: row.line), notes, line_of)
 
 
-def _named(row: Row, also_called: Mapping[str, str]) -> Row:
+def _named(row: SourceRow, also_called: Mapping[str, str]) -> SourceRow:
     """Return the row under the names its format knows: without spaces and marks around, full width, or another word."""
     named = dict(row)
     for name, value in row.items():

@@ -16,7 +16,7 @@ from typing import Any
 
 from civicrec.catalogue.importers.dates import time_in
 from civicrec.catalogue.importers.fields import Note, link_in, names_a_document, summary_of, text_in, value_in, words_in
-from civicrec.catalogue.importers.identity import Ids
+from civicrec.catalogue.importers.identity import PossibleIds
 from civicrec.catalogue.importers.validity import meaning_of
 from civicrec.catalogue.references import first_number
 from civicrec.clock import rfc3339
@@ -117,7 +117,7 @@ def item(row: dict[str, Any], note: Note) -> Item:
     })  # fmt: skip
 
 
-def ids_of(row: dict[str, Any]) -> Ids:
+def ids_of(row: dict[str, Any]) -> PossibleIds:
     """Return the ids the row may have: its numbers, where they name it, and a hash of title, date and page."""
     _, day = _published(row)
     key = "\n".join((_title(row), day, value_in(row, "访问地址")))
@@ -127,7 +127,7 @@ def ids_of(row: dict[str, Any]) -> Ids:
     )
     own = [index] if _is_interpretation(row) else [number, index]
     had = (number,) if number and _is_interpretation(row) else ()
-    return Ids((*filter(names_a_document, own), derived), had, _MADE)
+    return PossibleIds((*filter(names_a_document, own), derived), had, _MADE)
 
 
 def _title(row: dict[str, Any]) -> str:

@@ -28,7 +28,7 @@ _OF_A_SERIES = re.compile("[0-9a-z一二三四五六七八九十百千零〇两�
 
 
 @dataclass(frozen=True, slots=True)
-class Ids:
+class PossibleIds:
     """The ids a row may have.
 
     Attributes
@@ -46,7 +46,7 @@ class Ids:
     made_prefix: str = ""
 
 
-class Kept(Protocol):
+class KeptItems(Protocol):
     """What the catalogue holds."""
 
     def named(self, item_ids: Iterable[str]) -> Mapping[str, Item]:
@@ -71,7 +71,7 @@ class NothingKept:
 class Register:
     """Gives ids to the rows of one file: first to those that the catalogue holds as they are, then to the others."""
 
-    def __init__(self, rows: Sequence[tuple[int, Item, Ids]], kept: Kept) -> None:
+    def __init__(self, rows: Sequence[tuple[int, Item, PossibleIds]], kept: KeptItems) -> None:
         choices = [ids for _, _, ids in rows if len(ids.takes) + len(ids.had) > 1]
         own = {ids.takes[-1] for _, _, ids in rows if ids.made_prefix}
         self._kept = dict(kept.named({name for ids in choices for name in (*ids.takes, *ids.had)}))
@@ -87,7 +87,7 @@ class Register:
             if ids.made_prefix and (item_id := self._as_it_is(item, ids)):
                 self._taken.setdefault(item_id, (line, item))
 
-    def settled(self, line: int, item: Item, ids: Ids) -> Item:
+    def settled(self, line: int, item: Item, ids: PossibleIds) -> Item:
         """Return the item under the id it gets.
 
         Raises
@@ -102,12 +102,12 @@ class Register:
             raise InvalidInput(f"item_id {item_id!r} stands in line {other} {when}; keep one of the two")
         return item if item.item_id == item_id else msgspec.structs.replace(item, item_id=item_id)
 
-    def _as_it_is(self, item: Item, ids: Ids) -> str:
+    def _as_it_is(self, item: Item, ids: PossibleIds) -> str:
         """Return the id under which the last import of this very row left it."""
         every = (item_id for item_id in (*ids.takes, *ids.had) if item_id in self._kept)
         return next((item_id for item_id in every if _face(self._kept[item_id]) == _face(item)), "")
 
-    def _chosen(self, item: Item, ids: Ids) -> str:
+    def _chosen(self, item: Item, ids: PossibleIds) -> str:
         derived = ids.takes[-1]
         if item_id := self._as_it_is(item, ids):
             return item_id

@@ -7,19 +7,19 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from operations.stack.callers import Caller, Guard, credentials, is_own_account
+from operations.stack.callers import GatewayCaller, GatewayGuard, credentials, is_own_account
 
-GUARD = Guard("default", "full-password-of-2026", "reader-password-of-2026")
+GUARD = GatewayGuard("default", "full-password-of-2026", "reader-password-of-2026")
 
 
 @pytest.mark.parametrize(
     ("user", "password", "is_same_account", "caller"),
     [
-        ("default", "full-password-of-2026", False, Caller.FULL),
-        ("reader", "reader-password-of-2026", False, Caller.READER),
-        ("default", "", True, Caller.FULL),
-        ("anybody", "", True, Caller.FULL),
-        ("reader", "", True, Caller.READER),
+        ("default", "full-password-of-2026", False, GatewayCaller.FULL),
+        ("reader", "reader-password-of-2026", False, GatewayCaller.READER),
+        ("default", "", True, GatewayCaller.FULL),
+        ("anybody", "", True, GatewayCaller.FULL),
+        ("reader", "", True, GatewayCaller.READER),
         ("default", "", False, None),
         ("reader", "", False, None),
         ("", "", False, None),
@@ -33,13 +33,13 @@ GUARD = Guard("default", "full-password-of-2026", "reader-password-of-2026")
     ],
 )
 def test_a_caller_is_who_the_password_or_the_kernel_says(
-    user: str, password: str, is_same_account: bool, caller: Caller | None
+    user: str, password: str, is_same_account: bool, caller: GatewayCaller | None
 ) -> None:
     assert GUARD.who(user, password, is_same_account=is_same_account) is caller
 
 
 def test_an_empty_password_opens_nothing_even_where_none_is_set() -> None:
-    assert Guard("default", "", "").who("default", "", is_same_account=False) is None
+    assert GatewayGuard("default", "", "").who("default", "", is_same_account=False) is None
 
 
 def test_user_and_password_come_as_clickhouse_takes_them() -> None:
