@@ -245,21 +245,22 @@ class Engine:
                 "try again. (TOO_MANY_SIMULTANEOUS_QUERIES)",
             ) from None
         try:
+            if connection.is_spent:
+                connection = self._instead_of(connection)
             try:
                 return connection.run(statement)
             except _StuckError:
                 connection = self._instead_of(connection)
                 return connection.run(statement)
         finally:
-            if connection.is_spent:
-                connection = self._instead_of(connection)
+            # Spent or not: the next statement finds another one in its place, once one can be opened.
             self._idle.put(connection)
 
     def _open(self) -> _Connection:
         return _Connection(self._address, is_reader=self._is_reader)
 
     def _instead_of(self, connection: _Connection) -> _Connection:
-        """Open another connection; the old one stays where none can be opened."""
+        """Open another connection; the old one stays, spent, where none can be opened."""
         try:
             another = self._open()
         except RuntimeError as error:

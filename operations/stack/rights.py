@@ -25,10 +25,11 @@ BOUNDS = {
     "max_query_size": (1, (4 << 20) + 1),
     "max_execution_time": (1, 3_600),
 }
-#: Settings that name files or addresses.
+#: Settings that name files or addresses, and those under which a statement never ends, whatever its time: 0 between two
+#: looks at its progress, and a statement that is run again with changes.
 FIXED = (
     "format_schema", "output_format_schema", "format_template_row", "format_template_resultset",
-    "format_avro_schema_registry_url",
+    "format_avro_schema_registry_url", "interactive_delay", "ast_fuzzer_runs",
 )  # fmt: skip
 #: The database that clickhouse-local makes over the working folder: its tables are files. Out of the way, and unusable.
 _FILES = "_files"

@@ -159,7 +159,7 @@ def test_nobody_reaches_beyond_the_warehouse(sql: str, gateway: RunningStack) ->
     "words",
     ["max_memory_usage=8589934592", "max_memory_usage=0", "max_execution_time=0", "max_execution_time=99999",
      "max_result_bytes=0", "max_query_size=999999999", "format_schema=/etc/passwd:X",
-     "format_avro_schema_registry_url=http://127.0.0.1:1"],
+     "format_avro_schema_registry_url=http://127.0.0.1:1", "interactive_delay=0", "ast_fuzzer_runs=9999999999"],
 )  # fmt: skip
 def test_nobody_raises_a_limit(words: str, gateway: RunningStack) -> None:
     name, value = words.split("=")
