@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from types import MappingProxyType
+from typing import Any
 
 import pyarrow as pa
 
@@ -22,14 +23,24 @@ from civicrec.registry.runs import suppressions
 from civicrec.registry.tables import open_registry
 from civicrec.settings import Settings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
+from civicrec.warehouse.clicks import read_clicks
 from civicrec.warehouse.interests import read_interests, withdrawals
+from operations.rankers import MAX_REPLAYED
 from profiles.nightly import KEPT_DAYS
 from profiles.online.bounds import bounds_of
 from profiles.online.redis_upkeep import RedisOnlineUpkeep
+from recommender.scenes.files import SceneFiles
+from recommender.training.ranker import LEARNED_DAYS
 
 
 class Night:
-    """One night: a step reads from it and writes to its stores."""
+    """One night: a step reads from it and writes to its stores.
+
+    Attributes
+    ----------
+    counts
+        Step that is done → what it made.
+    """
 
     def __init__(self, settings: Settings, day: date, report: ShowProgress) -> None:
         self.settings = settings
@@ -39,6 +50,7 @@ class Night:
         self.warehouse = ClickHouseWarehouse(settings.warehouse)
         self.registry = open_registry(settings.registry_address)
 
+        self.counts: dict[str, dict[str, Any] | None] = {}
         self._fingerprints: dict[str, str] = {}
 
     def read(self, name: str) -> str:
@@ -75,6 +87,12 @@ class Night:
         return read_interests(self.warehouse, self.first, self.day, to_ms(_end_of(self.day)), half_life_days)
 
     @cached_property
+    def clicks(self) -> pa.Table:
+        """The newest interactions of the last days, in order of time."""
+        first = self.day - timedelta(days=LEARNED_DAYS - 1)
+        return read_clicks(self.warehouse, first, self.day, MAX_REPLAYED)
+
+    @cached_property
     def catalogue(self) -> tuple[int, list[Item]]:
         """The catalogue's version and its items."""
         return items_since(self.registry)
@@ -98,6 +116,7 @@ def _interests(night: Night) -> str:
 INPUTS: Mapping[str, Callable[[Night], str]] = MappingProxyType({
     "interests": _interests,
     "catalogue": lambda night: str(night.catalogue[0]),
+    "scenes": lambda night: repr(SceneFiles(night.settings.scenes_path).scenes),
     "suppressed": lambda night: repr(sorted(night.suppressed)),
 })  # fmt: skip
 

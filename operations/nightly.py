@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -19,22 +20,26 @@ import msgspec
 from civicrec.accounting.night_steps import NightSteps, StepDone
 from civicrec.accounting.nights import noted_night
 from civicrec.clock import local_date, monotonic_s, utc_now
-from civicrec.errors import InvalidInput
+from civicrec.errors import ArtifactError, InvalidInput
 from civicrec.home import NIGHTLY_LOCK
 from civicrec.logs import get_logger
 from civicrec.process.locks import owned
 from civicrec.process.progress import ShowProgress
-from civicrec.registry.runs import drop_future_runs
+from civicrec.registry.runs import drop_future_runs, latest_run, recent_runs
 from civicrec.settings import Settings
 from civicrec.warehouse.day_tables import count_day
 from civicrec.warehouse.retention import drop_before
 from operations.night import INPUTS, Night
+from operations.rankers import learn_rankers
+from operations.replay import Click
 from profiles.nightly import rebuild_tags
 from profiles.tags import learned_tags
-from recommender.artifacts import newest_usable
-from recommender.manifest import Manifest, Window
+from recommender.artifacts import Models, load_models, newest_usable
+from recommender.manifest import LearnedWeights, Manifest, Window
+from recommender.scenes.files import SceneFiles
 from recommender.training.interactions import interactions_from
 from recommender.training.nightly import models_in_force, publish, rebuild_models
+from recommender.training.ranker import LEARNED_DAYS
 
 #: How far back a run may be made again, days: of days before that, whose events may be gone, it would say too little.
 OLDEST_DAYS = 366
@@ -83,12 +88,42 @@ def weigh_actors_tags(night: Night) -> Counts:
     )
 
 
+def learn_to_rank(night: Night) -> Counts:
+    """Learn the weights of every scene's ranker from the clicks of the last days, replayed."""
+    columns = (night.clicks.column(name).to_pylist() for name in ("actor", "item_id", "at_ms", "weight"))
+    clicks = [Click(*row) for row in zip(*columns, strict=True)]
+    runs = recent_runs(night.registry, LEARNED_DAYS + 1)
+
+    @cache
+    def loaded(run: str) -> Models | None:
+        with suppress(ArtifactError):
+            return load_models(night.settings.models_path, run)
+        return None
+
+    def models_before(day: date) -> Models | None:
+        return next((models for run in runs if run[:10] < day.isoformat() and (models := loaded(run))), None)
+
+    learned = learn_rankers(
+        clicks, night.catalogue[1], SceneFiles(night.settings.scenes_path).scenes, night.settings, models_before,
+        night.report,
+    )  # fmt: skip
+    return {scene: msgspec.to_builtins(ranker) for scene, ranker in learned.items()}
+
+
 def train_models(night: Night) -> Counts:
     """Learn the models and put them into their folder; none while nobody interacted with an item of the catalogue."""
     if ahead := drop_future_runs(night.registry):
         _log.warning("future_runs_dropped", runs=ahead, hint="made by a wrong clock or a mistyped --day")
     data, n_unknown = interactions_from(night.interests, {item.item_id for item in night.catalogue[1]})
-    facts = Manifest(night.day.isoformat(), msgspec.convert(night.window, Window), n_unknown)
+    if "rankers" in night.counts:
+        rankers = night.counts["rankers"]
+    else:  # this step alone: what was learned last stands
+        newest = latest_run(night.registry)
+        rankers = newest[1].get("rankers") if newest else None
+    facts = Manifest(
+        night.day.isoformat(), msgspec.convert(night.window, Window), n_unknown,
+        rankers=msgspec.convert(rankers or {}, dict[str, LearnedWeights]),
+    )  # fmt: skip
     earlier = models_in_force(night.registry, night.settings.models_path)
     return rebuild_models(night.settings.models_path, night.settings.training, data, facts, night.report, earlier)
 
@@ -106,7 +141,8 @@ def _models_stand(night: Night, counts: Counts) -> bool:
 STEPS: tuple[Step, ...] = (
     Step("retention", (), drop_old_events),
     Step("tags", ("interests", "catalogue", "suppressed"), weigh_actors_tags, _tags_stand),
-    Step("models", ("interests", "catalogue"), train_models, _models_stand),
+    Step("rankers", ("interests", "catalogue", "scenes"), learn_to_rank),
+    Step("models", ("interests", "catalogue", "rankers"), train_models, _models_stand),
 )
 
 
@@ -185,7 +221,7 @@ def _run(night: Night, steps: tuple[Step, ...], only: str | None, journal: Night
             if only is None:
                 journal.note(step.name, done)
         night.report(step.name, 1, 1)
-        manifest[step.name] = done.counts
+        manifest[step.name] = night.counts[step.name] = done.counts
         seconds[step.name] = done.seconds
     manifest["run"] = (manifest.get("models") or {}).get("run")
     return manifest | {"seconds": seconds | {"read": round(seconds["read"], 3)}, "resumed": resumed}

@@ -9,6 +9,9 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+#: Features are small numbers: with such weights their sum is still a number.
+HEAVIEST = 1e9
+
 
 class Window(Struct, frozen=True):
     """First and last day of the events a run learned from."""
@@ -40,6 +43,31 @@ class AlsKnobs(Struct, frozen=True):
     regularization: float
     alpha: float
     iterations: int
+
+
+class LearnedWeights(Struct, frozen=True):
+    """What a scene's ranker learned.
+
+    Attributes
+    ----------
+    weights
+        Feature → weight; a feature not named weighs nothing.
+    clicks
+        Clicks it learned from.
+    learned, declared
+        Mean reciprocal rank among ten of the newest clicks, by weights learned from the others and by declared ones.
+    """
+
+    weights: dict[str, float]
+    clicks: int
+    learned: float
+    declared: float
+
+    def __post_init__(self) -> None:
+        """Refuse a weight with which a score would be no number; of a run on disk that makes it unusable."""
+        for feature, weight in self.weights.items():
+            if not abs(weight) <= HEAVIEST:  # NaN is within no bounds
+                raise ValueError(f"weight {weight} of feature {feature!r}; expected at most {HEAVIEST:g} either way")
 
 
 class Offline(Struct, frozen=True):
@@ -85,6 +113,8 @@ class Manifest(Struct, frozen=True, omit_defaults=True):
         Source → by how much more than its scene says it counts, chosen on held-out users.
     gate
         Whether the run may be in force, against the run that was when it was made.
+    rankers
+        Scene → what its ranker learned; a scene without keeps the weights it declares.
     seconds
         Step → its time.
     """
@@ -98,6 +128,7 @@ class Manifest(Struct, frozen=True, omit_defaults=True):
     emphasis: dict[str, float] | None = None
     offline: Offline | None = None
     gate: Gate | None = None
+    rankers: dict[str, LearnedWeights] = {}
     seed: int | None = None
     seconds: dict[str, float] | None = None
     versions: dict[str, str] | None = None

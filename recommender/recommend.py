@@ -14,18 +14,18 @@ from numpy.typing import NDArray
 
 from civicrec.clock import to_ms
 from profiles.online.ports import ActorState
-from recommender.candidates.generator import Query
+from recommender.candidates.co_click import MAX_CO_CLICK_SEEDS
+from recommender.candidates.generator import Query, Scored
 from recommender.catalogue import Catalogue
 from recommender.cursor import MAX_SHOWN, Cursor
 from recommender.editorial import EDITORIAL, NO_RULES, Acting, Pin
 from recommender.eligibility import eligible, in_force, of_origin
 from recommender.fallback import fallback_rows
 from recommender.generators import GENERATORS
-from recommender.ranking.adjusted import Adjusted, adjusted
-from recommender.ranking.blend import Blended
-from recommender.ranking.rankers import RANKERS
+from recommender.ranking.adjusted import adjusted
+from recommender.ranking.rankers import RANKERS, Ordered
 from recommender.reasons import reasons_for
-from recommender.request import FALLBACK, RankedItem, RankedList, Request
+from recommender.request import FALLBACK, RankedItem, RankedList, Request, Source
 from recommender.reranking.rerankers import rerank
 from recommender.scenes.scene import Scene
 from recommender.signals import Signals
@@ -60,17 +60,17 @@ def recommend(
     scene = request.scene.variant(request.variant)
     n = min(request.n, scene.max_n)
     rules = signals.editorial.acting(scene.name, to_ms(now))
-    may_show = _may_show(request, profile, catalogue, now, rules)
-    n_shown, n_left = len(request.cursor or ()), int(np.count_nonzero(may_show))
-    pins = rules.due(may_show, n_shown, n, scene.editorial_slots) if rules.pins else {}
+    open_rows = may_show(request, profile, catalogue, now, rules)
+    n_shown, n_left = len(request.cursor or ()), int(np.count_nonzero(open_rows))
+    pins = rules.due(open_rows, n_shown, n, scene.editorial_slots) if rules.pins else {}
     pinned = [pin.row for pin in pins.values()]
-    may_show[pinned] = False
-    query = query_of(request, profile, catalogue, signals, now, may_show)
-    candidates = {source: GENERATORS[source].candidates(query, MAX_CANDIDATES) for source in scene.sources}
-    weights = {source: weight * signals.emphasis.get(source, 1.0) for source, weight in scene.sources.items()}
-    ranked = adjusted(query, RANKERS[scene.ranker](query, candidates, weights), rules.factors)
+    open_rows[pinned] = False
+    query = query_of(request, profile, catalogue, signals, now, open_rows)
+    candidates, weights = candidates_of(query, scene), weights_of(scene, signals)
+    ranked = RANKERS[scene.ranker](query, candidates, weights, signals.learned(scene.name))
+    ranked = adjusted(query, ranked, rules.factors)
     page = _page(ranked.rows, query, scene, n, pinned)
-    page += _seen_again(query, may_show, n - len(pinned) - len(page))
+    page += _seen_again(query, open_rows, n - len(pinned) - len(page))
     for place, pin in pins.items():
         page.insert(place, pin.row)
     is_personal = request.is_personal and bool(query.history or query.tags or profile.disliked)
@@ -98,6 +98,15 @@ def history_of(request: Request, profile: ActorState, catalogue: Catalogue, now:
     return [row for row in rows if is_in_force[row]]
 
 
+def seed_ids(request: Request, profile: ActorState, catalogue: Catalogue, now: datetime) -> list[str]:
+    """Return the ids of the items whose pairs the list is made from: the page's own, then the newest of the history."""
+    newest = history_of(request, profile, catalogue, now)[:MAX_CO_CLICK_SEEDS]
+    ids = [catalogue.item_ids[row] for row in newest]
+    if request.item_id not in catalogue.rows:
+        return ids
+    return [request.item_id, *(item_id for item_id in ids if item_id != request.item_id)][:MAX_CO_CLICK_SEEDS]
+
+
 def query_of(
     request: Request, profile: ActorState, catalogue: Catalogue, signals: Signals, now: datetime,
     may_show: NDArray[np.bool_],
@@ -118,7 +127,17 @@ def query_of(
     )
 
 
-def _may_show(
+def candidates_of(query: Query, scene: Scene) -> dict[Source, Scored]:
+    """Return what each of the scene's generators finds."""
+    return {source: GENERATORS[source].candidates(query, MAX_CANDIDATES) for source in scene.sources}
+
+
+def weights_of(scene: Scene, signals: Signals) -> dict[Source, float]:
+    """Return the weight of each of the scene's generators, with the emphasis that the nightly run found."""
+    return {source: weight * signals.emphasis.get(source, 1.0) for source, weight in scene.sources.items()}
+
+
+def may_show(
     request: Request, profile: ActorState, catalogue: Catalogue, now: datetime, rules: Acting = NO_RULES
 ) -> NDArray[np.bool_]:
     """Return the mask of what may be shown to this caller, seen or not."""
@@ -155,19 +174,20 @@ def _seen_again(query: Query, may_show: NDArray[np.bool_], n: int) -> list[int]:
 
 
 def _explained(
-    page: Sequence[int], ranked: Blended | Adjusted, query: Query, shown: int, pins: Mapping[int, Pin]
+    page: Sequence[int], ranked: Ordered, query: Query, shown: int, pins: Mapping[int, Pin]
 ) -> tuple[RankedItem, ...]:
     catalogue, parts_of = query.catalogue, ranked.parts_of(query, page)
-    reasons_of = reasons_for(query, parts_of)
+    reasons_of, features_of = reasons_for(query, parts_of), ranked.features_of(page)
     return tuple(
         RankedItem(
             item=catalogue.items[catalogue.item_ids[row]],
             row=row,
             position=shown + nth,
-            score=sum(parts.values(), 0.0),
+            score=float(ranked.scores[ranked.rows.index(row)]) if parts else 0.0,
             source=EDITORIAL if row in pins else max(parts, key=parts.__getitem__, default=FALLBACK),
             reasons=(pins[row].reason,) if row in pins else reasons_of[row],
             parts=parts,
+            features=features_of.get(row, {}),
         )
         for nth, (row, parts) in enumerate(parts_of.items())
     )

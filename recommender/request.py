@@ -85,6 +85,8 @@ class RankedItem(Struct, frozen=True):
         The generator with the largest part of its score.
     parts
         Generator → its part of the score.
+    features
+        Feature → its value and what it adds to the score, where a ranker learned to weigh them.
     """
 
     item: Item
@@ -94,6 +96,7 @@ class RankedItem(Struct, frozen=True):
     source: Source
     reasons: tuple[Reason, ...] = ()
     parts: Mapping[Source, float] = {}
+    features: Mapping[str, tuple[float, float]] = {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,8 +47,6 @@ class PlacedModels:
         Rows that a crowd used, of the first tenth of the catalogue.
     als_rows, als_factors
         Catalogue rows, ascending, and their part of the factors: what ALS scores.
-    unknown
-        Item id → row of what the model never saw.
     """
 
     models: Models
@@ -60,7 +58,6 @@ class PlacedModels:
     inverse: NDArray[np.float64]
     als_rows: NDArray[np.int64]
     als_factors: NDArray[np.float32]
-    unknown: Mapping[str, int]
 
     @classmethod
     def of(cls, models: Models, catalogue: Catalogue) -> PlacedModels:
@@ -94,7 +91,6 @@ class PlacedModels:
             inverse=ridge_inverse(models),
             als_rows=row_of_model[scored],
             als_factors=np.ascontiguousarray(models.factors[scored]),
-            unknown={catalogue.item_ids[row]: row for row in np.flatnonzero(model_of_row < 0).tolist()},
         )
 
 
@@ -116,6 +112,8 @@ class Signals:
         ``None`` before the first nightly run.
     co_clicks
         Item id → (neighbour id, weight), heaviest first, for the items of the actor's history.
+    next_clicks
+        Item id → (id of the item clicked right after it, weight), heaviest first, for the newest of them.
     editorial
         What editors decided.
     """
@@ -123,12 +121,18 @@ class Signals:
     models: PlacedModels | None = None
     trends: Trends = field(default_factory=Trends)
     co_clicks: Mapping[str, Sequence[tuple[str, float]]] = field(default_factory=dict)
+    next_clicks: Mapping[str, Sequence[tuple[str, float]]] = field(default_factory=dict)
     editorial: Editorial = field(default_factory=Editorial)
 
     @property
     def model(self) -> str:
         """Name of the nightly run, empty before the first."""
         return self.models.models.run if self.models else ""
+
+    def learned(self, scene: str) -> Mapping[str, float] | None:
+        """Return feature → weight for a scene's ranker, ``None`` before anything was learned."""
+        ranker = self.models.models.manifest.rankers.get(scene) if self.models else None
+        return ranker.weights if ranker else None
 
     @property
     def emphasis(self) -> Mapping[str, float]:

@@ -16,9 +16,10 @@ from civicrec.clock import to_ms
 from profiles.online.ports import CROWD_HOURS, CrowdReader
 from recommender.catalogue import Catalogue
 
-#: Hours and share of each decayed sum. The minutes lead where many click; where few do, the hours and the day are left.
-#: Chosen on four days of a news log (`civicrec evaluate prequential`); longer windows add nothing to its order.
-HALF_LIVES = ((0.25, 1.0), (3.0, 0.1), (24.0, 0.02))
+#: Hours of each decayed sum, and its share of an item's weight. The minutes lead where many click; where few do, the
+#: hours and the day are left. Shares were chosen on four days of a news log (`civicrec evaluate prequential`), where
+#: longer windows add nothing to an order of fixed shares; a learned ranker weighs each sum by itself.
+HALF_LIVES = ((0.25, 1.0), (1.0, 0.0), (3.0, 0.1), (12.0, 0.0), (24.0, 0.02))
 #: Hours of buckets that are read: what is older weighs a third in the longest sum, and little in all.
 TREND_HOURS = 36
 #: Rows kept in an order; nobody looks further down.
@@ -37,10 +38,19 @@ class Trends:
 
     The logarithm lets the tenth item keep a fair part beside the first, and makes weights comparable between a quiet
     portal and a busy one: a single click of this moment weighs 1.12.
+
+    Attributes
+    ----------
+    sums
+        (half-lives, rows) log2(1 + clicks left).
+    idle_ms
+        Time since the last click that was seen.
     """
 
     rows: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     weights: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    sums: NDArray[np.float64] = field(default_factory=lambda: np.zeros((len(HALF_LIVES), 0)))
+    idle_ms: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
 
     @classmethod
     def of(cls, hours: Mapping[int, Mapping[str, float]], catalogue: Catalogue, now: datetime) -> Trends:
@@ -59,6 +69,7 @@ class TrendWindows:
 
     def __init__(self) -> None:
         self._sums = np.zeros((len(HALF_LIVES), 0))
+        self._last_ms = np.zeros(0)
         self._seen: dict[int, PlacedHour] = {}
         self._at_ms = 0
 
@@ -79,6 +90,7 @@ class TrendWindows:
         """
         now_ms = to_ms(now)
         self._sums = np.pad(self._sums, ((0, 0), (0, n_rows - self._sums.shape[1])))
+        self._last_ms = np.pad(self._last_ms, (0, n_rows - len(self._last_ms)))
         self._sums *= np.exp2(-max(0, now_ms - self._at_ms) / _HOURS_MS)
         self._at_ms = max(now_ms, self._at_ms)
         this_hour = now_ms // _HOUR_MS
@@ -90,14 +102,16 @@ class TrendWindows:
             age_ms = 0.0 if is_followed else max(0.0, now_ms - began_ms - covered_ms / 2)
             rows, gained = self._gained(hour, bucket, n_rows)
             self._sums[:, rows] += gained * np.exp2(-age_ms / _HOURS_MS)
+            self._last_ms[rows] = np.maximum(self._last_ms[rows], now_ms - age_ms)
 
     def trends(self, crowded: NDArray[np.int64] | None = None) -> Trends:
         """Return the order of now, of the crowded rows if they are given: of others a trend would tell of a few."""
         rows = np.arange(self._sums.shape[1]) if crowded is None else np.unique(crowded)
-        weights = _SHARES @ np.log2(1.0 + self._sums[:, rows])
+        sums = np.log2(1.0 + self._sums[:, rows])
+        weights = _SHARES @ sums
         there = weights.nonzero()[0]
         order = there[np.argsort(-weights[there], kind="stable")[:MAX_TREND_ROWS]]
-        return Trends(rows[order], weights[order])
+        return Trends(rows[order], weights[order], sums[:, order], self._at_ms - self._last_ms[rows[order]])
 
     def _gained(self, hour: int, bucket: PlacedHour, n_rows: int) -> PlacedHour:
         """Return what the bucket has beyond the most that was seen of it, which it remembers."""

@@ -63,4 +63,9 @@ def item_json(ranked: RankedItem, fragments: tuple[bytes, ...], slot: str, expla
     }
     if explain:
         fields["parts"] = {source: round(part, 6) for source, part in ranked.parts.items()}
+        if ranked.features:
+            fields["features"] = {
+                name: {"value": round(value, 6), "part": round(part, 6)}
+                for name, (value, part) in ranked.features.items()
+            }
     return b"{" + fragments[ranked.row] + b"," + _encode(fields)[1:]

@@ -10,18 +10,19 @@ import hmac
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from civicrec.clock import Clock, local_date, monotonic_s, utc_now
 from civicrec.items import Item
 from civicrec.logs import get_logger
 from civicrec.security.tokens import Keys, load_keys
 from civicrec.settings import Settings
-from profiles.online.ports import ActorState, OnlineReader, ServedStore
+from profiles.online.ports import ActorState, OnlineReader, Pairs, ServedStore
 from recommender.artifacts import Models
-from recommender.candidates.co_click import MAX_CO_CLICK_SEEDS
+from recommender.candidates.next_click import MAX_NEXT_CLICK_SEEDS
 from recommender.catalogue import Catalogue
 from recommender.cursor import decode_cursor
-from recommender.recommend import history_of, recommend
+from recommender.recommend import recommend, seed_ids
 from recommender.request import Mode, RankedList, Request
 from recommender.scenes.files import SceneFiles
 from recommender.scenes.scene import Scene, scene_named
@@ -29,8 +30,8 @@ from recommender.signals import Signals
 from serving.budget import StoreBudget
 from serving.snapshot import Snapshot, SnapshotKeeper
 
-#: Neighbours read for each item of the history.
-CO_CLICKED = 20
+#: Pairs of either kind read for each item of the history.
+N_PAIRS = 20
 #: How often scenes, models and trends are looked at; the catalogue's version as the settings say.
 _LOOK_S = 1.0
 _log = get_logger(__name__)
@@ -207,18 +208,19 @@ class Live:
         requests = [self._request(caller, block) for block in blocks]
         reads_profile = bool(caller.actor) and any(request.is_personal for request in requests)
         catalogue, now = self.catalogue, self.clock()
-        contexts = [request.item_id for request in requests if request.item_id in catalogue.rows]
-        if not (reads_profile or contexts or any(request.is_personal and request.recent for request in requests)):
+        has_seeds = any(
+            request.item_id in catalogue.rows or (request.is_personal and request.recent) for request in requests
+        )
+        if not (reads_profile or has_seeds):
             return requests, None
 
         async def ask() -> _Read:
             profile = await self.reader.actor(caller.actor) if reads_profile else ActorState()
-            seeds = dict.fromkeys(contexts)
-            for request in requests:
-                history = history_of(request, profile, catalogue, now)[:MAX_CO_CLICK_SEEDS]
-                seeds.update((catalogue.item_ids[row], None) for row in history)
-            co_clicks = await self.reader.co_clicks(list(seeds), CO_CLICKED) if seeds else {}
-            return _Read(profile, Signals(co_clicks=co_clicks))
+            seeds = [seed_ids(request, profile, catalogue, now) for request in requests]
+            clicked = list(dict.fromkeys(chain.from_iterable(seeds)))
+            last = list(dict.fromkeys(chain.from_iterable(ids[:MAX_NEXT_CLICK_SEEDS] for ids in seeds)))
+            pairs = await self.reader.pairs(clicked, last, N_PAIRS) if clicked else Pairs({}, {})
+            return _Read(profile, Signals(co_clicks=pairs.co_clicks, next_clicks=pairs.next_clicks))
 
         return requests, ask
 

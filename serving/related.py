@@ -40,8 +40,8 @@ async def related(live: Live, item_id: str, n: int = DEFAULT_N) -> Related:
     item = live.catalogue.items.get(item_id)
     if item is None or not is_public(item, live.clock()):
         raise NotFound(f"no item {item_id[:128]!r} in the catalogue")
-    co_clicks = await live.budget.read(lambda: live.reader.co_clicks([item_id]))
+    pairs = await live.budget.read(lambda: live.reader.pairs([item_id]))
     snapshot = live.snapshot
-    signals = Signals(snapshot.models, snapshot.trends, co_clicks or {}, editorial=snapshot.editorial)
+    signals = Signals(snapshot.models, snapshot.trends, pairs.co_clicks if pairs else {}, editorial=snapshot.editorial)
     lists = related_to(item_id, snapshot.catalogue, signals, live.clock(), n)
-    return Related(item, lists, snapshot, signals.model, is_degraded=co_clicks is None)
+    return Related(item, lists, snapshot, signals.model, is_degraded=pairs is None)

@@ -16,6 +16,7 @@ from profiles.online.ports import (
     CO_CLICK_HALF_LIFE_DAYS,
     CO_CLICK_WINDOW_HOURS,
     MAX_RECENT,
+    NEXT_CLICK_WINDOW_MINUTES,
     OnlineUpdate,
     RecentItem,
 )
@@ -23,6 +24,7 @@ from streaming.blocks import RESTORING, WITHDRAWN, Facts, Handled, Interaction
 
 _HOUR_MS = 3_600_000
 _WINDOW_MS = CO_CLICK_WINDOW_HOURS * _HOUR_MS
+_NEXT_MS = NEXT_CLICK_WINDOW_MINUTES * 60_000
 #: Interactions in one slice, unless one record has more. The store is blocked while a slice is applied: 500 of all
 #: different items and actors take it about 20 ms, usual ones 5 ms.
 SLICE_INTERACTIONS = 500
@@ -107,6 +109,7 @@ class _Folded:
         self.disliked: dict[str, dict[str, int]] = {}
         self.interests: dict[int, dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
         self.co_clicks: dict[str, dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
+        self.next_clicks: dict[str, dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
         self.restored: dict[str, list[str]] = {}
         self.withdrawn: dict[str, int] = {}
 
@@ -125,7 +128,10 @@ class _Folded:
             self.restored[actor] = sorted(restored)
         if liked := [interaction for interaction in personal if interaction.weight]:
             self.recent[actor] = latest(liked)
-            for one, other, weight in pairs(liked, before):
+            for one, other, weight, is_next in pairs(liked, before):
+                if is_next:
+                    added = self.next_clicks[other][one]
+                    added[actor] = added.get(actor, 0.0) + weight
                 for here, there in ((one, other), (other, one)):
                     added = self.co_clicks[here][there]
                     added[actor] = added.get(actor, 0.0) + weight
@@ -136,6 +142,7 @@ class _Folded:
             disliked=self.disliked,
             interests={hour: dict(by_item) for hour, by_item in self.interests.items()},
             co_clicks={item_id: dict(others) for item_id, others in self.co_clicks.items()},
+            next_clicks={item_id: dict(others) for item_id, others in self.next_clicks.items()},
             restored=self.restored,
             withdrawn=self.withdrawn,
         )
@@ -176,8 +183,8 @@ def latest(interactions: Sequence[Interaction]) -> list[RecentItem]:
     return [RecentItem(item_id, at_ms) for item_id, at_ms in newest]
 
 
-def pairs(interactions: Sequence[Interaction], before: Sequence[RecentItem]) -> list[tuple[str, str, float]]:
-    """Return the pairs (item, earlier item, weight) that one actor's interactions make.
+def pairs(interactions: Sequence[Interaction], before: Sequence[RecentItem]) -> list[tuple[str, str, float, bool]]:
+    """Return the pairs (item, earlier item, weight, whether it came right after) that one actor's interactions make.
 
     An item is paired when the actor interacts with it for the first time within the window, with the last `MAX_PAIRS`
     other items of the window; coming back to it adds nothing. The weight is forward-decayed from the later of the two
@@ -193,16 +200,17 @@ def pairs(interactions: Sequence[Interaction], before: Sequence[RecentItem]) -> 
     # What the store would keep after each interaction: oldest first, the name deciding between equals.
     seen = {item.item_id: item.at_ms for item in reversed(before)}
     last = (before[0].at_ms, before[0].item_id) if before else (0, "")
-    paired: list[tuple[str, str, float]] = []
+    paired: list[tuple[str, str, float, bool]] = []
     n_items = 0
     for interaction in interactions:
         last_at = seen.pop(interaction.item_id, None)
         if (last_at is None or abs(interaction.at_ms - last_at) > _WINDOW_MS) and n_items < MAX_ITEMS_PER_ACTOR:
             n_items += 1
             near = [(other, at) for other, at in reversed(seen.items()) if abs(interaction.at_ms - at) <= _WINDOW_MS]
-            for other, at in near[:MAX_PAIRS]:
+            for nth, (other, at) in enumerate(near[:MAX_PAIRS]):
                 weight = forward_weight(max(interaction.at_ms, at), CO_CLICK_HALF_LIFE_DAYS)
-                paired.append((interaction.item_id, other, weight))
+                is_next = nth == 0 and 0 <= interaction.at_ms - at <= _NEXT_MS
+                paired.append((interaction.item_id, other, weight, is_next))
         newest = (max(interaction.at_ms, last_at or 0), interaction.item_id)
         seen[interaction.item_id] = newest[0]
         if newest >= last:

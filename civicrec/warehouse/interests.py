@@ -26,7 +26,8 @@ ACTOR = f"if(subject_id = '' AND anonymous_id != '', {_ANONYMOUS}, actor)"
 #: Whose consent a `consent_withdrawn` ends, as `streaming.enrich.withdrawing` has it.
 WITHDRAWING = f"arrayFilter(name -> name != '', [subject_id, {_ANONYMOUS}])"
 
-_WITHDRAWALS = f"""
+#: The last withdrawal of each actor since a day, `first`.
+WITHDRAWALS = f"""
 SELECT arrayJoin({WITHDRAWING}) AS who, max(toUnixTimestamp64Milli(occurred_at)) AS until_ms FROM events
 WHERE kind = 'consent_withdrawn' AND local_date >= {{first:Date}} GROUP BY who
 """
@@ -45,7 +46,7 @@ FROM (
     WHERE local_date BETWEEN {{first:Date}} AND {{last:Date}} AND has({{kinds:Array(String)}}, toString(kind))
       AND consent = 'personalise' AND bot_reason = '' AND who != '' AND item_id != ''
 ) AS turned
-LEFT JOIN ({_WITHDRAWALS}) AS gone ON gone.who = turned.who
+LEFT JOIN ({WITHDRAWALS}) AS gone ON gone.who = turned.who
 WHERE at_ms > gone.until_ms
 GROUP BY actor, item_id
 ORDER BY actor, item_id
@@ -80,4 +81,4 @@ def read_interests(warehouse: Warehouse, first: date, last: date, until_ms: int,
 
 def withdrawals(warehouse: Warehouse, first: date) -> dict[str, int]:
     """Return actor → epoch ms of the last withdrawal of consent, of those since a day."""
-    return {row["who"]: row["until_ms"] for row in warehouse.rows(_WITHDRAWALS, {"first": first})}
+    return {row["who"]: row["until_ms"] for row in warehouse.rows(WITHDRAWALS, {"first": first})}

@@ -15,13 +15,13 @@ from civicrec.clock import utc_now
 from civicrec.settings import Settings
 from profiles.online.ports import ActorState
 from profiles.online.redis_store import RedisOnlineStore
-from recommender.candidates.co_click import MAX_CO_CLICK_SEEDS
-from recommender.recommend import history_of, recommend
+from recommender.candidates.next_click import MAX_NEXT_CLICK_SEEDS
+from recommender.recommend import recommend, seed_ids
 from recommender.request import Request
 from recommender.scenes.files import shipped_scenes
 from recommender.signals import Signals
 from serving.answers import list_json
-from serving.live import CO_CLICKED
+from serving.live import N_PAIRS
 from serving.snapshot import SnapshotKeeper
 
 _ROUNDS = 15
@@ -52,14 +52,10 @@ def bench_one_list(settings: Settings) -> dict[str, float]:
     cases: list[tuple[ActorState, Signals]] = []
     for actor in range(_ACTORS):
         profile = store.actor(f"bench-{actor}")
-        co_clicks = store.co_clicks(
-            [
-                snapshot.catalogue.item_ids[row]
-                for row in history_of(_HOME, profile, snapshot.catalogue, now)[:MAX_CO_CLICK_SEEDS]
-            ],
-            CO_CLICKED,
-        )
-        cases.append((profile, Signals(snapshot.models, snapshot.trends, co_clicks)))
+        seeds = seed_ids(_HOME, profile, snapshot.catalogue, now)
+        co_clicks = store.co_clicks(seeds, N_PAIRS)
+        next_clicks = store.next_clicks(seeds[:MAX_NEXT_CLICK_SEEDS], N_PAIRS)
+        cases.append((profile, Signals(snapshot.models, snapshot.trends, co_clicks, next_clicks)))
     recommend_s, json_s = [], []
     with threadpool_limits(limits=1, user_api="blas"):  # as a serving process does
         for _ in range(_ROUNDS):

@@ -123,7 +123,7 @@ def prequential(
     from civicrec.process.progress import progress_bars
     from civicrec.settings import load_settings
     from operations.evaluation.prequential import at_ms, evaluate_prequential
-    from operations.evaluation.replay import Click
+    from operations.replay import Click
     from recommender.scenes.files import shipped_scenes
     from recommender.scenes.scene import scene_named
     from recommender.training.evaluate import read_interactions_csv

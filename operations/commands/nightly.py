@@ -22,7 +22,9 @@ def nightly(
             formats=["%Y-%m-%d"], help="Last day to learn from, as the portal's calendar has it; default today."
         ),
     ] = None,
-    only: Annotated[str | None, typer.Option(metavar="STEP", help="Run one step: retention, tags or models.")] = None,
+    only: Annotated[
+        str | None, typer.Option(metavar="STEP", help="Run one step: retention, tags, rankers or models.")
+    ] = None,
     home: Annotated[
         Path | None, typer.Option(help="Folder that holds all state; default CIVICREC_HOME or .civicrec.")
     ] = None,

@@ -9,7 +9,7 @@ from collections import Counter, deque
 from collections.abc import Collection
 from heapq import nlargest
 
-from operations.evaluation.replay import Click
+from operations.replay import Click
 
 #: Name → length in minutes.
 WINDOWS = {"popular_15min": 15, "popular_1h": 60, "popular_3h": 180, "popular_12h": 720, "popular_24h": 1_440}

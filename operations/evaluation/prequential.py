@@ -20,11 +20,15 @@ from civicrec.items import Item
 from civicrec.process.progress import ShowProgress
 from civicrec.settings import Settings
 from operations.evaluation.baselines import WINDOWS, PopularWithin
-from operations.evaluation.replay import Click, ReplayedPortal, items_of
+from operations.replay import Click, ReplayedPortal, items_of
+from recommender.manifest import Manifest
 from recommender.scenes.scene import Scene
+from recommender.training.ranker import LEARNED_DAYS, MAX_CLICKS
 
 K = 10
 _DAY_MS = 86_400_000
+#: Nights before the period that train: what a ranker learns of the models' scores it learns from lists made with them.
+_TRAINED_DAYS = 3
 #: Upper ends of the ages of items, hours.
 _AGES_H = (1, 6, 24, 72, 168)
 _RESAMPLES = 1_000
@@ -72,7 +76,9 @@ def evaluate_prequential(
         If no click of the period can be asked for.
     """
     began_s = monotonic_s()
-    portal = ReplayedPortal(items_of(clicks, known or {}), scene, settings)
+    week_ms = LEARNED_DAYS * _DAY_MS
+    n_week = sum(begin_ms - week_ms <= click.at_ms < begin_ms for click in clicks)
+    portal = ReplayedPortal(items_of(clicks, known or {}), [scene], settings, min(1.0, MAX_CLICKS / max(1, n_week)))
     published_ms = portal.catalogue.published_ms
     windows = {name: PopularWithin(minutes) for name, minutes in WINDOWS.items()}
     seen: dict[str, set[str]] = defaultdict(set)
@@ -81,8 +87,8 @@ def evaluate_prequential(
         if click.at_ms >= end_ms:
             break
         today = from_ms(click.at_ms).astimezone(zone).date()
-        if day is not None and today != day and click.at_ms >= begin_ms - _DAY_MS:
-            portal.end_day(day.isoformat())
+        if day is not None and today != day and click.at_ms >= begin_ms - _TRAINED_DAYS * _DAY_MS:
+            portal.train(day.isoformat(), Manifest(rankers=portal.learned()))
         day = today
         if click.at_ms >= begin_ms and click.item_id not in seen[click.user_id]:
             history = seen[click.user_id]

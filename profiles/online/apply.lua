@@ -5,7 +5,7 @@
 --   fields of its division begin, what the offsets of all others must be, the log, whether only a complete store takes this, keys of
 --   actors who withdrew consent, with the time, refusals taken back, and how a crowd is told from a few; ARGV[2] MessagePack
 --   of {newest, refused, added, counted, actors, bounds}: of the first two each a list of {key, ttl_s, bound,
---   [score, member, ...]}, of the third {key, ttl_s, bound, [score, member, digest, ...], few}, of the fourth {trend, ttl_s,
+--   [score, member, ...]}, of the third {key, ttl_s, bound, [score, member, digest, ...], few, item}, of the fourth {trend, ttl_s,
 --   bound, counted, ttl_s, bound, [pair, member, score, digest, ...], hour}: a pair of actor and item counts in the trend
 --   with the highest score it ever had, so only what is above the last one is added; a digest is a short hash of the actor;
 --   then [actor, epoch s of its newest interaction or 0, ...], and {actors, items with neighbours, hours, share of `counted` for
@@ -130,9 +130,9 @@ end
 local items = {}
 for _, entry in ipairs(groups[3]) do
   items[#items + 1] = bounds[5]
-  items[#items + 1] = string.sub(entry[1], 4)
+  items[#items + 1] = entry[6]
 end
-hold('co', bounds[2], {'co:', 'few:'}, items)
+hold('co', bounds[2], {'co:', 'few:', 'next:', 'few_next:'}, items)
 hold_actors(groups[5], bounds[1], bounds[5])
 redis.call('SADD', KEYS[2], claim[7])
 for index = 1, #claim[3], 2 do

@@ -18,8 +18,8 @@ MAX_HOURS = TREND_TTL_HOURS + 8
 LATE_SHARE = 20
 _MB = 1 << 20
 #: What one entry takes in Valkey 9, rounded up: an actor with a click takes some 300 bytes, with 50 clicks 1 500; 100
-#: neighbours 4 KB, and as much those that few actors made yet.
-_ACTOR_BYTES, _CO_BYTES, _TREND_BYTES, _PAIR_BYTES = 512, 8_192, 100, 90
+#: neighbours 4 KB, 50 next items 2 KB, and as much those that few actors made yet.
+_ACTOR_BYTES, _CO_BYTES, _TREND_BYTES, _PAIR_BYTES = 512, 12_288, 100, 90
 #: Shares of the memory in hundredths; the rest is Valkey's own, and what entries take beyond the usual.
 _ACTOR_SHARE, _CO_SHARE, _TREND_SHARE, _PAIR_SHARE = 40, 15, 10, 20
 

@@ -18,12 +18,14 @@ from profiles.online.ports import (
     MAX_CO_CLICKED,
     MAX_COUNTED,
     MAX_DISLIKED,
+    MAX_NEXT_CLICKED,
     MAX_RECENT,
     MAX_TREND_ITEMS,
     ActorState,
     Incomplete,
     Known,
     OnlineUpdate,
+    Pairs,
     RecentItem,
     ServedStore,
 )
@@ -42,9 +44,9 @@ class MemoryOnlineReader:
         """Return all that is known of one actor."""
         return self._store.actor(actor)
 
-    async def co_clicks(self, item_ids: Sequence[str], n: int = MAX_CO_CLICKED) -> dict[str, list[tuple[str, float]]]:
-        """Return item → up to `n` (neighbour, weight), heaviest first, for the items that have any."""
-        return self._store.co_clicks(item_ids, n)
+    async def pairs(self, clicked: Sequence[str], last: Sequence[str] = (), n: int = MAX_CO_CLICKED) -> Pairs:
+        """Return co-clicks of the items `clicked` and next clicks of those clicked `last`."""
+        return Pairs(self._store.co_clicks(clicked, n), self._store.next_clicks(last, n))
 
     async def close(self) -> None:
         """Hold on to nothing."""
@@ -66,8 +68,8 @@ class MemoryOnlineStore:
         self._disliked: dict[str, Scores] = defaultdict(dict)
         self._trends: dict[int, Scores] = defaultdict(dict)
         self._counted: dict[int, Scores] = defaultdict(dict)
-        self._co_clicks: dict[str, Scores] = defaultdict(dict)
-        self._few: dict[tuple[str, str], Scores] = {}
+        self._co_clicks = _Pairs(min_actors, MAX_CO_CLICKED)
+        self._next_clicks = _Pairs(min_actors, MAX_NEXT_CLICKED)
         self._few_trends: dict[str, tuple[int, set[str]]] = {}
         self._crowded: dict[str, int] = {}
         self._withdrawn: dict[str, int] = {}
@@ -118,9 +120,9 @@ class MemoryOnlineStore:
         for hour, by_item in update.interests.items():
             self._count(hour, by_item)
         for item_id, others in update.co_clicks.items():
-            known = self._co_clicks[item_id]
-            gains = {other: self._gain_of_pair(item_id, other, weights) for other, weights in others.items()}
-            self._co_clicks[item_id] = _increased(known, {name: n for name, n in gains.items() if n}, MAX_CO_CLICKED)
+            self._co_clicks.add(item_id, others)
+        for item_id, others in update.next_clicks.items():
+            self._next_clicks.add(item_id, others)
 
     def dislike(self, actor: str, item_id: str, at_ms: int) -> None:
         """Never show this item to the actor again."""
@@ -136,16 +138,6 @@ class MemoryOnlineStore:
         self._disliked.pop(actor, None)
         self._tags.pop(actor, None)
         self._recent[actor] = {name: at for name, at in self._recent.get(actor, {}).items() if at > at_ms}
-
-    def _gain_of_pair(self, item_id: str, other: str, weights: Mapping[str, float]) -> float:
-        """Return what a pair gains: nothing while few actors made it, then all they added."""
-        if other in self._co_clicks[item_id]:
-            return sum(weights.values())
-        few = self._few.setdefault((item_id, other), {})
-        for actor, weight in weights.items():
-            digest = digest_of(actor)
-            few[digest] = few.get(digest, 0.0) + weight
-        return sum(self._few.pop((item_id, other)).values()) if len(few) >= self._min_actors else 0.0
 
     def _note_actor(self, hour: int, item_id: str, actor: str) -> None:
         """Note that an actor interacted with an item, until there is a crowd."""
@@ -202,8 +194,11 @@ class MemoryOnlineStore:
 
     def co_clicks(self, item_ids: Sequence[str], n: int = MAX_CO_CLICKED) -> dict[str, list[tuple[str, float]]]:
         """Return item → up to `n` (neighbour, weight), heaviest first, for the items that have any."""
-        heaviest = {item_id: _heaviest(self._co_clicks.get(item_id, {}), n) for item_id in item_ids}
-        return {item_id: pairs for item_id, pairs in heaviest.items() if pairs}
+        return self._co_clicks.heaviest(item_ids, n)
+
+    def next_clicks(self, item_ids: Sequence[str], n: int = MAX_NEXT_CLICKED) -> dict[str, list[tuple[str, float]]]:
+        """Return item → up to `n` (next item, weight), heaviest first, for the items that have any."""
+        return self._next_clicks.heaviest(item_ids, n)
 
     def put_tags(self, run: str, tags: Iterable[tuple[str, Mapping[str, float]]]) -> int:
         """Replace the tags of each actor given; return how many."""
@@ -229,6 +224,37 @@ class MemoryOnlineStore:
         recovered = self._recovered
         self.__init__(self._min_actors)  # type: ignore[misc]  # a cleared store is a new one
         self._recovered = recovered
+
+
+class _Pairs:
+    """Pairs of items: item → other → weight, told of once a crowd made the pair."""
+
+    def __init__(self, min_actors: int, bound: int) -> None:
+        self._min_actors = min_actors
+        self._bound = bound
+        self._weights: dict[str, Scores] = defaultdict(dict)
+        self._few: dict[tuple[str, str], Scores] = {}
+
+    def add(self, item_id: str, others: Mapping[str, Mapping[str, float]]) -> None:
+        """Add what actors made; nothing of a pair that few made, then all of it."""
+        gained = {other: self._gained(item_id, other, weights) for other, weights in others.items()}
+        self._weights[item_id] = _increased(
+            self._weights[item_id], {name: n for name, n in gained.items() if n}, self._bound
+        )
+
+    def heaviest(self, item_ids: Sequence[str], n: int) -> dict[str, list[tuple[str, float]]]:
+        """Return item → up to `n` (other, weight), heaviest first, for the items that have any."""
+        heaviest = {item_id: _heaviest(self._weights.get(item_id, {}), n) for item_id in item_ids}
+        return {item_id: pairs for item_id, pairs in heaviest.items() if pairs}
+
+    def _gained(self, item_id: str, other: str, weights: Mapping[str, float]) -> float:
+        if other in self._weights[item_id]:
+            return sum(weights.values())
+        few = self._few.setdefault((item_id, other), {})
+        for actor, weight in weights.items():
+            digest = digest_of(actor)
+            few[digest] = few.get(digest, 0.0) + weight
+        return sum(self._few.pop((item_id, other)).values()) if len(few) >= self._min_actors else 0.0
 
 
 def _heaviest(scores: Mapping[str, float], n: int) -> list[tuple[str, float]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from civicrec.accounting.progress import Commit, CommittedProgress
 from civicrec.errors import Unavailable
@@ -17,6 +17,8 @@ from civicrec.errors import Unavailable
 MAX_RECENT = 500
 #: Neighbours remembered per item.
 MAX_CO_CLICKED = 100
+#: Next items remembered per item: what was clicked right after it.
+MAX_NEXT_CLICKED = 50
 RECENT_TTL_DAYS = 30
 CO_CLICK_TTL_DAYS = 30
 TREND_TTL_HOURS = 72
@@ -41,6 +43,8 @@ TAGS_TTL_DAYS = 7
 RECOVERED_TTL_DAYS = 7
 #: Two clicks of one actor belong together only within this time.
 CO_CLICK_WINDOW_HOURS = 24
+#: A click is the next one after another only within this time: later the reader came back for something else.
+NEXT_CLICK_WINDOW_MINUTES = 30
 #: A co-click of a week ago weighs half of one of today.
 CO_CLICK_HALF_LIFE_DAYS = 7.0
 #: A click of six hours ago weighs half of one of now in the trend.
@@ -82,6 +86,8 @@ class OnlineUpdate:
     co_clicks
         item → item → actor → weight added, both directions present; weights are forward-decayed (`profiles.decay`).
         What few actors made is kept aside, and told of no item before `K_ANONYMITY` actors stand behind the pair.
+    next_clicks
+        item → item clicked right after it, within `NEXT_CLICK_WINDOW_MINUTES` → actor → weight added; as `co_clicks`.
     restored
         actor → item ids whose refusal is taken back, before those in `disliked` are added.
     withdrawn
@@ -92,6 +98,7 @@ class OnlineUpdate:
     disliked: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     interests: Mapping[int, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
     co_clicks: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
+    next_clicks: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
     restored: Mapping[str, Sequence[str]] = field(default_factory=dict)
     withdrawn: Mapping[str, int] = field(default_factory=dict)
 
@@ -113,6 +120,13 @@ class ActorState:
     recent: tuple[RecentItem, ...] = ()
     tags: Mapping[str, float] = field(default_factory=dict)
     disliked: frozenset[str] = frozenset()
+
+
+class Pairs(NamedTuple):
+    """Item → (other item, weight), heaviest first; an item without any is absent."""
+
+    co_clicks: Mapping[str, Sequence[tuple[str, float]]]
+    next_clicks: Mapping[str, Sequence[tuple[str, float]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +156,8 @@ class OnlineReader(Protocol):
         """Return all that is known of one actor, in one round trip."""
         ...
 
-    async def co_clicks(self, item_ids: Sequence[str], n: int = MAX_CO_CLICKED) -> dict[str, list[tuple[str, float]]]:
-        """Return item → up to `n` (neighbour, weight), heaviest first; items without any are absent."""
+    async def pairs(self, clicked: Sequence[str], last: Sequence[str] = (), n: int = MAX_CO_CLICKED) -> Pairs:
+        """Return co-clicks of the items `clicked` and next clicks of those clicked `last`, in one round trip."""
         ...
 
     async def close(self) -> None:
@@ -164,6 +178,10 @@ class CrowdReader(Protocol):
 
     def co_clicks(self, item_ids: Sequence[str], n: int = MAX_CO_CLICKED) -> dict[str, list[tuple[str, float]]]:
         """Return item → up to `n` (neighbour, weight), heaviest first; items without any are absent."""
+        ...
+
+    def next_clicks(self, item_ids: Sequence[str], n: int = MAX_NEXT_CLICKED) -> dict[str, list[tuple[str, float]]]:
+        """Return item → up to `n` (next item, weight), heaviest first; items without any are absent."""
         ...
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from profiles.online.ports import MAX_CO_CLICKED
+from profiles.online.ports import MAX_CO_CLICKED, MAX_NEXT_CLICKED
 from profiles.online.redis_calls import RedisCalls, reachable
 from profiles.online.redis_keys import CROWD_KEY, trend_key
-from profiles.online.redis_queries import co_click_commands, co_clicks_of
+from profiles.online.redis_queries import co_click_commands, neighbours_of, next_click_commands
 
 
 class RedisCrowdReader(RedisCalls):
@@ -29,4 +29,9 @@ class RedisCrowdReader(RedisCalls):
     def co_clicks(self, item_ids: Sequence[str], n: int = MAX_CO_CLICKED) -> dict[str, list[tuple[str, float]]]:
         """Return item → up to `n` (neighbour, weight), heaviest first, for the items that have any."""
         with reachable("read co-clicks"):
-            return co_clicks_of(item_ids, self._answers(co_click_commands(item_ids, n)))
+            return neighbours_of(item_ids, self._answers(co_click_commands(item_ids, n)))
+
+    def next_clicks(self, item_ids: Sequence[str], n: int = MAX_NEXT_CLICKED) -> dict[str, list[tuple[str, float]]]:
+        """Return item → up to `n` (next item, weight), heaviest first, for the items that have any."""
+        with reachable("read next clicks"):
+            return neighbours_of(item_ids, self._answers(next_click_commands(item_ids, n)))

@@ -6,13 +6,14 @@ from __future__ import annotations
 #: of a log's progress is built in `civicrec.accounting.progress`; until 0.1 it was
 #: ``fence:``, and `COMPLETE_KEY` ``whole:``.
 CLEARED = (
-    "recent", "disliked", "trend", "counted", "co", "few", "crowd", "tags", "withdrawn", "held", "progress", "logs",
+    "recent", "disliked", "trend", "counted", "co", "few", "next", "few_next", "crowd",
+    "tags", "withdrawn", "held", "progress", "logs",
     "complete", "whole", "fence",
 )  # fmt: skip
 
 #: There while the store holds all it should: a wipe takes it away with the rest. The number is that of the form of what
 #: is kept: a store of another form is incomplete, so the stream rebuilds it.
-COMPLETE_KEY = "complete:8"
+COMPLETE_KEY = "complete:9"
 
 
 def recent_key(actor: str) -> str:
@@ -63,6 +64,16 @@ FEW_TRENDS_KEY = "few:"
 def few_key(item_id: str) -> str:
     """Name the hash neighbour → weight and the actors' short hashes, of the pairs that few actors made."""
     return f"few:{item_id}"
+
+
+def next_key(item_id: str) -> str:
+    """Name the sorted set next item → forward-decayed weight."""
+    return f"next:{item_id}"
+
+
+def few_next_key(item_id: str) -> str:
+    """Name the hash next item → weight and the actors' short hashes, of the pairs that few actors made."""
+    return f"few_next:{item_id}"
 
 
 def withdrawn_key(actor: str) -> str:

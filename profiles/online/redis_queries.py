@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from profiles.online.ports import MAX_RECENT, ActorState, RecentItem
-from profiles.online.redis_keys import co_key, disliked_key, recent_key, tags_key
+from profiles.online.redis_keys import co_key, disliked_key, next_key, recent_key, tags_key
 
 Command = tuple[str | int, ...]
 
@@ -51,8 +51,13 @@ def co_click_commands(item_ids: Sequence[str], n: int) -> list[Command]:
     return [largest(co_key(item_id), n) for item_id in item_ids] if n > 0 else []
 
 
-def co_clicks_of(item_ids: Sequence[str], answers: Sequence[Any]) -> dict[str, list[tuple[str, float]]]:
-    """Read the answers to `co_click_commands`."""
+def next_click_commands(item_ids: Sequence[str], n: int) -> list[Command]:
+    """Return what asks for the `n` next items of each item, nothing for none."""
+    return [largest(next_key(item_id), n) for item_id in item_ids] if n > 0 else []
+
+
+def neighbours_of(item_ids: Sequence[str], answers: Sequence[Any]) -> dict[str, list[tuple[str, float]]]:
+    """Read the answers to `co_click_commands` or `next_click_commands`."""
     by_item = zip(item_ids, answers, strict=False)
     return {item_id: [(name.decode(), weight) for name, weight in pairs] for item_id, pairs in by_item if pairs}
 

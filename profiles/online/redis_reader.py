@@ -17,8 +17,15 @@ import hiredis
 from civicrec.errors import Unavailable
 from civicrec.security.tls import tls_context
 from civicrec.settings import RedisSettings
-from profiles.online.ports import MAX_CO_CLICKED, ActorState
-from profiles.online.redis_queries import Command, actor_commands, actor_of, co_click_commands, co_clicks_of
+from profiles.online.ports import MAX_CO_CLICKED, ActorState, Pairs
+from profiles.online.redis_queries import (
+    Command,
+    actor_commands,
+    actor_of,
+    co_click_commands,
+    neighbours_of,
+    next_click_commands,
+)
 
 #: A connection that leaves a question unanswered for so long is given up, and the next question makes a new one.
 STUCK_S = 5.0
@@ -37,10 +44,13 @@ class RedisOnlineReader:
         """Return all that is known of one actor, in one round trip."""
         return actor_of(await self._answers(actor_commands(actor)))
 
-    async def co_clicks(self, item_ids: Sequence[str], n: int = MAX_CO_CLICKED) -> dict[str, list[tuple[str, float]]]:
-        """Return item → up to `n` (neighbour, weight), heaviest first, for the items that have any."""
-        commands = co_click_commands(item_ids, n)
-        return co_clicks_of(item_ids, await self._answers(commands)) if commands else {}
+    async def pairs(self, clicked: Sequence[str], last: Sequence[str] = (), n: int = MAX_CO_CLICKED) -> Pairs:
+        """Return co-clicks of the items `clicked` and next clicks of those clicked `last`, in one round trip."""
+        co_clicks = co_click_commands(clicked, n)
+        commands = co_clicks + next_click_commands(last, n)
+        answers = await self._answers(commands) if commands else []
+        cut = len(co_clicks)
+        return Pairs(neighbours_of(clicked, answers[:cut]), neighbours_of(last, answers[cut:]))
 
     async def close(self) -> None:
         """Let go of the connection."""

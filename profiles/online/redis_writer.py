@@ -30,6 +30,7 @@ from profiles.online.ports import (
     MAX_CO_CLICKED,
     MAX_FEW,
     MAX_FEW_TRENDS,
+    MAX_NEXT_CLICKED,
     MAX_RECENT,
     MAX_TREND_ITEMS,
     RECENT_TTL_DAYS,
@@ -49,6 +50,8 @@ from profiles.online.redis_keys import (
     co_key,
     counted_key,
     few_key,
+    few_next_key,
+    next_key,
     recent_key,
     recovered_key,
     trend_key,
@@ -145,12 +148,16 @@ def _commands(update: OnlineUpdate, refused: list[Any], bounds: Bounds) -> bytes
     ]
     added = [
         (
-            co_key(item_id), CO_CLICK_TTL_DAYS * DAY_S, MAX_CO_CLICKED,
+            key(item_id), CO_CLICK_TTL_DAYS * DAY_S, bound,
             [part for other, weights in others.items() for actor, weight in weights.items()
              for part in (weight, other, digests(actor))],
-            few_key(item_id),
+            few(item_id), item_id,
         )
-        for item_id, others in update.co_clicks.items()
+        for pairs, key, bound, few in (
+            (update.co_clicks, co_key, MAX_CO_CLICKED, few_key),
+            (update.next_clicks, next_key, MAX_NEXT_CLICKED, few_next_key),
+        )
+        for item_id, others in pairs.items()
     ]  # fmt: skip
     counted = [
         (

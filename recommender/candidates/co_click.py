@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from recommender.candidates.generator import NOTHING, Generator, Query, Scored
 from recommender.candidates.selection import best, summed
-from recommender.request import Reason
+from recommender.request import Reason, ReasonCode
 
 #: Seed items, the newest, whose live co-clicks are asked for: one pipeline, a hundred pairs.
 MAX_CO_CLICK_SEEDS = 5
@@ -19,11 +19,7 @@ HOTTEST = 20
 
 
 def co_click_candidates(query: Query, n: int) -> Scored:
-    """Return what was clicked by the same actors as the newest seed items; each of them contributes as much.
-
-    A pair that the nightly model has seen is left to the model, which knows more about it than a count, and counts
-    favour what everybody clicks: on MSWEB, where all pairs are known, adding counts to it costs 0.008 of recall.
-    """
+    """Return what was clicked by the same actors as the newest seed items; each of them contributes as much."""
     neighbours: list[int] = []
     contributions: list[float] = []
     for seed, weight_of_near in query.once(live_neighbours).items():
@@ -38,13 +34,12 @@ def co_click_candidates(query: Query, n: int) -> Scored:
 
 
 def live_neighbours(query: Query) -> dict[int, dict[int, float]]:
-    """Return seed → row → weight > 0 of what was clicked with it, pairs the nightly model knows left out."""
+    """Return seed → row → weight > 0 of what was clicked with it."""
     return {seed: _neighbours_of(query, seed) for seed in list(query.seeds)[:MAX_CO_CLICK_SEEDS]}
 
 
 def _neighbours_of(query: Query, seed: int) -> dict[int, float]:
-    catalogue, placed = query.catalogue, query.signals.models
-    rows = placed.unknown if placed is not None and seed in query.model_seeds else catalogue.rows
+    catalogue, rows = query.catalogue, query.catalogue.rows
     pairs = query.signals.co_clicks.get(catalogue.item_ids[seed], ())
     return {row: weight for item_id, weight in pairs if weight > 0 and (row := rows.get(item_id)) is not None}
 
@@ -56,15 +51,21 @@ def co_click_reasons(query: Query, rows: Sequence[int]) -> dict[int, list[Reason
     single items are not at hand. So only the `MAX_LIVE` heaviest of a seed count, and nothing that is among the
     hottest of the moment, which goes with everything.
     """
-    neighbours, catalogue = query.once(live_neighbours), query.catalogue
+    return strongest(query, rows, query.once(live_neighbours), "co_click", "的人近日也看了")
+
+
+def strongest(
+    query: Query, rows: Sequence[int], neighbours: Mapping[int, Mapping[int, float]], code: ReasonCode, words: str
+) -> dict[int, list[Reason]]:
+    """Return row → a reason for each seed whose `MAX_LIVE` heaviest it is among, unless it is among the hottest."""
     hottest = set(query.signals.trends.rows[:HOTTEST].tolist())
     wanted = {row for row in rows if row not in hottest}
     reasons: dict[int, list[Reason]] = {}
     for seed, near in neighbours.items():
         for row in sorted(near, key=lambda row: (-near[row], row))[:MAX_LIVE] if wanted else ():
             if row in wanted:
-                evidence = {"item_id": catalogue.item_ids[seed], "live": True}
-                reason = Reason("co_click", f"看过《{query.title(seed)}》的人近日也看了", evidence)
+                evidence = {"item_id": query.catalogue.item_ids[seed], "live": True}
+                reason = Reason(code, f"看过《{query.title(seed)}》{words}", evidence)
                 reasons.setdefault(row, []).append(reason)
     return reasons
 

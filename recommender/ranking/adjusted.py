@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recommender.candidates.generator import Query
-from recommender.ranking.blend import Blended
+from recommender.ranking.rankers import Ordered
 from recommender.request import Source
 
 
@@ -22,6 +23,8 @@ class Adjusted(NamedTuple):
     ----------
     rows
         Each once, best first.
+    scores
+        (n,) score of each of them, falling.
     ranked
         The order before.
     factors
@@ -29,7 +32,8 @@ class Adjusted(NamedTuple):
     """
 
     rows: list[int]
-    ranked: Blended
+    scores: NDArray[np.float64]
+    ranked: Ordered
     factors: Mapping[int, float]
 
     def parts_of(self, query: Query, rows: Sequence[int]) -> dict[int, dict[Source, float]]:
@@ -40,8 +44,12 @@ class Adjusted(NamedTuple):
             parts_of[row] = {source: part * factor for source, part in parts_of[row].items()}
         return parts_of
 
+    def features_of(self, rows: Sequence[int]) -> dict[int, dict[str, tuple[float, float]]]:
+        """Return row → feature → its value and what it adds to the score before factors."""
+        return self.ranked.features_of(rows)
 
-def adjusted(query: Query, ranked: Blended, factors: Mapping[int, float]) -> Blended | Adjusted:
+
+def adjusted(query: Query, ranked: Ordered, factors: Mapping[int, float]) -> Ordered:
     """Return the order by score times factor; equal scores stay in the order they had."""
     if not (factors and ranked.rows):
         return ranked
@@ -56,4 +64,4 @@ def adjusted(query: Query, ranked: Blended, factors: Mapping[int, float]) -> Ble
     scores = ranked.scores.copy()
     scores[places[here]] *= np.array(list(factors.values()))[here]
     order = (-scores).argsort(kind="stable")
-    return Adjusted(np.array(ranked.rows)[order].tolist(), ranked, factors)
+    return Adjusted(np.array(ranked.rows)[order].tolist(), scores[order], ranked, factors)

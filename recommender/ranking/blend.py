@@ -53,8 +53,14 @@ class Blended(NamedTuple):
             parts[row][self.sources[bisect(self.ends, place)]] = part
         return parts
 
+    def features_of(self, rows: Sequence[int]) -> dict[int, dict[str, tuple[float, float]]]:
+        """Return nothing: no features are weighed."""
+        return {}
 
-def blend(query: Query, candidates: Mapping[Source, Scored], weights: Mapping[Source, float]) -> Blended:
+
+def blend(
+    query: Query, candidates: Mapping[Source, Scored], weights: Mapping[Source, float], learned: object = None
+) -> Blended:
     """Merge candidates; the best of each generator gets its whole weight, the others their share of it.
 
     Equal scores go by time, the newest first, then by id: never by who asks.

@@ -48,7 +48,7 @@ def rebuild_models(
     """
     if not len(data.users):
         return None  # earlier models, if any, stay in force
-    run = f"{facts.day}-{_fingerprint(data, training.model_dump_json())}"
+    run = f"{facts.day}-{_fingerprint(data, training.model_dump_json(), facts)}"
     try:
         models = load_models(folder, run)
     except ArtifactError:
@@ -88,9 +88,10 @@ def publish(registry: Engine, folder: Path, run: str, day: date, manifest: dict[
     return run in known
 
 
-def _fingerprint(data: Interactions, settings: str) -> str:
-    facts = json.dumps([data.fingerprint(), settings, FORMAT, SEED, K_ANONYMITY])
-    return hashlib.sha256(facts.encode()).hexdigest()[:8]
+def _fingerprint(data: Interactions, settings: str, facts: Manifest) -> str:
+    rankers = msgspec.to_builtins(facts.rankers)
+    text = json.dumps([data.fingerprint(), settings, FORMAT, SEED, K_ANONYMITY, rankers])
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def _prune(folder: Path, kept: Collection[str | None]) -> None:

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Request
 from civicrec.clock import rfc3339
 from civicrec.events import INTEREST_WEIGHTS
 from profiles.online.ports import DISLIKED_TTL_DAYS, MAX_RECENT, RECENT_TTL_DAYS, TAGS_TTL_DAYS
+from recommender.artifacts import Models
 from recommender.generators import GENERATORS
 from serving.live import Live
 
@@ -37,6 +38,8 @@ async def get_transparency(request: Request) -> dict[str, Any]:
                     for name, weight in scene.sources.items()
                 ],
                 "max_topic_share": scene.max_topic_share,
+                "ranker": scene.ranker,
+                "learned": _learned(models, scene.name) if scene.ranker == "learned" else None,
             }
             for scene in live.scenes.values()
         ],  # fmt: skip
@@ -52,3 +55,9 @@ async def get_transparency(request: Request) -> dict[str, Any]:
         "switch_off": "请求带 mode=general 即不读取任何画像，下一次请求立即生效；门户页面的“推荐说明”提供开关",
         "generated_at": rfc3339(live.clock()),
     }
+
+
+def _learned(models: Models | None, scene: str) -> dict[str, Any] | None:
+    """Return the weights a scene's ranker learned last night, and from how many clicks."""
+    ranker = models.manifest.rankers.get(scene) if models else None
+    return {"weights": dict(ranker.weights), "clicks": ranker.clicks} if ranker else None

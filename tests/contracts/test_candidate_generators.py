@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from recommender.candidates.generator import Query
 from recommender.generators import GENERATORS
 from recommender.ranking.rankers import RANKERS
-from recommender.recommend import _may_show, query_of
+from recommender.recommend import may_show, query_of
 from recommender.reranking.rerankers import RERANKERS
 from tests.recommender.worlds import NOW, World, worlds
 
 
 def query_in(world: World) -> Query:
-    may_show = _may_show(world.request, world.profile, world.catalogue, NOW)
-    return query_of(world.request, world.profile, world.catalogue, world.signals, NOW, may_show)
+    open_rows = may_show(world.request, world.profile, world.catalogue, NOW)
+    return query_of(world.request, world.profile, world.catalogue, world.signals, NOW, open_rows)
 
 
 @pytest.mark.parametrize("source", GENERATORS)

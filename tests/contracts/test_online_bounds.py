@@ -110,8 +110,9 @@ def test_tags_go_to_whoever_is_held_and_to_others_up_to_the_bound(client: Redis)
 def test_items_with_neighbours_and_hours_have_bounds(client: Redis) -> None:
     store = RedisOnlineStore(client, Bounds(co_items=10, counted=40, min_actors=2))
     for n in range(30):
-        add(store, OnlineUpdate(co_clicks={f"i{n}": {"other": {"a": 1.0, "b": 1.0}}}))
-    assert sum(1 for _ in client.scan_iter(match="co:*")) == 10
+        pairs = {f"i{n}": {"other": {"a": 1.0, "b": 1.0}}}
+        add(store, OnlineUpdate(co_clicks=pairs, next_clicks=pairs))
+    assert sum(1 for _ in client.scan_iter(match="co:*")) == sum(1 for _ in client.scan_iter(match="next:*")) == 10
     assert shed(client, "co") == 20
     newest = NOW_MS // 3_600_000
     for ago in range(700):

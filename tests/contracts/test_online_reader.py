@@ -42,7 +42,8 @@ def pair(request: pytest.FixtureRequest) -> Pair:
 def filled(store: OnlineStore) -> OnlineStore:
     recent = {actor: [RecentItem(f"i{n}", 1_000 + n), RecentItem("东莞", 500)] for n, actor in enumerate(ACTORS)}
     co_clicks = {f"i{n}": {f"j{m}": {"a": float(m + 1)} for m in range(n + 1)} for n in range(len(ACTORS))}
-    store.apply(Commit("log", 0, 1), OnlineUpdate(recent=recent, disliked={ACTORS[0]: {"bad": 1}}, co_clicks=co_clicks))
+    store.apply(Commit("log", 0, 1), OnlineUpdate(recent=recent, disliked={ACTORS[0]: {"bad": 1}}, co_clicks=co_clicks,
+                                               next_clicks=co_clicks))  # fmt: skip
     store.put_tags("run", [(ACTORS[1], {"theme:住房": 0.5})])
     return store
 
@@ -63,19 +64,22 @@ def test_a_reader_says_what_the_store_says(pair: Pair) -> None:
     for actor in (*ACTORS[:3], "stranger"):
         assert read(make, lambda reader, actor=actor: reader.actor(actor)) == store.actor(actor)
     asked = ["i3", "unknown", "i39"]
-    assert read(make, lambda reader: reader.co_clicks(asked, 4)) == store.co_clicks(asked, 4)
-    assert read(make, lambda reader: reader.co_clicks([])) == {}
-    assert read(make, lambda reader: reader.co_clicks(asked, 0)) == {}
+    both = store.co_clicks(asked, 4), store.next_clicks(["i3", "i5"], 4)
+    assert read(make, lambda reader: reader.pairs(asked, ["i3", "i5"], 4)) == both
+    assert all(both)
+    assert read(make, lambda reader: reader.pairs([], ["i3"])) == ({}, store.next_clicks(["i3"]))
+    assert read(make, lambda reader: reader.pairs([])) == ({}, {})
+    assert read(make, lambda reader: reader.pairs(asked, asked, 0)) == ({}, {})
 
 
 def test_questions_asked_at_once_each_get_their_own_answer(pair: Pair) -> None:
     store, make = pair
 
     async def both(reader: OnlineReader, n: int) -> object:
-        return await reader.actor(ACTORS[n]), await reader.co_clicks([f"i{n}"])
+        return await reader.actor(ACTORS[n]), await reader.pairs([f"i{n}"])
 
     told = read(make, lambda reader: asyncio.gather(*(both(reader, n) for n in range(len(ACTORS)))))
-    assert told == [(store.actor(actor), store.co_clicks([f"i{n}"])) for n, actor in enumerate(ACTORS)]
+    assert told == [(store.actor(actor), (store.co_clicks([f"i{n}"]), {})) for n, actor in enumerate(ACTORS)]
 
 
 def test_a_reader_of_nobody_is_unavailable() -> None:
@@ -125,7 +129,7 @@ def test_a_refused_question_is_unavailable_and_takes_no_answer_from_the_next(
 
     async def asks(reader: OnlineReader) -> None:
         refused, answered = await asyncio.gather(
-            reader.co_clicks(["broken", "i1", "i2"]), reader.actor(ACTORS[1]), return_exceptions=True
+            reader.pairs(["broken", "i1"], ["i2"]), reader.actor(ACTORS[1]), return_exceptions=True
         )
         assert isinstance(refused, Unavailable)
         assert "WRONGTYPE" in str(refused)

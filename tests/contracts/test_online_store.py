@@ -28,6 +28,7 @@ from profiles.online.ports import (
     MAX_CO_CLICKED,
     MAX_DISLIKED,
     MAX_FEW,
+    MAX_NEXT_CLICKED,
     MAX_RECENT,
     ActorState,
     Incomplete,
@@ -57,6 +58,7 @@ def an_update(actor: str = "a", item: str = "i1", at_ms: int = AT) -> OnlineUpda
         disliked={actor: {f"not-{item}": at_ms}},
         interests={at_ms // 3_600_000: {item: {actor: 1.0}}},
         co_clicks={item: {"other": {actor: 0.5}}, "other": {item: {actor: 0.5}}},
+        next_clicks={item: {"after": {actor: 0.25}}},
     )
 
 
@@ -132,6 +134,7 @@ def test_an_empty_store_knows_nothing(store: OnlineStore) -> None:
     assert store.trends([]) == {}
     assert store.co_clicks(["i1"]) == {}
     assert store.co_clicks([]) == {}
+    assert store.next_clicks(["i1"]) == store.next_clicks([]) == {}
     assert store.forget("a") == 0
 
 
@@ -141,6 +144,7 @@ def test_an_update_is_seen_by_every_reader(store: OnlineStore) -> None:
     assert store.known_of(["a", "b"]).recent == {"a": [RecentItem("i1", AT)]}
     assert store.trends([HOUR, HOUR + 1]) == {HOUR: {"i1": 1.0}}
     assert store.co_clicks(["i1", "unknown"]) == {"i1": [("other", 0.5)]}
+    assert store.next_clicks(["i1", "after"]) == {"i1": [("after", 0.25)]}
 
 
 def test_records_delivered_twice_count_once(store: OnlineStore) -> None:
@@ -248,13 +252,15 @@ def test_every_list_keeps_its_bound_and_its_heaviest(store: OnlineStore) -> None
         recent={"a": [RecentItem(f"i{n}", AT + n) for n in range(many)]},
         disliked={"a": {f"d{n}": AT + n for n in range(many)}},
         co_clicks={"i": {f"n{n}": {"a": float(n + 1)} for n in range(many)}},
+        next_clicks={"i": {f"n{n}": {"a": float(n + 1)} for n in range(many)}},
     ))  # fmt: skip
     state = store.actor("a")
     assert [item.item_id for item in state.recent] == [f"i{many - 1 - n}" for n in range(MAX_RECENT)]
     assert state.disliked == {f"d{many - 1 - n}" for n in range(MAX_DISLIKED)}
     assert store.co_clicks(["i"])["i"] == [(f"n{many - 1 - n}", float(many - n)) for n in range(MAX_CO_CLICKED)]
     assert store.co_clicks(["i"], n=2)["i"] == [(f"n{many - 1}", float(many)), (f"n{many - 2}", float(many - 1))]
-    assert store.co_clicks(["i"], n=0) == {}
+    assert store.co_clicks(["i"], n=0) == store.next_clicks(["i"], n=0) == {}
+    assert store.next_clicks(["i"])["i"] == [(f"n{many - 1 - n}", float(many - n)) for n in range(MAX_NEXT_CLICKED)]
 
 
 def test_tags_are_replaced_as_a_whole(store: OnlineStore) -> None:
@@ -297,6 +303,7 @@ _updates = st.builds(
     disliked=st.dictionaries(_names, st.dictionaries(_names, st.integers(0, 2**41), max_size=3), max_size=3),
     interests=st.dictionaries(st.integers(0, 3), st.dictionaries(_names, _weights, max_size=3), max_size=3),
     co_clicks=st.dictionaries(_names, st.dictionaries(_names, _weights, max_size=3), max_size=3),
+    next_clicks=st.dictionaries(_names, st.dictionaries(_names, _weights, max_size=3), max_size=3),
     restored=st.dictionaries(_names, st.lists(_names, max_size=2), max_size=2),
     withdrawn=st.dictionaries(_names, st.integers(1, 2**41), max_size=2),
 )
@@ -317,10 +324,12 @@ def test_redis_answers_exactly_as_memory_does(client: Redis, updates: list[tuple
     assert [redis.actor(name) for name in names] == [memory.actor(name) for name in names]
     assert redis.trends(range(4)) == memory.trends(range(4))
     assert redis.crowded(0) == memory.crowded(0)
-    found, expected = redis.co_clicks(names), memory.co_clicks(names)
-    assert {item: dict(pairs) for item, pairs in found.items()} == {
-        item: pytest.approx(dict(pairs)) for item, pairs in expected.items()
-    }
+    for found, expected in (
+        (redis.co_clicks(names), memory.co_clicks(names)), (redis.next_clicks(names), memory.next_clicks(names))
+    ):  # fmt: skip
+        assert {item: dict(pairs) for item, pairs in found.items()} == {
+            item: pytest.approx(dict(pairs)) for item, pairs in expected.items()
+        }
 
 
 def test_a_store_of_an_older_form_is_incomplete_and_nothing_of_it_outlasts_the_rebuild(client: Redis) -> None:
@@ -345,6 +354,7 @@ def test_every_key_in_redis_expires_except_the_progress_and_the_indexes_of_what_
         b"trend": 1,
         b"counted": 1,
         b"co": 2,
+        b"next": 1,
         b"crowd": 1,
         b"tags": 1,
         b"held": 3,
@@ -402,13 +412,15 @@ def shy_store(request: pytest.FixtureRequest) -> Iterator[OnlineStore]:
 
 def test_what_few_did_is_told_once_they_are_a_crowd(shy_store: OnlineStore) -> None:
     clicks = ["a", "b", "a", "b", "a", "c", "d"]
-    told, crowded = [], []
+    told, after, crowded = [], [], []
     for n, actor in enumerate(clicks):
         shy_store.apply(Commit("log", n, n + 1), an_update(actor=actor))
         told.append(shy_store.co_clicks(["i1", "other"]))
+        after.append(shy_store.next_clicks(["i1"]))
         crowded.append(shy_store.crowded(HOUR))
     assert told[:5] == [{}] * 5
     assert told[5:] == [{"i1": [("other", w)], "other": [("i1", w)]} for w in (3.0, 3.5)]
+    assert after == [{}] * 5 + [{"i1": [("after", w)]} for w in (1.5, 1.75)]
     assert crowded == [frozenset()] * 5 + [{"i1"}] * 2
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from math import log
 
@@ -14,6 +15,7 @@ from civicrec.items import ITEM_TYPES, Link
 from profiles.online.ports import ActorState, RecentItem
 from profiles.tags import learned_tags, load_vocabulary
 from recommender.candidates.co_click import MAX_CO_CLICK_SEEDS
+from recommender.candidates.next_click import MAX_NEXT_CLICK_SEEDS
 from recommender.candidates.tags import MAX_ITEMS_A_TAG, MAX_TAG_SEEDS, MAX_TAGS
 from recommender.candidates.trending import MIN_TREND_WEIGHT
 from recommender.catalogue import Catalogue
@@ -95,15 +97,19 @@ class Plain:
         return scores
 
     def co_click(self) -> Scores:
+        newest = dict(list(self.seeds.items())[:MAX_CO_CLICK_SEEDS])
+        return self.paired(self.world.signals.co_clicks, newest)
+
+    def next_click(self) -> Scores:
+        newest = dict.fromkeys(list(self.seeds)[:MAX_NEXT_CLICK_SEEDS], 1.0)
+        return self.paired(self.world.signals.next_clicks, newest)
+
+    def paired(self, pairs_of: Mapping[str, Sequence[tuple[str, float]]], weight_of_seed: Scores) -> Scores:
         scores: Scores = Counter()
-        for seed, weight_of_seed in list(self.seeds.items())[:MAX_CO_CLICK_SEEDS]:
-            pairs = {
-                name: weight
-                for name, weight in self.world.signals.co_clicks.get(seed, ())
-                if name in self.catalogue.items and not (seed in self.model_row and name in self.model_row)
-            }
-            for name, weight in pairs.items():
-                scores[name] += weight_of_seed * weight / max(pairs.values())
+        for seed, weight in weight_of_seed.items():
+            pairs = {name: times for name, times in pairs_of.get(seed, ()) if name in self.catalogue.items}
+            for name, times in pairs.items():
+                scores[name] += weight * times / max(pairs.values())
         return scores
 
     def als(self) -> Scores:
@@ -197,6 +203,12 @@ def a_large_world(seed: int, n: int = 1_500, n_words: int = 9) -> World:
     def some(most: int) -> tuple[str, ...]:
         return tuple(dict.fromkeys(names[row] for row in rng.integers(0, n, rng.integers(1, most))))
 
+    def pairs(most: int) -> dict[str, list[tuple[str, float]]]:
+        return {
+            name: sorted(((near, float(rng.random())) for near in some(most)), key=lambda pair: -pair[1])
+            for name in names
+        }
+
     catalogue = Catalogue.of(
         an_item(
             name,
@@ -214,7 +226,8 @@ def a_large_world(seed: int, n: int = 1_500, n_words: int = 9) -> World:
         catalogue,
         some_models(known, seed, k=40, kind=("ease", "cosine")[seed % 2]),
         {name: float(rng.integers(1, 50)) for name in some(400)},
-        {name: sorted(((near, float(rng.random())) for near in some(20)), key=lambda pair: -pair[1]) for name in names},
+        pairs(20),
+        pairs(9),
     )
     scene = SCENES[("item", "hot", "home", "item")[seed % 4]]
     profile = ActorState(

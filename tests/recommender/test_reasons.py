@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from math import log, sqrt
@@ -28,7 +29,16 @@ from tests.recommender.worlds import NOW, World, an_item, signals_of, some_model
 
 #: What may be said of each item of a page, and comes after what says something of one.
 GENERAL = {"trending", "fresh", "popular", "seen", "more"}
-CREDIBILITY = {"related": 4, "mention": 4, "similar": 3, "co_click": 3, "tag": 2, "deadline": 2, "als": 1}
+CREDIBILITY = {
+    "related": 4,
+    "mention": 4,
+    "similar": 3,
+    "co_click": 3,
+    "next_click": 3,
+    "tag": 2,
+    "deadline": 2,
+    "als": 1,
+}
 
 
 def check(world: World, items: tuple[RankedItem, ...]) -> None:
@@ -205,16 +215,21 @@ def is_co_clicked(world: World, ranked: RankedItem, reason: Reason) -> bool:
     manifest = world.signals.models.models.manifest if world.signals.models else None
     if "live" not in reason.evidence:
         return manifest is not None and manifest.item_item.model == "cosine" and is_similar(world, ranked, reason)
+    return is_among_the_heaviest(world, ranked, reason, world.signals.co_clicks, 5)
+
+
+def is_next_clicked(world: World, ranked: RankedItem, reason: Reason) -> bool:
+    return is_among_the_heaviest(world, ranked, reason, world.signals.next_clicks, 2)
+
+
+def is_among_the_heaviest(
+    world: World, ranked: RankedItem, reason: Reason, pairs: Mapping[str, Sequence[tuple[str, float]]], n_seeds: int
+) -> bool:
     seed, name = reason.evidence["item_id"], ranked.item.item_id
-    known = set(world.signals.models.models.item_ids) if world.signals.models else set()
-    counted = {
-        other: weight
-        for other, weight in world.signals.co_clicks[seed]
-        if other in world.catalogue.items and not (seed in known and other in known)
-    }
+    counted = {other: weight for other, weight in pairs[seed] if other in world.catalogue.items}
     heavier = sum(weight > counted[name] for weight in counted.values())
     is_heavy = heavier < 5 and name not in hottest(world, 20)
-    return seed in seeds(world)[:5] and is_heavy and title_of(world, seed) in reason.text
+    return seed in seeds(world)[:n_seeds] and is_heavy and title_of(world, seed) in reason.text
 
 
 def is_als(world: World, ranked: RankedItem, reason: Reason) -> bool:
@@ -320,6 +335,7 @@ CHECKS = {
     "related": is_related,
     "similar": is_similar,
     "co_click": is_co_clicked,
+    "next_click": is_next_clicked,
     "als": is_als,
     "tag": is_tagged,
     "deadline": closes_soon,

@@ -51,7 +51,11 @@ def the_signals(catalogue: Catalogue, kind: str) -> Signals:
         f"i{place}": [(f"i{int(other)}", float(rng.uniform(1, 9))) for other in rng.choice(N, 6, replace=False)]
         for place in range(N)
     }
-    return signals_of(catalogue, models, trends, co_clicks)
+    next_clicks = {
+        f"i{place}": [(f"i{int(other)}", float(rng.uniform(1, 9))) for other in rng.choice(N, 3, replace=False)]
+        for place in range(N)
+    }
+    return signals_of(catalogue, models, trends, co_clicks, next_clicks)
 
 
 CALLERS = {

@@ -57,11 +57,13 @@ def signals_of(
     models: Models | None = None,
     trends: dict[str, float] | None = None,
     co_clicks: dict[str, list[tuple[str, float]]] | None = None,
+    next_clicks: dict[str, list[tuple[str, float]]] | None = None,
 ) -> Signals:
     return Signals(
         PlacedModels.of(models, catalogue) if models else None,
         Trends.of({HOUR: trends or {}}, catalogue, NOW),
         co_clicks or {},
+        next_clicks or {},
     )
 
 
@@ -119,6 +121,7 @@ def worlds(draw: st.DrawFn) -> World:
         catalogue,
         models if in_model and draw(st.booleans()) else None,
         trends,
+        {name: draw(pairs) for name in draw(some_ids)},
         {name: draw(pairs) for name in draw(some_ids)},
     )
     request = Request(

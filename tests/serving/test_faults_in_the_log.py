@@ -12,7 +12,7 @@ def test_a_fault_is_logged_without_what_the_request_held(api: Api, monkeypatch: 
     def fails(_: object) -> None:
         raise UnicodeEncodeError("utf-8", "canary-token-\ud800", 13, 14, "surrogates not allowed")
 
-    monkeypatch.setattr(api.live.reader, "co_clicks", fails)
+    monkeypatch.setattr(api.live.reader, "pairs", fails)
     with capture_logs() as logs:
         answer = api.get("/v1/items/i1/related", subject_token="canary-token-\x01")
     assert answer.status_code == 500

@@ -67,7 +67,19 @@ def test_coming_back_within_the_window_adds_no_pair_and_after_it_does() -> None:
 
 def test_an_item_is_paired_with_the_last_few_only() -> None:
     before = [RecentItem(f"b{n}", AT - n - 1) for n in range(20)]
-    assert [other for _, other, _ in pairs([an_interaction("x")], before)] == [f"b{n}" for n in range(MAX_PAIRS)]
+    assert [other for _, other, *_ in pairs([an_interaction("x")], before)] == [f"b{n}" for n in range(MAX_PAIRS)]
+
+
+def test_the_next_click_is_the_one_after_the_last_within_half_an_hour() -> None:
+    half_an_hour = HOUR // 2
+    before = {"a": [RecentItem("x", AT - half_an_hour), RecentItem("y", AT - half_an_hour - 1)]}
+    weight = forward_weight(AT, CO_CLICK_HALF_LIFE_DAYS)
+    assert fold([an_interaction("z")], before).next_clicks == {"x": {"z": {"a": weight}}}
+    assert fold([an_interaction("z", AT + 1)], before).next_clicks == {}
+    assert fold([an_interaction("z", AT - HOUR)], before).next_clicks == {}  # late: it came before x
+    assert fold([an_interaction("x")], before).next_clicks == {}
+    in_a_row = fold([an_interaction(name, AT + n) for n, name in enumerate("pqr")], {}).next_clicks
+    assert {item: list(after) for item, after in in_a_row.items()} == {"p": ["q"], "q": ["r"]}
 
 
 def test_without_consent_only_the_crowd_is_told() -> None:
@@ -276,4 +288,4 @@ def test_latest_is_the_newest_time_of_each_item(interactions: list[Interaction])
 def test_a_late_interaction_does_not_make_the_item_older() -> None:
     before = [RecentItem("x", AT)]
     found = pairs([an_interaction("x", AT - 20 * HOUR), an_interaction("z", AT + 5 * HOUR)], before)
-    assert [(item, other) for item, other, _ in found] == [("z", "x")]
+    assert [(item, other) for item, other, *_ in found] == [("z", "x")]

@@ -13,7 +13,7 @@ from civicrec.settings import Settings
 from operations.cli import app
 from operations.evaluation.baselines import PopularWithin
 from operations.evaluation.prequential import at_ms, evaluate_prequential, gini, interval
-from operations.evaluation.replay import Click
+from operations.replay import Click
 from recommender.scenes.files import shipped_scenes
 
 NEWS = shipped_scenes()["news"]

@@ -1,0 +1,57 @@
+"""Candidates by the next click: what others clicked right after the items this actor was on last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from recommender.candidates.co_click import strongest
+from recommender.candidates.generator import NOTHING, Generator, Query, Scored
+from recommender.candidates.selection import best, summed
+from recommender.request import Reason
+
+#: Seed items whose next clicks are asked for: the page's own, and the newest. What came before says no more.
+MAX_NEXT_CLICK_SEEDS = 2
+
+
+def next_click_candidates(query: Query, n: int) -> Scored:
+    """Return what was clicked right after the newest seed items; of each its share of the heaviest counts."""
+    places: list[int] = []
+    contributions: list[float] = []
+    for weight_of_next in query.once(next_clicks).values():
+        heaviest = max(weight_of_next.values(), default=1.0)
+        places += weight_of_next
+        contributions += [weight / heaviest for weight in weight_of_next.values()]
+    if not places:
+        return NOTHING
+    rows = np.array(places, np.int64)
+    return best(query, rows, summed(query, rows, np.array(contributions)), n)
+
+
+def next_clicks(query: Query) -> dict[int, dict[int, float]]:
+    """Return seed → row → weight > 0 of what was clicked right after it."""
+    catalogue = query.catalogue
+    return {
+        seed: {
+            row: weight
+            for item_id, weight in query.signals.next_clicks.get(catalogue.item_ids[seed], ())
+            if weight > 0 and (row := catalogue.rows.get(item_id)) is not None
+        }
+        for seed in list(query.seeds)[:MAX_NEXT_CLICK_SEEDS]
+    }
+
+
+def next_click_reasons(query: Query, rows: Sequence[int]) -> dict[int, list[Reason]]:
+    """Name the seed items after which a row was clicked most; as for co-clicks, ten people stand behind every pair."""
+    return strongest(query, rows, query.once(next_clicks), "next_click", "的人接着看了")
+
+
+GENERATOR = Generator(
+    source="next_click",
+    candidates=next_click_candidates,
+    reasons=next_click_reasons,
+    codes=("next_click",),
+    caption="看过同一内容的访问者接着点击的内容",
+    weight=0.3,  # who is led from one item to the next goes the way others went, within minutes
+)

@@ -1,0 +1,129 @@
+"""A night's rankers, on a real warehouse: from which events they learn, and when what they learned is in force."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+
+from civicrec.clock import from_ms, to_ms
+from civicrec.events import INTEREST_WEIGHTS
+from civicrec.items import Item
+from civicrec.registry.catalogue import upsert_items
+from civicrec.registry.tables import open_registry
+from civicrec.settings import Settings
+from civicrec.warehouse.clickhouse import ClickHouseWarehouse
+from civicrec.warehouse.clicks import read_clicks
+from operations.nightly import run_nightly
+from operations.rankers import learn_rankers
+from operations.replay import Click
+from recommender.artifacts import Models, load_models
+from recommender.scenes.files import shipped_scenes
+from recommender.training.ranker import MIN_CLICKS
+from tests.operations.nights import DAY, an_event, at, many_events, store_events
+
+N_ITEMS = 60
+SCENES = shipped_scenes()
+
+
+def news(now: datetime) -> list[Item]:
+    """Two hundred hours of news, the newest an hour old."""
+    return [
+        Item(item_id=f"n{k}", item_type="news", title=f"第{k}条", published_at=now - timedelta(hours=3 * k + 1))
+        for k in range(N_ITEMS)
+    ]
+
+
+def reading(n: int, days: int = 3, seed: int = 3) -> list[Click]:
+    """Return clicks of readers who open the oldest news that is about: nothing a scene declares says so."""
+    rng, began = np.random.default_rng(seed), to_ms(at(DAY - timedelta(days=days - 1), 0))
+    times = np.sort(rng.integers(began, to_ms(at(DAY, 23)), n)).tolist()
+    oldest = [N_ITEMS - 1 - int(rng.geometric(0.1)) % N_ITEMS for _ in range(n)]
+    return [
+        Click(f"u{int(rng.integers(0, n // 4))}", f"n{one}", at_ms) for one, at_ms in zip(oldest, times, strict=True)
+    ]
+
+
+def events_of(clicks: list[Click]) -> list[dict[str, Any]]:
+    return [
+        an_event(k, from_ms(click.at_ms), actor=click.user_id, item_id=click.item_id) for k, click in enumerate(clicks)
+    ]
+
+
+@pytest.mark.stack
+def test_the_clicks_are_those_that_count_in_order_of_time_and_the_newest(settings: Settings) -> None:
+    events = many_events()
+    gone_ms = to_ms(at(DAY - timedelta(days=2), 12))
+    events.append(an_event(9_000, from_ms(gone_ms), actor="a7", kind="consent_withdrawn", item_id="", consent="none"))
+    store_events(settings, events)
+    store_events(settings, events[:200])  # delivered twice
+    first = DAY - timedelta(days=9)
+    counted = [
+        (event["actor"], event["item_id"], INTEREST_WEIGHTS[event["kind"]], event["occurred_at"])
+        for event in events
+        if event["kind"] in INTEREST_WEIGHTS and event["consent"] == "personalise" and not event["bot_reason"]
+        and first <= event["local_date"] <= DAY and not (event["actor"] == "a7" and event["occurred_at"] <= gone_ms)
+    ]  # fmt: skip
+    with closing(ClickHouseWarehouse(settings.warehouse)) as warehouse:
+        found = [tuple(row.values()) for row in read_clicks(warehouse, first, DAY, 10_000).to_pylist()]
+        newest = read_clicks(warehouse, DAY, DAY, 5).to_pylist()
+    assert sorted(found) == sorted(counted)
+    assert [row[3] for row in found] == sorted(row[3] for row in found)
+    assert [row["at_ms"] for row in newest] == sorted(row[3] for row in counted if from_ms(row[3]) >= at(DAY, 0))[-5:]
+
+
+@pytest.mark.stack
+def test_a_night_learns_from_its_clicks_and_its_models_carry_the_weights(settings: Settings) -> None:
+    upsert_items(open_registry(settings.registry_address), news(at(DAY, 23)))
+    store_events(settings, events_of(reading(1_500)))
+    first = run_nightly(settings, DAY)
+    learned = first["rankers"]["news"]
+    assert set(first["rankers"]) == {scene.name for scene in SCENES.values() if scene.ranker == "learned"}
+    assert learned["clicks"] >= MIN_CLICKS
+    assert learned["learned"] > learned["declared"]
+    assert first["seconds"]["rankers"] > 0
+    in_force = load_models(settings.models_path, first["run"]).manifest.rankers["news"]
+    assert (dict(in_force.weights), in_force.clicks) == (learned["weights"], learned["clicks"])
+    again = run_nightly(settings, DAY)
+    assert (again["run"], again["unchanged"]) == (first["run"], True)
+    models_alone = run_nightly(settings, DAY, "models")
+    assert models_alone["models"]["rankers"] == first["rankers"]  # what was learned last stands
+
+
+@pytest.mark.stack
+def test_a_night_with_few_clicks_leaves_the_declared_weights(settings: Settings) -> None:
+    upsert_items(open_registry(settings.registry_address), news(at(DAY, 23)))
+    store_events(settings, events_of(reading(MIN_CLICKS - 1)))
+    night = run_nightly(settings, DAY)
+    assert night["rankers"] == {}
+    assert "rankers" not in night["models"]
+
+
+def test_lists_of_a_day_are_replayed_with_the_models_of_the_night_before(settings_alone: Settings) -> None:
+    clicks, asked = reading(2_500), list[date]()  # of which the first part trains models, as there are none
+
+    def models_before(day: date) -> Models | None:
+        asked.append(day)
+        return None
+
+    learned = learn_rankers(clicks, news(at(DAY, 23)), SCENES, settings_alone, models_before)
+    assert set(learned) == {"news"}
+    assert asked == [DAY - timedelta(days=days) for days in (2, 1, 0)]
+    assert learn_rankers(clicks, news(at(DAY, 23)), SCENES, settings_alone, models_before) == learned
+
+
+def test_scenes_without_a_learned_ranker_cost_no_replay(settings_alone: Settings) -> None:
+    others = {name: scene for name, scene in SCENES.items() if scene.ranker != "learned"}
+
+    def never(day: date) -> Models | None:
+        raise AssertionError(day)
+
+    assert learn_rankers(reading(1_200), news(at(DAY, 23)), others, settings_alone, never) == {}
+
+
+@pytest.fixture
+def settings_alone(tmp_path: Any) -> Settings:
+    return Settings(home=tmp_path)
