@@ -10,12 +10,13 @@ most `rights.BOUNDS` ``max_result_bytes``).
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from urllib.parse import parse_qsl, urlsplit
 
 from civicrec.clock import monotonic_s
@@ -314,7 +315,7 @@ def _size_of_chunk(line: bytes) -> int:
 
 
 def run(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT; statements under way are finished first.
+    """Serve until SIGTERM or SIGINT; statements under way are finished first, if they take no longer than `DRAIN_S`.
 
     Raises
     ------
@@ -328,28 +329,29 @@ def run(settings: Settings) -> None:
     with owned(settings.warehouse_path / "civicrec.lock", "the warehouse"):
         guard = _guard(settings)
         data = settings.warehouse_path / "data"
-        engine = Engine(data, CONNECTIONS)
-        try:
-            reading = Engine(data, READER_CONNECTIONS, READER_SETTINGS)
-            engines = {GatewayCaller.FULL: engine, GatewayCaller.READER: reading}
-            with GatewayServer(where, engines, guard) as server:
-                thread = threading.Thread(target=server.serve_forever, name="accept", kwargs={"poll_interval": 0.25})
-                thread.start()
-                try:
-                    own = EngineWarehouse(engine, where.database)
-                    migrate(own)
-                    server.table_functions = frozenset(row["name"] for row in own.rows(_TABLE_FUNCTIONS))
-                    server.is_ready = True
-                    log.info("warehouse_started", address=where.endpoint.url)
-                    stop.wait()
-                finally:
-                    server.is_ready = False
-                    server.shutdown()
-                    thread.join()
-                    drained = server.drain(DRAIN_S)
-        finally:
-            engine.close()
-    log.info("warehouse_stopped", drained=drained)
+        with (
+            closing(Engine(data, CONNECTIONS)) as engine,
+            closing(Engine(data, READER_CONNECTIONS, READER_SETTINGS)) as reading,
+            GatewayServer(where, {GatewayCaller.FULL: engine, GatewayCaller.READER: reading}, guard) as server,
+        ):
+            thread = threading.Thread(target=server.serve_forever, name="accept", kwargs={"poll_interval": 0.25})
+            thread.start()
+            try:
+                own = EngineWarehouse(engine, where.database)
+                migrate(own)
+                server.table_functions = frozenset(row["name"] for row in own.rows(_TABLE_FUNCTIONS))
+                server.is_ready = True
+                log.info("warehouse_started", address=where.endpoint.url)
+                stop.wait()
+            finally:
+                server.is_ready = False
+                server.shutdown()
+                thread.join()
+                drained = server.drain(DRAIN_S)
+                log.info("warehouse_stopped", drained=drained)
+                if not drained:  # closing the engine would wait for the statement; what was answered is stored
+                    sys.stderr.flush()
+                    os._exit(0)
 
 
 def _guard(settings: Settings) -> GatewayGuard:

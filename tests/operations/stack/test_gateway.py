@@ -9,12 +9,12 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
-from civicrec.errors import Unavailable
+from civicrec.errors import CivicrecError, Unavailable
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from operations.stack.engine import MAX_SQL_BYTES, MEMORY_LIMIT_EXCEEDED, engine_error
 from operations.stack.gateway import CONNECTIONS
@@ -291,16 +291,27 @@ def test_kill_nine_loses_no_acknowledged_insert_and_a_retry_doubles_none(tmp_pat
     assert {row["n"] for row in rows} == {100}
 
 
-def test_sigterm_finishes_the_statement_under_way(tmp_path: Path) -> None:
-    settings = settings_on_free_ports(tmp_path)
+@contextmanager
+def alone(folder: Path, *command: str) -> Iterator[tuple[subprocess.Popen[bytes], ClickHouseWarehouse]]:
+    """Run the gateway without a supervisor, by `civicrec` or by a program of its own."""
+    settings = settings_on_free_ports(folder)
     process = subprocess.Popen(
-        [sys.executable, "-m", "civicrec", "warehouse"], env=environment(settings), stderr=subprocess.PIPE
+        [sys.executable, *(command or ("-m", "civicrec", "warehouse"))], env=environment(settings)
     )
     warehouse = ClickHouseWarehouse(settings.warehouse)
-    answers: list[object] = []
     try:
         wait_for(warehouse.ping, 60, "the gateway")
         warehouse.rows("SELECT 1")  # the client's own first questions are over then
+        yield process, warehouse
+    finally:
+        process.kill()
+        process.wait()
+        warehouse.close()
+
+
+def test_sigterm_finishes_the_statement_under_way(tmp_path: Path) -> None:
+    answers: list[object] = []
+    with alone(tmp_path) as (process, warehouse):
         slow = threading.Thread(target=lambda: answers.append(warehouse.rows("SELECT sleep(2.5) AS s")))
         slow.start()
         time.sleep(1)
@@ -308,7 +319,42 @@ def test_sigterm_finishes_the_statement_under_way(tmp_path: Path) -> None:
         slow.join()
         assert answers == [[{"s": 0}]]
         assert process.wait(20) == 0
-    finally:
-        process.kill()
-        process.communicate()
-        warehouse.close()
+
+
+IMPATIENT = """
+from civicrec.settings import Settings
+from operations.stack import gateway
+gateway.DRAIN_S = 0.5
+gateway.run(Settings())
+"""
+
+
+def test_sigterm_does_not_wait_for_a_statement_without_end(tmp_path: Path) -> None:
+    def ask() -> None:
+        with suppress(CivicrecError):
+            warehouse.rows("SELECT sleepEachRow(1) FROM numbers(60) SETTINGS max_block_size = 1")
+
+    with alone(tmp_path, "-c", IMPATIENT) as (process, warehouse):
+        slow = threading.Thread(target=ask)
+        slow.start()
+        time.sleep(1)
+        os.kill(process.pid, signal.SIGTERM)
+        assert process.wait(15) == 0
+        slow.join()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the C library of Linux alone has on_exit")
+@pytest.mark.parametrize("code", [0, 3])
+def test_the_engine_s_process_ends_without_what_its_library_tears_down(tmp_path: Path, code: int) -> None:
+    program = f"""
+import ctypes, sys
+from pathlib import Path
+libc = ctypes.CDLL(None)
+libc.on_exit(libc.abort, None)  # as a library does that was loaded before
+from operations.stack.engine import Engine, Statement
+engine = Engine(Path({str(tmp_path / "data")!r}), 1)
+print(engine.run(Statement("SELECT 1")).data)
+sys.exit({code})
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (code, "b'1\\n'\n")
