@@ -144,7 +144,7 @@ class ReplayedPortal:
         return request, profile, now, Signals(self._models, self._trends_of(now, at_ms), co_clicks, next_clicks)
 
     def _trends_of(self, now: datetime, at_ms: int) -> Trends:
-        """Return the trends, which production reads anew each second."""
+        """Return the trends, which production reads again each second."""
         if at_ms // 1000 != self._trends_at_s:
             n_hours = 2 if self._trends_at_s >= 0 else TREND_HOURS
             self._trends_at_s = at_ms // 1000

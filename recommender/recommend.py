@@ -78,7 +78,7 @@ def recommend(
         scene=scene.name,
         mode="personalised" if is_personal else "general",
         model=signals.model,
-        items=_explained(page, ranked, query, n_shown, {pin.row: pin for pin in pins.values()}),
+        items=_explained(page, ranked, query, n_shown, {pin.row: pin for pin in pins.values()}, request.explain),
         variant=request.variant,
         title=scene.title,
         next_cursor=_next_cursor(request, catalogue, page) if n_left > len(page) else None,
@@ -174,10 +174,10 @@ def _seen_again(query: Query, may_show: NDArray[np.bool_], n: int) -> list[int]:
 
 
 def _explained(
-    page: Sequence[int], ranked: Ordered, query: Query, shown: int, pins: Mapping[int, Pin]
+    page: Sequence[int], ranked: Ordered, query: Query, shown: int, pins: Mapping[int, Pin], with_features: bool
 ) -> tuple[RankedItem, ...]:
     catalogue, parts_of = query.catalogue, ranked.parts_of(query, page)
-    reasons_of, features_of = reasons_for(query, parts_of), ranked.features_of(page)
+    reasons_of, features_of = reasons_for(query, parts_of), ranked.features_of(page) if with_features else {}
     return tuple(
         RankedItem(
             item=catalogue.items[catalogue.item_ids[row]],

@@ -44,6 +44,8 @@ class Request:
         Where the page before ended.
     variant
         Variant of the scene this visitor is shown, empty for the scene itself.
+    explain
+        Whether items carry their features.
     """
 
     scene: Scene
@@ -54,6 +56,7 @@ class Request:
     exclude: frozenset[str] = frozenset()
     cursor: Cursor | None = None
     variant: str = ""
+    explain: bool = False
 
     @property
     def is_personal(self) -> bool:
@@ -86,7 +89,7 @@ class RankedItem(Struct, frozen=True):
     parts
         Generator → its part of the score.
     features
-        Feature → its value and what it adds to the score, where a ranker learned to weigh them.
+        Feature → its value and what it adds to the score, where a ranker learned to weigh them and the request asks.
     """
 
     item: Item

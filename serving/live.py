@@ -106,7 +106,7 @@ class Live:
 
     Methods
     -------
-    page(caller, blocks) -> Page
+    page(caller, blocks, explain) -> Page
         Several lists in which no item stands twice; one read of the store.
     cursor_key : bytes
         Signs cursors.
@@ -190,22 +190,22 @@ class Live:
         self._keeper.refresh_catalogue()
         self._keeper.refresh_trends(self.clock())
 
-    async def page(self, caller: Caller, blocks: Sequence[ListQuery]) -> Page:
-        """Return the lists of a page.
+    async def page(self, caller: Caller, blocks: Sequence[ListQuery], *, explain: bool = False) -> Page:
+        """Return the lists of a page, their items with features if they are to be explained.
 
         Raises
         ------
         InvalidInput
             If a scene is unknown or a cursor is not one of ours.
         """
-        requests, ask = self._plan(caller, blocks)
+        requests, ask = self._plan(caller, blocks, explain)
         read = await self.budget.read(ask) if ask else _Read()
         return self._page(requests, read)
 
     def _plan(
-        self, caller: Caller, blocks: Sequence[ListQuery]
+        self, caller: Caller, blocks: Sequence[ListQuery], explain: bool
     ) -> tuple[list[Request], Callable[[], Awaitable[_Read]] | None]:
-        requests = [self._request(caller, block) for block in blocks]
+        requests = [self._request(caller, block, explain) for block in blocks]
         reads_profile = bool(caller.actor) and any(request.is_personal for request in requests)
         catalogue, now = self.catalogue, self.clock()
         has_seeds = any(
@@ -224,7 +224,7 @@ class Live:
 
         return requests, ask
 
-    def _request(self, caller: Caller, block: ListQuery) -> Request:
+    def _request(self, caller: Caller, block: ListQuery, explain: bool) -> Request:
         scene = scene_named(block.scene, self.scenes)
         cursor = decode_cursor(block.cursor, self.cursor_key, scene.name) if block.cursor else None
         n = scene.default_n if block.n is None else block.n
@@ -232,7 +232,7 @@ class Live:
         if scene.experiment is not None and caller.mode == "personalised":
             variant = scene.experiment.variant_of(caller.actor, local_date(self.clock()))
         return Request(
-            scene, n, caller.mode, caller.recent, block.item_id, frozenset(block.exclude), cursor, variant
+            scene, n, caller.mode, caller.recent, block.item_id, frozenset(block.exclude), cursor, variant, explain
         )  # fmt: skip
 
     def _page(self, requests: Sequence[Request], read: _Read | None) -> Page:

@@ -32,20 +32,24 @@ SELECT arrayJoin({WITHDRAWING}) AS who, max(toUnixTimestamp64Milli(occurred_at))
 WHERE kind = 'consent_withdrawn' AND local_date >= {{first:Date}} GROUP BY who
 """
 
+#: What counts as an interaction, each once: who, item_id, event_id, strength, at_ms of the days `first` to `last`.
+COUNTED = f"""
+SELECT {ACTOR} AS who, item_id, event_id,
+       transform(toString(kind), {{kinds:Array(String)}}, {{strengths:Array(Float64)}}, 0.) AS strength,
+       toUnixTimestamp64Milli(occurred_at) AS at_ms
+FROM events FINAL
+WHERE local_date BETWEEN {{first:Date}} AND {{last:Date}} AND has({{kinds:Array(String)}}, toString(kind))
+  AND consent = 'personalise' AND bot_reason = '' AND who != '' AND item_id != ''
+"""
+#: Values of `kinds` and `strengths` in `COUNTED`.
+STRENGTHS = {"kinds": list(INTEREST_WEIGHTS), "strengths": list(INTEREST_WEIGHTS.values())}
+
 _SQL = f"""
 SELECT turned.who AS actor, item_id,
        least(sum(strength), {{cap:Float64}}) AS weight,
        least(sum(strength * exp2(-age_days / {{half_life:Float64}})), {{cap:Float64}}) AS decayed,
        max(at_ms) AS last_ms
-FROM (
-    SELECT {ACTOR} AS who, item_id,
-           transform(toString(kind), {{kinds:Array(String)}}, {{strengths:Array(Float64)}}, 0.) AS strength,
-           toUnixTimestamp64Milli(occurred_at) AS at_ms,
-           greatest(0., ({{until_ms:Int64}} - at_ms) / 86400000.) AS age_days
-    FROM events FINAL
-    WHERE local_date BETWEEN {{first:Date}} AND {{last:Date}} AND has({{kinds:Array(String)}}, toString(kind))
-      AND consent = 'personalise' AND bot_reason = '' AND who != '' AND item_id != ''
-) AS turned
+FROM (SELECT *, greatest(0., ({{until_ms:Int64}} - at_ms) / 86400000.) AS age_days FROM ({COUNTED})) AS turned
 LEFT JOIN ({WITHDRAWALS}) AS gone ON gone.who = turned.who
 WHERE at_ms > gone.until_ms
 GROUP BY actor, item_id
@@ -70,8 +74,7 @@ def read_interests(warehouse: Warehouse, first: date, last: date, until_ms: int,
     parameters = {
         "cap": MAX_PAIR_WEIGHT,
         "half_life": half_life_days,
-        "kinds": list(INTEREST_WEIGHTS),
-        "strengths": list(INTEREST_WEIGHTS.values()),
+        **STRENGTHS,
         "until_ms": until_ms,
         "first": first,
         "last": last,

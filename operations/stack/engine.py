@@ -206,7 +206,7 @@ def _identifier(name: str) -> str:
 def _end_without_destructors() -> None:
     """Let this process end, by whatever way and code, without what chDB's library would tear down at exit.
 
-    Threads of its own still run then: under load one stop in five ended by SIGSEGV, and one hung. All it holds on disk
+    Threads of its own still run then: under load one stop in five ended by SIGSEGV. All it holds on disk
     is synced before an answer, so nothing is left to be done.
     """
     libc = ctypes.CDLL(None)

@@ -227,7 +227,7 @@ class MemoryOnlineStore:
 
 
 class _Pairs:
-    """Pairs of items: item → other → weight, told of once a crowd made the pair."""
+    """Pairs of items: item → other → weight, read once a crowd made the pair."""
 
     def __init__(self, min_actors: int, bound: int) -> None:
         self._min_actors = min_actors

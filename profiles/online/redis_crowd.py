@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from profiles.online.ports import MAX_CO_CLICKED, MAX_NEXT_CLICKED
 from profiles.online.redis_calls import RedisCalls, reachable
-from profiles.online.redis_keys import CROWD_KEY, trend_key
-from profiles.online.redis_queries import co_click_commands, neighbours_of, next_click_commands
+from profiles.online.redis_keys import CROWD_KEY, co_key, next_key, trend_key
+from profiles.online.redis_queries import neighbours_of, pair_commands
 
 
 class RedisCrowdReader(RedisCalls):
@@ -29,9 +29,9 @@ class RedisCrowdReader(RedisCalls):
     def co_clicks(self, item_ids: Sequence[str], n: int = MAX_CO_CLICKED) -> dict[str, list[tuple[str, float]]]:
         """Return item → up to `n` (neighbour, weight), heaviest first, for the items that have any."""
         with reachable("read co-clicks"):
-            return neighbours_of(item_ids, self._answers(co_click_commands(item_ids, n)))
+            return neighbours_of(item_ids, self._answers(pair_commands(co_key, item_ids, n)))
 
     def next_clicks(self, item_ids: Sequence[str], n: int = MAX_NEXT_CLICKED) -> dict[str, list[tuple[str, float]]]:
         """Return item → up to `n` (next item, weight), heaviest first, for the items that have any."""
         with reachable("read next clicks"):
-            return neighbours_of(item_ids, self._answers(next_click_commands(item_ids, n)))
+            return neighbours_of(item_ids, self._answers(pair_commands(next_key, item_ids, n)))

@@ -6,13 +6,13 @@ In: actors and items. Out: commands, and from their answers (RESP3: scores are n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
 
 from profiles.online.ports import MAX_RECENT, ActorState, RecentItem
-from profiles.online.redis_keys import co_key, disliked_key, next_key, recent_key, tags_key
+from profiles.online.redis_keys import disliked_key, recent_key, tags_key
 
 Command = tuple[str | int, ...]
 
@@ -46,18 +46,13 @@ def actor_of(answers: Sequence[Any]) -> ActorState:
     )
 
 
-def co_click_commands(item_ids: Sequence[str], n: int) -> list[Command]:
-    """Return what asks for the `n` neighbours of each item, nothing for none."""
-    return [largest(co_key(item_id), n) for item_id in item_ids] if n > 0 else []
-
-
-def next_click_commands(item_ids: Sequence[str], n: int) -> list[Command]:
-    """Return what asks for the `n` next items of each item, nothing for none."""
-    return [largest(next_key(item_id), n) for item_id in item_ids] if n > 0 else []
+def pair_commands(key_of: Callable[[str], str], item_ids: Sequence[str], n: int) -> list[Command]:
+    """Return what asks for the `n` heaviest pairs of each item under a `co_key` or `next_key`, nothing for none."""
+    return [largest(key_of(item_id), n) for item_id in item_ids] if n > 0 else []
 
 
 def neighbours_of(item_ids: Sequence[str], answers: Sequence[Any]) -> dict[str, list[tuple[str, float]]]:
-    """Read the answers to `co_click_commands` or `next_click_commands`."""
+    """Read the answers to `pair_commands`."""
     by_item = zip(item_ids, answers, strict=False)
     return {item_id: [(name.decode(), weight) for name, weight in pairs] for item_id, pairs in by_item if pairs}
 

@@ -18,13 +18,13 @@ from civicrec.errors import Unavailable
 from civicrec.security.tls import tls_context
 from civicrec.settings import RedisSettings
 from profiles.online.ports import MAX_CO_CLICKED, ActorState, Pairs
+from profiles.online.redis_keys import co_key, next_key
 from profiles.online.redis_queries import (
     Command,
     actor_commands,
     actor_of,
-    co_click_commands,
     neighbours_of,
-    next_click_commands,
+    pair_commands,
 )
 
 #: A connection that leaves a question unanswered for so long is given up, and the next question makes a new one.
@@ -46,8 +46,8 @@ class RedisOnlineReader:
 
     async def pairs(self, clicked: Sequence[str], last: Sequence[str] = (), n: int = MAX_CO_CLICKED) -> Pairs:
         """Return co-clicks of the items `clicked` and next clicks of those clicked `last`, in one round trip."""
-        co_clicks = co_click_commands(clicked, n)
-        commands = co_clicks + next_click_commands(last, n)
+        co_clicks = pair_commands(co_key, clicked, n)
+        commands = co_clicks + pair_commands(next_key, last, n)
         answers = await self._answers(commands) if commands else []
         cut = len(co_clicks)
         return Pairs(neighbours_of(clicked, answers[:cut]), neighbours_of(last, answers[cut:]))

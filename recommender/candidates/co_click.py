@@ -20,28 +20,42 @@ HOTTEST = 20
 
 def co_click_candidates(query: Query, n: int) -> Scored:
     """Return what was clicked by the same actors as the newest seed items; each of them contributes as much."""
-    neighbours: list[int] = []
-    contributions: list[float] = []
-    for seed, weight_of_near in query.once(live_neighbours).items():
-        if weight_of_near:
-            heaviest, weight = max(weight_of_near.values()), query.seeds[seed]
-            neighbours += weight_of_near
-            contributions += [weight * near_weight / heaviest for near_weight in weight_of_near.values()]
-    if not neighbours:
-        return NOTHING
-    rows = np.array(neighbours, np.int64)
-    return best(query, rows, summed(query, rows, np.array(contributions)), n)
+    return paired(query, query.once(live_neighbours), query.seeds, n)
 
 
 def live_neighbours(query: Query) -> dict[int, dict[int, float]]:
     """Return seed → row → weight > 0 of what was clicked with it."""
-    return {seed: _neighbours_of(query, seed) for seed in list(query.seeds)[:MAX_CO_CLICK_SEEDS]}
+    return placed(query, query.signals.co_clicks, MAX_CO_CLICK_SEEDS)
 
 
-def _neighbours_of(query: Query, seed: int) -> dict[int, float]:
+def placed(query: Query, pairs: Mapping[str, Sequence[tuple[str, float]]], n_seeds: int) -> dict[int, dict[int, float]]:
+    """Return seed → row → weight > 0 of the pairs of the newest seed items."""
     catalogue, rows = query.catalogue, query.catalogue.rows
-    pairs = query.signals.co_clicks.get(catalogue.item_ids[seed], ())
-    return {row: weight for item_id, weight in pairs if weight > 0 and (row := rows.get(item_id)) is not None}
+    return {
+        seed: {
+            row: weight
+            for item_id, weight in pairs.get(catalogue.item_ids[seed], ())
+            if weight > 0 and (row := rows.get(item_id)) is not None
+        }
+        for seed in list(query.seeds)[:n_seeds]
+    }
+
+
+def paired(
+    query: Query, neighbours: Mapping[int, Mapping[int, float]], weight_of_seed: Mapping[int, float], n: int
+) -> Scored:
+    """Return the neighbours of the seeds; of each seed its weight, times the share of its heaviest pair, counts."""
+    places: list[int] = []
+    contributions: list[float] = []
+    for seed, near in neighbours.items():
+        if near:
+            heaviest, weight = max(near.values()), weight_of_seed[seed]
+            places += near
+            contributions += [weight * near_weight / heaviest for near_weight in near.values()]
+    if not places:
+        return NOTHING
+    rows = np.array(places, np.int64)
+    return best(query, rows, summed(query, rows, np.array(contributions)), n)
 
 
 def co_click_reasons(query: Query, rows: Sequence[int]) -> dict[int, list[Reason]]:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from recommender.candidates.co_click import strongest
-from recommender.candidates.generator import NOTHING, Generator, Query, Scored
-from recommender.candidates.selection import best, summed
+from recommender.candidates.co_click import paired, placed, strongest
+from recommender.candidates.generator import Generator, Query, Scored
 from recommender.request import Reason
 
 #: Seed items whose next clicks are asked for: the page's own, and the newest. What came before says no more.
@@ -17,29 +14,13 @@ MAX_NEXT_CLICK_SEEDS = 2
 
 def next_click_candidates(query: Query, n: int) -> Scored:
     """Return what was clicked right after the newest seed items; of each its share of the heaviest counts."""
-    places: list[int] = []
-    contributions: list[float] = []
-    for weight_of_next in query.once(next_clicks).values():
-        heaviest = max(weight_of_next.values(), default=1.0)
-        places += weight_of_next
-        contributions += [weight / heaviest for weight in weight_of_next.values()]
-    if not places:
-        return NOTHING
-    rows = np.array(places, np.int64)
-    return best(query, rows, summed(query, rows, np.array(contributions)), n)
+    neighbours = query.once(next_clicks)
+    return paired(query, neighbours, dict.fromkeys(neighbours, 1.0), n)
 
 
 def next_clicks(query: Query) -> dict[int, dict[int, float]]:
     """Return seed → row → weight > 0 of what was clicked right after it."""
-    catalogue = query.catalogue
-    return {
-        seed: {
-            row: weight
-            for item_id, weight in query.signals.next_clicks.get(catalogue.item_ids[seed], ())
-            if weight > 0 and (row := catalogue.rows.get(item_id)) is not None
-        }
-        for seed in list(query.seeds)[:MAX_NEXT_CLICK_SEEDS]
-    }
+    return placed(query, query.signals.next_clicks, MAX_NEXT_CLICK_SEEDS)
 
 
 def next_click_reasons(query: Query, rows: Sequence[int]) -> dict[int, list[Reason]]:

@@ -83,7 +83,7 @@ async def _lists(
     charge(request.scope, len(blocks) - 1)
     if refuses(request.headers.raw):
         caller = Caller(mode="general")  # the signal holds for lists as it does for events
-    page = await live.page(caller, blocks)
+    page = await live.page(caller, blocks, explain=explain)
     for ranked_list in page.lists:
         request.app.state.counters.list_served(ranked_list.scene, ranked_list.mode, page.is_degraded)
     return [

@@ -61,7 +61,7 @@ def learned(world: World, weights: dict[str, float]) -> World:
     models = world.signals.models.models if world.signals.models else some_models(["i0"])
     manifest = msgspec.structs.replace(models.manifest, rankers={"news": LearnedWeights(weights, 500, 0.3, 0.2)})
     placed = PlacedModels.of(replace(models, manifest=manifest), world.catalogue)
-    signals, request = replace(world.signals, models=placed), replace(world.request, scene=SCENES["news"])
+    signals, request = replace(world.signals, models=placed), replace(world.request, scene=SCENES["news"], explain=True)
     return replace(world, signals=signals, request=request)
 
 

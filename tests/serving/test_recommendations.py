@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from pydantic import SecretStr
 
@@ -18,6 +20,7 @@ from civicrec.settings import Site
 from profiles.online.memory import MemoryOnlineStore
 from profiles.online.ports import OnlineUpdate, RecentItem
 from recommender.artifacts import save_models
+from recommender.manifest import LearnedWeights
 from recommender.scenes.files import shipped_scenes
 from tests.builders import a_crowd
 from tests.recommender.worlds import some_models
@@ -218,6 +221,23 @@ def test_new_models_are_taken_up_and_a_broken_run_leaves_the_old_in_force(api: A
     save_run(api.registry, "run-2", NOW.date() + timedelta(days=1), {}, NOW)
     api.live.refresh()
     assert api.get(URL, n=3, recent="i3").json()["model"] == "run-1"
+
+
+def test_a_learned_order_is_public_and_explained_when_asked(api: Api) -> None:
+    models = some_models([f"i{n}" for n in range(30)], seed=1)
+    learned = {"news": LearnedWeights({"age_24h": 2.0, "idle": -0.5}, 500, 0.3, 0.2)}
+    manifest = msgspec.structs.replace(models.manifest, rankers=learned)
+    save_models(api.settings.models_path, replace(models, manifest=manifest))
+    save_run(api.registry, "run-1", NOW.date(), {}, NOW)
+    api.live.refresh()
+    plain, explained = (api.get(URL, n=5, scene="news", recent="i3", explain=one).json()["items"] for one in ("", "1"))
+    assert [one["item_id"] for one in plain] == [one["item_id"] for one in explained]
+    assert not any("features" in one for one in plain)
+    age = explained[0]["features"]["age_24h"]
+    assert age["part"] == pytest.approx(2.0 * age["value"], abs=1e-5)
+    scenes = {one["scene"]: one for one in api.get("/v1/transparency").json()["scenes"]}
+    assert scenes["news"]["learned"] == {"weights": {"age_24h": 2.0, "idle": -0.5}, "clicks": 500}
+    assert (scenes["home"]["ranker"], scenes["home"]["learned"]) == ("blend", None)
 
 
 def test_metrics_count_lists(api: Api) -> None:
