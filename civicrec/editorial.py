@@ -20,7 +20,7 @@ RuleState = Literal["waiting", "acting", "expired"]
 LAST_POSITION = 99
 #: A factor beyond these is a pin or a block by another name.
 LEAST_FACTOR, MOST_FACTOR = 0.1, 10.0
-MAX_TOLD = 40
+MAX_TEXT = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Rule:
         What a boost multiplies the score by.
     begins, ends
         When it acts: from the first, until just before the second; ``None`` means no limit.
-    told
+    text
         Words of a pin's reason for the visitor; the rest stays inside.
     """
 
@@ -50,7 +50,7 @@ class Rule:
     factor: float = 1.0
     begins: datetime | None = None
     ends: datetime | None = None
-    told: str = ""
+    text: str = ""
     who: str = ""
     why: str = ""
     number: int = 0
@@ -79,8 +79,8 @@ def checked(rule: Rule, now: datetime) -> Rule:
         raise InvalidInput(f"got position {rule.position}; expected 0, the first place, to {LAST_POSITION}")
     if rule.kind == "boost" and not (LEAST_FACTOR <= rule.factor <= MOST_FACTOR and rule.factor != 1.0):
         raise InvalidInput(f"got factor {rule.factor}; expected {LEAST_FACTOR} to {MOST_FACTOR}, and not 1")
-    if len(rule.told) > MAX_TOLD or not rule.told.isprintable():
-        raise InvalidInput(f"got told {rule.told[:50]!r}; expected at most {MAX_TOLD} characters on one line")
+    if len(rule.text) > MAX_TEXT or not rule.text.isprintable():
+        raise InvalidInput(f"got text {rule.text[:50]!r}; expected at most {MAX_TEXT} characters on one line")
     if rule.begins is not None and rule.ends is not None and rule.begins >= rule.ends:
         raise InvalidInput(f"got from {rule.begins} until {rule.ends}; expected the earlier time first")
     if rule.state(now) == "expired":

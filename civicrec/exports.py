@@ -53,8 +53,8 @@ def table_rows(content: bytes) -> Iterator[tuple[int, bytes]]:
             if not names:
                 names = [cell.strip() for cell in cells]
             elif any(cell.strip() for cell in cells):
-                whole = len(cells) <= len(names) or not any(cells[len(names) :])
-                yield line, msgspec.json.encode(dict(zip(names, cells, strict=False)) if whole else cells)
+                fits = len(cells) <= len(names) or not any(cells[len(names) :])
+                yield line, msgspec.json.encode(dict(zip(names, cells, strict=False)) if fits else cells)
             line = reader.line_num + 1
     except csv.Error as error:
         raise InvalidInput(f"the file begins as a table and cannot be read from line {line}: {error}") from None

@@ -124,7 +124,7 @@ STACK_LOCK = _lock("stack", "up, demo")
 #: All of them, in the order of docs/operations.md.
 FILES: tuple[HomeFile, ...] = tuple(value for value in list(globals().values()) if isinstance(value, HomeFile))
 
-#: What SQLite, `replace_file` and `made_secret` put beside a file while they write it.
+#: What SQLite, `replace_file` and `ensure_secret` put beside a file while they write it.
 _WORKING_FILES = re.compile(r"-(?:wal|shm|journal)$|\.\d+\.draft$")
 _DRAFT_OF_SECRET = re.compile(r"\.(.+\.key)\.[^.]+")
 

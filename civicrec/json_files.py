@@ -152,8 +152,8 @@ def _unpacked(chunks: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
 def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
     rest = b""
     for chunk in chunks:
-        *whole, rest = (rest + chunk).split(b"\n")
-        yield from (line + b"\n" for line in whole)
+        *complete, rest = (rest + chunk).split(b"\n")
+        yield from (line + b"\n" for line in complete)
     if rest:
         yield rest
 
@@ -170,18 +170,18 @@ def _encoding(head: bytes) -> str:
     *lines, last = head.split(b"\n")
     if last and len(head) < _HEAD:
         lines.append(last)
-    whole = [line for line in lines or [last] if not line.isascii()]
+    sample = [line for line in lines or [last] if not line.isascii()]
     if any(b"\0" in line for line in lines) and sum(b"\0" in line for line in lines) * 2 > len(lines):
         raise InvalidInput(
             "the file holds NUL bytes in most of its lines, so it is no text; expected JSON lines in UTF-8"
         )
     # Most lines, not one: a single damaged line in UTF-8 is a bad row and no other encoding.
-    broken = sum(not _decodes(line, "utf-8") for line in whole)
-    if broken * 2 <= len(whole):
+    broken = sum(not _decodes(line, "utf-8") for line in sample)
+    if broken * 2 <= len(sample):
         return "utf-8"
-    if _is_big5(whole):
+    if _is_big5(sample):
         return "big5hkscs"
-    return "gb18030" if all(_decodes(line, "gb18030") for line in whole) else "utf-8"
+    return "gb18030" if all(_decodes(line, "gb18030") for line in sample) else "utf-8"
 
 
 def _is_big5(lines: list[bytes]) -> bool:

@@ -17,7 +17,7 @@ from civicrec.errors import Unavailable
 from civicrec.metrics import MetricName
 from collectors.forwarding.acknowledged import Acknowledged
 
-#: Counter of the log → (metric, label); the names are those of `civicrec.eventlog.ports.Counts`.
+#: Counter of the log → (metric, label); the names are those of `civicrec.eventlog.ports.LogCounts`.
 _METRICS: Mapping[str, tuple[MetricName, str, str]] = {
     "received": ("civicrec_events_received_total", "", "Events in readable bodies that reached the collector."),
     "accepted": ("civicrec_events_accepted_total", "", "Events durable in the log."),

@@ -33,7 +33,7 @@ _OF_A_REFUSAL = frozenset((
     "event_id", "kind", "occurred_at", "received_at", "site", "channel", "anonymous_id", "subject_id", "bot_reason",
 ))  # fmt: skip
 _NOT_OF_A_REFUSAL = tuple(name for name in Event.__struct_fields__ if name not in _OF_A_REFUSAL)
-Step = Callable[[Arrival, RequestFacts], Dropped | None]
+ArrivalStep = Callable[[Arrival, RequestFacts], Dropped | None]
 
 
 def drop_without_consent(event: Arrival, request: RequestFacts) -> Dropped | None:
@@ -242,7 +242,7 @@ def _without_numbers(mask: Callable[[str], str], text: str, request: RequestFact
     return clean
 
 
-STEPS: tuple[Step, ...] = (
+STEPS: tuple[ArrivalStep, ...] = (
     drop_without_consent,
     put_site,
     drop_unknown_site,
@@ -265,7 +265,7 @@ STEPS: tuple[Step, ...] = (
 )
 
 
-def take(event: Arrival, request: RequestFacts, steps: tuple[Step, ...] = STEPS) -> Arrival | Dropped:
+def take(event: Arrival, request: RequestFacts, steps: tuple[ArrivalStep, ...] = STEPS) -> Arrival | Dropped:
     """Run the steps; the first drop ends them."""
     for step in steps:
         dropped = step(event, request)

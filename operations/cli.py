@@ -55,6 +55,6 @@ def main() -> None:
         print(f"civicrec: {error}", file=sys.stderr)  # noqa: T201  # the one place that speaks to a terminal
         sys.exit(error.exit_code)
     except MemoryError:
-        said = "civicrec: no memory is left for this; what was done before it stays, free memory and repeat"
-        print(said, file=sys.stderr)  # noqa: T201
+        message = "civicrec: no memory is left for this; what was done before it stays, free memory and repeat"
+        print(message, file=sys.stderr)  # noqa: T201
         sys.exit(1)

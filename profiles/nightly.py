@@ -47,7 +47,7 @@ def rebuild_tags(
     interests: pa.Table,
     item_tags: Mapping[str, Sequence[str]],
     suppressed: AbstractSet[tuple[str, str]],
-    gone: Mapping[str, int],
+    withdrawn: Mapping[str, int],
 ) -> TagsWritten:
     """Weigh the tags of every actor and write them to both stores, replacing those of the day.
 
@@ -56,7 +56,7 @@ def rebuild_tags(
 
     Parameters
     ----------
-    gone
+    withdrawn
         actor → time of the last withdrawal of consent, of those that the interests know of.
     """
     vocabulary = load_vocabulary()
@@ -72,8 +72,9 @@ def rebuild_tags(
     _remove_withdrawn(warehouse, day)
     drop_days_before(warehouse, "actor_tags", day - timedelta(days=KEPT_DAYS))
     actors = store.put_tags(day.isoformat(), _with_cleared(weighed, {actor for actor, _ in suppressed}))
-    now_gone = withdrawals(warehouse, day - timedelta(days=KEPT_DAYS))
-    store.put_tags(day.isoformat(), ((actor, {}) for actor, until in now_gone.items() if until != gone.get(actor)))
+    withdrawn_now = withdrawals(warehouse, day - timedelta(days=KEPT_DAYS))
+    newly = (actor for actor, until in withdrawn_now.items() if until != withdrawn.get(actor))
+    store.put_tags(day.isoformat(), ((actor, {}) for actor in newly))
     return TagsWritten(actors, len(weighed), len(suppressed), vocabulary.version)
 
 

@@ -103,10 +103,12 @@ def weigh_tags(
 def _numbered(column: pa.ChunkedArray) -> tuple[list[str], NDArray[np.int64]]:
     """Return the different values in order of first appearance, and each row's number among them."""
     coded = column.unify_dictionaries() if pa.types.is_dictionary(column.type) else column.dictionary_encode()
-    whole = coded.combine_chunks()
-    if isinstance(whole, pa.ChunkedArray):
-        whole = pa.concat_arrays(whole.chunks) if whole.num_chunks else pa.array([], pa.string()).dictionary_encode()
-    return whole.dictionary.to_pylist(), whole.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    combined = coded.combine_chunks()
+    if isinstance(combined, pa.ChunkedArray):
+        combined = (
+            pa.concat_arrays(combined.chunks) if combined.num_chunks else pa.array([], pa.string()).dictionary_encode()
+        )
+    return combined.dictionary.to_pylist(), combined.indices.to_numpy(zero_copy_only=False).astype(np.int64)
 
 
 def _floats(table: pa.Table, name: str) -> NDArray[np.float64]:

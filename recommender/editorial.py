@@ -34,8 +34,8 @@ class Pin(NamedTuple):
     @property
     def reason(self) -> Reason:
         """What the visitor reads; the evidence is the rule's number in the registry."""
-        told = self.rule.told
-        return Reason(EDITORIAL_CODE, f"编辑推荐：{told}" if told else "编辑推荐", {"rule": self.rule.number})
+        text = self.rule.text
+        return Reason(EDITORIAL_CODE, f"编辑推荐：{text}" if text else "编辑推荐", {"rule": self.rule.number})
 
 
 class Acting(NamedTuple):

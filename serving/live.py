@@ -130,7 +130,7 @@ class Live:
         self._faults = faults
         self._keeper = SnapshotKeeper(settings, store, faults)
         self._scene_files = SceneFiles(settings.scenes_path)
-        self._tell(self._scene_files.problems)
+        self._report(self._scene_files.problems)
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -257,11 +257,11 @@ class Live:
 
     def _refresh_scenes(self) -> None:
         before = self.scenes
-        self._tell(self._scene_files.refresh())
+        self._report(self._scene_files.refresh())
         if self.scenes is not before:
             _log.info("scenes_loaded", scenes=list(self.scenes))
 
-    def _tell(self, problems: Sequence[str]) -> None:
+    def _report(self, problems: Sequence[str]) -> None:
         for problem in problems:
             self._faults("scenes")
             _log.error("scene_not_loaded", error=problem)

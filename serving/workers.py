@@ -17,7 +17,7 @@ from civicrec.process.heartbeat import BEAT_S, Heart, Listener
 
 _log = get_logger(__name__)
 #: So long without a beat is told of; a busy machine makes a loop wait a second or two.
-_SAID_S = 3.0
+_REPORTED_AFTER_S = 3.0
 
 
 class WorkerWatch:
@@ -42,7 +42,7 @@ class WorkerWatch:
         pids = self._pids()
         self._listener.receive(pids)
         late = sorted((self._listener.late_s(pid), pid) for pid in pids)
-        late = [(seconds, pid) for seconds, pid in late if seconds > _SAID_S]
+        late = [(seconds, pid) for seconds, pid in late if seconds > _REPORTED_AFTER_S]
         text = ", ".join(f"worker {pid} has been silent for {seconds:.0f} s" for seconds, pid in late)
         if late and late[-1][0] > self._patience_s:  # one at a look: granian takes the dead in turn
             seconds, pid = late[-1]

@@ -22,8 +22,8 @@ Columns = dict[str, list[Any]]
 
 def joined(parts: Sequence[Columns]) -> Columns:
     """Put columns of the same names one below the other; a part without any adds nothing."""
-    whole = [part for part in parts if part]
-    return {name: [value for part in whole for value in part[name]] for name in (whole[0] if whole else ())}
+    filled = [part for part in parts if part]
+    return {name: [value for part in filled for value in part[name]] for name in (filled[0] if filled else ())}
 
 
 class Origin(NamedTuple):

@@ -73,7 +73,7 @@ class Prover:
         if batches := self._proofs.unproved(_AT_ONCE):
             self._look(batches, holes)
         if holes != self._holes:
-            self._proofs.tell(holes)
+            self._proofs.note_holes(holes)
             if holes:
                 log.error(
                     "events_missing", events=sum(hole.events for hole in holes), after=holes[0].first,

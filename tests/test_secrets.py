@@ -9,16 +9,16 @@ import pytest
 from pydantic import SecretStr
 
 from civicrec.errors import ConfigError
-from civicrec.security.secrets import made_secret, read_secret
+from civicrec.security.secrets import ensure_secret, read_secret
 from civicrec.settings import Settings, Site, load_settings
 
 
 def test_a_secret_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
     path = tmp_path / "home" / "some.key"
     assert read_secret(path) == ""
-    first = made_secret(path)
+    first = ensure_secret(path)
     assert len(first) == 64
-    assert made_secret(path) == read_secret(path) == first
+    assert ensure_secret(path) == read_secret(path) == first
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert [each.name for each in path.parent.iterdir()] == ["some.key"]
@@ -26,7 +26,7 @@ def test_a_secret_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
 
 def test_all_who_make_a_secret_at_once_get_the_same(tmp_path: Path) -> None:
     with ThreadPoolExecutor(16) as pool:
-        assert len(set(pool.map(made_secret, [tmp_path / "some.key"] * 64))) == 1
+        assert len(set(pool.map(ensure_secret, [tmp_path / "some.key"] * 64))) == 1
     assert [each.name for each in tmp_path.iterdir()] == ["some.key"]
 
 
@@ -40,7 +40,7 @@ def test_a_secret_is_whole_on_the_disk_before_it_has_its_name(tmp_path: Path, mo
 
     monkeypatch.setattr(os, "fsync", noted)
     monkeypatch.setattr(os, "link", lambda *names: (done.append("name"), link(*names)))
-    made_secret(tmp_path / "some.key")
+    ensure_secret(tmp_path / "some.key")
     assert done == ["file of 64", "name", "folder"]
 
 
@@ -49,7 +49,7 @@ def test_a_secret_that_is_there_is_read_without_writing(tmp_path: Path, monkeypa
     (tmp_path / "some.key").write_text("a secret of my own\n")
     before = tmp_path.stat().st_mtime_ns
     monkeypatch.setattr("tempfile.mkstemp", lambda **_: pytest.fail("a draft was written"))
-    assert made_secret(tmp_path / "some.key") == "a secret of my own"
+    assert ensure_secret(tmp_path / "some.key") == "a secret of my own"
     assert tmp_path.stat().st_mtime_ns == before
 
 
@@ -63,7 +63,7 @@ def test_a_file_that_holds_no_good_secret_is_refused_and_kept(content: bytes, tm
     path = tmp_path / "some.key"
     path.touch(0o600)
     path.write_bytes(content)
-    for ask in (read_secret, made_secret):
+    for ask in (read_secret, ensure_secret):
         with pytest.raises(ConfigError, match=r"some\.key"):
             ask(path)
     assert path.read_bytes() == content
@@ -72,7 +72,7 @@ def test_a_file_that_holds_no_good_secret_is_refused_and_kept(content: bytes, tm
 @pytest.mark.parametrize("mode", [0o604, 0o640, 0o644, 0o666, 0o620])
 def test_a_file_that_others_may_open_is_refused(mode: int, tmp_path: Path) -> None:
     path = tmp_path / "some.key"
-    made_secret(path)
+    ensure_secret(path)
     path.chmod(mode)
     with pytest.raises(ConfigError, match="chmod 600"):
         read_secret(path)
@@ -82,13 +82,13 @@ def test_a_file_that_others_may_open_is_refused(mode: int, tmp_path: Path) -> No
 def test_what_is_no_file_is_refused_at_once(make, tmp_path: Path) -> None:
     make(tmp_path / "some.key", 0o600)
     with pytest.raises(ConfigError, match=r"some\.key"):
-        made_secret(tmp_path / "some.key")
+        ensure_secret(tmp_path / "some.key")
 
 
 def test_a_link_to_nowhere_is_no_empty_secret(tmp_path: Path) -> None:
     (tmp_path / "some.key").symlink_to("away.key")
     with pytest.raises(ConfigError, match="link to a file that is not there"):
-        made_secret(tmp_path / "some.key")
+        ensure_secret(tmp_path / "some.key")
 
 
 def test_the_mark_that_editors_put_before_a_text_is_no_part_of_the_secret(tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ class Proofs:
             db.execute("INSERT INTO proofs VALUES (?, ?, ?, ?)", (last, first, now_ms, msgspec.json.encode(held)))
             db.execute("DELETE FROM holes WHERE last <= ?", (last,))
 
-    def tell(self, holes: Collection[Hole]) -> None:
+    def note_holes(self, holes: Collection[Hole]) -> None:
         """Keep what is missing, in place of what was missing before."""
         with self._ledger.transaction() as db:
             db.execute("DELETE FROM holes")

@@ -9,7 +9,7 @@ from itertools import takewhile
 from threading import Lock
 
 from civicrec.clock import Clock, to_ms, utc_now
-from civicrec.eventlog.ports import Counts, Extent, LogRecord, Record, Tally
+from civicrec.eventlog.ports import Extent, LogCounts, LogRecord, Record, Tally
 
 
 class MemoryEventLog:
@@ -24,7 +24,7 @@ class MemoryEventLog:
         self._at_ms: list[int] = []
         self._counts: Counter[tuple[str, str]] = Counter()
 
-    def append(self, records: Sequence[Record], counts: Counts | None = None) -> int:
+    def append(self, records: Sequence[Record], counts: LogCounts | None = None) -> int:
         """Keep the records and return the last offset."""
         with self._lock:
             self._records.extend(records)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 #: (name, reason) → how many. Names: `received` `accepted` `duplicate` (reason "") and `rejected` `altered` (by reason).
-Counts = Mapping[tuple[str, str], int]
+LogCounts = Mapping[tuple[str, str], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Tally:
 
     head: int
     events_after: int
-    counts: Counts
+    counts: LogCounts
     first: int = 1
     oldest_after_ms: int = field(default=0, compare=False)
 
@@ -97,7 +97,7 @@ class EventLog(Protocol):
         """Identity of this log, made once and kept with it; no two logs share one."""
         ...
 
-    def append(self, records: Sequence[Record], counts: Counts | None = None) -> int:
+    def append(self, records: Sequence[Record], counts: LogCounts | None = None) -> int:
         """Keep the records durably (fsync), move the counters with them, and return the last offset.
 
         Counter `accepted` grows by the records' events on its own; `counts` holds the others. No records is

@@ -14,7 +14,7 @@ from threading import Event, Lock, Thread
 
 from civicrec.clock import Clock, to_ms, utc_now
 from civicrec.errors import Unavailable
-from civicrec.eventlog.ports import Counts, Extent, LogRecord, Record, Tally
+from civicrec.eventlog.ports import Extent, LogCounts, LogRecord, Record, Tally
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS records(
@@ -90,7 +90,7 @@ class SqliteEventLog:
             name: str = self._db.execute("SELECT name FROM identity").fetchone()[0]
         return name
 
-    def append(self, records: Sequence[Record], counts: Counts | None = None) -> int:
+    def append(self, records: Sequence[Record], counts: LogCounts | None = None) -> int:
         """Keep the records durably, move the counters with them, and return the last offset."""
         at_ms = to_ms(self._clock())
         moved = {**(counts or {})}

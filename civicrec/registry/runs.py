@@ -56,8 +56,8 @@ def save_run(
 
 def latest_run(engine: Engine, today: date | None = None) -> tuple[str, dict[str, Any]] | None:
     """Return (run, manifest) of the run with the newest day up to today, refused or not; ``None`` before the first."""
-    found = all_runs(engine, 1, today)
-    return (found[0].run, found[0].manifest) if found else None
+    newest = all_runs(engine, 1, today)
+    return (newest[0].run, newest[0].manifest) if newest else None
 
 
 def recent_runs(engine: Engine, n: int, today: date | None = None) -> list[str]:

@@ -101,7 +101,7 @@ editorial = Table(
     Column("factor", Float, nullable=False),
     Column("begins", DateTime(timezone=True)),
     Column("ends", DateTime(timezone=True)),
-    Column("told", String(64), nullable=False),
+    Column("text", String(64), nullable=False),
     Column("who", String(64), nullable=False),
     Column("why", Text, nullable=False),
     Column("made_at", DateTime(timezone=True), nullable=False),

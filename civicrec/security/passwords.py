@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from civicrec.home import READER_KEY, VALKEY_KEY, WAREHOUSE_KEY
-from civicrec.security.secrets import made_secret, read_secret
+from civicrec.security.secrets import ensure_secret, read_secret
 
 if TYPE_CHECKING:
     from civicrec.settings import Settings
@@ -25,7 +25,7 @@ READER = "reader"
 def with_passwords(settings: Settings) -> Settings:
     """Return the settings with the home's own passwords where none are set."""
     for group, key in (("warehouse", WAREHOUSE_KEY), ("redis", VALKEY_KEY)):
-        secret = "" if getattr(settings, group).password.get_secret_value() else _found(key.of(settings.home))
+        secret = "" if getattr(settings, group).password.get_secret_value() else _readable_secret(key.of(settings.home))
         if secret:
             settings = _with(settings, group, password=SecretStr(secret))
     return settings
@@ -35,25 +35,25 @@ def as_reader(settings: Settings) -> Settings:
     """Return settings for somebody who only reads: the reading user's, unless a user is set by name."""
     if "user" in settings.warehouse.model_fields_set:
         return settings
-    secret = _found(READER_KEY.of(settings.home))
+    secret = _readable_secret(READER_KEY.of(settings.home))
     if not secret:
         return settings
     return _with(settings, "warehouse", user=READER, password=SecretStr(secret))
 
 
-def made_warehouse_passwords(settings: Settings) -> tuple[str, str]:
+def ensure_warehouse_passwords(settings: Settings) -> tuple[str, str]:
     """Return the passwords of the full and of the reading user of the embedded warehouse, made at its first start."""
-    full = settings.warehouse.password.get_secret_value() or made_secret(WAREHOUSE_KEY.of(settings.home))
-    return full, made_secret(READER_KEY.of(settings.home))
+    full = settings.warehouse.password.get_secret_value() or ensure_secret(WAREHOUSE_KEY.of(settings.home))
+    return full, ensure_secret(READER_KEY.of(settings.home))
 
 
 def with_valkey_password(settings: Settings) -> Settings:
     """Return the settings with the password of the embedded online store, made at its first start."""
-    password = settings.redis.password.get_secret_value() or made_secret(VALKEY_KEY.of(settings.home))
+    password = settings.redis.password.get_secret_value() or ensure_secret(VALKEY_KEY.of(settings.home))
     return _with(settings, "redis", password=SecretStr(password))
 
 
-def _found(path: Path) -> str:
+def _readable_secret(path: Path) -> str:
     # In another account's home there is nothing for us; the store will say that a password is missing.
     return read_secret(path) if os.access(path, os.R_OK) else ""
 

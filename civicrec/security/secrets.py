@@ -19,7 +19,7 @@ from civicrec.errors import ConfigError
 MIN_CHARACTERS = 16
 
 
-def made_secret(path: Path) -> str:
+def ensure_secret(path: Path) -> str:
     """Return the secret in a file, which is made when it is not there; one that is there is only read.
 
     Raises

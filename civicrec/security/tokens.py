@@ -18,7 +18,7 @@ import jwt
 
 from civicrec.errors import Unauthorized
 from civicrec.home import SECRET_KEY
-from civicrec.security.secrets import made_secret
+from civicrec.security.secrets import ensure_secret
 from civicrec.settings import Settings
 
 MAX_TOKEN_LIFE = timedelta(hours=24)
@@ -103,5 +103,5 @@ def load_keys(settings: Settings) -> Keys:
     """Take the pepper from the settings, else from ``<home>/secret.key``, made with mode 0600 at first use."""
     pepper = settings.pepper.get_secret_value()
     if not pepper:
-        pepper = made_secret(SECRET_KEY.of(settings.home))
+        pepper = ensure_secret(SECRET_KEY.of(settings.home))
     return Keys(pepper.encode(), {site: value.key.get_secret_value() for site, value in settings.sites.items()})

@@ -30,8 +30,11 @@ _NAME_BYTES, _PATH_BYTES = 255, 3_800
 def _can_be_named(home: Path) -> Path:
     if "?" in str(home) or unprintable(str(home)) or not str(home).isprintable():
         raise ValueError("expected a folder whose name has no question mark and nothing that cannot be shown")
-    longest, whole = max(len(os.fsencode(part)) for part in ("", *home.parts)), len(os.fsencode(home.absolute()))
-    if longest > _NAME_BYTES or whole > _PATH_BYTES:
+    longest_bytes, path_bytes = (
+        max(len(os.fsencode(part)) for part in ("", *home.parts)),
+        len(os.fsencode(home.absolute())),
+    )
+    if longest_bytes > _NAME_BYTES or path_bytes > _PATH_BYTES:
         raise ValueError(f"expected names of at most {_NAME_BYTES} bytes, and {_PATH_BYTES} bytes together")
     return home
 

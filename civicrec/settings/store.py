@@ -31,7 +31,7 @@ class StoreSettings(PeerSettings):
         return called if self.url else replace(called, tls=self.tls)
 
     @model_validator(mode="after")
-    def _says_one_thing_of_tls(self) -> Self:
+    def _agrees_on_tls(self) -> Self:
         if self.tls and self.url and not super().endpoint.tls:
             scheme = self.url.partition(":")[0]
             raise ValueError(f"TLS is on and URL says {scheme}:// without it; write {scheme}s:// or leave TLS out")

@@ -76,11 +76,13 @@ def migrate(warehouse: Migratable) -> list[str]:
 
 
 def _pending(warehouse: Migratable) -> list[tuple[str, str]]:
-    found = {row["name"] for row in warehouse.rows("SELECT name FROM system.tables WHERE database = currentDatabase()")}
-    applied = warehouse.rows("SELECT DISTINCT name FROM migrations") if "migrations" in found else []
+    tables = {
+        row["name"] for row in warehouse.rows("SELECT name FROM system.tables WHERE database = currentDatabase()")
+    }
+    applied = warehouse.rows("SELECT DISTINCT name FROM migrations") if "migrations" in tables else []
     todo = pending(migrations(), [row["name"] for row in applied], "the warehouse")
     # Somebody has dropped a table: each migration can run twice, and leaves alone what is there.
-    return todo if todo or _tables() <= found else migrations()
+    return todo if todo or _tables() <= tables else migrations()
 
 
 @cache

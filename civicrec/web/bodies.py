@@ -99,7 +99,7 @@ class BodyReader:
                     return await self._rest(message, receive)
         except TimeoutError:
             raise BodyTooSlow(f"the body did not arrive in {self._timeout_s:g} s; send less at once") from None
-        return self._whole(message, len(message.get("body", b"")), message.get("body", b""))
+        return self._checked(message, len(message.get("body", b"")), message.get("body", b""))
 
     async def _rest(self, message: Message, receive: Receive) -> bytes:
         size, n_pieces, taken = 0, 0, bytearray()
@@ -121,12 +121,12 @@ class BodyReader:
                 if self._held > self._max_held:
                     raise TooManyBodies("too many bodies are under way; nothing was accepted, send again later")
                 if not message.get("more_body") or size > self._max_read:
-                    return self._whole(message, size, taken)
+                    return self._checked(message, size, taken)
                 message = await receive()
         finally:
             self._held -= len(taken)
 
-    def _whole(self, message: Message, size: int, taken: bytes | bytearray) -> bytes:
+    def _checked(self, message: Message, size: int, taken: bytes | bytearray) -> bytes:
         if message["type"] == "http.disconnect":  # what came before may be the half of a line
             raise BodyCutOff("the connection ended before the body did; send it again")
         if size > self._max_bytes:

@@ -61,7 +61,7 @@ class Guard:
         try:
             self._let_in(scope)
             if scope["method"] not in _BODILESS:
-                receive = _given(await self._bodies.read(receive), receive)
+                receive = _body_again(await self._bodies.read(receive), receive)
         except CivicrecError as error:
             self._refused(error.http_status)
             if isinstance(error, BodyRefused):
@@ -96,10 +96,10 @@ def _retry_after(error: CivicrecError) -> Headers:
     return [(b"retry-after", b"%d" % seconds)] if error.http_status in (429, 503) else []
 
 
-def _given(body: bytes, receive: Receive) -> Receive:
+def _body_again(body: bytes, receive: Receive) -> Receive:
     first: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
-    async def given() -> Message:
+    async def receive_again() -> Message:
         return first.pop() if first else await receive()
 
-    return given
+    return receive_again

@@ -81,7 +81,7 @@ class BoundedServer(ThreadingHTTPServer):
         self._open = 0
         self._resting: OrderedDict[socket.socket, None] = OrderedDict()
         self._counting = threading.Lock()
-        self._said_s = -math.inf
+        self._last_warning_s = -math.inf
         super().__init__(*arguments)
 
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -115,8 +115,8 @@ class BoundedServer(ThreadingHTTPServer):
             if self._open < self.bounds.max_connections:
                 return True
             rested, _ = self._resting.popitem(last=False) if self._resting else (None, None)
-            if monotonic_s() - self._said_s > 60:
-                self._said_s = monotonic_s()
+            if monotonic_s() - self._last_warning_s > 60:
+                self._last_warning_s = monotonic_s()
                 _log.warning("connections_full", open=self._open, one_ended=rested is not None)
         if rested is None:
             return False

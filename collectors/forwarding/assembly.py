@@ -44,7 +44,7 @@ class Forwarding:
         """Forward for the length of the body."""
         loop = asyncio.get_running_loop()
 
-        def tell(state: ForwardingState) -> None:
+        def report(state: ForwardingState) -> None:
             if state.position:
                 keep_position(self._settings.forwarded_path, state.position)
             with suppress(RuntimeError):  # the loop ended while a transaction did
@@ -53,7 +53,7 @@ class Forwarding:
         # A connection of its own: reading through the writer's would keep appends waiting.
         with closing(SqliteEventLog(self._settings.log_path, readonly=True)) as log:
             linger_s = 0.0 if self._settings.collector.ack == "kafka" else _LINGER_S
-            self._forwarder = Forwarder(log, self._open_writer, tell, linger_s)
+            self._forwarder = Forwarder(log, self._open_writer, report, linger_s)
             self._forwarder.start()
             try:
                 yield

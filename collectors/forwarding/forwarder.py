@@ -74,7 +74,7 @@ class Forwarder:
         Read only; safe to be read while another thread appends.
     open_writer
         Makes a writer; tried again, at growing pauses up to 5 s, as long as it raises.
-    tell
+    report
         Called from the forwarder's thread with every `ForwardingState`.
     linger_s
         How long to let records gather between transactions. Each costs the broker as much as some hundred records.
@@ -84,12 +84,12 @@ class Forwarder:
         self,
         log: EventLog,
         open_writer: Callable[[], Writer],
-        tell: Callable[[ForwardingState], None],
+        report: Callable[[ForwardingState], None],
         linger_s: float = 0.0,
     ) -> None:
         self._log = log
         self._open_writer = open_writer
-        self._tell = tell
+        self._report = report
         self._linger_s = linger_s
         self._came = Event()
         self._closing = Event()
@@ -123,12 +123,12 @@ class Forwarder:
                 if fault != last_fault:  # an outage of a day is one line
                     _log.warning("forwarding_broke_off", error=fault)
                 last_fault = fault
-                self._tell(ForwardingState(fault=fault))
+                self._report(ForwardingState(fault=fault))
                 retry.wait()
 
     def _forward(self, writer: Writer, position: Position) -> None:
         _log.info("forwarding_began", log=position.log, generation=position.generation, after=position.offset)
-        self._tell(ForwardingState(position))
+        self._report(ForwardingState(position))
         looked_at = position.offset
         is_first = True
         while not self._closing.is_set():
@@ -138,7 +138,7 @@ class Forwarder:
                 position = position.after(records)
                 writer.write(records, position)
             if records or is_first:
-                self._tell(ForwardingState(position, is_caught_up=is_all))
+                self._report(ForwardingState(position, is_caught_up=is_all))
                 is_first = False
             if is_all:
                 self._came.wait(_LOOK_AGAIN_S)

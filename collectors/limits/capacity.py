@@ -109,7 +109,7 @@ class Capacity:
         if not self.reason and now_s >= self._disk_at_s:
             self._disk_at_s = now_s + _DISK_S
             if self._lacking(self._extent) > 0:
-                self._tell(self._extent)
+                self._note_extent(self._extent)
         return self.reason
 
     async def reclaim(self) -> None:
@@ -128,7 +128,7 @@ class Capacity:
                 pass
             await self._trim_to_size(done)
         finally:
-            self._tell(await asyncio.to_thread(self._log.extent))
+            self._note_extent(await asyncio.to_thread(self._log.extent))
 
     async def _trim_to_size(self, done: int) -> None:
         tenth = self._max_bytes // 10
@@ -153,7 +153,7 @@ class Capacity:
         # What is spare in the log is space for the log alone: the warehouse and all others need the disk.
         return max(extent.n_bytes - self._max_bytes, self._min_free_bytes - self._free_bytes())
 
-    def _tell(self, extent: Extent) -> None:
+    def _note_extent(self, extent: Extent) -> None:
         self._extent = extent
         reason = self._seen.fault
         if extent.n_bytes > self._max_bytes:

@@ -15,7 +15,7 @@ from collectors.facts.masking import masked_code
 from collectors.replay.lines import Lines
 from collectors.replay.replay import Verdict
 from collectors.request_facts import RequestFacts
-from collectors.steps import STEPS, Step, drop_bad_time, put_region, take
+from collectors.steps import STEPS, ArrivalStep, drop_bad_time, put_region, take
 
 _BATCH_EVENTS = 2_000
 _FIRST_YEAR = 2000
@@ -44,7 +44,7 @@ def put_region_unchecked(event: Arrival, request: RequestFacts) -> None:
     event.region = masked_code(printable(event.region))[:64] if isinstance(event.region, str) else ""
 
 
-_INSTEAD: dict[Step, Step] = {drop_bad_time: drop_what_is_not_past, put_region: put_region_unchecked}
+_INSTEAD: dict[ArrivalStep, ArrivalStep] = {drop_bad_time: drop_what_is_not_past, put_region: put_region_unchecked}
 HISTORY_STEPS = tuple(_INSTEAD.get(step, step) for step in STEPS)
 
 

@@ -58,10 +58,10 @@ class Lines:
     def __iter__(self) -> Iterator[bytes]:
         """Yield the lines from here on; of one that is too long for a batch the beginning, which is too long, too."""
         while line := self._read():
-            whole = line
+            first = line
             while not line.endswith(b"\n") and len(line) > MAX_BATCH_BYTES and (line := self._read()):
                 pass
-            yield whole.removeprefix(BOM_UTF8)
+            yield first.removeprefix(BOM_UTF8)
 
     def head(self) -> bytes:
         """Return how the file begins, and go back there."""

@@ -90,7 +90,7 @@ def replay(
     progress: ReplayProgress,
     *,
     rate: float = 0,
-    tell: Callable[[ReplayProgress], object] = lambda progress: None,
+    report: Callable[[ReplayProgress], object] = lambda progress: None,
     refused: Callable[[Verdict], object] = lambda verdict: None,
 ) -> None:
     """Send the lines to ``/v1/events``, batch after batch, in order.
@@ -107,7 +107,7 @@ def replay(
         Where to begin; moved on with each batch answered.
     rate
         Events a second at most; 0 means as fast as the collector answers.
-    tell
+    report
         Called after each batch.
     refused
         Called for each line the collector refused.
@@ -131,7 +131,7 @@ def replay(
         for no in answer["rejected"]:
             progress.rejected[no["reason"]] = progress.rejected.get(no["reason"], 0) + 1
             refused(Verdict(batch[no["index"]][0], no["reason"], no["detail"]))
-        tell(progress)
+        report(progress)
         if rate:
             time.sleep(max(0.0, began + (progress.lines - before) / rate - monotonic_s()))
 

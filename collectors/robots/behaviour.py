@@ -33,7 +33,7 @@ _NO_VIEW_ITEMS = 20
 #: Views that a site must have sent before anyone is blamed for sending none: some portals report clicks only.
 _SITE_VIEWS = 100
 #: Once seen, a robot stays one for as long as a session may rest.
-_MARK_MS = 30 * 60 * 1_000
+_FLAG_MS = 30 * 60 * 1_000
 _LOW_64 = 2**64 - 1
 #: Sites counted apart; there are more only where any name is taken.
 _MAX_SITES = 1_000
@@ -42,7 +42,7 @@ _MAX_SITES = 1_000
 class _Trail:
     """What one actor did lately."""
 
-    __slots__ = ("actions", "items", "marked_until_ms", "reason", "was_shown")
+    __slots__ = ("actions", "items", "flagged_until_ms", "reason", "was_shown")
 
     def __init__(self) -> None:
         #: Newest last, at most `_RATE_ACTIONS`: the time in milliseconds above 64 bits of the event's id.
@@ -50,7 +50,7 @@ class _Trail:
         self.items: set[str] | None = None
         self.was_shown = False
         self.reason: Suspicion = ""
-        self.marked_until_ms = 0
+        self.flagged_until_ms = 0
 
 
 class Behaviour:
@@ -88,8 +88,8 @@ class Behaviour:
         if not trail.was_shown and event.item_id and self._acted_unseen(trail, event):
             suspicion = suspicion or "behaviour:no_view"
         if suspicion:
-            trail.reason, trail.marked_until_ms = suspicion, max(trail.marked_until_ms, at_ms + _MARK_MS)
-        return trail.reason if at_ms <= trail.marked_until_ms else ""
+            trail.reason, trail.flagged_until_ms = suspicion, max(trail.flagged_until_ms, at_ms + _FLAG_MS)
+        return trail.reason if at_ms <= trail.flagged_until_ms else ""
 
     def _remembered(self, actor: str) -> _Trail:
         if len(self._young) >= self._half:

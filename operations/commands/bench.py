@@ -11,10 +11,10 @@ from typing import Annotated, Any
 
 import typer
 
+from operations.commands.options import Json
 from operations.commands.stages import Runner
 
 bench = typer.Typer(help="Measure this machine: ratios against a baseline of the same run.", no_args_is_help=True)
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of lines.")]
 #: Where `make services` puts the jars.
 _JARS = Path(".cache")
 

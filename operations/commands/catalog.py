@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
-from operations.commands.options import Home, Who, Why, check_why
+from operations.commands.options import Home, JsonLines, Who, Why, check_why
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from civicrec.items import Item, Status
     from civicrec.tags import Dimension
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
 ItemIds = Annotated[list[str], typer.Argument(metavar="ID...", help="Item ids.")]
 
 _SHOWN_FINDINGS = 10  # of each kind, in the report for people; `--json` holds them all
@@ -38,7 +37,7 @@ def register(app: typer.Typer) -> None:
 def import_(
     file: Annotated[str, typer.Argument(help="File of JSON objects; - for standard input.")],
     form: Annotated[str, typer.Option("--format", help="civicrec, zwfw-services or gov-policies.")] = "civicrec",
-    json: Json = False,
+    json: JsonLines = False,
     home: Home = None,
 ) -> None:
     """Put the good rows of a file into the catalogue and name every bad one; exit 1 if there was any.
@@ -73,7 +72,7 @@ def import_(
     raise typer.Exit(1 if bad else 0)
 
 
-def check(json: Json = False, home: Home = None) -> None:
+def check(json: JsonLines = False, home: Home = None) -> None:
     """Print the data-quality report: counts, missing fields, broken links, words, expiry, re-posts, damaged texts."""
     import msgspec
 
@@ -120,7 +119,7 @@ def check(json: Json = False, home: Home = None) -> None:
 def list_(
     type: Annotated[str, typer.Option(help="Only this type.")] = "",
     status: Annotated[str, typer.Option(help="Only this status: draft, online or withdrawn.")] = "",
-    json: Json = False,
+    json: JsonLines = False,
     home: Home = None,
 ) -> None:
     """List the catalogue by id; with --json as lines that `catalog import` reads."""

@@ -8,22 +8,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from operations.commands.options import Home, Who, Why, check_why
+from operations.commands.options import Home, JsonLines, Who, Why, check_why
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from civicrec.editorial import Rule
 
-ItemId = Annotated[str, typer.Argument(metavar="ID", help="Item id.")]
-Scene = Annotated[str, typer.Option(help="Only in this scene; without it in all.")]
+RuledItem = Annotated[str, typer.Argument(metavar="ID", help="Item id.")]
+SceneName = Annotated[str, typer.Option(help="Only in this scene; without it in all.")]
 From = Annotated[
     str, typer.Option("--from", help="When it begins, such as 2026-03-01 or 2026-03-01 08:00; default now.")
 ]
 Until = Annotated[
     str, typer.Option(help="When it ends; a bare day ends with it. Without it only `remove` ends the rule.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -36,25 +35,25 @@ def register(app: typer.Typer) -> None:
 
 
 def pin(
-    item_id: ItemId,
+    item_id: RuledItem,
     why: Why,
     position: Annotated[int, typer.Option(help="Place in the list, 0 to 99; 0 is the first.")] = 0,
-    told: Annotated[str, typer.Option(help="Words the visitor reads after 编辑推荐; none otherwise.")] = "",
-    scene: Scene = "",
+    text: Annotated[str, typer.Option(help="Words the visitor reads after 编辑推荐; none otherwise.")] = "",
+    scene: SceneName = "",
     begins: From = "",
     until: Until = "",
     who: Who = "operator",
     home: Home = None,
 ) -> None:
     """Give an item a place in lists, while it may be shown."""
-    _add(home, "pin", item_id, scene, begins, until, who, why, position=position, told=told)
+    _add(home, "pin", item_id, scene, begins, until, who, why, position=position, text=text)
 
 
 def boost(
-    item_id: ItemId,
+    item_id: RuledItem,
     factor: Annotated[float, typer.Option(help="What its score is multiplied by, 0.1 to 10.")],
     why: Why,
-    scene: Scene = "",
+    scene: SceneName = "",
     begins: From = "",
     until: Until = "",
     who: Who = "operator",
@@ -65,7 +64,7 @@ def boost(
 
 
 def block(
-    item_id: ItemId,
+    item_id: RuledItem,
     why: Why,
     scene: Annotated[str, typer.Option(help="Only in this scene, or `related`; without it in all.")] = "",
     begins: From = "",
@@ -97,7 +96,7 @@ def remove(
 
 def list_(
     state: Annotated[str, typer.Option(help="Only this state: waiting, acting or expired.")] = "",
-    json: Json = False,
+    json: JsonLines = False,
     home: Home = None,
 ) -> None:
     """List the rules by number; what is over is listed as expired for 90 days."""
@@ -123,7 +122,7 @@ def list_(
 
 def _add(
     home: Path | None, kind: str, item_id: str, scene: str, begins: str, until: str, who: str, why: str,
-    *, position: int = 0, factor: float = 1.0, told: str = "",
+    *, position: int = 0, factor: float = 1.0, text: str = "",
 ) -> None:  # fmt: skip
     from typing import cast
 
@@ -142,7 +141,7 @@ def _add(
         scene_named(scene, SceneFiles(settings.scenes_path).scenes)
     rule = Rule(
         cast(RuleKind, kind), item_id, scene, position, factor,
-        time_in("--from", begins) if begins else None, end_in("--until", until) if until else None, told, who, why,
+        time_in("--from", begins) if begins else None, end_in("--until", until) if until else None, text, who, why,
     )  # fmt: skip
     with registry_at(settings.registry_address) as registry:
         print(_line(add_rule(registry, rule, now), now))

@@ -8,8 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
+from operations.commands.options import Json
+
 evaluate = typer.Typer(help="Measure how good the lists are, on data where the answer is known.", no_args_is_help=True)
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
 WithholdRow = Annotated[str, typer.Option("--withhold", help="Which row of a test user is hidden: last or random.")]
 
 #: Where measurement data lies: beside the project, never in it.

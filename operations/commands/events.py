@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from operations.commands.options import Home
+from operations.commands.options import Home, Json, JsonLines
 
 if TYPE_CHECKING:
     from collectors.replay.lines import Lines
@@ -23,7 +23,6 @@ File = Annotated[
         help="File of JSON lines, one event each, plain or packed by gzip, bzip2 or xz; - for standard input."
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -42,7 +41,7 @@ def validate(
     file: File,
     user_agent: Annotated[str, typer.Option(help="Judge as if a client with this user agent sent it.")] = "",
     origin: Annotated[str, typer.Option(help="Judge as if a page of this origin sent it.")] = "",
-    json: Json = False,
+    json: JsonLines = False,
     home: Home = None,
 ) -> None:
     """Say line by line what the collector would do with a file; exit 1 if it would refuse any. Nothing is sent."""
@@ -99,7 +98,7 @@ def replay(
     from_line: Annotated[
         int, typer.Option(min=0, help="First line to send; 0 means where the last run of this file stopped.")
     ] = 0,
-    json: Json = False,
+    json: JsonLines = False,
     home: Home = None,
 ) -> None:
     """Send a file of events to the collector; sending it again stores nothing twice. Exit 1 if any was refused.
@@ -139,7 +138,7 @@ def replay(
             print(f"going on after line {progress.line}; --from-line 1 begins again", file=sys.stderr)
         began, before = monotonic_s(), progress.lines
 
-        def tell(progress: ReplayProgress) -> None:
+        def report(progress: ReplayProgress) -> None:
             if bookmark:
                 bookmark.set(progress)
             per_s = (progress.lines - before) / max(monotonic_s() - began, 1e-6)
@@ -150,7 +149,7 @@ def replay(
             print(f"line {verdict.line}: {verdict.reason}: {verdict.detail}", file=sys.stderr)
 
         try:
-            send(lines, client, progress, rate=rate, tell=tell, refused=refused)
+            send(lines, client, progress, rate=rate, report=report, refused=refused)
         except KeyboardInterrupt:
             how = "the same command goes on" if bookmark else f"go on with --from-line {progress.line + 1}"
             print(f"stopped after line {progress.line}; {how}", file=sys.stderr)
@@ -178,7 +177,7 @@ def reprocess(
         bool, typer.Option("--dead-letters", help="Read what was refused on these days, not the event log.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing; say what would change.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: Json = False,
     home: Home = None,
 ) -> None:
     """Put events through the stream's steps once more, and write what differs; for after a fix of code or catalogue.

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from operations.commands.events import File, Json, byte_bar
-from operations.commands.options import Home
+from operations.commands.events import File, byte_bar
+from operations.commands.options import Home, JsonLines
 
 
 def load(
@@ -17,7 +17,7 @@ def load(
     history: Annotated[
         bool, typer.Option("--history", help="Say that it is history: nothing of it counts as live.")
     ] = False,
-    json: Json = False,
+    json: JsonLines = False,
     home: Home = None,
 ) -> None:
     """Load events of any age straight into the warehouse, as when a portal moves. Exit 1 if any was refused.

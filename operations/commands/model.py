@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from operations.commands.options import Home, Who, Why, check_why
+from operations.commands.options import Home, JsonLines, Who, Why, check_why
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
 
 def list_(
     n: Annotated[int, typer.Option("-n", min=1, max=1000, help="How many runs, newest first.")] = 20,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+    json: JsonLines = False,
     home: Home = None,
 ) -> None:
     """List the runs, newest first: day, run, state, size, held-out recall@10, seconds, the gate's reason.
@@ -37,8 +37,8 @@ def list_(
     from recommender.model_runs import model_runs
 
     with _opened(home) as (registry, folder):
-        found = [one.as_json() for one in model_runs(registry, folder, n)]
-    for facts in found:
+        listed = [one.as_json() for one in model_runs(registry, folder, n)]
+    for facts in listed:
         if json:
             print(dumps(facts, ensure_ascii=False))
             continue
@@ -59,11 +59,11 @@ def show(
     from recommender.model_runs import card, model_run
 
     with _opened(home) as (registry, folder):
-        found = model_run(registry, folder, run)
+        details = model_run(registry, folder, run)
     if json:
-        print(dumps({**found.run.manifest, **found.as_json()}, ensure_ascii=False))
+        print(dumps({**details.run.manifest, **details.as_json()}, ensure_ascii=False))
     else:
-        print(card(found))
+        print(card(details))
 
 
 def rollback(

@@ -13,6 +13,8 @@ import typer
 Home = Annotated[Path | None, typer.Option(help="Folder that holds all state; default CIVICREC_HOME or .civicrec.")]
 Who = Annotated[str, typer.Option(help="Name that goes into the audit log.")]
 Why = Annotated[str, typer.Option(help="Reason, kept in the audit log.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+JsonLines = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
 
 
 def check_why(why: str) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from operations.commands.options import Home
+from operations.commands.options import Home, Json
 
 
 def register(app: typer.Typer) -> None:
@@ -34,9 +34,7 @@ def register(app: typer.Typer) -> None:
         run(settings, only or PROCESSES)
 
     @app.command()
-    def status(
-        home: Home = None, json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False
-    ) -> None:
+    def status(home: Home = None, json: Json = False) -> None:
         """Say what came in, what is stored, how fresh it is, and which processes run; exit 1 if something is wrong."""
         from civicrec.clock import utc_now
         from civicrec.settings import load_settings

@@ -34,7 +34,7 @@ class Diary:
             "site": SITE, "channel": channel, "anonymous_id": actor, "session_id": self.hex(8), "consent": consent,
         }  # fmt: skip
 
-    def tell(self, kind: str, at: datetime, item: Item | None = None, **facts: Any) -> None:
+    def add(self, kind: str, at: datetime, item: Item | None = None, **facts: Any) -> None:
         """Write one event down."""
         at_ms = to_ms(at)
         event = {"event_id": self._uuid7(at_ms), "kind": kind, "occurred_at": rfc3339(from_ms(at_ms)), **self._who}
@@ -46,7 +46,7 @@ class Diary:
     def page_of(self, item: Item, at: datetime) -> None:
         """Write down that the page of an item was opened."""
         page = ITEM_URL.format(item_id=item.item_id)
-        self.tell("page_view", at + timedelta(milliseconds=300), item, url_path=page, title=item.title[:256])
+        self.add("page_view", at + timedelta(milliseconds=300), item, url_path=page, title=item.title[:256])
 
     def hex(self, n_bytes: int) -> str:
         """Return random bytes as hex digits."""

@@ -31,9 +31,7 @@ def robot_sessions(
         start = now - timedelta(hours=float(rng.uniform(2, 24 * days)))
         if number == n - 1:
             for click in range(_FARM_CLICKS):
-                diary.tell(
-                    "click", start + timedelta(seconds=click / 2), there[0], scene="hot", slot="list", position=0
-                )
+                diary.add("click", start + timedelta(seconds=click / 2), there[0], scene="hot", slot="list", position=0)
         else:
             for page in range(_PAGES):
                 diary.page_of(there[page % len(there)], start + timedelta(seconds=page))

@@ -42,7 +42,7 @@ class VisitPlan:
 def visit(plan: VisitPlan, shelf: Shelf, diary: Diary, rng: np.random.Generator) -> None:
     """Write one visit into the diary."""
     at = plan.start
-    diary.tell("page_view", at, url_path="/portal/", title="云澜市人民政府")
+    diary.add("page_view", at, url_path="/portal/", title="云澜市人民政府")
     if not plan.clicks:
         _show([], "home", at, shelf, diary, rng)
         return
@@ -54,7 +54,7 @@ def visit(plan: VisitPlan, shelf: Shelf, diary: Diary, rng: np.random.Generator)
             return  # everything they would open is read
         if scene == "search":
             queries = NEEDS[plan.need].queries
-            diary.tell("search", at, query=queries[int(rng.integers(len(queries)))], props={"result_count": 10})
+            diary.add("search", at, query=queries[int(rng.integers(len(queries)))], props={"result_count": 10})
         places = _show(wanted, scene, at + timedelta(seconds=1.2), shelf, diary, rng)
         at += timedelta(seconds=2.5 + float(rng.exponential(4)))
         for position, facts in places:
@@ -105,27 +105,25 @@ def _show(
         shown = [*shown[:place], position, *shown[place:]]
     facts = {"request_id": diary.hex(8), "scene": scene, "slot": "list"}
     for place, position in enumerate(shown):
-        diary.tell(
-            "impression", at + timedelta(milliseconds=40 * place), shelf.items[position], position=place, **facts
-        )
+        diary.add("impression", at + timedelta(milliseconds=40 * place), shelf.items[position], position=place, **facts)
     return [(position, {**facts, "position": place}) for place, position in enumerate(shown) if position in wanted]
 
 
 def _open(item: Item, at: datetime, facts: dict[str, object], diary: Diary, rng: np.random.Generator) -> datetime:
     """Write a click and what follows it on the item's page; return when the visitor is done there."""
-    diary.tell("click", at, item, **facts)
+    diary.add("click", at, item, **facts)
     diary.page_of(item, at)
     read_s = float(rng.lognormal(np.log(_READ_MEDIAN_S.get(item.item_type, _READ_MEDIAN_ELSE_S)), 0.8))
     read_s = min(max(read_s, 1.0), 1_200.0)  # a page left open is no reading: 20 min at most
     at += timedelta(seconds=read_s)
     if rng.random() < _READS:
         scroll = int(min(100, 20 + read_s * 1.5))
-        diary.tell("read", at, item, active_ms=int(read_s * 1_000), scroll_pct=scroll, **facts)
+        diary.add("read", at, item, active_ms=int(read_s * 1_000), scroll_pct=scroll, **facts)
     for kind, chance in _AFTERWARDS:
         if rng.random() < chance:
-            diary.tell(kind, at, item, **facts)
+            diary.add(kind, at, item, **facts)
     if item.item_type == "policy" and rng.random() < 0.05:
-        diary.tell("download", at, item, props={"format": "pdf"}, **facts)
+        diary.add("download", at, item, props={"format": "pdf"}, **facts)
     if item.item_type == "service":
         at = _use(item, at, diary, rng)
     return at + timedelta(seconds=1.5)
@@ -142,6 +140,6 @@ def _use(item: Item, at: datetime, diary: Diary, rng: np.random.Generator) -> da
         if rng.random() >= chance:
             return at
         at += timedelta(minutes=minutes * float(rng.uniform(0.5, 1.5)))
-        diary.tell(kind, at, item)
-    diary.tell("rate", at, item, value=float(rng.choice([3, 4, 5], p=[0.1, 0.3, 0.6])))
+        diary.add(kind, at, item)
+    diary.add("rate", at, item, value=float(rng.choice([3, 4, 5], p=[0.1, 0.3, 0.6])))
     return at

@@ -25,7 +25,7 @@ from civicrec.logs import get_logger
 from civicrec.process.heartbeat import Heart
 from civicrec.process.locks import owned
 from civicrec.process.ports import host_to_call
-from civicrec.security.passwords import READER, made_warehouse_passwords
+from civicrec.security.passwords import READER, ensure_warehouse_passwords
 from civicrec.settings import Settings, WarehouseSettings
 from civicrec.warehouse.migrate import migrate
 from civicrec.web.query import whole_number
@@ -360,4 +360,4 @@ def _guard(settings: Settings) -> GatewayGuard:
             f"CIVICREC_WAREHOUSE__USER is {READER!r}, who may only read; it is for analysts' programs, not for the "
             "warehouse itself: leave it out of the stack's settings"
         )
-    return GatewayGuard(settings.warehouse.user, *made_warehouse_passwords(settings))
+    return GatewayGuard(settings.warehouse.user, *ensure_warehouse_passwords(settings))

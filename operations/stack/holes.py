@@ -113,8 +113,8 @@ def examine_books(settings: Settings, now: datetime) -> list[Finding]:
         remedy = "`civicrec doctor --migrate` makes tables that are missing, `civicrec events reprocess` fills them in"
         return [Finding(_NAME, "missing", f"not to be counted: {error}; {remedy}")]
     n_events = sum(proof.held.total for proof in proved.proofs)
-    whole = f"{n_events} events up to record {proved.position} of the log are counted again"
-    return [*findings, Finding(_NAME, "ok", whole if not findings else f"{whole}, but for these")]
+    summary = f"{n_events} events up to record {proved.position} of the log are counted again"
+    return [*findings, Finding(_NAME, "ok", summary if not findings else f"{summary}, but for these")]
 
 
 def _short(

@@ -17,7 +17,7 @@ from operations.stack.children import Child
 log = get_logger("supervisor")
 
 #: So long without a sign of life is told of; a busy machine makes a loop wait a second or two.
-SAID_S = 3.0
+REPORTED_AFTER_S = 3.0
 
 
 @dataclass(slots=True)
@@ -85,7 +85,7 @@ class Watch:
         if pulse:
             silence.replaced += pulse.new_replaced()
         late_s = self.listener.late_s(child.pid)
-        if late_s < SAID_S:
+        if late_s < REPORTED_AFTER_S:
             silence.since_ms = 0
             return
         if not silence.since_ms:

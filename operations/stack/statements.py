@@ -48,7 +48,7 @@ WRITES = frozenset(
         "SYSTEM",
     )
 )
-_MADE = frozenset(("TABLE", "VIEW", "DATABASE"))
+_CREATABLE = frozenset(("TABLE", "VIEW", "DATABASE"))
 _SYSTEM = frozenset(("STOP", "START", "FLUSH", "SYNC", "WAIT", "DROP", "CLEAR"))
 _ENGINES = frozenset(("ATOMIC", "MEMORY", "NULL", "LOG", "TINYLOG", "STRIPELOG", "SET", "JOIN"))
 #: Words that may stand between CREATE and what is made.
@@ -159,7 +159,7 @@ def _refuse_deeds(first: str, words: Sequence[str]) -> None:
     after = words[words.index(first) + 1 :]
     created = next((word for word in after if word not in _HOW), "")
     if first in ("CREATE", "REPLACE", "ATTACH", "ALTER"):
-        if created not in _MADE:
+        if created not in _CREATABLE:
             raise RefusedError(f"{first} {created[:20]} is not run here; a TABLE, a VIEW or a DATABASE can be made")
         for word, following in zip(words, [*words[1:], ""], strict=True):
             if word == "ENGINE" and not (following in _ENGINES or following.endswith("MERGETREE")):

@@ -19,8 +19,8 @@ _REGISTRY, _WAREHOUSE = "registry tables", "warehouse tables"
 def examine_tables(settings: Settings) -> list[Finding]:
     """Say which migrations are pending, without running them."""
     return [
-        _found(_REGISTRY, lambda: _registry_lacks(settings)),
-        _found(_WAREHOUSE, lambda: _warehouse_lacks(settings)),
+        _examined(_REGISTRY, lambda: _registry_lacks(settings)),
+        _examined(_WAREHOUSE, lambda: _warehouse_lacks(settings)),
     ]
 
 
@@ -32,7 +32,7 @@ def migrate_tables(settings: Settings) -> list[Finding]:
     ]
 
 
-def _found(name: str, lacks: Callable[[], list[str]]) -> Finding:
+def _examined(name: str, lacks: Callable[[], list[str]]) -> Finding:
     try:
         names = lacks()
     except Unavailable as error:

@@ -1,6 +1,6 @@
 """The console's pages: what was shown, clicked and read, per item, for the people who own the content.
 
-In: settings and the query of an address. Out: an `PageAnswer`: a page, a CSV, or the words that the warehouse is down.
+In: settings and the query of an address. Out: a `PageAnswer`: a page, a CSV, or the words that the warehouse is down.
 These functions run in a process of their own (`serving.console.process`): they may load what is heavy.
 """
 

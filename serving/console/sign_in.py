@@ -14,7 +14,7 @@ import hmac
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from civicrec.security.secrets import made_secret
+from civicrec.security.secrets import ensure_secret
 from civicrec.settings import Settings
 
 COOKIE = "civicrec_console"
@@ -30,7 +30,7 @@ def password_of(settings: Settings) -> str:
     ConfigError
         If the file cannot be made or holds no good secret.
     """
-    return settings.serving.console_password.get_secret_value() or made_secret(settings.console_key_path)
+    return settings.serving.console_password.get_secret_value() or ensure_secret(settings.console_key_path)
 
 
 def is_password(entered: str, password: str) -> bool:

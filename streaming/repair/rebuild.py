@@ -200,9 +200,11 @@ def _restore_tags(
     if not tags["n"] or tags["newest"] < today - timedelta(days=TAGS_TTL_DAYS):
         return 0
     columns = warehouse.query(_TAGS, {"day": tags["newest"]}).to_pydict()
-    gone = withdrawals(warehouse, tags["newest"])
+    withdrawn = withdrawals(warehouse, tags["newest"])
     rows = [
-        row for row in zip(*map(columns.__getitem__, ("actor", "tag", "weight")), strict=True) if row[0] not in gone
+        row
+        for row in zip(*map(columns.__getitem__, ("actor", "tag", "weight")), strict=True)
+        if row[0] not in withdrawn
     ]
     return online.put_tags(tags["newest"].isoformat(), _tags_of(rows, suppressed))
 

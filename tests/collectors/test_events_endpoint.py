@@ -21,7 +21,7 @@ from civicrec.accounting.ledger import Ledger
 from civicrec.clock import rfc3339
 from civicrec.errors import Unavailable
 from civicrec.eventlog.memory import MemoryEventLog
-from civicrec.eventlog.ports import Counts, Record
+from civicrec.eventlog.ports import LogCounts, Record
 from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.events import DROP_REASONS, MAX_BATCH_BYTES, MAX_BATCH_EVENTS
 from civicrec.security.tokens import Keys, load_keys
@@ -158,7 +158,7 @@ def test_other_methods_and_paths_are_problems_too(collector: Collector) -> None:
 class FullLog(MemoryEventLog):
     """A log on a full disk."""
 
-    def append(self, records: Sequence[Record], counts: Counts | None = None) -> int:
+    def append(self, records: Sequence[Record], counts: LogCounts | None = None) -> int:
         raise Unavailable("disk is full")
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from civicrec.clock import monotonic_s
 from civicrec.errors import Unavailable
 from civicrec.eventlog.memory import MemoryEventLog
-from civicrec.eventlog.ports import Counts, Record
+from civicrec.eventlog.ports import LogCounts, Record
 from civicrec.events import Event, load
 from collectors import commit as commit_module
 from collectors.commit import Busy, GroupCommit
@@ -32,7 +32,7 @@ class HeldLog(MemoryEventLog):
         self.appends = 0
         self.faults = faults
 
-    def append(self, records: Sequence[Record], counts: Counts | None = None) -> int:
+    def append(self, records: Sequence[Record], counts: LogCounts | None = None) -> int:
         self.appends += 1
         if self.faults:
             self.faults -= 1

@@ -230,7 +230,7 @@ def test_what_the_warehouse_lacks_is_not_stored_and_the_books_do_not_balance(tmp
     log.append([10, 10, 10])
     ledger = Ledger(settings.stream_path)
     ledger.commit(ledger.plan(2), stored=19, rejected={"bad_json": 1})
-    Proofs(ledger).tell([Hole(1, 2, 4)])
+    Proofs(ledger).note_holes([Hole(1, 2, 4)])
     books = read_books(settings)
     assert (books.accepted, books.stored, books.rejected, books.pending) == (30, 15, {"bad_json": 1}, 10)
     assert (books.missing, books.balanced) == (4, False)

@@ -45,7 +45,7 @@ def a_list(*rules: Rule, request: Request | None = None, profile: ActorState | N
 
 
 def test_a_pin_stands_at_its_place_and_says_that_editors_put_it_there() -> None:
-    pinned = a_list(a_rule("pin", "i9", position=1, told="年度重点", number=7))
+    pinned = a_list(a_rule("pin", "i9", position=1, text="年度重点", number=7))
     assert [one.item.item_id for one in pinned.items] == ["i0", "i9", "i1", "i4", "i5"]  # i2, i3: the theme is full
     assert [one.position for one in pinned.items] == [0, 1, 2, 3, 4]
     one = pinned.items[1]

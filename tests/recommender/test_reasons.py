@@ -64,7 +64,7 @@ def test_so_is_every_reason_of_large_worlds_and_all_codes_are_said() -> None:
     for seed in range(8):
         world = a_large_world(seed, n_words=40)
         world = replace(world, request=replace(world.request, n=(5, 20, 60)[seed % 3]))
-        pin = Rule("pin", made(world).items[-1].item.item_id, position=1, told="重点", number=7)
+        pin = Rule("pin", made(world).items[-1].item.item_id, position=1, text="重点", number=7)
         decided = replace(world.signals, editorial=Editorial.of([pin], world.catalogue))
         world = replace(world, signals=decided)
         items = made(world).items
@@ -325,7 +325,7 @@ def has_nothing_else(world: World, ranked: RankedItem, _: Reason) -> bool:
 def is_pinned(world: World, ranked: RankedItem, reason: Reason) -> bool:
     return ranked.source == "editorial" and any(
         rule.kind == "pin" and rule.item_id == ranked.item.item_id
-        and reason.text == f"编辑推荐：{rule.told}" and reason.evidence == {"rule": rule.number}
+        and reason.text == f"编辑推荐：{rule.text}" and reason.evidence == {"rule": rule.number}
         for _, rule in world.signals.editorial.rules
     )  # fmt: skip
 

@@ -25,11 +25,11 @@ ENDS = datetime.fromisoformat("2026-03-12T08:00:00+08:00")
 def test_a_rule_comes_back_as_it_was_kept_and_each_change_raises_the_version(registry: Engine) -> None:
     upsert_items(registry, [an_item("a")])
     before = catalogue_version(registry)
-    rule = Rule("pin", "a", "home", 3, begins=NOW, ends=ENDS, told="重点", who="wang", why="年度重点工作")
+    rule = Rule("pin", "a", "home", 3, begins=NOW, ends=ENDS, text="重点", who="wang", why="年度重点工作")
     kept = add_rule(registry, rule, NOW)
     assert catalogue_version(registry) == before + 1 == kept.number
     assert rules(registry) == [kept]
-    assert (kept.told, kept.ends, kept.made_at) == ("重点", ENDS, NOW)
+    assert (kept.text, kept.ends, kept.made_at) == ("重点", ENDS, NOW)
     second = add_rule(registry, Rule("boost", "a", factor=2.5, who="li", why="x"), NOW)
     assert remove_rule(registry, kept.number, who="li", why="过时", now=NOW) == kept
     assert rules(registry) == [second]
@@ -54,8 +54,8 @@ def test_a_rule_comes_back_as_it_was_kept_and_each_change_raises_the_version(reg
         Rule("boost", "a", factor=10.1, why="x"),
         Rule("block", "a", ends=NOW, why="x"),
         Rule("block", "a", begins=ENDS, ends=NOW + timedelta(hours=1), why="x"),
-        Rule("pin", "a", told="二" * 41, why="x"),
-        Rule("pin", "a", told="x\ny", why="x"),
+        Rule("pin", "a", text="二" * 41, why="x"),
+        Rule("pin", "a", text="x\ny", why="x"),
         Rule("hide", "a", why="x"),  # type: ignore[arg-type]
     ],
 )

@@ -14,7 +14,7 @@ URL = "/v1/recommendations"
 
 def test_a_rule_is_taken_in_with_the_catalogue_and_rebuilds_nothing(api: Api) -> None:
     before = api.live.catalogue
-    kept = add_rule(api.registry, Rule("pin", "i20", position=0, why="x", told="重点"), NOW)
+    kept = add_rule(api.registry, Rule("pin", "i20", position=0, why="x", text="重点"), NOW)
     api.live.refresh()
     assert api.live.catalogue.items is before.items
     told = api.get(URL, n=3).json()["items"][0]

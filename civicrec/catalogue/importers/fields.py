@@ -63,14 +63,16 @@ def value_in(row: dict[str, Any], column: str) -> str:
     return "" if is_placeholder(text) else text
 
 
-def words_in(row: dict[str, Any], column: str, note: Note, whole: Collection[str] = (), slash: str = "") -> list[str]:
+def words_in(
+    row: dict[str, Any], column: str, note: Note, undivided: Collection[str] = (), slash: str = ""
+) -> list[str]:
     """Return the column's words, each once: from a list, or from one text that names them one after another.
 
     Parameters
     ----------
     note
         Told of a word that is too long to be one.
-    whole
+    undivided
         Words that are never taken apart, though there are signs in them.
     slash
         Signs that part words of this column, besides commas, semicolons, enumeration commas and spaces.
@@ -87,7 +89,7 @@ def words_in(row: dict[str, Any], column: str, note: Note, whole: Collection[str
     """
     words: dict[str, None] = {}
     for text in texts_in(row, column):
-        for word in _parted(text, whole, slash):
+        for word in _parted(text, undivided, slash):
             if len(word) > _LONGEST_WORD:
                 note(f"{column}: {word[:20]}… has {len(word)} characters and is no word; it is left out")
             else:
@@ -121,9 +123,9 @@ def named_text(value: object) -> object:
     return value
 
 
-def _parted(text: str, whole: Collection[str], slash: str) -> Iterator[str]:
+def _parted(text: str, undivided: Collection[str], slash: str) -> Iterator[str]:
     for part in _outside_brackets(text, ",，;；|｜\n\t"):
-        if part in whole:
+        if part in undivided:
             yield part
         else:
             yield from (

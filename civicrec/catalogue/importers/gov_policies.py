@@ -29,7 +29,7 @@ _CATEGORY_COLUMNS = ("主题", "主题分类", "一级类别", "所属一级类�
 _VALIDITY_COLUMNS = ("效力状态", "时效性", "时效状态", "有效性", "效力")
 _FROM_COLUMNS = ("施行日期", "生效日期", "实施日期")
 _NUMBER_COLUMNS = ("文号", "发文字号")
-_MADE = "policy-"
+_DERIVED = "policy-"
 #: Other names that sites give the columns.
 ALSO_CALLED = {
     "题名": "标题", "名称": "标题", "文件名称": "标题", "文件标题": "标题", "政策名称": "标题", "政策标题": "标题",
@@ -121,13 +121,13 @@ def ids_of(row: dict[str, Any]) -> PossibleIds:
     """Return the ids the row may have: its numbers, where they name it, and a hash of title, date and page."""
     _, day = _published(row)
     key = "\n".join((_title(row), day, value_in(row, "访问地址")))
-    derived = _MADE + hashlib.sha256(key.encode()).hexdigest()[:16]
+    derived = _DERIVED + hashlib.sha256(key.encode()).hexdigest()[:16]
     number, index = (
         re.sub(r"[\s,\x00-\x1f]+", "", text)[:128] for text in (_number(row), plain(text_in(row, "索引号")))
     )
     own = [index] if _is_interpretation(row) else [number, index]
     had = (number,) if number and _is_interpretation(row) else ()
-    return PossibleIds((*filter(names_a_document, own), derived), had, _MADE)
+    return PossibleIds((*filter(names_a_document, own), derived), had, _DERIVED)
 
 
 def _title(row: dict[str, Any]) -> str:
@@ -157,7 +157,7 @@ def _is_interpretation(row: dict[str, Any]) -> bool:
 def _published(row: dict[str, Any], note: Note = _ignore) -> tuple[str | None, str]:
     """Return the publication time as RFC 3339 and the day as ids have it, or (None, "") for a row without date.
 
-    The first column that can be read counts; those before it are told to `note`.
+    The first column that can be read counts; those before it are named to `note`.
 
     Raises
     ------
@@ -172,17 +172,17 @@ def _published(row: dict[str, Any], note: Note = _ignore) -> tuple[str | None, s
             except InvalidInput as error:
                 unread.append(str(error))
             else:
-                _tell(note, unread, name)
+                _note_unread(note, unread, name)
                 return rfc3339(at), text if _in_old_notation(text) else at.date().isoformat()
     if match := _PROMULGATED.search(value_in(row, "摘要")):
-        _tell(note, unread, "摘要")
+        _note_unread(note, unread, "摘要")
         return rfc3339(time_in("摘要", match[0])), ""
     if unread:
         raise InvalidInput(unread[0])
     return None, ""
 
 
-def _tell(note: Note, unread: list[str], instead: str) -> None:
+def _note_unread(note: Note, unread: list[str], instead: str) -> None:
     for reason in unread:
         note(f"{reason}; {instead} is taken instead")
 

@@ -34,16 +34,16 @@ class PossibleIds:
     Attributes
     ----------
     takes
-        Those it may take, the best first; the last is made from the row itself.
+        Those it may take, the best first; the last is derived from the row itself.
     had
         Those that earlier versions gave to such rows: kept where the catalogue has this document under one.
-    made_prefix
-        How ids that are made from a row begin; empty for a source with ids of its own.
+    derived_prefix
+        How ids that are derived from a row begin; empty for a source with ids of its own.
     """
 
     takes: tuple[str, ...]
     had: tuple[str, ...] = ()
-    made_prefix: str = ""
+    derived_prefix: str = ""
 
 
 class KeptItems(Protocol):
@@ -73,18 +73,20 @@ class Register:
 
     def __init__(self, rows: Sequence[tuple[int, Item, PossibleIds]], kept: KeptItems) -> None:
         choices = [ids for _, _, ids in rows if len(ids.takes) + len(ids.had) > 1]
-        own = {ids.takes[-1] for _, _, ids in rows if ids.made_prefix}
+        own = {ids.takes[-1] for _, _, ids in rows if ids.derived_prefix}
         self._kept = dict(kept.named({name for ids in choices for name in (*ids.takes, *ids.had)}))
         self._pages: dict[str, list[Item]] = defaultdict(list)
         self._taken: dict[str, tuple[int, Item]] = {}
-        for prefix in sorted({ids.made_prefix for _, item, ids in rows if ids.made_prefix and _is_page(item.url)}):
+        for prefix in sorted(
+            {ids.derived_prefix for _, item, ids in rows if ids.derived_prefix and _is_page(item.url)}
+        ):
             for item in kept.with_prefix(prefix):
                 if item.item_id in own:  # itself, and no earlier state of another row
                     self._kept[item.item_id] = item
                 else:
                     self._pages[item.url].append(item)
         for line, item, ids in rows:
-            if ids.made_prefix and (item_id := self._as_it_is(item, ids)):
+            if ids.derived_prefix and (item_id := self._as_it_is(item, ids)):
                 self._taken.setdefault(item_id, (line, item))
 
     def settled(self, line: int, item: Item, ids: PossibleIds) -> Item:
@@ -95,7 +97,7 @@ class Register:
         InvalidInput
             If the same document, or for a source with ids of its own the same id, stands in another line.
         """
-        item_id = ids.takes[0] if not ids.made_prefix else self._chosen(item, ids)
+        item_id = ids.takes[0] if not ids.derived_prefix else self._chosen(item, ids)
         other, _ = self._taken.setdefault(item_id, (line, item))
         if other != line:
             when = "already" if other < line else "too"

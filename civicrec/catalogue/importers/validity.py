@@ -17,7 +17,7 @@ NOT_YET = "尚未生效"
 
 #: The words a message names, and the rules for what stands in columns; 已 and 被 are gone from a word but for 已修改.
 _TAKEN = ("有效", "现行有效", "全文有效", "部分有效", "条款失效", "修改", "已修改", "失效", "废止", NOT_YET)
-_WHOLE = "(?:全文|全部|整体|到期|自动|自行|自然|宣布|决定|明令|予以)*"
+_ADVERBS = "(?:全文|全部|整体|到期|自动|自行|自然|宣布|决定|明令|予以)*"
 _PARTS = "(?:部分|个别|有关|相关)"
 _CHANGED = "(?:失效|废止|修改|修订|修正|停止执行)"
 _MEANS: Mapping[str, str] = {
@@ -27,9 +27,9 @@ _MEANS: Mapping[str, str] = {
     "修改": f"{_PARTS}(?:条款|内容|条文)?(?:有效|{_CHANGED})|(?:条款|条文){_CHANGED}|修改|修订|修正"
     f"|(?:全文)?有效{_PARTS}?(?:条款|内容)?{_CHANGED}",
     # The law database keeps each text of a law: 已修改 is the one that another has taken the place of.
-    "失效": f"(?:已|被|已被)(?:修改|修订|修正|替代|取代|代替)|替代|取代|{_WHOLE}失效|过期|到期|超期|无效|作废"
+    "失效": f"(?:已|被|已被)(?:修改|修订|修正|替代|取代|代替)|替代|取代|{_ADVERBS}失效|过期|到期|超期|无效|作废"
     "|(?:停止|终止|暂停|中止)(?:执行|施行|实施|使用)|停用|过有效期|历史(?:版本|文件)|否|invalid|expired|superseded",
-    "废止": f"{_WHOLE}(?:废止|撤销)|失效或?废止|废止或?失效|repealed|abolished",
+    "废止": f"{_ADVERBS}(?:废止|撤销)|失效或?废止|废止或?失效|repealed|abolished",
     "有效": "(?:现行|全文|全部|整体|继续|长期|仍然?|目前|当前|试行|暂行|规范性文件)*有效(?:期内|状态|中|文件)?"
     "|在有效期内?|现行(?:适用)?|生效中?|(?:正在|继续)?(?:执行|施行|实施)中?|试行|暂行|(?:予以)?保留|是|valid|ineffect|inforce",
 }

@@ -12,7 +12,7 @@ from redis import Redis
 from redis.exceptions import AuthenticationError
 
 from civicrec.clients import redis_client
-from civicrec.security.secrets import made_secret, read_secret
+from civicrec.security.secrets import ensure_secret, read_secret
 from civicrec.settings import RedisSettings, Settings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from operations.stack.checks import check_home
@@ -107,7 +107,7 @@ def test_a_home_is_made_for_this_account_and_an_open_one_is_told(tmp_path: Path)
 
 
 def test_a_bad_secret_of_a_store_stops_every_command_in_one_line(tmp_path: Path) -> None:
-    made_secret(tmp_path / "warehouse.key")
+    ensure_secret(tmp_path / "warehouse.key")
     (tmp_path / "warehouse.key").write_text("")
     done = subprocess.run(
         [sys.executable, "-m", "civicrec", "status"], env=environment(settings_on_free_ports(tmp_path)),

@@ -28,8 +28,8 @@ NEVER_BEATS = "import time; time.sleep(99)"
 
 @pytest.fixture(autouse=True)
 def said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(silence, "SAID_S", 0.5)
-    monkeypatch.setattr(workers, "_SAID_S", 0.5)
+    monkeypatch.setattr(silence, "REPORTED_AFTER_S", 0.5)
+    monkeypatch.setattr(workers, "_REPORTED_AFTER_S", 0.5)
 
 
 @contextmanager
