@@ -25,7 +25,7 @@ from civicrec.home import NIGHTLY_LOCK
 from civicrec.logs import get_logger
 from civicrec.process.locks import owned
 from civicrec.process.progress import ShowProgress
-from civicrec.registry.runs import drop_future_runs, latest_run, recent_runs
+from civicrec.registry.runs import drop_future_runs, latest_run, ruling_runs
 from civicrec.settings import Settings
 from civicrec.warehouse.day_tables import count_day
 from civicrec.warehouse.retention import drop_before
@@ -92,7 +92,7 @@ def learn_to_rank(night: Night) -> Counts:
     """Learn the weights of every scene's ranker from the clicks of the last days, replayed."""
     columns = (night.clicks.column(name).to_pylist() for name in ("actor", "item_id", "at_ms", "weight"))
     clicks = [Click(*row) for row in zip(*columns, strict=True)]
-    runs = recent_runs(night.registry, LEARNED_DAYS + 1)
+    runs = ruling_runs(night.registry, LEARNED_DAYS + 1)
 
     @cache
     def loaded(run: str) -> Models | None:

@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from datetime import date, datetime, timedelta
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from civicrec.clock import from_ms, to_ms
 from civicrec.events import INTEREST_WEIGHTS
 from civicrec.items import Item
 from civicrec.registry.catalogue import upsert_items
-from civicrec.registry.tables import open_registry
+from civicrec.registry.runs import save_run
+from civicrec.registry.tables import open_registry, registry_at
 from civicrec.settings import Settings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.clicks import read_clicks
+from operations import nightly
+from operations.night import Night
 from operations.nightly import run_nightly
 from operations.rankers import learn_rankers
 from operations.replay import Click
-from recommender.artifacts import Models, load_models
+from recommender.artifacts import Models, load_models, save_models
 from recommender.scenes.files import shipped_scenes
 from recommender.training.ranker import MIN_CLICKS
+from recommender.training.train import train
 from tests.operations.nights import DAY, an_event, at, many_events, store_events
+from tests.recommender.training.blocks import blocks
 
 N_ITEMS = 60
 SCENES = shipped_scenes()
@@ -122,6 +130,30 @@ def test_scenes_without_a_learned_ranker_cost_no_replay(settings_alone: Settings
         raise AssertionError(day)
 
     assert learn_rankers(reading(1_200), news(at(DAY, 23)), others, settings_alone, never) == {}
+
+
+def test_lists_are_replayed_with_the_runs_that_ruled_and_not_with_refused_ones(
+    settings_alone: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = train(blocks(), "any", settings_alone.training)
+    with registry_at(settings_alone.registry_address) as registry:
+        for run, days, is_refused in (("good", 4, False), ("refused", 2, True)):
+            day = DAY - timedelta(days=days)
+            save_models(settings_alone.models_path, replace(models, run=f"{day}-{run}"))
+            save_run(registry, f"{day}-{run}", day, {}, at(day), is_refused=is_refused)
+        clicks = pa.Table.from_pylist([{"actor": "u", "item_id": "n1", "at_ms": to_ms(at()), "weight": 1.0}])
+        night = cast(Night, SimpleNamespace(
+            clicks=clicks, registry=registry, catalogue=(1, []), settings=settings_alone, report=print,
+        ))  # fmt: skip
+        used: list[str] = []
+
+        def learn(*inputs: Any) -> dict[str, Any]:
+            used.append(inputs[4](DAY).run)
+            return {}
+
+        monkeypatch.setattr(nightly, "learn_rankers", learn)
+        nightly.learn_to_rank(night)
+    assert used == [f"{DAY - timedelta(days=4)}-good"]
 
 
 @pytest.fixture
