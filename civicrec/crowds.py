@@ -1,7 +1,7 @@
-"""How many people must stand behind what is told of a crowd; fewer, and it tells of one of them."""
+"""How many people must stand behind a figure of a crowd; fewer, and it reveals one of them."""
 
 from __future__ import annotations
 
-#: A figure of a report, a trend, a pair of items read together: of fewer actors than this it is not told. A pseudonym
+#: A figure of a report, a trend, a pair of items read together: of fewer actors than this it is not shown. A pseudonym
 #: is personal data (PIPL 4, 73).
 K_ANONYMITY = 10

@@ -61,7 +61,7 @@ class EventsEndpoint:
     capacity
         Says whether more can be kept.
     observe
-        Told the seconds and the status of each answer.
+        Called with the seconds and the status of each answer.
     clock
         The time of arrival.
     """

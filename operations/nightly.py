@@ -35,7 +35,7 @@ from operations.replay import Click
 from profiles.nightly import rebuild_tags
 from profiles.tags import learned_tags
 from recommender.artifacts import Models, load_models, newest_usable
-from recommender.manifest import LearnedWeights, Manifest, Window
+from recommender.manifest import DataWindow, LearnedWeights, Manifest
 from recommender.scenes.files import SceneFiles
 from recommender.training.interactions import interactions_from
 from recommender.training.nightly import models_in_force, publish, rebuild_models
@@ -121,7 +121,7 @@ def train_models(night: Night) -> Counts:
         newest = latest_run(night.registry)
         rankers = newest[1].get("rankers") if newest else None
     facts = Manifest(
-        night.day.isoformat(), msgspec.convert(night.window, Window), n_unknown,
+        night.day.isoformat(), msgspec.convert(night.window, DataWindow), n_unknown,
         rankers=msgspec.convert(rankers or {}, dict[str, LearnedWeights]),
     )  # fmt: skip
     earlier = models_in_force(night.registry, night.settings.models_path)
@@ -163,7 +163,7 @@ def run_nightly(
         Name of one of the steps; it is done whatever was done before. Only its part of the manifest is returned and no
         run is saved, except by `models`.
     report
-        Told how far each step is.
+        Called with how far each step is.
 
     Returns
     -------

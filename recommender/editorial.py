@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from civicrec.clock import to_ms
 from civicrec.editorial import Rule
-from recommender.catalogue import EVER_MS, NEVER_MS, Catalogue
+from recommender.catalogue import Catalogue
 from recommender.derived import Derives
 from recommender.request import Reason, ReasonCode, Source
+from recommender.spans import Span, value_at
 
 #: Source and reason code of a pinned item; no generator's name.
 EDITORIAL: Source = "editorial"
@@ -93,26 +94,19 @@ class Editorial(Derives):
         """Return the rules that act in a scene, kept until the next of them begins or ends."""
         if not self.rules:
             return NO_RULES
-        kept = self.once(_spans)
-        span = kept.get(scene)
-        if span is None or not span.since_ms <= now_ms < span.until_ms:
-            span = kept[scene] = _span([one for one in self.rules if one[1].scene in ("", scene)], now_ms)
-        return span.acting
+        return value_at(
+            self.once(_acting),
+            scene,
+            now_ms,
+            lambda: _acting_now([one for one in self.rules if one[1].scene in ("", scene)], now_ms),
+        )
 
 
-class _Span(NamedTuple):
-    """What acts, and the time over which that stays right."""
-
-    acting: Acting
-    since_ms: int
-    until_ms: int
-
-
-def _spans(_: Editorial) -> dict[str, _Span]:
+def _acting(_: Editorial) -> dict[str, Span[Acting]]:
     return {}
 
 
-def _span(rules: Sequence[tuple[int, Rule]], now_ms: int) -> _Span:
+def _acting_now(rules: Sequence[tuple[int, Rule]], now_ms: int) -> Span[Acting]:
     times = [to_ms(at) for _, rule in rules for at in (rule.begins, rule.ends) if at is not None]
     now = [
         (row, rule)
@@ -128,8 +122,4 @@ def _span(rules: Sequence[tuple[int, Rule]], now_ms: int) -> _Span:
         if rule.kind == "pin":
             pins.setdefault(row, Pin(rule.position, row, rule))
     blocked = np.array(sorted({row for row, rule in now if rule.kind == "block"}), np.int64)
-    return _Span(
-        Acting(blocked, factors, tuple(pins.values())),
-        max((at for at in times if at <= now_ms), default=EVER_MS),
-        min((at for at in times if at > now_ms), default=NEVER_MS),
-    )
+    return Span.between(Acting(blocked, factors, tuple(pins.values())), [times], now_ms)

@@ -6,30 +6,20 @@ In: a catalogue, the types a scene shows and the time. Out: a mask over its rows
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from civicrec.clock import to_ms
 from civicrec.items import ITEM_TYPES, Item, ItemType
-from recommender.catalogue import EVER_MS, NEVER_MS, Catalogue
+from recommender.catalogue import Catalogue
+from recommender.spans import Span, value_at
 
 #: Types somebody acts on: once applications are closed, recommending them would send people in vain.
 ACTIONABLE: frozenset[ItemType] = frozenset({"policy", "service", "guide"})
 #: The same by number of a type, as `Catalogue.types` has them.
 IS_ACTIONABLE = np.array([name in ACTIONABLE for name in ITEM_TYPES])
-
-
-@dataclass(frozen=True, slots=True)
-class _Span:
-    """A mask and the time over which it stays right."""
-
-    mask: NDArray[np.bool_]
-    since_ms: int
-    until_ms: int
 
 
 def is_public(item: Item, now: datetime) -> bool:
@@ -87,19 +77,15 @@ def _origin_masks(_: Catalogue) -> dict[tuple[tuple[str, ...], tuple[str, ...]],
 
 
 def _mask(catalogue: Catalogue, item_types: tuple[ItemType, ...] | None, now_ms: int) -> NDArray[np.bool_]:
-    spans = catalogue.once(_spans)
-    span = spans.get(item_types)
-    if span is None or not span.since_ms <= now_ms < span.until_ms:
-        span = spans[item_types] = _span(catalogue, item_types, now_ms)
-    return span.mask
+    return value_at(catalogue.once(_masks), item_types, now_ms, lambda: _mask_now(catalogue, item_types, now_ms))
 
 
-def _spans(_: Catalogue) -> dict[tuple[ItemType, ...] | None, _Span]:
+def _masks(_: Catalogue) -> dict[tuple[ItemType, ...] | None, Span[NDArray[np.bool_]]]:
     """Return where the masks of a catalogue are kept: types, ``None`` for what is in force, to the last mask made."""
     return {}
 
 
-def _span(catalogue: Catalogue, item_types: tuple[ItemType, ...] | None, now_ms: int) -> _Span:
+def _mask_now(catalogue: Catalogue, item_types: tuple[ItemType, ...] | None, now_ms: int) -> Span[NDArray[np.bool_]]:
     mask = catalogue.is_offered & (catalogue.opens_ms <= now_ms) & (now_ms < catalogue.closes_ms)
     times = [catalogue.opens_ms, catalogue.closes_ms]
     if item_types is not None:
@@ -107,18 +93,4 @@ def _span(catalogue: Catalogue, item_types: tuple[ItemType, ...] | None, now_ms:
         mask &= (now_ms < catalogue.apply_until_ms) | ~IS_ACTIONABLE[catalogue.types]
         times.append(catalogue.apply_until_ms)
     mask.setflags(write=False)
-    return _Span(
-        mask,
-        max((_latest(at, now_ms) for at in times), default=EVER_MS),
-        min((_next(at, now_ms) for at in times), default=NEVER_MS),
-    )
-
-
-def _latest(at: NDArray[Any], now_ms: int) -> int:
-    past = at[at <= now_ms]
-    return int(past.max()) if len(past) else EVER_MS
-
-
-def _next(at: NDArray[Any], now_ms: int) -> int:
-    ahead = at[at > now_ms]
-    return int(ahead.min()) if len(ahead) else NEVER_MS
+    return Span.between(mask, times, now_ms)

@@ -13,7 +13,7 @@ from msgspec import Struct, field
 HEAVIEST = 1e9
 
 
-class Window(Struct, frozen=True):
+class DataWindow(Struct, frozen=True):
     """First and last day of the events a run learned from."""
 
     first: str = field(name="from")
@@ -120,7 +120,7 @@ class Manifest(Struct, frozen=True, omit_defaults=True):
     """
 
     day: str = ""
-    window: Window | None = None
+    window: DataWindow | None = None
     unknown_items: int | None = None
     counts: Counts | None = None
     item_item: ItemItemKnobs | None = None

@@ -26,31 +26,31 @@ def reasons_for(
 ) -> dict[int, tuple[Reason, ...]]:
     """Return row → its reasons, the most credible first; never empty.
 
-    Of one that is told of a third of the block the others go without, and lead with their next one. What holds for
-    anybody (`GENERAL`) may be told of each, where there is little else.
+    Of one that stands at a third of the block the others go without, and lead with their next one. What holds for
+    anybody (`GENERAL`) may stand at each, where there is little else.
 
     Parameters
     ----------
     parts_of
         Row, in the order of the block, → generator → its part of the score.
     free
-        Codes that may be told of each item.
+        Codes that may stand at each item.
     """
     rows = list(parts_of)
-    told = _shared_out(_found(query, parts_of, rows, _SPECIFIC), free)
-    little = [row for row in rows if len(told[row]) < _ENOUGH]
-    for row, reasons in _found(query, parts_of, little, _GENERAL).items():
-        told[row] += reasons or ([] if told[row] else [_filler(query, row)])
-    return {row: tuple(reasons) for row, reasons in told.items()}
+    shown = _shared_out(_proposed(query, parts_of, rows, _SPECIFIC), free)
+    little = [row for row in rows if len(shown[row]) < _ENOUGH]
+    for row, reasons in _proposed(query, parts_of, little, _GENERAL).items():
+        shown[row] += reasons or ([] if shown[row] else [_filler(query, row)])
+    return {row: tuple(reasons) for row, reasons in shown.items()}
 
 
-def _shared_out(found: Mapping[int, Sequence[Reason]], free: Collection[ReasonCode]) -> dict[int, list[Reason]]:
-    most = max(1, len(found) // _ONE_IN)
+def _shared_out(proposed: Mapping[int, Sequence[Reason]], free: Collection[ReasonCode]) -> dict[int, list[Reason]]:
+    most = max(1, len(proposed) // _ONE_IN)
     times: Counter[str] = Counter()
-    told: dict[int, list[Reason]] = {row: [] for row in found}
+    shown: dict[int, list[Reason]] = {row: [] for row in proposed}
     for is_first in (True, False):  # first what each item leads with, then what else there is to say of it
-        for row, reasons in found.items():
-            of_row = told[row]
+        for row, reasons in proposed.items():
+            of_row = shown[row]
             for reason in reasons:
                 is_said = any(reason.text == other.text for other in of_row)
                 if not is_said and (times[reason.text] < most or reason.code in free):
@@ -58,26 +58,26 @@ def _shared_out(found: Mapping[int, Sequence[Reason]], free: Collection[ReasonCo
                     of_row.append(reason)
                     if is_first:
                         break
-    return told
+    return shown
 
 
-def _found(
+def _proposed(
     query: Query, parts_of: Mapping[int, Mapping[Source, float]], rows: Sequence[int], sources: Sequence[Source]
 ) -> dict[int, list[Reason]]:
     """Return row → what these generators say of it, by falling credibility, then by falling part of the score."""
     if not rows:
         return {}
     proposing = {source for parts in parts_of.values() for source in parts}
-    found: dict[int, list[tuple[int, float, Reason]]] = {row: [] for row in rows}
+    ranked: dict[int, list[tuple[int, float, Reason]]] = {row: [] for row in rows}
     for source in sources:
         generator = GENERATORS[source]
         if generator.tells_of_any or source in proposing:
             for row, reasons in generator.reasons(query, rows).items():
                 part = parts_of[row].get(source, 0.0)
-                found[row].extend((-generator.credibility, -part, reason) for reason in reasons)
-    for of_row in found.values():
+                ranked[row].extend((-generator.credibility, -part, reason) for reason in reasons)
+    for of_row in ranked.values():
         of_row.sort(key=itemgetter(0, 1))
-    return {row: [reason for _, _, reason in of_row] for row, of_row in found.items()}
+    return {row: [reason for _, _, reason in of_row] for row, of_row in ranked.items()}
 
 
 def _filler(query: Query, row: int) -> Reason:

@@ -79,9 +79,9 @@ def _by_type(
         if len(of_type) < n:
             of_type.append(row)
     reasons_of = {
-        row: told
+        row: reasons
         for of_type in rows.values()
-        for row, told in reasons_for(query, {row: parts[row] for row in of_type}, free=_FREE).items()
+        for row, reasons in reasons_for(query, {row: parts[row] for row in of_type}, free=_FREE).items()
     }
 
     def ranked(position: int, row: int) -> RankedItem:

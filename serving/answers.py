@@ -15,7 +15,7 @@ from recommender.cursor import encode_cursor
 from recommender.request import RankedItem, RankedList
 from serving.snapshot import Snapshot
 
-#: Reasons told unless the caller asks for all.
+#: Reasons shown unless the caller asks for all.
 MAX_REASONS = 2
 _encode = msgspec.json.Encoder().encode
 #: Lists are a person's, or carry a number that counts as one showing: nobody on the way may keep them.

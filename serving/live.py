@@ -77,7 +77,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """What the online store said."""
+    """What the online store answered."""
 
     profile: ActorState = field(default_factory=ActorState)
     signals: Signals = field(default_factory=Signals)

@@ -20,7 +20,7 @@ DEFAULT_N = 5
 
 @dataclass(frozen=True, slots=True)
 class Related:
-    """The lists of one item by type; `is_degraded` when the online store was not heard."""
+    """The lists of one item by type; `is_degraded` when the online store did not answer."""
 
     item: Item
     lists: Mapping[ItemType, tuple[RankedItem, ...]]

@@ -57,7 +57,7 @@ class SnapshotKeeper:
     Parameters
     ----------
     faults
-        Told ``registry``, ``models`` or ``trends`` when one could not be read.
+        Called with ``registry``, ``models`` or ``trends`` when one could not be read.
     """
 
     def __init__(

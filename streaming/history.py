@@ -37,7 +37,7 @@ def write_history(
     item_types
         item id → type, of every item in the catalogue.
     touches
-        Told the portal's days whose figures change, before they do.
+        Called with the portal's days whose figures change, before they do.
     """
     by_month: dict[tuple[int, int], dict[str, Event]] = defaultdict(dict)  # a part of the table each
     for event in events:

@@ -45,7 +45,7 @@ class Stores:
     Parameters
     ----------
     dead_letters
-        Told of dead letters, too, if given.
+        Called with dead letters, too, if given.
     only_complete
         Whether the online store must be complete to be written; not so for who makes it complete.
     """

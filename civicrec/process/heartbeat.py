@@ -92,7 +92,7 @@ async def beating() -> AsyncIterator[None]:
 
 @dataclass(slots=True)
 class Pulse:
-    """What was heard of one process.
+    """What one process last reported.
 
     Attributes
     ----------

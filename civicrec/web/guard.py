@@ -32,7 +32,7 @@ class Guard:
     addresses, buckets
         Who pays, and how much each may ask for; a request costs one, and what `charge` adds.
     refused
-        Told the status of what was answered here; 400 for a body cut off, which is seldom heard.
+        Called with the status of what was answered here; 400 for a body cut off, which is seldom heard.
     clock
         Monotonic seconds.
     """

@@ -64,7 +64,7 @@ def post_events(
     events
         In the form of docs/contracts.md §1; a session's events, where they stand together, go in one batch.
     progress
-        Told the number of events of each batch that was answered.
+        Called with the number of events of each batch that was answered.
 
     Raises
     ------

@@ -23,6 +23,7 @@ from operations.evaluation.baselines import WINDOWS, PopularWithin
 from operations.replay import Click, ReplayedPortal, items_of
 from recommender.manifest import Manifest
 from recommender.scenes.scene import Scene
+from recommender.training.bootstrap import interval_95
 from recommender.training.ranker import LEARNED_DAYS, MAX_CLICKS
 
 K = 10
@@ -31,7 +32,6 @@ _DAY_MS = 86_400_000
 _TRAINED_DAYS = 3
 #: Upper ends of the ages of items, hours.
 _AGES_H = (1, 6, 24, 72, 168)
-_RESAMPLES = 1_000
 _REPORTED_EVERY = 500
 
 
@@ -149,21 +149,8 @@ def _measured(ranks: np.ndarray[Any, Any], users: np.ndarray[Any, Any]) -> dict[
         "n": len(ranks),
         "hr@10": round(float(hits.mean()), 4),
         "mrr@10": round(float(gains.mean()), 4),
-        "hr@10_95": interval(hits, users),
+        "hr@10_95": [round(bound, 4) for bound in interval_95(hits, users)],
     }
-
-
-def interval(values: np.ndarray[Any, Any], users: np.ndarray[Any, Any], seed: int = 0) -> list[float]:
-    """Return the 95 % interval of a mean, by drawing users, each with all its values, again and again."""
-    drawn = np.unique(users, return_inverse=True)[1]
-    sums, sizes = np.bincount(drawn, values), np.bincount(drawn)
-    rng = np.random.default_rng(seed)
-    means = []
-    for _ in range(_RESAMPLES):
-        chosen = rng.integers(0, len(sums), len(sums))
-        means.append(sums[chosen].sum() / sizes[chosen].sum())
-    low, high = np.quantile(means, (0.025, 0.975))
-    return [round(float(low), 4), round(float(high), 4)]
 
 
 def gini(ascending: np.ndarray[Any, Any]) -> float:

@@ -74,7 +74,7 @@ class Watch:
         return facts != self._reported
 
     def pulse(self, child: Child) -> Pulse | None:
-        """Return what was heard of a child; nothing before its first beat."""
+        """Return what a child last reported; nothing before its first beat."""
         return self.listener.pulses.get(child.pid) if child.pid is not None else None
 
     def _look_at(self, child: Child) -> None:

@@ -12,9 +12,9 @@ from recommender.request import Reason, ReasonCode
 
 #: Seed items, the newest, whose live co-clicks are asked for: one pipeline, a hundred pairs.
 MAX_CO_CLICK_SEEDS = 5
-#: Neighbours of a seed, the heaviest, that a reason is told of.
+#: Neighbours of a seed, the heaviest, that a reason names.
 MAX_LIVE = 5
-#: Items with the largest trend, of which no reason is told: they are everybody's next click.
+#: Items with the largest trend, of which no reason is given: they are everybody's next click.
 HOTTEST = 20
 
 

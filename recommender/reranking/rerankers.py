@@ -12,7 +12,7 @@ from recommender.scenes.scene import Scene
 
 
 class Reranker(Protocol):
-    """Orders rows anew, inventing none and losing none."""
+    """Changes the order of rows, inventing none and losing none."""
 
     def __call__(self, rows: Sequence[int], query: Query, scene: Scene, n: int) -> tuple[list[int], list[int]]:
         """Return at most `n` rows that keep its rule, and all others, those that fill the list first."""

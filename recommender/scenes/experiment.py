@@ -23,7 +23,7 @@ class Experiment:
     shares
         Variant → share of the visitors, 0..1, together at most 1; all others are shown the scene itself.
     salt
-        Another one divides visitors anew.
+        Another one divides visitors independently.
     start, end
         First and last day, as the portal's calendar has it; without, from now on and until it is taken out.
     """

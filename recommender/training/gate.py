@@ -14,15 +14,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from recommender.manifest import Gate
+from recommender.training.bootstrap import SAMPLES, interval_95
 
 #: A loss of so much is none: a share of the clicks.
 MARGIN = 0.005
 #: With fewer clicks only a broken model would show, and that is refused by its numbers (`artifacts`).
 MIN_CLICKS = 200
-#: Resampled visitors: more move the bounds of an interval by less than the margin.
-SAMPLES = 1_000
-#: Of the bootstrap; the same hits give the same verdict.
-_SEED = 20260102
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +47,7 @@ def difference(one: ArrayLike, other: ArrayLike, samples: int = SAMPLES) -> Diff
     gaps = np.asarray(one, np.float64) - np.asarray(other, np.float64)
     if not len(gaps):
         return Difference(0.0, 0.0, 0.0)
-    drawn = np.random.default_rng(_SEED).integers(0, len(gaps), (samples, len(gaps)), dtype=np.int32)
-    low, high = np.quantile(gaps[drawn].mean(axis=1), (0.025, 0.975))
-    return Difference(float(gaps.mean()), float(low), float(high))
+    return Difference(float(gaps.mean()), *interval_95(gaps, samples=samples))
 
 
 def judge(hits: Mapping[str, ArrayLike], new: str, earlier: str, singles: Collection[str]) -> Gate:

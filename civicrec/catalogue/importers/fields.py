@@ -15,7 +15,7 @@ import msgspec
 from civicrec.errors import InvalidInput
 from civicrec.items import address
 
-#: Told what of a row could not be kept, in words.
+#: Called with what of a row could not be kept, in words.
 Note = Callable[[str], None]
 
 #: About three lines on a phone; enough for one or two sentences.
@@ -71,7 +71,7 @@ def words_in(
     Parameters
     ----------
     note
-        Told of a word that is too long to be one.
+        Called with a word that is too long to be one.
     undivided
         Words that are never taken apart, though there are signs in them.
     slash

@@ -12,7 +12,7 @@ from civicrec.errors import InvalidInput
 from civicrec.settings import Settings
 from operations.cli import app
 from operations.evaluation.baselines import PopularWithin
-from operations.evaluation.prequential import at_ms, evaluate_prequential, gini, interval
+from operations.evaluation.prequential import at_ms, evaluate_prequential, gini
 from operations.replay import Click
 from recommender.scenes.files import shipped_scenes
 
@@ -76,14 +76,6 @@ def test_an_item_is_unknown_until_its_first_click(tmp_path: Path) -> None:
 def test_a_period_without_clicks_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="--from and --until"):
         evaluate_prequential(a_log(1), 10 * DAY_S * 1000, 11 * DAY_S * 1000, NEWS, Settings(home=tmp_path))
-
-
-def test_the_interval_draws_users_with_all_their_values() -> None:
-    one_user = interval(np.array([1, 0, 1, 0]), np.array([3, 3, 3, 3]))
-    assert one_user == [0.5, 0.5]
-    low, high = interval(np.r_[np.ones(200), np.zeros(200)], np.arange(400))
-    assert 0.44 < low < 0.46
-    assert 0.54 < high < 0.56
 
 
 def test_gini_of_known_spreads() -> None:
