@@ -53,10 +53,10 @@ class ModelRun:
 def model_runs(registry: Engine, folder: Path, n: int) -> list[ModelRun]:
     """Return the `n` newest runs, newest first, and the one in force if it is older."""
     chosen, in_force = choice(registry), newest_usable(folder, ruling_runs(registry, _LOOKED_AT))
-    found = all_runs(registry, n)
-    if in_force not in [one.run for one in found]:
-        found += [one for one in [find_run(registry, in_force or "")] if one]
-    return [_seen(folder, one, in_force, chosen) for one in found]
+    runs = all_runs(registry, n)
+    if in_force not in [one.run for one in runs]:
+        runs += [one for one in [find_run(registry, in_force or "")] if one]
+    return [_with_state(folder, one, in_force, chosen) for one in runs]
 
 
 def model_run(registry: Engine, folder: Path, run: str) -> ModelRun:
@@ -68,14 +68,14 @@ def model_run(registry: Engine, folder: Path, run: str) -> ModelRun:
         If there is no such run.
     """
     in_force = newest_usable(folder, ruling_runs(registry, _LOOKED_AT))
-    found = find_run(registry, run or in_force or "")
-    if found is None:
+    named = find_run(registry, run or in_force or "")
+    if named is None:
         raise InvalidInput(
             f"no run {run!r}; `civicrec model list` shows what there is"
             if run
             else "no run is in force; `civicrec nightly` makes one, `civicrec model list` shows what there is"
         )
-    return _seen(folder, found, in_force, choice(registry))
+    return _with_state(folder, named, in_force, choice(registry))
 
 
 def roll_back(registry: Engine, folder: Path, run: str, *, who: str, why: str, now: datetime) -> None:
@@ -110,13 +110,13 @@ def end_rollback(registry: Engine, *, who: str, why: str, now: datetime) -> Choi
     return ended
 
 
-def card(found: ModelRun) -> str:
+def card(shown: ModelRun) -> str:
     """Return the model card: what it learned from, with which knobs, how well, and what became of it."""
-    run, models = found.run, _models(found.run)
+    run, models = shown.run, _models(shown.run)
     facts: dict[str, object] = {
-        "state": found.state,
-        "rolled back to": f"since {rfc3339(found.choice.since)} by {found.choice.who}: {found.choice.why}"
-        if found.choice
+        "state": shown.state,
+        "rolled back to": f"since {rfc3339(shown.choice.since)} by {shown.choice.who}: {shown.choice.why}"
+        if shown.choice
         else "",
         "day": run.day,
         "made at": rfc3339(run.finished_at),
@@ -151,7 +151,7 @@ def _judged(models: Mapping[str, Any]) -> Iterator[str]:
         yield from (f"| {name} | {value:.4f} |" for name, value in figures.items())
 
 
-def _seen(folder: Path, run: Run, in_force: str | None, chosen: Choice | None) -> ModelRun:
+def _with_state(folder: Path, run: Run, in_force: str | None, chosen: Choice | None) -> ModelRun:
     state: State = "refused" if run.is_refused else "published"
     if run.run == in_force:
         state = "in force"

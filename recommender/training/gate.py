@@ -68,20 +68,20 @@ def judge(hits: Mapping[str, ArrayLike], new: str, earlier: str, singles: Collec
         Refused if the new run clearly loses to the earlier one; or if it clearly loses to the best single method and
         the earlier one does not. Where both lose to it, the earlier one would be no better.
     """
-    found = {name: np.asarray(one, np.float64) for name, one in hits.items()}
-    n = len(found[new])
-    means = {name: round(float(one.mean()), 4) if n else 0.0 for name, one in found.items()}
-    if earlier not in found:
+    shares = {name: np.asarray(one, np.float64) for name, one in hits.items()}
+    n = len(shares[new])
+    means = {name: round(float(one.mean()), 4) if n else 0.0 for name, one in shares.items()}
+    if earlier not in shares:
         return Gate("published", "no earlier run to compare with", n, means)
     if n < MIN_CLICKS:
         return Gate("published", f"too few new clicks to compare runs: {n} of {MIN_CLICKS}", n, means)
-    against = {earlier: difference(found[new], found[earlier])}
-    best = max((name for name in singles if name in found), key=lambda name: means[name], default="")
+    against = {earlier: difference(shares[new], shares[earlier])}
+    best = max((name for name in singles if name in shares), key=lambda name: means[name], default="")
     if best:
-        against[best] = difference(found[new], found[best])
+        against[best] = difference(shares[new], shares[best])
     gaps = {name: (round(one.mean, 4), round(one.low, 4), round(one.high, 4)) for name, one in against.items()}
     if against[earlier].is_clear_loss:
         return Gate("refused", f"finds clearly less than {earlier}", n, means, gaps)
-    if best and against[best].is_clear_loss and not difference(found[earlier], found[best]).is_clear_loss:
+    if best and against[best].is_clear_loss and not difference(shares[earlier], shares[best]).is_clear_loss:
         return Gate("refused", f"finds clearly less than {best} alone, which {earlier} does not", n, means, gaps)
     return Gate("published", "loses to nothing clearly", n, means, gaps)

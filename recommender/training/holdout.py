@@ -67,12 +67,12 @@ def hits(train: Any, hidden: NDArray[np.int32], score: Scorer, k: int = 10) -> N
 
     An item with the same score as the hidden one stands before it, so constant scores gain nothing.
     """
-    found = np.zeros(len(hidden), bool)
+    is_hit = np.zeros(len(hidden), bool)
     for start in range(0, len(hidden), _BLOCK):
         users, items = hidden[start : start + _BLOCK].T
         histories = train[users]
         scores = np.array(score(histories), dtype=np.float64)
         target = scores[np.arange(len(users)), items].copy()
         scores[histories.nonzero()] = -np.inf
-        found[start : start + len(users)] = np.sum(scores >= target[:, None], axis=1) <= k
-    return found
+        is_hit[start : start + len(users)] = np.sum(scores >= target[:, None], axis=1) <= k
+    return is_hit
