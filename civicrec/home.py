@@ -83,6 +83,10 @@ REGISTRY = HomeFile(
     "catalogue: import again; withdrawals, editorial rules, audit, hidden tags: gone",
     personal=True,
 )
+SERVED = HomeFile(
+    "served.sqlite", "served lists on their way to the warehouse, nobody's name with them", "serve",
+    "the newest lists are missing in `served`",
+)  # fmt: skip
 MODELS = HomeFile("models", "models of the newest nights", "nightly", "nothing: made by the next night")
 SCENES = HomeFile("scenes", "scenes of your own", "you", "those of civicrec are in force; keep a copy")
 VALKEY = HomeFile(

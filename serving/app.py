@@ -28,6 +28,7 @@ from profiles.online.redis_store import RedisOnlineStore
 from serving.api import docs, feedback, health, recommendations, related, transparency
 from serving.counters import ListCounters
 from serving.feedback import Recorder
+from serving.list_log import ListLog
 from serving.live import Live
 from serving.problems import add_problem_handlers
 
@@ -60,6 +61,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(live.start)
+        app.state.list_log.start()
         async with beating():
             yield
         await asyncio.to_thread(live.stop)
@@ -71,7 +73,8 @@ def create_app(
     app.state.live = live
     app.state.counters = counters
     app.state.recorder = Recorder(settings)
-    app.state.closing = [app.state.recorder.close]
+    app.state.list_log = ListLog(settings, counters.list_kept)
+    app.state.closing = [app.state.recorder.close, app.state.list_log.close]
     app.add_middleware(
         Guard,
         bodies=BodyReader(settings.serving.body_timeout_s, MAX_BODY_BYTES, MAX_HELD_BYTES, MAX_READ_BYTES),

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from civicrec.accounting.served import LOSSES
 from civicrec.logs import get_logger
 from civicrec.metrics import MetricName
 
@@ -18,6 +19,7 @@ _log = get_logger(__name__)
 _SERVED: MetricName = "civicrec_lists_served_total"
 _DEGRADED: MetricName = "civicrec_lists_degraded_total"
 _FAULTS: MetricName = "civicrec_refresh_faults_total"
+_KEPT: MetricName = "civicrec_list_log_total"
 _REFUSED: MetricName = "civicrec_requests_refused_total"
 _SECONDS: MetricName = "civicrec_recommend_seconds"
 
@@ -68,6 +70,12 @@ class ListCounters:
         )  # fmt: skip
         for what in ("registry", "models", "trends", "scenes"):
             self._faults.labels(what)
+        self._kept = Counter(
+            _KEPT, "Lists that were to be kept in the warehouse: kept until it has them, or lost and why.", ["fate"],
+            registry=self._registry,
+        )  # fmt: skip
+        for fate in ("kept", *LOSSES):
+            self._kept.labels(fate)
         self._seconds = Histogram(
             _SECONDS, "Time to answer one request for lists.", registry=self._registry,
             buckets=(0.001, 0.002, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.2, 0.5, 1),
@@ -86,6 +94,10 @@ class ListCounters:
         self._served.labels(scene, mode).inc()
         if is_degraded:
             self._degraded.inc()
+
+    def list_kept(self, fate: str, n: int) -> None:
+        """Count lists that were to be kept."""
+        self._kept.labels(fate).inc(n)
 
     def answered(self, seconds: float) -> None:
         """Count the time of one answer."""

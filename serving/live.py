@@ -47,11 +47,14 @@ class Caller:
         Subject id or anonymous id; empty for a stranger.
     recent
         The caller's own history, newest first.
+    site
+        The portal on whose page the lists stand.
     """
 
     actor: str = ""
     recent: tuple[str, ...] = ()
     mode: Mode = "personalised"
+    site: str = ""
 
 
 @dataclass(frozen=True, slots=True)

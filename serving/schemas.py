@@ -180,7 +180,7 @@ def caller_of(
     """
     site = site_of(parameter("site").strip(), settings)
     actor = actor_of(bearer or parameter("subject_token").strip(), parameter("anonymous_id").strip(), site, keys, now)
-    return Caller(actor, recent[:MAX_RECENT], mode_of(parameter("mode").strip()))
+    return Caller(actor, recent[:MAX_RECENT], mode_of(parameter("mode").strip()), site[:64])
 
 
 def body_block(body: BlockBody) -> ListQuery:

@@ -6,11 +6,13 @@ In: the state of a serving process. Out: gauges and sentences. Read when asked, 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import date
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from civicrec.accounting.served import served_counts
 from civicrec.clock import local_date
 from civicrec.errors import Unavailable
 from civicrec.metrics import MetricName
@@ -22,6 +24,7 @@ _COMPLETE: MetricName = "civicrec_online_complete"
 _ACTORS: MetricName = "civicrec_online_actors"
 _SHED: MetricName = "civicrec_online_shed_total"
 _FULLNESS: MetricName = "civicrec_online_fullness"
+_WAITING: MetricName = "civicrec_list_log_waiting"
 _AGE: MetricName = "civicrec_models_age_days"
 
 
@@ -57,6 +60,9 @@ class _State:
         yield GaugeMetricFamily(
             _AGE, "Days since the day the models in force were learned up to.", value=_age_days(self._live)
         )
+        with suppress(Unavailable):
+            waiting = served_counts(self._live.settings.served_path).waiting
+            yield GaugeMetricFamily(_WAITING, "Served lists that wait for the warehouse.", value=waiting)
         if not isinstance(store := self._live.store, RedisOnlineStore):
             return
         try:

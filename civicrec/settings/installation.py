@@ -108,6 +108,11 @@ class Settings(BaseSettings):
         return files.WAREHOUSE.of(self.home)
 
     @property
+    def served_path(self) -> Path:
+        """SQLite file of served lists on their way to the warehouse, written by ``civicrec serve``."""
+        return files.SERVED.of(self.home)
+
+    @property
     def scenes_path(self) -> Path:
         """Folder of the operator's own scenes, a file each; it need not exist."""
         return files.SCENES.of(self.home)

@@ -35,6 +35,12 @@ class ServingSettings(ConnectionSettings, PeerSettings):
     """How long to wait for the online store before the fallback answers, milliseconds."""
     catalogue_poll_s: float = Field(default=0.02, gt=0, le=60)
     """How often a change of the catalogue or of editorial rules is looked for, seconds; a withdrawal acts within it."""
+    served_share: float = Field(default=1, ge=0, le=1)
+    """Share of the lists that is kept in the warehouse's ``served``, drawn by request id; 0 keeps none."""
+    served_keep_days: int = Field(default=90, ge=1, le=3_650)
+    """Days that served lists are kept."""
+    served_max_mb: int = Field(default=64, ge=1, le=100_000)
+    """Most that served lists waiting for the warehouse may take of the home's disk, MB; beyond it they are lost."""
     console_password: KeyOrEmpty = SecretStr("")
     """Opens the console; at least 16 characters. Empty means the one in ``<home>/console.key``, made at first use."""
     trusted_proxies: NetworkList = ()

@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 
 from civicrec.accounting.books import Books, read_books
+from civicrec.accounting.served import ServedCounts, served_counts
 from civicrec.clock import to_ms
 from civicrec.errors import CivicrecError
 from civicrec.settings import Settings
@@ -74,6 +75,8 @@ class StackState:
         As the supervisor of this home started them; empty when none runs.
     problems
         What is wrong, one sentence each; empty means all is well.
+    served
+        What became of the lists that are kept; None if that cannot be told.
     flink
         The job, where the stream runs on a cluster; None where it does not, or nothing can be said.
     online
@@ -87,6 +90,7 @@ class StackState:
     answers: dict[str, bool]
     processes: dict[str, ProcessState]
     problems: tuple[str, ...]
+    served: ServedCounts | None = None
     flink: FlinkState | None = None
     online: dict[str, object] | None = None
     set_aside: list[str] = field(default_factory=list)
@@ -155,7 +159,13 @@ def look(settings: Settings, now: datetime) -> StackState:
     ]
     problems += [f"process {name}: {one.says}" for name, one in processes.items() if one.says]
     aside = [folder.name for folder in set_aside(valkey_folder(settings))]
-    return StackState(books, freshness_s, answers, processes, tuple(dict.fromkeys(problems)), flink, online, aside)
+    served = None
+    try:
+        served = served_counts(settings.served_path)
+    except CivicrecError as error:
+        problems.append(str(error))
+    problems = list(dict.fromkeys(problems))
+    return StackState(books, freshness_s, answers, processes, tuple(problems), served, flink, online, aside)
 
 
 def _freshness_s(settings: Settings, now: datetime) -> float | None:

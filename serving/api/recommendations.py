@@ -82,23 +82,20 @@ async def _lists(
 ) -> list[bytes]:
     charge(request.scope, len(blocks) - 1)
     if refuses(request.headers.raw):
-        caller = Caller(mode="general")  # the signal holds for lists as it does for events
+        caller = Caller(mode="general", site=caller.site)  # the signal holds for lists as it does for events
     page = await live.page(caller, blocks, explain=explain)
-    for ranked_list in page.lists:
-        request.app.state.counters.list_served(ranked_list.scene, ranked_list.mode, page.is_degraded)
-    return [
-        list_json(
-            ranked_list,
-            page.snapshot,
-            uuid4().hex,
-            live.clock(),
-            slot=block.slot,
-            is_degraded=page.is_degraded,
-            explain=explain,
+    counters, log, now = request.app.state.counters, request.app.state.list_log, live.clock()
+    bodies = []
+    for ranked_list, block in zip(page.lists, blocks, strict=True):
+        request_id, is_degraded = uuid4().hex, page.is_degraded
+        counters.list_served(ranked_list.scene, ranked_list.mode, is_degraded)
+        log.add(ranked_list, request_id, now, site=caller.site, slot=block.slot, is_degraded=is_degraded)
+        body = list_json(
+            ranked_list, page.snapshot, request_id, now, slot=block.slot, is_degraded=is_degraded, explain=explain,
             cursor_key=live.cursor_key,
-        )
-        for ranked_list, block in zip(page.lists, blocks, strict=True)
-    ]
+        )  # fmt: skip
+        bodies.append(body)
+    return bodies
 
 
 def _live(request: Request) -> Live:

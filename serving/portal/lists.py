@@ -22,18 +22,22 @@ from recommender.eligibility import is_public, public_rows
 from recommender.request import RankedItem, RankedList
 from serving import live as served
 from serving.counters import ListCounters
+from serving.list_log import ListLog
 from serving.portal.views import TYPE_NAMES, Card, ListView, state_of
 from serving.portal.visitor import Visitor
 from serving.related import related
+from serving.schemas import site_of
 
 
 class Lists:
     """The lists of one request, made for a page that is rendered in a thread of the server."""
 
-    def __init__(self, live: served.Live, counters: ListCounters, visitor: Visitor, now: datetime) -> None:
-        self._live, self._counters, self._now = live, counters, now
+    def __init__(
+        self, live: served.Live, counters: ListCounters, log: ListLog, visitor: Visitor, now: datetime
+    ) -> None:
+        self._live, self._counters, self._log, self._now = live, counters, log, now
         actor = anonymous_actor(visitor.anonymous_id) if visitor.mode == "personalised" else ""
-        self._caller = served.Caller(actor, (), visitor.mode)
+        self._caller = served.Caller(actor, (), visitor.mode, site_of("", live.settings))
 
     def of(self, wanted: Sequence[tuple[str, int]]) -> list[ListView]:
         """Return a block per (scene, length)."""
@@ -79,16 +83,17 @@ class Lists:
 
     def _blocks(self, blocks: Sequence[served.ListQuery]) -> list[ListView]:
         page = from_thread.run(self._live.page, self._caller, blocks)
-        for ranked_list in page.lists:
-            self._counters.list_served(ranked_list.scene, ranked_list.mode, page.is_degraded)
-        return [self._block(ranked_list) for ranked_list in page.lists]
+        return [self._block(ranked_list, page.is_degraded) for ranked_list in page.lists]
 
-    def _block(self, ranked_list: RankedList) -> ListView:
+    def _block(self, ranked_list: RankedList, is_degraded: bool) -> ListView:
+        request_id = uuid4().hex
+        self._counters.list_served(ranked_list.scene, ranked_list.mode, is_degraded)
+        self._log.add(ranked_list, request_id, self._now, site=self._caller.site, is_degraded=is_degraded)
         return ListView(
             scene=ranked_list.scene,
             title=ranked_list.title,
             cards=tuple(self._card(ranked, ranked_list.scene) for ranked in ranked_list.items),
-            request_id=uuid4().hex,
+            request_id=request_id,
             variant=ranked_list.variant,
             personalised=ranked_list.mode == "personalised",
         )

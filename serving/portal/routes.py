@@ -140,4 +140,5 @@ def _static_bytes(name: str) -> bytes:
 
 def _lists(request: Request, visitor: Visitor) -> Lists:
     charge(request.scope, _LISTS_OF_A_PAGE)
-    return Lists(request.app.state.live, request.app.state.counters, visitor, request.app.state.live.clock())
+    state = request.app.state
+    return Lists(state.live, state.counters, state.list_log, visitor, state.live.clock())

@@ -1,0 +1,196 @@
+"""Served lists on their way to the warehouse: a bounded file between those who make lists and the one who stores them.
+
+In: `ServedList`s of any process that serves. Out: the same in batches under a name each, and what became of all.
+Nothing in it says for whom a list was made.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from civicrec.errors import Unavailable
+
+#: Lists sent to the warehouse at once, about.
+BATCH_LISTS = 2_000
+_STORED = "stored"
+#: Why a list is not kept: it waited for the file and was one too many, the file was full or could not be written.
+LOSSES = ("queue_full", "spool_full", "unwritable")
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS parts (id INTEGER PRIMARY KEY, n INTEGER NOT NULL, lists BLOB NOT NULL, batch TEXT);
+CREATE TABLE IF NOT EXISTS counts (fate TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;
+"""
+
+_BEGIN_BATCH = """
+UPDATE parts SET batch = ? WHERE id IN (
+    SELECT id FROM (SELECT id, sum(n) OVER (ORDER BY id) - n AS before FROM parts) WHERE before < ?
+)
+"""
+
+
+class ServedList(msgspec.Struct, frozen=True, array_like=True):
+    """One list as it was answered; a row of the table ``served``.
+
+    Attributes
+    ----------
+    served_ms
+        Epoch milliseconds.
+    mode
+        `general` if nothing about the visitor was used.
+    first_position
+        0-based; the others follow.
+    sources
+        Of each item, those that proposed it, the one with the largest part first.
+    reasons
+        Of each item, the codes of the reasons that hold, the one told first first.
+    """
+
+    request_id: str
+    served_ms: int
+    site: str
+    scene: str
+    slot: str
+    variant: str
+    mode: str
+    model: str
+    degraded: bool
+    first_position: int
+    item_ids: list[str]
+    sources: list[list[str]]
+    reasons: list[list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Lists that are stored as one; the same name always holds the same lists."""
+
+    name: str
+    lists: list[ServedList]
+
+
+@dataclass(frozen=True, slots=True)
+class ServedCounts:
+    """What became of the lists that were to be kept, since the file was made.
+
+    Attributes
+    ----------
+    stored, waiting
+        In the warehouse; in the file.
+    lost
+        Neither, by why.
+    """
+
+    stored: int = 0
+    waiting: int = 0
+    lost: Mapping[str, int] = field(default_factory=dict)
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(list[ServedList]).decode
+
+
+class ServedSpool:
+    """The file, for one thread; several processes may have it open.
+
+    Parameters
+    ----------
+    max_bytes
+        Of lists that wait.
+
+    Raises
+    ------
+    civicrec.errors.Unavailable
+        From every method, if the file cannot be read or written (disk full, folder read-only).
+    """
+
+    def __init__(self, path: Path, max_bytes: int) -> None:
+        self._path, self._max_bytes = path, max_bytes
+        with self._readable():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=5, check_same_thread=False)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=NORMAL")  # a power cut may take the last lists, never the file
+            self._db.executescript(_SCHEMA)
+
+    def put(self, lists: Sequence[ServedList], lost: Mapping[str, int]) -> bool:
+        """Keep lists until the warehouse has them, and count what was lost; False, and nothing kept, if it is full."""
+        body = _encode(lists)
+        with self._transaction():
+            held: int = self._db.execute("SELECT coalesce(sum(length(lists)), 0) FROM parts").fetchone()[0]
+            fits = held + len(body) <= self._max_bytes
+            if lists and fits:
+                self._db.execute("INSERT INTO parts (n, lists) VALUES (?, ?)", (len(lists), body))
+            for fate, n in lost.items():
+                self._count(fate, n)
+            if not fits:
+                self._count("spool_full", len(lists))
+        return fits
+
+    def next_batch(self) -> Batch | None:
+        """Return the batch that is to be stored next, until it is `done`; None if nothing waits."""
+        with self._transaction():
+            begun = self._db.execute("SELECT batch FROM parts WHERE batch IS NOT NULL LIMIT 1").fetchone()
+            name = begun[0] if begun else uuid.uuid4().hex
+            if not begun:
+                self._db.execute(_BEGIN_BATCH, (name, BATCH_LISTS))
+            parts = self._db.execute("SELECT lists FROM parts WHERE batch = ? ORDER BY id", (name,)).fetchall()
+        return Batch(name, [one for (body,) in parts for one in _decode(body)]) if parts else None
+
+    def done(self, batch: Batch, fate: str = _STORED) -> None:
+        """Let a batch go, and count what became of it, once."""
+        with self._transaction():
+            if self._db.execute("DELETE FROM parts WHERE batch = ?", (batch.name,)).rowcount:
+                self._count(fate, len(batch.lists))
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._db.close()
+
+    def _count(self, fate: str, n: int) -> None:
+        self._db.execute("INSERT INTO counts VALUES (?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n", (fate, n))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._readable():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise Unavailable(f"the served lists cannot be kept in {self._path}: {error}") from error
+
+
+def served_counts(path: Path) -> ServedCounts:
+    """Return what became of the lists; zeros where there is no file yet.
+
+    Raises
+    ------
+    Unavailable
+        If the file is there and cannot be read.
+    """
+    if not path.exists():
+        return ServedCounts()
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=5)) as db:
+            if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'counts'").fetchone():
+                return ServedCounts()  # it is being made
+            lost = dict(db.execute("SELECT fate, n FROM counts ORDER BY fate").fetchall())
+            (waiting,) = db.execute("SELECT coalesce(sum(n), 0) FROM parts").fetchone()
+    except sqlite3.Error as error:
+        raise Unavailable(f"the served lists in {path} cannot be read: {error}; try again") from error
+    return ServedCounts(lost.pop(_STORED, 0), waiting, lost)
