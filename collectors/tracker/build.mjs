@@ -7,11 +7,11 @@ import { minify } from "terser";
 const common = { bundle: true, minify: true, target: "es2015", charset: "utf8", legalComments: "none", logLevel: "warning" };
 const banner = "/* civicrec tracker, Apache-2.0, docs/tracker.md */";
 // Methods that only our own files call. Terser leaves alone what a browser has under the same name.
-const own = /^(standing|answer|takeLost|lose|drop|ids|added|leave|setToken|sent|found)$/;
+const own = /^(standing|answer|takeLost|lose|drop|ids|added|leave|setToken|sent|found|handOver)$/;
 
 const { outputFiles: [script] } = await build({ ...common, entryPoints: ["src/script.ts"], format: "iife", write: false });
 const { code } = await minify(script.text, {
-  ecma: 2015, compress: { passes: 3, inline: 1 }, mangle: { properties: { regex: own } }, format: { preamble: banner },
+  ecma: 2015, compress: { passes: 3, inline: 1, hoist_funs: true }, mangle: { properties: { regex: own } }, format: { preamble: banner },
 });
 await writeFile(process.argv[2] ?? "../static/c.js", `${code}\n`);
 await build({ ...common, banner: { js: banner }, entryPoints: ["src/index.ts"], format: "esm", outfile: "dist/index.js" });

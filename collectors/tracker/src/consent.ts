@@ -13,11 +13,6 @@ interface Signals {
   doNotTrack?: string | null;
 }
 
-const refuses = (): boolean => {
-  const signals = navigator as Signals;
-  return !!signals.globalPrivacyControl || signals.doNotTrack === "1";
-};
-
 export interface Consent {
   /** What holds now. Read anew each time, so that an answer given in another tab counts here at once. */
   standing(): Standing;
@@ -33,11 +28,10 @@ export interface Consent {
 export function consent(stated: string | undefined, answers: Shelf): Consent {
   return {
     standing() {
-      if (refuses() || (stated && rank(stated) < 0)) return "none";
-      const stored = answers.get("consent");
-      const answer = isLevel(stored) ? stored : undefined;
-      if (isLevel(stated)) return answer && rank(answer) < rank(stated) ? answer : stated;
-      return answer || (stated as "wait") || "measure";
+      const { globalPrivacyControl, doNotTrack } = navigator as Signals;
+      if (globalPrivacyControl || doNotTrack === "1" || (stated && rank(stated) < 0)) return "none";
+      const given = [stated, answers.get("consent")].filter(isLevel).sort((one, other) => rank(one) - rank(other));
+      return given[0] || (stated as "wait") || "measure";
     },
     answer: (level) => answers.set("consent", level),
   };

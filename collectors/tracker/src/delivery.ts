@@ -11,6 +11,8 @@ const MAX_BATCH = 50;
 const MAX_BYTES = 60_000;
 /** An event this old, not of this page, and still there: its page is gone, or has failed to deliver it. */
 const LEFT_BEHIND_MS = 10_000;
+/** With more than this waiting it is taken up at once: pages that are left quickly never hear an answer. */
+const MANY = 100;
 const FIRST_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 5 * 60_000;
 const LONGEST_ASKED_MS = 60 * 60_000;
@@ -69,7 +71,7 @@ export function delivery(endpoint: string, queue: Queue, shelf: () => Shelf, all
     const all = waiting();
     const own = all.filter((id) => mine[id]);
     const withToken = token && own.length;
-    const left = all.filter((id) => !mine[id] && Math.abs(clock() - madeAt(id)) > LEFT_BEHIND_MS);
+    const left = all.filter((id) => !mine[id] && (all[MANY] || Math.abs(clock() - madeAt(id)) > LEFT_BEHIND_MS));
     const chosen = leaving || withToken ? own : own.concat(left); // a page's own must not wait behind old ones
     // A firewall may dislike one event: smaller batches, from anywhere, bring the others past it.
     const from = halvings && Math.random() * chosen.length;
@@ -87,12 +89,13 @@ export function delivery(endpoint: string, queue: Queue, shelf: () => Shelf, all
   }
 
   function send(leaving: boolean): void {
-    if (!allowed() || (!leaving && Object.keys(flying).length)) return;
+    if (!allowed() || (!leaving && Object.keys(flying)[0])) return;
     if (pause()) return later(0);
     const [batch, body] = next(leaving);
     if (!body) return;
     const ids = Object.keys(batch);
     Object.assign(flying, batch);
+    ids.forEach(queue.handOver);
     const heard = safely((response?: Response, data?: Data): void => {
       const status = response && response.status;
       const isTaken = data && status === 200 && typeof data.accepted === "number";
@@ -129,7 +132,7 @@ export function delivery(endpoint: string, queue: Queue, shelf: () => Shelf, all
       }).then((response) => {
         const tell = (data?: unknown) => heard(response, data as Data);
         return response.json().then(tell, () => tell());
-      }).then(undefined, () => heard());
+      }).catch(() => heard());
     } catch {
       safely(() => navigator.sendBeacon(endpoint, body))();
       heard(); // whether it arrived nobody will hear, so it stays in the queue
@@ -152,7 +155,7 @@ export function delivery(endpoint: string, queue: Queue, shelf: () => Shelf, all
     shelf().set("wait");
     later(Math.random() * FIRST_WAIT_MS);
   });
-  later(FIRST_WAIT_MS); // what earlier pages left behind
+  later(waiting()[MANY] ? 0 : FIRST_WAIT_MS); // what earlier pages left behind
 
   return {
     added(id, urgent) {

@@ -31,7 +31,7 @@ export function exposure(put: (kind: "impression", fields: Fields) => void): voi
   })));
   // The observer says of what it begins to observe where that stands, without laying out the page for it.
   setInterval(safely(() => [].forEach.call(document.querySelectorAll(ITEM), (element: Element) => {
-    if (!told.has(element) || told.get(element) !== about(element)) observer.observe(element);
+    if (told.get(element) !== about(element)) observer.observe(element);
   })), LOOK_MS);
   // A second in view is a second of a visible page.
   listen("visibilitychange", () => { since = new WeakMap(); });

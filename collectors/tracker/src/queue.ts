@@ -2,12 +2,16 @@ import { say } from "./safely";
 import type { Shelf } from "./shelf";
 
 export const MAX_EVENTS = 500;
+/** With those handed over, of which nobody has said whether they arrived. */
+const MOST_EVENTS = 2_000;
 export const FULL = `over ${MAX_EVENTS}`;
 const PREFIX = "q.";
 
 /** Events that no collector has answered for yet, each under a key of its own: tabs can never overwrite each other's. */
 export interface Queue {
   put(id: string, event: string): void;
+  /** Note that an event was handed over: until somebody answers for it, it may be lost or not. */
+  handOver(id: string): void;
   /** All ids, oldest first. */
   ids(): string[];
   get(id: string): string | undefined;
@@ -24,15 +28,15 @@ export interface Queue {
  */
 export function queue(shelves: Shelf[], current: () => Shelf): Queue {
   const lost = (): number => +(current().get("dropped") || 0);
-  const ids = (places: Shelf[]): string[] =>
-    ([] as string[]).concat(...places.map((place) => place.keys()))
+  const ids = (): string[] =>
+    ([] as string[]).concat(...shelves.map((shelf) => shelf.keys()))
       .filter((key) => !key.indexOf(PREFIX)).map((key) => key.slice(PREFIX.length)).sort();
   const get = (id: string): string | undefined => shelves.map((shelf) => shelf.get(PREFIX + id)).filter(Boolean)[0];
   const drop = (id: string): void => shelves.forEach((shelf) => shelf.set(PREFIX + id));
 
   function lose(events: (string | undefined)[], why?: string): void {
     let n = lost() + events.length;
-    events.forEach((event) => { n += +((/"dropped":(\d+)/.exec(event!) || [])[1] || 0); });
+    events.forEach((event) => { n += +(/"dropped":(\d+)|$/.exec(event!)![1] || 0); });
     current().set("dropped", n);
     if (events.length) say("events are lost", why);
   }
@@ -40,18 +44,26 @@ export function queue(shelves: Shelf[], current: () => Shelf): Queue {
   return {
     put(id, event) {
       current().set(PREFIX + id, event);
-      ids([current()]).slice(0, -MAX_EVENTS).forEach((oldest) => {
-        lose([get(oldest)], FULL);
-        drop(oldest);
+      let surely = 0;
+      ids().reverse().forEach((one, at) => {
+        const text = get(one);
+        if (at < MOST_EVENTS && (/^ /.test(text!) || surely++ < MAX_EVENTS)) return;
+        lose([text], FULL);
+        drop(one);
       });
     },
-    ids: () => ids(shelves),
+    // A blank before it marks such an event, and nobody who reads JSON minds it.
+    handOver: (id) => shelves.forEach((shelf) => {
+      const event = shelf.get(PREFIX + id);
+      if (event) shelf.set(PREFIX + id, ` ${event.trim()}`);
+    }),
+    ids,
     get,
     drop,
     lose,
     takeLost() {
       const n = lost();
-      if (n) current().set("dropped");
+      current().set("dropped");
       return n;
     },
   };

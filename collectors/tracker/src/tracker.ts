@@ -51,7 +51,8 @@ export function track(options: Options): Commands {
   // Without consent to a profile nothing that tells visitors apart outlives the tab.
   const current = (): Shelf => (agreed.standing() === "personalise" ? lasting : passing);
   const events = queue([lasting, passing], current);
-  const sender = delivery(options.endpoint, events, current, () => rank(agreed.standing()) > rank("none"));
+  const isAllowed = (): boolean => rank(agreed.standing()) > rank("none");
+  const sender = delivery(options.endpoint, events, current, isAllowed);
   const actor = (): string => options.anonymousId || anonymousId(current());
   let held: Fields[] = [];
   let lostHeld = 0;
@@ -88,13 +89,13 @@ export function track(options: Options): Commands {
     const before = agreed.standing();
     agreed.answer(level);
     const standing = agreed.standing();
-    if (rank(standing) < rank(before) || standing === "none") forget(standing === "none" ? "none" : "wait");
+    if (rank(standing) < rank(before) || standing === "none") forget("none");
     const waiting = held;
     held = [];
-    if (standing === "none" || standing === "wait") return;
+    if (!isAllowed()) return;
     events.lose(Array(lostHeld) as undefined[], FULL);
     lostHeld = 0;
-    waiting.forEach((event) => keep(event, standing));
+    waiting.forEach((event) => keep(event, standing as Level));
     if (rank(standing) > rank(before)) put("consent_given", { props: { purpose: standing } });
   }
 
@@ -117,17 +118,13 @@ export function track(options: Options): Commands {
   }
 
   // Each part on its own: where the browser lacks one the others still work.
-  let reading: (isOver?: boolean) => void = () => undefined;
-  let settle: () => void = () => undefined;
-  safely(() => { reading = engagement((read) => put("read", Object.assign(read, pageItem()))); })();
-  safely(() => {
-    settle = navigation(() => `${pageItem().item_id || ""} ${title()}`, (newPath) => {
-      reading(true);
-      path = newPath;
-    }, arrived);
-  })();
-  safely(() => exposure(put))();
-  safely(() => links(put))();
+  const reading = safely(engagement)((read) => put("read", Object.assign(read, pageItem())))!;
+  const settle = safely(navigation)(() => `${pageItem().item_id || ""} ${title()}`, (newPath) => {
+    safely(reading)(true);
+    path = newPath;
+  }, arrived)!;
+  safely(exposure)(put);
+  safely(links)(put);
   safely(() => {
     const sentService = forms(put);
     submits((form) => {
@@ -152,9 +149,6 @@ export function track(options: Options): Commands {
     flush: leave,
     consent: answer,
     token: sender.setToken,
-    id: () => {
-      const standing = agreed.standing();
-      return standing === "none" || standing === "wait" ? "" : actor();
-    },
+    id: () => (isAllowed() ? actor() : ""),
   };
 }

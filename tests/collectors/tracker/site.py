@@ -88,6 +88,8 @@ class Site:
         What the endpoint answers instead of the collector; 0 cuts the connection, 200 lets everything through.
     statuses
         The same for the next requests, one each.
+    late_s
+        How long the endpoint keeps each answer, once it has passed the events on.
     disliked
         Words for which a firewall blocks a request.
     strangers
@@ -103,6 +105,7 @@ class Site:
     batches: list[tuple[float, int, dict[str, Any]]] = field(default_factory=list)
     status: int = 200
     statuses: list[int] = field(default_factory=list)
+    late_s: float = 0.0
     retry_after: str = ""
     disliked: str = ""
     strangers: list[tuple[int, dict[str, str], str]] = field(default_factory=list)
@@ -188,7 +191,9 @@ class Site:
         body = request.rfile.read(int(request.headers.get("Content-Length", 0)))
         status = self.statuses.pop(0) if self.statuses else self.status
         retry_after = self.retry_after
+        late_s = self.late_s
         if status == 0:
+            time.sleep(late_s)
             self.batches.append((time.monotonic(), 0, json.loads(body)))
             request.close_connection = True
             request.connection.shutdown(socket.SHUT_RDWR)
@@ -209,6 +214,7 @@ class Site:
             headers = {name: answer.headers[name] for name in answer.headers if name.startswith("access-control")}
         elif retry_after:
             headers["Retry-After"] = retry_after
+        time.sleep(late_s)
         self.batches.append((time.monotonic(), status, json.loads(body)))
         request.send_response(status)
         for name, value in {**headers, "Content-Length": str(len(content))}.items():

@@ -188,6 +188,62 @@ def test_a_full_queue_drops_the_oldest_and_says_how_many(browser: webdriver.Chro
     assert site.batches == []  # few events are no batch, however many were dropped before
 
 
+@pytest.mark.parametrize(("status", "late_s"), [(200, 1.0), (0, 4.0)], ids=["arrived", "were lost on the way"])
+def test_what_was_handed_over_and_not_answered_is_not_counted_as_lost(
+    browser: webdriver.Chrome, site: Site, status: int, late_s: float
+) -> None:
+    site.status, site.late_s = status, late_s  # no page stays until its answer comes
+    address = behind_the_endpoint(site)
+    for page in range(16):
+        browser.get(address)
+        browser.execute_script(MANY.format(n=39, name=f"{page}-"))
+    site.status, site.late_s = 200, 0.0
+    browser.get(site.add("/last", head=LATER, tag=site.tag(endpoint=site.endpoint)))
+    wait_for(lambda: browser.execute_script(QUEUED) == 0, 60, "an empty queue")
+    told = site.events()
+    assert arrive_once(told)
+    assert Counter(event.kind for event in told if event.kind != "read") == {"page_view": 17, "share": 16 * 39}
+    assert sum(event.props.get("dropped", 0) for event in told) == 0
+
+
+#: Events that pages before have handed over, and never heard of again.
+UNANSWERED = """
+for (let n = 0; n < 2000; n++) {
+  const id = '018f0000-0000-7000-8000-' + String(n).padStart(12, '0');
+  localStorage.setItem('civicrec.q.' + id, ' {"event_id":"' + id + '"}');
+}"""
+
+
+def test_a_queue_without_answers_has_an_end_too(browser: webdriver.Chrome, site: Site) -> None:
+    site.status = 0
+    browser.get(site.add("/a", head=UNANSWERED, tag=site.tag(endpoint=site.endpoint)))
+    browser.execute_script(MANY.format(n=10, name="x"))
+    kept = browser.execute_script("return Object.assign({}, localStorage)")
+    queued = {key.removeprefix("civicrec.q."): event for key, event in kept.items() if key.startswith("civicrec.q.")}
+    assert len(queued) == 2_000
+    assert min(queued) == "018f0000-0000-7000-8000-000000000011"
+    told = [json.loads(event).get("props", {}).get("dropped", 0) for event in queued.values()]
+    assert sum(told) + int(kept.get("civicrec.dropped", 0)) == 11
+
+
+#: Events that other pages have just made.
+LEFT = """
+const time = Date.now().toString(16).padStart(12, '0');
+for (let n = 0; n < {n}; n++) {{
+  const event_id = `${{time.slice(0, 8)}}-${{time.slice(8)}}-7000-8000-${{String(n).padStart(12, '0')}}`;
+  const who = {{site: '{site}', anonymous_id: 'other', session_id: 'other', consent: 'personalise'}};
+  const event = {{event_id, kind: 'share', occurred_at: new Date().toISOString(), item_id: 'x' + n, ...who}};
+  localStorage.setItem('civicrec.q.' + event_id, JSON.stringify(event));
+}}"""
+
+
+@pytest.mark.parametrize(("n", "is_many"), [(90, False), (120, True)])
+def test_many_left_behind_are_taken_up_at_once(browser: webdriver.Chrome, site: Site, n: int, is_many: bool) -> None:
+    browser.get(site.add("/a", head=LEFT.format(n=n, site=site.name), tag=site.tag(endpoint=site.endpoint)))
+    wait_for(lambda: site.batches, 9, "a first batch")
+    assert (site.batches[0][2]["events"][-1]["kind"] == "share") is is_many
+
+
 @pytest.mark.skipif(not (CHROMIUM and DRIVER), reason=NO_CHROMIUM)
 def test_events_survive_the_end_of_the_browser(site: Site, tmp_path: Path) -> None:
     site.status = 0
