@@ -7,6 +7,7 @@ The field list is docs/contracts.md §2.
 from __future__ import annotations
 
 import re
+import zlib
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, get_args
 
@@ -169,6 +170,11 @@ def _utc_times(item: Item) -> dict[str, datetime]:
         except OverflowError:
             raise InvalidInput(f"{name}: {at} lies outside the years 1 to 9999 in UTC") from None
     return times
+
+
+def hash_of(item_id: str) -> int:
+    """Return the 32-bit hash that stands for an item where many are told of; two ids may share one."""
+    return zlib.crc32(item_id.encode())
 
 
 def item_json(item: Item) -> bytes:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from civicrec.catalogue.references import normal_number, references
 from civicrec.clock import rfc3339, to_ms
-from civicrec.items import ITEM_TYPES, Item, Rel
+from civicrec.items import ITEM_TYPES, Item, Rel, hash_of
 from profiles.tags import learned_tags
 from recommender.derived import Derives
 
@@ -89,7 +89,7 @@ class Catalogue(Derives):
     named
         Title or document number → row of the item that has it.
     hashes
-        (n,) 32-bit hash of the item id, for cursors.
+        (n,) 32-bit hash of the item id, for cursors and for what was seen.
     fragments
         Row → the item's part of a JSON answer, encoded once.
     """
@@ -126,6 +126,16 @@ class Catalogue(Derives):
     def rows_of(self, item_ids: Iterable[str]) -> list[int]:
         """Return the rows of those ids that are known, in order."""
         return [row for row in map(self.rows.get, item_ids) if row is not None]
+
+    def rows_of_hashes(self, hashes: Sequence[int]) -> list[int]:
+        """Return the rows of those hashes that are known, in order."""
+        wanted = np.array(hashes, np.uint32)
+        order, ascending = self.once(_by_hash)
+        first = np.searchsorted(ascending, wanted)
+        sizes = np.searchsorted(ascending, wanted, "right") - first  # two items with one hash are both meant
+        nth = np.arange(sizes.sum()) - np.repeat(sizes.cumsum() - sizes, sizes)
+        rows: list[int] = order[np.repeat(first, sizes) + nth].tolist()
+        return rows
 
     def title(self, row: int) -> str:
         """Return the item's title."""
@@ -231,6 +241,12 @@ def _is_public(item: Item) -> bool:
     return item.status == "online" and (item.source_permitted or item.item_type != "news")
 
 
+def _by_hash(catalogue: Catalogue) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
+    """Return the rows by rising hash, and these hashes."""
+    order = catalogue.hashes.argsort(kind="stable")
+    return order, catalogue.hashes[order]
+
+
 _FACTS: dict[str, Any] = {
     "types": lambda item: _TYPE_NUMBER[item.item_type],
     "is_offered": lambda item: _is_public(item) and item.validity in _IN_FORCE,
@@ -239,7 +255,7 @@ _FACTS: dict[str, Any] = {
     "closes_ms": lambda item: _ms(item.valid_until, NEVER_MS),
     "apply_until_ms": lambda item: _ms(item.apply_until, NEVER_MS),
     "published_ms": lambda item: _ms(item.published_at, EVER_MS),
-    "hashes": lambda item: zlib.crc32(item.item_id.encode()),
+    "hashes": lambda item: hash_of(item.item_id),
 }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,7 +74,7 @@ def recommend(
     page += _seen_again(query, open_rows, n - len(pinned) - len(page))
     for place, pin in pins.items():
         page.insert(place, pin.row)
-    is_personal = request.is_personal and bool(query.history or query.tags or profile.disliked)
+    is_personal = request.is_personal and bool(query.history or query.seen_before or query.tags or profile.disliked)
     return RankedList(
         scene=scene.name,
         mode="personalised" if is_personal else "general",
@@ -98,6 +99,14 @@ def history_of(request: Request, profile: ActorState, catalogue: Catalogue, now:
     return [row for row in rows if is_in_force[row]]
 
 
+def seen_before(request: Request, profile: ActorState, catalogue: Catalogue, history: Sequence[int]) -> list[int]:
+    """Return the rows the actor is only known to have seen, newest first: what is older than `history`."""
+    if not (request.is_personal and profile.seen):
+        return []
+    known = set(history)
+    return [row for row in reversed(catalogue.rows_of_hashes(profile.seen)) if row not in known]
+
+
 def seed_ids(request: Request, profile: ActorState, catalogue: Catalogue, now: datetime) -> list[str]:
     """Return the ids of the items whose pairs the list is made from: the page's own, then the newest of the history."""
     newest = history_of(request, profile, catalogue, now)[:MAX_CO_CLICK_SEEDS]
@@ -114,14 +123,17 @@ def query_of(
     """Return what the candidate generators are asked for: of what may be shown, that which the actor has not seen."""
     history = history_of(request, profile, catalogue, now)
     context = catalogue.rows.get(request.item_id, -1)
+    before = seen_before(request, profile, catalogue, history)
     open_rows = may_show.copy()
     open_rows[history] = False
+    open_rows[before] = False
     return Query(
         catalogue=catalogue,
         signals=signals,
         open_rows=open_rows,
         now_ms=to_ms(now),
         history=tuple(history),
+        seen_before=tuple(before),
         context=context if context >= 0 and in_force(catalogue, now)[context] else -1,
         tags=profile.tags if request.is_personal else {},
     )
@@ -170,7 +182,8 @@ def _page(rows: list[int], query: Query, scene: Scene, n: int, pinned: list[int]
 
 def _seen_again(query: Query, may_show: NDArray[np.bool_], n: int) -> list[int]:
     """Return `n` items the actor has seen, the longest ago first, because nothing else is left."""
-    return [row for row in reversed(query.history) if may_show[row]][: max(0, n)]
+    oldest_first = chain(reversed(query.seen_before), reversed(query.history))
+    return [row for row in oldest_first if may_show[row]][: max(0, n)]
 
 
 def _explained(

@@ -52,6 +52,7 @@ def show(
     held: dict[str, Any] = {
         "actor": actor,
         "recent": [{"item_id": one.item_id, "at": rfc3339(from_ms(one.at_ms))} for one in state.recent],
+        "seen": len(state.seen),
         "tags": dict(sorted(state.tags.items(), key=lambda pair: -pair[1])),
         "disliked": sorted(state.disliked),
         "nightly_tags": _nightly_tags(settings, actor),

@@ -16,7 +16,6 @@ from civicrec.clock import monotonic_s
 from civicrec.errors import InvalidInput
 from civicrec.process.progress import ShowProgress
 from civicrec.settings import Settings
-from profiles.online.ports import MAX_RECENT
 from recommender.evaluation.all_but_one import ANY_TIME, Recommender, recommenders, served
 from recommender.evaluation.metrics import ndcg_at, recall_at
 from recommender.training.evaluate import Row, pairs_of
@@ -63,8 +62,8 @@ def evaluate_topn(
 ) -> dict[str, Any]:  # fmt: skip
     """Return ``seeds``: seed → algorithm → measures, and their ``mean``.
 
-    ``served`` is the list of the front page for what the online store would hold of the user, the newest
-    `MAX_RECENT` items; ties of time go by row. Knobs are chosen on a part of the training rows.
+    ``served`` is the list of the front page for what the online store would hold of the user; ties of time go by row.
+    Knobs are chosen on a part of the training rows.
 
     Raises
     ------
@@ -102,7 +101,7 @@ def _of_seed(cut: Cut, settings: Settings, k: int) -> dict[str, dict[str, float]
     for row in cut.test:
         wanted.setdefault(row.user_id, set()).add(row.item_id)
     relevant = {user: items for user, items in wanted.items() if user in known}
-    histories = {user: known[user][-MAX_RECENT:] for user in relevant}
+    histories = {user: known[user] for user in relevant}
     figures = {}
     for name, ask in (recommenders(models) | {"served": served(models, ANY_TIME, k)}).items():
         began_s = monotonic_s()

@@ -17,7 +17,7 @@ MAX_HOURS = TREND_TTL_HOURS + 8
 #: Of an hour long past, the share of the pairs that an hour of today may have: few interactions come so late.
 LATE_SHARE = 20
 _MB = 1 << 20
-#: What one entry takes in Valkey 9, rounded up: an actor with a click takes some 300 bytes, with 50 clicks 1 500; 100
+#: What one entry takes in Valkey 9, rounded up: an actor with a click takes some 440 bytes, with 50 clicks 2 500; 100
 #: neighbours 4 KB, 50 next items 2 KB, and as much those that few actors made yet.
 _ACTOR_BYTES, _CO_BYTES, _TREND_BYTES, _PAIR_BYTES = 512, 12_288, 100, 90
 #: Shares of the memory in hundredths; the rest is Valkey's own, and what entries take beyond the usual.

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
+from itertools import chain
 from typing import Any
 
 from civicrec.accounting.progress import Commit, CommittedProgress
@@ -20,6 +21,7 @@ from profiles.online.ports import (
     MAX_DISLIKED,
     MAX_NEXT_CLICKED,
     MAX_RECENT,
+    MAX_SEEN,
     MAX_TREND_ITEMS,
     ActorState,
     Incomplete,
@@ -29,7 +31,7 @@ from profiles.online.ports import (
     RecentItem,
     ServedStore,
 )
-from profiles.online.pseudonyms import digest_of, pair_of
+from profiles.online.pseudonyms import digest_of, hashes_of, pair_of
 
 Scores = dict[str, float]
 
@@ -65,6 +67,7 @@ class MemoryOnlineStore:
         self._min_actors = min_actors
         self._progress: dict[str, CommittedProgress] = defaultdict(CommittedProgress)
         self._recent: dict[str, dict[str, int]] = defaultdict(dict)
+        self._seen: dict[str, dict[int, int]] = defaultdict(dict)
         self._disliked: dict[str, Scores] = defaultdict(dict)
         self._trends: dict[int, Scores] = defaultdict(dict)
         self._counted: dict[int, Scores] = defaultdict(dict)
@@ -110,6 +113,12 @@ class MemoryOnlineStore:
             for item in items:
                 kept[item.item_id] = max(item.at_ms, kept.get(item.item_id, item.at_ms))
             self._recent[actor] = {name: int(at) for name, at in _heaviest(kept, MAX_RECENT)}
+        for actor, items in chain(update.recent.items(), update.seen.items()):
+            seen = self._seen[actor]
+            for hashed, at_ms in hashes_of(items).items():
+                seen[hashed] = max(at_ms, seen.get(hashed, at_ms))
+            if len(seen) > MAX_SEEN:
+                self._seen[actor] = {hashed: seen[hashed] for hashed in _in_order(seen)[-MAX_SEEN:]}
         for actor, names in update.restored.items():
             for name in names:
                 self.undislike(actor, name)
@@ -138,6 +147,7 @@ class MemoryOnlineStore:
         self._disliked.pop(actor, None)
         self._tags.pop(actor, None)
         self._recent[actor] = {name: at for name, at in self._recent.get(actor, {}).items() if at > at_ms}
+        self._seen[actor] = {hashed: at for hashed, at in self._seen.get(actor, {}).items() if at > at_ms}
 
     def _note_actor(self, hour: int, item_id: str, actor: str) -> None:
         """Note that an actor interacted with an item, until there is a crowd."""
@@ -182,6 +192,7 @@ class MemoryOnlineStore:
             recent=tuple(self._recent_list(actor)),
             tags=dict(self._tags.get(actor, {})),
             disliked=frozenset(self._disliked.get(actor, ())),
+            seen=_in_order(self._seen.get(actor, {})),
         )
 
     def trends(self, hours: Sequence[int]) -> dict[int, dict[str, float]]:
@@ -208,7 +219,7 @@ class MemoryOnlineStore:
 
     def forget(self, actor: str) -> int:
         """Remove all that names this actor; return how many of its parts there were."""
-        parts: tuple[dict[str, Any], ...] = (self._recent, self._disliked, self._tags, self._withdrawn)
+        parts: tuple[dict[str, Any], ...] = (self._recent, self._seen, self._disliked, self._tags, self._withdrawn)
         return sum(bool(part.pop(actor, None)) for part in parts)
 
     def is_complete(self) -> bool:
@@ -260,6 +271,11 @@ class _Pairs:
 def _heaviest(scores: Mapping[str, float], n: int) -> list[tuple[str, float]]:
     """Return the `n` heaviest (name, score); among equals the later name first, as Redis orders them."""
     return sorted(scores.items(), key=lambda pair: (pair[1], pair[0]), reverse=True)[:n]
+
+
+def _in_order(times: Mapping[int, int]) -> tuple[int, ...]:
+    """Return what stands for times, the longest ago first; of one time in the order of their digits, as Redis does."""
+    return tuple(sorted(times, key=lambda one: (times[one], str(one))))
 
 
 def _increased(scores: Mapping[str, float], added: Mapping[str, float], n: int) -> Scores:

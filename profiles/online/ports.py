@@ -20,6 +20,9 @@ MAX_CO_CLICKED = 100
 #: Next items remembered per item: what was clicked right after it.
 MAX_NEXT_CLICKED = 50
 RECENT_TTL_DAYS = 30
+#: Items of an actor that are known to have been seen and for how long: more than models look at, as hashes.
+MAX_SEEN = 5_000
+SEEN_TTL_DAYS = 90
 CO_CLICK_TTL_DAYS = 30
 TREND_TTL_HOURS = 72
 #: Items remembered of one hour's trend; a flood of junk ids cannot grow it.
@@ -77,7 +80,9 @@ class OnlineUpdate:
     Attributes
     ----------
     recent
-        actor → items interacted with (any order; the newest time of an item wins).
+        actor → items interacted with (any order; the newest time of an item wins). They are seen, too.
+    seen
+        actor → items interacted with so long ago that they are only known to be seen.
     disliked
         actor → item the actor does not want to see → epoch ms at which that was said; the latest are kept.
     interests
@@ -95,6 +100,7 @@ class OnlineUpdate:
     """
 
     recent: Mapping[str, Sequence[RecentItem]] = field(default_factory=dict)
+    seen: Mapping[str, Sequence[RecentItem]] = field(default_factory=dict)
     disliked: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     interests: Mapping[int, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
     co_clicks: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
@@ -115,11 +121,14 @@ class ActorState:
         tag name → weight > 0, from the nightly job.
     disliked
         Item ids never to be shown to this actor.
+    seen
+        `civicrec.items.hash_of` what the actor interacted with, the longest ago first, at most `MAX_SEEN`.
     """
 
     recent: tuple[RecentItem, ...] = ()
     tags: Mapping[str, float] = field(default_factory=dict)
     disliked: frozenset[str] = frozenset()
+    seen: tuple[int, ...] = ()
 
 
 class Pairs(NamedTuple):

@@ -6,19 +6,24 @@ from __future__ import annotations
 #: of a log's progress is built in `civicrec.accounting.progress`; until 0.1 it was
 #: ``fence:``, and `COMPLETE_KEY` ``whole:``.
 CLEARED = (
-    "recent", "disliked", "trend", "counted", "co", "few", "next", "few_next", "crowd",
+    "recent", "seen", "disliked", "trend", "counted", "co", "few", "next", "few_next", "crowd",
     "tags", "withdrawn", "held", "progress", "logs",
     "complete", "whole", "fence",
 )  # fmt: skip
 
 #: There while the store holds all it should: a wipe takes it away with the rest. The number is that of the form of what
 #: is kept: a store of another form is incomplete, so the stream rebuilds it.
-COMPLETE_KEY = "complete:9"
+COMPLETE_KEY = "complete:10"
 
 
 def recent_key(actor: str) -> str:
     """Name the sorted set item → epoch ms of the latest interaction to it."""
     return f"recent:{actor}"
+
+
+def seen_key(actor: str) -> str:
+    """Name the sorted set `civicrec.items.hash_of` an item → epoch ms of the latest interaction with it."""
+    return f"seen:{actor}"
 
 
 def disliked_key(actor: str) -> str:

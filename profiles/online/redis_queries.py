@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from profiles.online.ports import MAX_RECENT, ActorState, RecentItem
-from profiles.online.redis_keys import disliked_key, recent_key, tags_key
+from profiles.online.redis_keys import disliked_key, recent_key, seen_key, tags_key
 
 Command = tuple[str | int, ...]
 
@@ -33,16 +33,18 @@ def actor_commands(actor: str) -> list[Command]:
         largest(recent_key(actor), MAX_RECENT),
         ("GET", tags_key(actor)),
         ("ZRANGE", disliked_key(actor), 0, -1),
+        ("ZRANGE", seen_key(actor), 0, -1),
     ]
 
 
 def actor_of(answers: Sequence[Any]) -> ActorState:
     """Read the answers to `actor_commands`."""
-    recent, tags, disliked = answers
+    recent, tags, disliked, seen = answers
     return ActorState(
         recent=tuple(recent_items(recent)),
         tags=_decode_tags(tags).tags if tags else {},
         disliked=frozenset([name.decode() for name in disliked]),
+        seen=tuple(map(int, seen)),
     )
 
 

@@ -32,16 +32,18 @@ from profiles.online.ports import (
     MAX_FEW_TRENDS,
     MAX_NEXT_CLICKED,
     MAX_RECENT,
+    MAX_SEEN,
     MAX_TREND_ITEMS,
     RECENT_TTL_DAYS,
     RECOVERED_TTL_DAYS,
+    SEEN_TTL_DAYS,
     TREND_TTL_HOURS,
     Incomplete,
     Known,
     OnlineUpdate,
     RecentItem,
 )
-from profiles.online.pseudonyms import digest_of, pair_of
+from profiles.online.pseudonyms import digest_of, hashes_of, pair_of
 from profiles.online.redis_calls import DAY_S, RedisCalls, reachable, script
 from profiles.online.redis_keys import (
     COMPLETE_KEY,
@@ -54,6 +56,7 @@ from profiles.online.redis_keys import (
     next_key,
     recent_key,
     recovered_key,
+    seen_key,
     trend_key,
     withdrawn_key,
 )
@@ -141,11 +144,15 @@ _CROWD = (
 def _commands(update: OnlineUpdate, refused: list[Any], bounds: Bounds) -> bytes:
     """Write an update as the MessagePack that apply.lua reads."""
     digests = cache(digest_of)  # of this update alone
-    newest = [
+    newest: list[Any] = [
         (recent_key(actor), RECENT_TTL_DAYS * DAY_S, MAX_RECENT, flat(_newest(items)))
         for actor, items in update.recent.items()
         if items
-    ]
+    ] + [
+        (seen_key(actor), SEEN_TTL_DAYS * DAY_S, MAX_SEEN, flat(hashes_of(items)))
+        for actor, items in chain(update.recent.items(), update.seen.items())
+        if items
+    ]  # fmt: skip
     added = [
         (
             key(item_id), CO_CLICK_TTL_DAYS * DAY_S, bound,
@@ -169,13 +176,13 @@ def _commands(update: OnlineUpdate, refused: list[Any], bounds: Bounds) -> bytes
         )
         for hour, by_item in update.interests.items()
     ]  # fmt: skip
-    seen: dict[str, int] = {actor: 0 for actor, names in update.disliked.items() if names}
-    seen |= dict.fromkeys(update.withdrawn, 0)
-    for actor, items in update.recent.items():
+    came_s: dict[str, int] = {actor: 0 for actor, names in update.disliked.items() if names}
+    came_s |= dict.fromkeys(update.withdrawn, 0)
+    for actor, items in chain(update.seen.items(), update.recent.items()):
         if items:
-            seen[actor] = max(item.at_ms for item in items) // 1000
+            came_s[actor] = max(came_s.get(actor, 0), *(item.at_ms // 1000 for item in items))
     limits = (bounds.actors, bounds.co_items, MAX_HOURS, LATE_SHARE, to_ms(utc_now()) // 1000)
-    return _pack((newest, refused, added, counted, list(chain(*seen.items())), limits))
+    return _pack((newest, refused, added, counted, list(chain(*came_s.items())), limits))
 
 
 def _newest(items: Sequence[RecentItem]) -> dict[str, int]:

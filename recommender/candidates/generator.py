@@ -51,6 +51,8 @@ class Query(Derives):
         (n,) mask of rows that may be answered: eligible, not hidden from this caller, not seen.
     history
         Rows the actor interacted with, newest first, each once.
+    seen_before
+        Rows the actor interacted with longer ago, newest first: only known not to be new.
     context
         Row of the page's item, -1 for none.
     tags
@@ -62,6 +64,7 @@ class Query(Derives):
     open_rows: NDArray[np.bool_]
     now_ms: int
     history: tuple[int, ...] = ()
+    seen_before: tuple[int, ...] = ()
     context: int = -1
     tags: Mapping[str, float] = field(default_factory=dict)
 

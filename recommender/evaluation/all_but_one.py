@@ -16,8 +16,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from civicrec.items import Item
-from profiles.online.ports import ActorState
+from civicrec.items import Item, hash_of
+from profiles.online.ports import MAX_RECENT, MAX_SEEN, ActorState, RecentItem
 from recommender.artifacts import Models
 from recommender.catalogue import Catalogue
 from recommender.evaluation.metrics import breese_score, ndcg_at, recall_at, reciprocal_rank
@@ -115,14 +115,16 @@ def recommenders(models: Models) -> dict[str, Recommender]:
 def served(models: Models, now: datetime, k: int = 10) -> Recommender:
     """Return what the portal's front page would show: the served function on items that have nothing but an id.
 
-    Without tags, dates and live behaviour only the nightly models speak; each list holds `k` items.
+    Without tags, dates and live behaviour only the nightly models speak; each list holds `k` items. Of who asks it is
+    known what the online store would hold.
     """
     catalogue = Catalogue.of(Item(item_id=item_id, item_type="topic", title=item_id) for item_id in models.item_ids)
     signals, home = Signals(PlacedModels.of(models, catalogue)), shipped_scenes()["home"]
 
     def ranked(known: Sequence[str]) -> list[str]:
-        request = Request(home, k, recent=tuple(reversed(known)))
-        page = recommend(request, ActorState(), catalogue, signals, now)
+        newest = tuple(RecentItem(item_id, 0) for item_id in reversed(known[-MAX_RECENT:]))
+        profile = ActorState(recent=newest, seen=tuple(map(hash_of, known[-MAX_SEEN:])))
+        page = recommend(Request(home, k), profile, catalogue, signals, now)
         return [one.item.item_id for one in page.items]
 
     return ranked

@@ -12,7 +12,14 @@ from fastapi import APIRouter, Request
 
 from civicrec.clock import rfc3339
 from civicrec.events import INTEREST_WEIGHTS
-from profiles.online.ports import DISLIKED_TTL_DAYS, MAX_RECENT, RECENT_TTL_DAYS, TAGS_TTL_DAYS
+from profiles.online.ports import (
+    DISLIKED_TTL_DAYS,
+    MAX_RECENT,
+    MAX_SEEN,
+    RECENT_TTL_DAYS,
+    SEEN_TTL_DAYS,
+    TAGS_TTL_DAYS,
+)
 from recommender.artifacts import Models
 from recommender.generators import GENERATORS
 from serving.live import Live
@@ -48,6 +55,8 @@ async def get_transparency(request: Request) -> dict[str, Any]:
             "needs_consent": "personalise",
             "recent_items_kept": MAX_RECENT,
             "recent_items_days": RECENT_TTL_DAYS,
+            "seen_items_kept": MAX_SEEN,
+            "seen_items_days": SEEN_TTL_DAYS,
             "tags_days": TAGS_TTL_DAYS,
             "dislikes_days": DISLIKED_TTL_DAYS,
         },

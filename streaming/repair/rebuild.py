@@ -27,6 +27,7 @@ from profiles.online.ports import (
     CO_CLICK_TTL_DAYS,
     DISLIKED_TTL_DAYS,
     RECENT_TTL_DAYS,
+    SEEN_TTL_DAYS,
     TAGS_TTL_DAYS,
     TREND_TTL_HOURS,
     OnlineUpdate,
@@ -49,7 +50,7 @@ _CHOSEN = (
 _DAYS = f"""
 SELECT local_date AS day, count() AS n FROM events FINAL
 WHERE local_date >= {{first:Date}} AND {_CHOSEN}
-  AND (local_date >= {{busy_first:Date}} OR has({{lasting:Array(String)}}, toString(kind)))
+  AND (local_date >= {{seen_first:Date}} OR has({{lasting:Array(String)}}, toString(kind)))
 GROUP BY day ORDER BY day
 """
 _EVENTS_OF_DAY = f"""
@@ -154,20 +155,21 @@ def _restore_interactions(
 ) -> int:
     kinds, lasting = sorted(INTERACTION_KINDS | LASTING), sorted(LASTING)
     busy_first = today - timedelta(days=max(RECENT_TTL_DAYS, CO_CLICK_TTL_DAYS))
+    seen_first = today - timedelta(days=SEEN_TTL_DAYS)
     first_day = today - timedelta(days=DISLIKED_TTL_DAYS)
-    days = warehouse.rows(_DAYS, {"kinds": kinds, "first": first_day, "busy_first": busy_first, "lasting": lasting})
+    days = warehouse.rows(_DAYS, {"kinds": kinds, "first": first_day, "seen_first": seen_first, "lasting": lasting})
     n_interactions = n_read = n_commits = 0
     total = sum(row["n"] for row in days)
     oldest_hour = to_ms(now - timedelta(hours=TREND_TTL_HOURS)) // _HOUR_MS
     for row in days:
-        is_busy = row["day"] >= busy_first
-        table = warehouse.query(_EVENTS_OF_DAY, {"day": row["day"], "kinds": kinds if is_busy else lasting})
+        is_seen = row["day"] >= seen_first
+        table = warehouse.query(_EVENTS_OF_DAY, {"day": row["day"], "kinds": kinds if is_seen else lasting})
         for begin in range(0, table.num_rows, SLICE_INTERACTIONS):
             part = table.slice(begin, SLICE_INTERACTIONS)
-            if interactions := _interactions(part.to_pydict(), done, is_busy):
+            if interactions := _interactions(part.to_pydict(), done, is_seen):
                 known = online.known_of(personal_actors(interactions))
                 folded = fold(interactions, known.recent, known.withdrawn)
-                update = _without_old_trends(folded, oldest_hour)
+                update = _as_old_as(folded, row["day"] >= busy_first, oldest_hour)
                 online.apply(Commit(REBUILD_LOG, n_commits, n_commits + 1), update)
                 n_commits += 1
                 n_interactions += len(interactions)
@@ -175,18 +177,21 @@ def _restore_interactions(
     return n_interactions
 
 
-def _interactions(columns: dict[str, list[Any]], done: Done, is_busy: bool) -> list[Interaction]:
+def _interactions(columns: dict[str, list[Any]], done: Done, is_seen: bool) -> list[Interaction]:
     """Return what the stream made of these rows; of days long past, only what was refused, restored or withdrawn."""
     names = ("actor", "item_id", "at_ms", "kind", "is_personal", "log", "log_offset")
     return [
-        Interaction(actor, item_id, at_ms, INTEREST_WEIGHTS.get(kind, 0.0) if is_busy else 0.0, bool(is_personal),
+        Interaction(actor, item_id, at_ms, INTEREST_WEIGHTS.get(kind, 0.0) if is_seen else 0.0, bool(is_personal),
                     offset, lasting_kind(kind))
         for actor, item_id, at_ms, kind, is_personal, log, offset in zip(*map(columns.__getitem__, names), strict=True)
         if done.has(log, actor, offset)
     ]  # fmt: skip
 
 
-def _without_old_trends(update: OnlineUpdate, oldest_hour: int) -> OnlineUpdate:
+def _as_old_as(update: OnlineUpdate, is_busy: bool, oldest_hour: int) -> OnlineUpdate:
+    """Return what is still kept of an update: of days past, that items were seen, and what was refused or withdrawn."""
+    if not is_busy:
+        return replace(update, seen=update.recent, recent={}, interests={}, co_clicks={}, next_clicks={})
     return replace(update, interests={hour: by for hour, by in update.interests.items() if hour >= oldest_hour})
 
 

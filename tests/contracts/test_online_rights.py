@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from redis import Redis
 
 from civicrec.accounting.progress import Commit
+from civicrec.items import hash_of
 from profiles.online.bounds import Bounds
 from profiles.online.memory import MemoryOnlineStore
 from profiles.online.ports import MAX_DISLIKED, ActorState, OnlineUpdate, RecentItem
@@ -79,7 +80,8 @@ def test_consent_withdrawn_at_once_is_what_the_log_says_of_it(store: OnlineStore
     for at_ms in (AT + 5, AT):  # the second comes late
         store.withdraw("a", at_ms)
     store.apply(Commit("b", 1, 2), OnlineUpdate(withdrawn={"b": AT + 5}))
-    assert store.actor("a") == store.actor("b") == ActorState(recent=(RecentItem("j", AT + 9),))
+    expected = ActorState(recent=(RecentItem("j", AT + 9),), seen=(hash_of("j"),))
+    assert store.actor("a") == store.actor("b") == expected
     assert store.known_of(["a", "b"]).withdrawn == {"a": AT + 5, "b": AT + 5}
 
 
@@ -113,7 +115,7 @@ def test_nothing_in_the_store_names_an_actor_who_is_forgotten(store: OnlineStore
     store.put_tags("run", [(ACTOR, {"t": 1.0})])
     store.dislike(ACTOR, "z", AT)
     assert ACTOR in everything_in(store)
-    assert store.forget(ACTOR) == 4  # recent items, dislikes, tags, withdrawal
+    assert store.forget(ACTOR) == 5  # recent items, what was seen, dislikes, tags, withdrawal
     assert ACTOR not in everything_in(store)
     assert store.actor("other").recent
     assert store.forget(ACTOR) == 0

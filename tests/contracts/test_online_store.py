@@ -19,6 +19,7 @@ from civicrec.accounting.progress import (
 )
 from civicrec.clients import redis_client
 from civicrec.errors import Unavailable
+from civicrec.items import hash_of
 from civicrec.settings import RedisSettings
 from profiles.online.bounds import Bounds
 from profiles.online.memory import MemoryOnlineStore
@@ -30,6 +31,7 @@ from profiles.online.ports import (
     MAX_FEW,
     MAX_NEXT_CLICKED,
     MAX_RECENT,
+    MAX_SEEN,
     ActorState,
     Incomplete,
     Known,
@@ -140,7 +142,7 @@ def test_an_empty_store_knows_nothing(store: OnlineStore) -> None:
 
 def test_an_update_is_seen_by_every_reader(store: OnlineStore) -> None:
     assert store.apply(Commit("log", 0, 5), an_update()) == 1
-    assert store.actor("a") == ActorState(recent=(RecentItem("i1", AT),), disliked=frozenset({"not-i1"}))
+    assert store.actor("a") == ActorState((RecentItem("i1", AT),), {}, frozenset({"not-i1"}), (hash_of("i1"),))
     assert store.known_of(["a", "b"]).recent == {"a": [RecentItem("i1", AT)]}
     assert store.trends([HOUR, HOUR + 1]) == {HOUR: {"i1": 1.0}}
     assert store.co_clicks(["i1", "unknown"]) == {"i1": [("other", 0.5)]}
@@ -256,11 +258,23 @@ def test_every_list_keeps_its_bound_and_its_heaviest(store: OnlineStore) -> None
     ))  # fmt: skip
     state = store.actor("a")
     assert [item.item_id for item in state.recent] == [f"i{many - 1 - n}" for n in range(MAX_RECENT)]
+    assert state.seen == tuple(hash_of(f"i{n}") for n in range(many))
     assert state.disliked == {f"d{many - 1 - n}" for n in range(MAX_DISLIKED)}
     assert store.co_clicks(["i"])["i"] == [(f"n{many - 1 - n}", float(many - n)) for n in range(MAX_CO_CLICKED)]
     assert store.co_clicks(["i"], n=2)["i"] == [(f"n{many - 1}", float(many)), (f"n{many - 2}", float(many - 1))]
     assert store.co_clicks(["i"], n=0) == store.next_clicks(["i"], n=0) == {}
     assert store.next_clicks(["i"])["i"] == [(f"n{many - 1 - n}", float(many - n)) for n in range(MAX_NEXT_CLICKED)]
+
+
+def test_what_was_seen_is_known_longer_than_what_is_recent_and_within_its_bound(store: OnlineStore) -> None:
+    long_ago = [RecentItem(f"old{n}", AT - 9_999 + n) for n in range(MAX_SEEN)]
+    store.apply(Commit("log", 0, 1), OnlineUpdate(seen={"a": long_ago}))
+    assert (store.actor("a").recent, len(store.actor("a").seen)) == ((), MAX_SEEN)
+    store.apply(Commit("log", 1, 2), OnlineUpdate(recent={"a": [RecentItem("new", AT), RecentItem("old0", AT + 1)]}))
+    seen = store.actor("a").seen
+    assert (len(seen), seen[-2:]) == (MAX_SEEN, (hash_of("new"), hash_of("old0")))
+    assert hash_of("old1") not in seen
+    assert hash_of("old2") in seen
 
 
 def test_tags_are_replaced_as_a_whole(store: OnlineStore) -> None:
@@ -274,7 +288,7 @@ def test_forgetting_an_actor_leaves_the_others(store: OnlineStore) -> None:
     store.apply(Commit("log", 0, 1), an_update(actor="a"))
     store.apply(Commit("log", 1, 2), an_update(actor="b"))
     store.put_tags("run", [("a", {"t": 1.0})])
-    assert store.forget("a") == 3
+    assert store.forget("a") == 4
     assert store.actor("a") == ActorState()
     assert store.actor("b") != ActorState()
 
@@ -295,11 +309,13 @@ _marks = st.builds(
     st.integers(0, 6), st.integers(1, 4), st.builds(Partition, st.integers(1, 2), st.integers(0, 1)), st.integers(0, 9),
     st.dictionaries(st.sampled_from(["bad_json", "no_actor"]), st.integers(1, 9)), st.integers(-1, 9),
 )  # fmt: skip
+_interacted = st.dictionaries(
+    _names, st.lists(st.builds(RecentItem, _names, st.integers(0, 2**41)), max_size=5), max_size=3
+)
 _updates = st.builds(
     OnlineUpdate,
-    recent=st.dictionaries(
-        _names, st.lists(st.builds(RecentItem, _names, st.integers(0, 2**41)), max_size=5), max_size=3
-    ),
+    recent=_interacted,
+    seen=_interacted,
     disliked=st.dictionaries(_names, st.dictionaries(_names, st.integers(0, 2**41), max_size=3), max_size=3),
     interests=st.dictionaries(st.integers(0, 3), st.dictionaries(_names, _weights, max_size=3), max_size=3),
     co_clicks=st.dictionaries(_names, st.dictionaries(_names, _weights, max_size=3), max_size=3),
@@ -350,6 +366,7 @@ def test_every_key_in_redis_expires_except_the_progress_and_the_indexes_of_what_
     families = Counter(key.split(b":")[0] for key in client.scan_iter())
     assert families == {
         b"recent": 1,
+        b"seen": 1,
         b"disliked": 1,
         b"trend": 1,
         b"counted": 1,
@@ -453,7 +470,7 @@ def test_consent_withdrawn_takes_what_was_known_until_then_and_is_remembered(sto
     store.put_tags("run", [("a", {"t": 1.0})])
     update = OnlineUpdate(recent={"a": [RecentItem("new", AT + 2)]}, withdrawn={"a": AT + 1, "c": AT})
     store.apply(Commit("log", 2, 3), update)
-    assert store.actor("a") == ActorState(recent=(RecentItem("new", AT + 2),))
+    assert store.actor("a") == ActorState(recent=(RecentItem("new", AT + 2),), seen=(hash_of("new"),))
     assert store.actor("b").recent
     assert store.known_of(["a", "b", "c"]).withdrawn == {"a": AT + 1, "c": AT}
     store.apply(Commit("log", 3, 4), OnlineUpdate(withdrawn={"a": AT}))  # an older one that comes late

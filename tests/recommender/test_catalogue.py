@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from civicrec.items import ITEM_TYPES, Item, Link
+from civicrec.items import ITEM_TYPES, Item, Link, hash_of
 from profiles.tags import learned_tags
 from recommender.catalogue import Catalogue, mentions, shelved
 from recommender.eligibility import eligible, in_force, is_public, public_rows
@@ -105,6 +105,14 @@ def test_a_row_belongs_to_its_item_for_good() -> None:
     assert [second.rows[name] for name in "abc"] == [0, 1, 2]
     assert eligible(second, SCENES["home"].item_types, NOW).tolist() == [False, True, True]
     assert eligible(first, SCENES["home"].item_types, NOW).tolist() == [True, True]
+
+
+def test_hashes_find_their_items_in_order_and_every_item_that_shares_one() -> None:
+    assert hash_of("plumless") == hash_of("buckeroo")
+    catalogue = Catalogue.of([an_item("plumless"), an_item("a"), an_item("buckeroo"), an_item("b")])
+    found = catalogue.rows_of_hashes([hash_of("b"), hash_of("plumless"), 7, hash_of("a")])
+    assert [catalogue.item_ids[row] for row in found] == ["b", "plumless", "buckeroo", "a"]
+    assert catalogue.rows_of_hashes([]) == Catalogue().rows_of_hashes([hash_of("a")]) == []
 
 
 @given(worlds(), st.lists(st.integers(-50, 50), min_size=1, max_size=6))

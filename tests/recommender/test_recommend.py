@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from civicrec.errors import InvalidInput
-from civicrec.items import Item
+from civicrec.items import Item, hash_of
 from profiles.online.ports import ActorState, RecentItem
 from recommender.catalogue import Catalogue
 from recommender.recommend import recommend
@@ -181,6 +181,21 @@ def test_three_clicks_change_a_list_with_and_without_models() -> None:
         after = a_list(catalogue, signals, Request(HOME, 8, recent=("i4", "i8", "i12")))
         assert len(set(after) - set(before)) >= 3
         assert not {"i4", "i8", "i12"} & set(after)
+
+
+def test_what_was_seen_long_ago_comes_last_the_longest_ago_first() -> None:
+    names = [f"i{n}" for n in range(40)]
+    catalogue = Catalogue.of([an_item(name, "news", theme=(f"主题{n % 7}",)) for n, name in enumerate(names)])
+    seen = (*names[3:37], "gone")
+    profile = ActorState(recent=(RecentItem("i36", 9),), seen=tuple(hash_of(name) for name in seen))
+    for signals in (signals_of(catalogue), signals_of(catalogue, some_models(names), {"i5": 99.0, "i9": 50.0})):
+        page = a_list(catalogue, signals, Request(HOME, 8), profile)
+        assert set(page[:6]) == {"i0", "i1", "i2", "i37", "i38", "i39"}
+        assert page[6:] == ["i3", "i4"]
+        assert a_list(catalogue, signals, Request(HOME, 40), profile)[-1] == "i36"
+        general = a_list(catalogue, signals, Request(HOME, 8, mode="general"), profile)
+        assert general == a_list(catalogue, signals, Request(HOME, 8, mode="general"))
+    assert recommend(Request(HOME, 4), profile, catalogue, Signals(), NOW).mode == "personalised"
 
 
 def a_list(catalogue: Catalogue, signals: Signals, request: Request, profile: ActorState | None = None) -> list[str]:

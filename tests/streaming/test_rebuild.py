@@ -15,6 +15,7 @@ from civicrec.errors import Unavailable
 from civicrec.eventlog.memory import MemoryEventLog
 from civicrec.eventlog.ports import Record
 from civicrec.events import Event, dump
+from civicrec.items import hash_of
 from civicrec.settings import StreamSettings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.day_tables import replace_day
@@ -284,6 +285,11 @@ def test_withdrawn_consent_and_refusals_taken_back_survive_a_rebuild(
             assert store.actor("visitor-1").disliked == {"i3"}
         assert rebuilt.actor("visitor-1").tags == {"theme:社保": 1.0}
         assert rebuilt.actor("f" * 32).tags == {}
+        # Two months later it is only known what was seen.
+        later = MemoryOnlineStore(min_actors=1)
+        rebuild_online(warehouse, later, stream.done(), stream.now + timedelta(days=60))
+        assert later.actor("f" * 32) == ActorState(seen=(hash_of("i3"),))
+        assert not later.co_clicks(["i1", "i2", "i3"])
         # Half a year later only what was refused, restored or withdrawn is looked at.
         much_later = MemoryOnlineStore(min_actors=1)
         rebuild_online(warehouse, much_later, stream.done(), stream.now + timedelta(days=100))
