@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
 from typing import Any, Literal
 
 import structlog
+
+#: Errors that led to one another and are still told.
+_MAX_CHAIN = 5
 
 
 def set_up_logs(log_format: Literal["console", "json"] = "console", level: str = "INFO", process: str = "") -> None:
@@ -75,6 +79,19 @@ def _is_news(record: logging.LogRecord) -> bool:
     if library == "kafka":  # even a refused connection is an error to it, several times a second
         return record.levelno >= logging.CRITICAL
     return not str(record.msg).startswith("apitools not found")  # Beam says this one in the root's name
+
+
+def place_of(error: BaseException) -> str:
+    """Return where an error of a request came from, frame by frame, without its words: they may be what was sent.
+
+    Log it as ``exception``, which is printed as tracebacks are.
+    """
+    told: list[str] = []
+    one: BaseException | None = error
+    while one is not None and len(told) < _MAX_CHAIN:
+        told.append("".join(traceback.format_tb(one.__traceback__)) + type(one).__name__)
+        one = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
+    return "\n\n".join(reversed(told))
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:

@@ -36,7 +36,7 @@ from civicrec.process.locks import owned
 from civicrec.process.ports import check_ports
 from civicrec.security.tokens import load_keys
 from civicrec.settings import Settings
-from civicrec.web.asgi import PROBLEM, Receive, Scope, Send, head_as_get, problem
+from civicrec.web.asgi import PROBLEM, Receive, Scope, Send, for_a_framework, head_as_get, problem
 from civicrec.web.connections import allow_files, granian_options
 from collectors.commit import GroupCommit
 from collectors.counters import Counters
@@ -75,11 +75,13 @@ class CollectorApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or run the lifespan."""
-        if scope["type"] == "http" and scope["path"].endswith(EVENTS_PATH):  # a proxy may leave its own path before it
+        if scope["type"] != "http":
+            await self._api(scope, receive, send)
+        elif scope["path"].endswith(EVENTS_PATH):  # a proxy may leave its own path before it
             await self._endpoint(scope, receive, send)
         else:
-            scope, send = head_as_get(scope, send)
-            if scope["type"] == "http" and scope["path"].endswith(SCRIPT_PATH):
+            scope, send = head_as_get(for_a_framework(scope), send)
+            if scope["path"].endswith(SCRIPT_PATH):
                 scope = {**scope, "path": SCRIPT_PATH}
             await self._api(scope, receive, send)
 

@@ -14,7 +14,7 @@ from typing import Any
 from civicrec.clock import Clock, monotonic_s, utc_now
 from civicrec.errors import CivicrecError, InvalidInput, Unauthorized, Unavailable
 from civicrec.events import MAX_BATCH_BYTES, Dropped, Event
-from civicrec.logs import get_logger
+from civicrec.logs import get_logger, place_of
 from civicrec.security.tokens import Keys, claimed_site
 from civicrec.settings import Settings
 from civicrec.web.asgi import Headers, Receive, Scope, Send, answer, answer_json, answer_problem
@@ -117,9 +117,9 @@ class EventsEndpoint:
                 seconds = error.retry_after_s if isinstance(error, TooMany) else _RETRY_AFTER_S[status]
                 cors += [(b"retry-after", b"%d" % seconds), (b"access-control-expose-headers", b"retry-after")]
             await answer_problem(send, status, str(error), cors)
-        except Exception:  # whatever it is, the sender must hear that nothing was accepted
+        except Exception as error:  # whatever it is, the sender must hear that nothing was accepted
             status = 500
-            _log.exception("request_failed")
+            _log.error("request_failed", error=type(error).__name__, exception=place_of(error))
             await answer_problem(send, status, "the collector failed; nothing was accepted, send again", cors)
         self._observe(monotonic_s() - began, status)
 

@@ -13,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from civicrec.errors import CivicrecError, ConfigError
-from civicrec.logs import get_logger
+from civicrec.logs import get_logger, place_of
 
 _log = get_logger(__name__)
 
@@ -49,7 +49,7 @@ def add_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> Response:
-        # Neither the address, which may name a person, nor the error's arguments, which may be what was sent.
+        # Neither the address, which may name a person, nor the error's words, which may be what was sent.
         route = getattr(request.scope.get("route"), "path", "")
-        _log.error("request_failed", route=route, error=type(error).__name__, exc_info=error)
+        _log.error("request_failed", route=route, error=type(error).__name__, exception=place_of(error))
         return problem(500, "this request met a fault of ours; it is in the log")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote_from_bytes
 
 import msgspec
 
@@ -17,6 +18,8 @@ Headers = list[tuple[bytes, bytes]]
 
 PROBLEM = "application/problem+json"
 _encode = msgspec.json.Encoder().encode
+#: All that is ASCII stays as it was written.
+_WRITTEN = "".join(map(chr, range(128)))
 
 
 async def answer(send: Send, status: int, body: bytes, headers: Iterable[tuple[bytes, bytes]]) -> None:
@@ -38,6 +41,24 @@ def problem(status: int, detail: str) -> dict[str, Any]:
 async def answer_problem(send: Send, status: int, detail: str, headers: Headers) -> None:
     """Send a problem document."""
     await answer(send, status, _encode(problem(status, detail)), [(b"content-type", PROBLEM.encode()), *headers])
+
+
+def for_a_framework(scope: Scope) -> Scope:
+    """Return the scope of a request as a framework can take it: its address is ASCII, its cookies are in no quotes.
+
+    FastAPI reads the cookies of every request, and Python before 3.11.10 and 3.12.6 undoes backslashes in quotes in
+    quadratic time: one header of 50 KB held a process for half a minute. No cookie of ours has any.
+    """
+    query, headers = scope["query_string"], scope["headers"]
+    if not query.isascii():
+        scope = {**scope, "query_string": quote_from_bytes(query, safe=_WRITTEN).encode()}
+    if any(name == b"cookie" and b"\\" in value for name, value in headers):
+        scope = {**scope, "headers": [(name, _plain(value) if name == b"cookie" else value) for name, value in headers]}
+    return scope
+
+
+def _plain(cookies: bytes) -> bytes:
+    return b";".join(one for one in cookies.split(b";") if b"\\" not in one)
 
 
 def head_as_get(scope: Scope, send: Send) -> tuple[Scope, Send]:

@@ -6,17 +6,24 @@ In: a request. Out: the application with a whole body and the method it knows, o
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from urllib.parse import quote_from_bytes
 
 from civicrec.errors import CivicrecError
-from civicrec.web.asgi import Application, Headers, Message, Receive, Scope, Send, answer_problem, head_as_get
+from civicrec.web.asgi import (
+    Application,
+    Headers,
+    Message,
+    Receive,
+    Scope,
+    Send,
+    answer_problem,
+    for_a_framework,
+    head_as_get,
+)
 from civicrec.web.bodies import BodyReader, BodyRefused
 from civicrec.web.limits import Addresses, Buckets, TooMany
 
 #: Methods whose body, if there is one, is nobody's business.
 _BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
-#: All that is ASCII stays as it was written.
-_WRITTEN = "".join(map(chr, range(128)))
 _STATE = "civicrec.charge"
 #: Reading so much of a body that is not taken is charged as one request.
 _BYTES_OF_A_REQUEST = 1 << 20
@@ -69,9 +76,7 @@ class Guard:
             # Also of a body cut off: where its chunks are broken, its sender is still there.
             await answer_problem(send, error.http_status, str(error), _retry_after(error))
             return
-        scope, send = head_as_get(scope, send)
-        if not scope["query_string"].isascii():  # frameworks take an address for the ASCII text it should be
-            scope = {**scope, "query_string": quote_from_bytes(scope["query_string"], safe=_WRITTEN).encode()}
+        scope, send = head_as_get(for_a_framework(scope), send)
         await self._app(scope, receive, send)
 
     def _let_in(self, scope: Scope) -> None:

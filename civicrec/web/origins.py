@@ -1,19 +1,36 @@
-"""Origins and hosts as browsers write them, however people do.
+"""Addresses that came from outside, and their origins and hosts as browsers write them, however people do.
 
-In: an address, an origin or a host. Out: its host or origin in lower case, names of other scripts in punycode, without
-the port that goes without saying.
+In: an address, an origin or a host. Out: its parts; its host or origin in lower case, names of other scripts in
+punycode, without the port that goes without saying. What is no address has no parts, and is no fault of ours.
 """
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]{0,30}://")
 #: Longer is no host; what is kept of addresses has to be small.
 _MAX_ADDRESS = 1024
+#: Longest name, and longest part of one (RFC 1035); what is longer takes quadratic time to be written in punycode.
+_MAX_HOST, _MAX_LABEL = 253, 63
+_NO_PARTS = SplitResult("", "", "", "", "")
+
+
+def parts_of(address: str) -> SplitResult:
+    """Return the parts of an address; none of what cannot be one, such as an open bracket.
+
+    Examples
+    --------
+    >>> parts_of("/portal/?x=1").path, parts_of("//[").path
+    ('/portal/', '')
+    """
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return _NO_PARTS
 
 
 def host_of(address: str) -> str:
@@ -30,10 +47,18 @@ def host_of(address: str) -> str:
 @lru_cache(maxsize=4096)
 def _host_of(address: str) -> str:
     try:
-        host = urlsplit(address if "//" in address else f"//{address}").hostname or ""
-        return host if host.isascii() else host.encode("idna").decode()
-    except ValueError:  # UnicodeError, of a name that is none, is one, too
+        return _in_ascii(parts_of(address if "//" in address else f"//{address}").hostname or "")
+    except UnicodeError:
         return ""
+
+
+def _in_ascii(host: str) -> str:
+    """Write a name of any script in punycode; `UnicodeError` if it is none."""
+    if host.isascii():
+        return host
+    if len(host) > _MAX_HOST or any(len(label) > _MAX_LABEL for label in host.split(".")):
+        raise UnicodeError("longer than a name may be")
+    return host.encode("idna").decode()
 
 
 def origin_of(text: str) -> str:
@@ -48,7 +73,7 @@ def origin_of(text: str) -> str:
     >>> origin_of("null")
     'null'
     """
-    origin = text.strip().lower().rstrip("/")
+    origin = text[:_MAX_ADDRESS].strip().lower().rstrip("/")
     scheme = _SCHEME.match(origin)
     if not scheme:
         return origin
@@ -58,7 +83,7 @@ def origin_of(text: str) -> str:
     if not place.isascii():
         host, colon, port = place.partition(":")
         try:
-            place = host.encode("idna").decode() + colon + port
+            place = _in_ascii(host) + colon + port
         except UnicodeError:
             return origin
     return f"{scheme[0]}{place}"

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from urllib.parse import urlsplit
 
-from civicrec.web.origins import origin_of
+from civicrec.web.origins import origin_of, parts_of
 
 _SIGNALS = frozenset((b"sec-gpc", b"dnt"))
 #: ``1``, after which DNT allows extensions, and how else yes is written; headers sent twice are joined with a comma.
@@ -41,5 +40,5 @@ def is_from(headers: Mapping[str, str], origins: Collection[str]) -> bool:
     origin = origin_of(headers.get("origin", "") or headers.get("referer", ""))
     if origin == "null":
         return headers.get("sec-fetch-site", "") == "same-origin"
-    own = origin_of(f"{urlsplit(origin).scheme}://{headers.get('host', '')}")
+    own = origin_of(f"{parts_of(origin).scheme}://{headers.get('host', '')}")
     return origin in ("", own) or origin in origins

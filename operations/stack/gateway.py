@@ -17,17 +17,18 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from civicrec.clock import monotonic_s
 from civicrec.errors import ConfigError
-from civicrec.logs import get_logger
+from civicrec.logs import get_logger, place_of
 from civicrec.process.heartbeat import Heart
 from civicrec.process.locks import owned
 from civicrec.process.ports import host_to_call
 from civicrec.security.passwords import READER, ensure_warehouse_passwords
 from civicrec.settings import Settings, WarehouseSettings
 from civicrec.warehouse.migrate import migrate
+from civicrec.web.origins import parts_of
 from civicrec.web.query import whole_number
 from civicrec.web.threads import BoundedHandler, BoundedServer
 from operations.stack.callers import GatewayCaller, GatewayGuard, credentials, is_own_account
@@ -104,8 +105,9 @@ class GatewayServer(BoundedServer):
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Say what went wrong in a thread of a connection; a client that hangs up is not news."""
-        if not isinstance(sys.exc_info()[1], ConnectionError):
-            log.exception("request_failed")
+        error = sys.exc_info()[1]
+        if error is not None and not isinstance(error, ConnectionError):
+            log.error("request_failed", error=type(error).__name__, exception=place_of(error))
 
     def run(self, statement: Statement, caller: GatewayCaller) -> Result:
         """Run a statement, unless the warehouse is stopping."""
@@ -143,7 +145,7 @@ class _Handler(BoundedHandler):
 
     def do_GET(self) -> None:
         """Answer a probe, or a statement that only reads."""
-        address = urlsplit(self.path)
+        address = parts_of(self.path)
         if address.path in ("/ping", "/replicas_status"):
             ready = self.server.is_ready
             self._answer(200 if ready else 503, b"Ok.\n" if ready else b"The warehouse is starting.\n")
@@ -152,7 +154,7 @@ class _Handler(BoundedHandler):
 
     def do_POST(self) -> None:
         """Answer any statement."""
-        self._statement(urlsplit(self.path).query, may_write=True)
+        self._statement(parts_of(self.path).query, may_write=True)
 
     def log_message(self, format: str, *args: object) -> None:
         """Keep the standard library's remarks on malformed requests out of the log of a normal run."""
@@ -246,10 +248,7 @@ class _Handler(BoundedHandler):
         A page's request carries Origin, Sec-Fetch-Site or, in old browsers, Referer alone; one through a rebound DNS
         name carries that name as Host.
         """
-        try:
-            host = urlsplit("//" + self.headers.get("Host", "")).hostname or ""
-        except ValueError:  # an open bracket
-            host = ""
+        host = parts_of("//" + self.headers.get("Host", "")).hostname or ""
         is_page = any(name in self.headers for name in ("Origin", "Sec-Fetch-Site", "Referer"))
         if is_page or host not in self.server.allowed_hosts:
             raise BadRequest(403, f"requests from web pages, or to host {host!r}, are refused")

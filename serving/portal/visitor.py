@@ -10,9 +10,9 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, cast, get_args
-from urllib.parse import urlsplit
 
 from civicrec.events import Consent
+from civicrec.web.origins import parts_of
 from recommender.request import Mode
 
 ConsentChoice = Literal["", "none", "measure", "personalise"]
@@ -84,7 +84,7 @@ def new_anonymous_id() -> str:
 
 def safe_next(path: str) -> str:
     """Return the path to go back to if it is a page of this portal, else the home page."""
-    parts = urlsplit(path)
+    parts = parts_of(path)
     inside = parts.path.startswith("/portal/") and not parts.scheme and not parts.netloc
     plain = path.isprintable() and "\\" not in path
     return path if inside and plain else HOME

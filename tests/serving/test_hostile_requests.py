@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from time import process_time
 from typing import Any
 from urllib.parse import quote_from_bytes
 
@@ -99,6 +100,7 @@ RAW = [
     b'{"blocks":[{"n":1e400}]}', b'{"blocks":[{"item_id":"\\ud800"}]}', b'{"blocks":[{"scene":"\xff"}]}',
     b'{"blocks":[{}],"subject_token":"\\ud800.a.b"}', b'{"blocks":[{"scene":"a\\u0000"}]}',
     b'{"kind":"dislike","item_id":"i0","x":' + b"1" * 5_000 + b"}", b"choice=" + b"%ff" * 100, b"password=%ed%a0%80",
+    *(b"choice=none&mode=general&next=" + where for where in (b"//[", b"http://[abc]", "//a℀b".encode())),
 ]  # fmt: skip
 
 
@@ -122,7 +124,8 @@ HEADERS = (
     b"x-forwarded-proto", b"accept", b"user-agent", b"content-length", b"sec-gpc", b"dnt",
 )  # fmt: skip
 OF_HEADERS = [
-    *HARD, b"[", b"[::1", b"a]b:99999999", b"bearer " + b"a" * 9_000, b"Basic \xff", b"Bearer a.b.c",
+    *HARD, b"[", b"[::1", b"http://[", b"//[abc]",
+    "http://a℀b".encode(), b"a]b:99999999", b"bearer " + b"a" * 9_000, b"Basic \xff", b"Bearer a.b.c",
     b"civicrec_consent=personalise; civicrec_aid=" + b"x" * 20, b"civicrec_console=" + b"9" * 12 + b".\xe9",
     b"multipart/form-data; boundary=", b"application/x-www-form-urlencoded; charset=no-such",
 ]  # fmt: skip
@@ -136,3 +139,12 @@ def test_no_header_brings_a_route_down(one_api: Api, method: str) -> None:
                 headers = [(name, value), (name, value)]
                 said = ask(one_api.app, method, path.replace("{}", "i0"), pieces=[b"{}"], headers=headers)
                 answered(said, path, name, value[:30])
+
+
+def test_a_cookie_in_quotes_holds_nobody_up(one_api: Api) -> None:
+    cookie = (b"cookie", b'civicrec_consent="' + b"\\" * 50_000 + b'"')
+    began = process_time()
+    for path in ("/portal/", "/console/", "/console/items.csv", "/v1/recommendations"):
+        answered(ask(one_api.app, "GET", path, headers=[cookie]), path)
+    answered(ask(one_api.app, "POST", "/portal/consent", pieces=[b"choice=none"], headers=[cookie]))
+    assert process_time() - began < 2

@@ -118,3 +118,11 @@ def test_a_body_that_does_not_come_is_408_and_is_not_waited_for(gateway: Running
         assert answers(gateway)
         assert {connection.recv(1_000).split()[1] for connection in slow} == {b"408"}
         assert time.monotonic() - began < TIMEOUT_S + SOON_S
+
+
+@pytest.mark.parametrize("target", [b"http://[/", b"http://[abc]/?query=SELECT+1", "http://a℀b/".encode()])
+def test_a_target_that_is_no_address_is_refused_in_words(gateway: RunningStack, target: bytes) -> None:
+    for method in (b"GET", b"POST"):
+        said = answer_to(gateway, method + b" " + target + b" HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\n\r\n")
+        assert said.split()[1:2] == [b"400"]
+    assert "request_failed" not in gateway.log
