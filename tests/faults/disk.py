@@ -1,5 +1,6 @@
 """A small disk of its own for a test to fill up: a tmpfs, which only root may mount."""
 
+import errno
 import os
 import shutil
 import subprocess
@@ -30,10 +31,14 @@ def filled(disk: Path, left_bytes: int) -> Iterator[None]:
     """Let another program's file leave only so many bytes of the disk free, for the length of the body."""
     file = disk / "of-another-program"
     try:
-        with file.open("wb") as out:
+        with file.open("wb", buffering=0) as out:
             while (left := shutil.disk_usage(disk).free - left_bytes) > 0:
-                out.write(b"\0" * min(left, 1 << 20))
-                out.flush()
+                try:
+                    out.write(b"\0" * min(left, 1 << 20))
+                except OSError as fault:
+                    if fault.errno != errno.ENOSPC:
+                        raise
+                    break  # the stack took the rest meanwhile
         yield
     finally:
         file.unlink()
