@@ -25,6 +25,7 @@ from recommender.fallback import fallback_rows
 from recommender.generators import GENERATORS
 from recommender.ranking.adjusted import adjusted
 from recommender.ranking.rankers import RANKERS, Ordered
+from recommender.ranking.refused import like_refused
 from recommender.reasons import reasons_for
 from recommender.request import FALLBACK, RankedItem, RankedList, Request, Source
 from recommender.reranking.rerankers import rerank
@@ -69,7 +70,7 @@ def recommend(
     query = query_of(request, profile, catalogue, signals, now, open_rows)
     candidates, weights = candidates_of(query, scene), weights_of(scene, signals)
     ranked = RANKERS[scene.ranker](query, candidates, weights, signals.learned(scene.name))
-    ranked = adjusted(query, ranked, rules.factors)
+    ranked = adjusted(query, ranked, _factors(query, request, profile, rules, ranked.rows))
     page = _page(ranked.rows, query, scene, n, pinned)
     page += _seen_again(query, open_rows, n - len(pinned) - len(page))
     for place, pin in pins.items():
@@ -163,6 +164,16 @@ def may_show(
     if request.cursor and len(request.cursor):
         mask[np.isin(catalogue.hashes, np.array(request.cursor.shown, np.uint32))] = False
     return mask
+
+
+def _factors(
+    query: Query, request: Request, profile: ActorState, rules: Acting, rows: Sequence[int]
+) -> Mapping[int, float]:
+    """Return row → what its score is multiplied by: the editors' factor times the visitor's own."""
+    if not (request.is_personal and profile.disliked):
+        return rules.factors
+    factors = like_refused(query, profile.disliked, rows)
+    return rules.factors | {row: factor * rules.factors.get(row, 1.0) for row, factor in factors.items()}
 
 
 def _page(rows: list[int], query: Query, scene: Scene, n: int, pinned: list[int]) -> list[int]:

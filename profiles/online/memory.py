@@ -191,7 +191,7 @@ class MemoryOnlineStore:
         return ActorState(
             recent=tuple(self._recent_list(actor)),
             tags=dict(self._tags.get(actor, {})),
-            disliked=frozenset(self._disliked.get(actor, ())),
+            disliked={name: int(at) for name, at in self._disliked.get(actor, {}).items()},
             seen=_in_order(self._seen.get(actor, {})),
         )
 

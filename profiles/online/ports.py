@@ -120,14 +120,14 @@ class ActorState:
     tags
         tag name → weight > 0, from the nightly job.
     disliked
-        Item ids never to be shown to this actor.
+        Item id, never to be shown to this actor → epoch ms at which that was said.
     seen
         `civicrec.items.hash_of` what the actor interacted with, the longest ago first, at most `MAX_SEEN`.
     """
 
     recent: tuple[RecentItem, ...] = ()
     tags: Mapping[str, float] = field(default_factory=dict)
-    disliked: frozenset[str] = frozenset()
+    disliked: Mapping[str, int] = field(default_factory=dict)
     seen: tuple[int, ...] = ()
 
 

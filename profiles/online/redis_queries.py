@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from profiles.online.ports import MAX_RECENT, ActorState, RecentItem
+from profiles.online.ports import MAX_DISLIKED, MAX_RECENT, ActorState, RecentItem
 from profiles.online.redis_keys import disliked_key, recent_key, seen_key, tags_key
 
 Command = tuple[str | int, ...]
@@ -32,7 +32,7 @@ def actor_commands(actor: str) -> list[Command]:
     return [
         largest(recent_key(actor), MAX_RECENT),
         ("GET", tags_key(actor)),
-        ("ZRANGE", disliked_key(actor), 0, -1),
+        largest(disliked_key(actor), MAX_DISLIKED),
         ("ZRANGE", seen_key(actor), 0, -1),
     ]
 
@@ -43,7 +43,7 @@ def actor_of(answers: Sequence[Any]) -> ActorState:
     return ActorState(
         recent=tuple(recent_items(recent)),
         tags=_decode_tags(tags).tags if tags else {},
-        disliked=frozenset([name.decode() for name in disliked]),
+        disliked={name.decode(): int(at) for name, at in disliked},
         seen=tuple(map(int, seen)),
     )
 

@@ -142,7 +142,7 @@ def test_an_empty_store_knows_nothing(store: OnlineStore) -> None:
 
 def test_an_update_is_seen_by_every_reader(store: OnlineStore) -> None:
     assert store.apply(Commit("log", 0, 5), an_update()) == 1
-    assert store.actor("a") == ActorState((RecentItem("i1", AT),), {}, frozenset({"not-i1"}), (hash_of("i1"),))
+    assert store.actor("a") == ActorState((RecentItem("i1", AT),), {}, {"not-i1": AT}, (hash_of("i1"),))
     assert store.known_of(["a", "b"]).recent == {"a": [RecentItem("i1", AT)]}
     assert store.trends([HOUR, HOUR + 1]) == {HOUR: {"i1": 1.0}}
     assert store.co_clicks(["i1", "unknown"]) == {"i1": [("other", 0.5)]}
@@ -259,7 +259,7 @@ def test_every_list_keeps_its_bound_and_its_heaviest(store: OnlineStore) -> None
     state = store.actor("a")
     assert [item.item_id for item in state.recent] == [f"i{many - 1 - n}" for n in range(MAX_RECENT)]
     assert state.seen == tuple(hash_of(f"i{n}") for n in range(many))
-    assert state.disliked == {f"d{many - 1 - n}" for n in range(MAX_DISLIKED)}
+    assert state.disliked == {f"d{many - 1 - n}": AT + many - 1 - n for n in range(MAX_DISLIKED)}
     assert store.co_clicks(["i"])["i"] == [(f"n{many - 1 - n}", float(many - n)) for n in range(MAX_CO_CLICKED)]
     assert store.co_clicks(["i"], n=2)["i"] == [(f"n{many - 1}", float(many)), (f"n{many - 2}", float(many - 1))]
     assert store.co_clicks(["i"], n=0) == store.next_clicks(["i"], n=0) == {}
@@ -481,4 +481,4 @@ def test_consent_withdrawn_takes_what_was_known_until_then_and_is_remembered(sto
 def test_a_refusal_can_be_taken_back(store: OnlineStore) -> None:
     store.apply(Commit("log", 0, 1), OnlineUpdate(disliked={"a": {"x": 1, "y": 2}}))
     store.apply(Commit("log", 1, 2), OnlineUpdate(restored={"a": ["x", "never-refused"], "nobody": ["x"]}))
-    assert store.actor("a").disliked == {"y"}
+    assert store.actor("a").disliked == {"y": 2}

@@ -61,7 +61,7 @@ def test_a_pin_stands_also_for_who_has_read_it_but_not_for_who_dislikes_it() -> 
     rule = a_rule("pin", "i9", position=0)
     read = ActorState(recent=(RecentItem("i9", 0),))
     assert ids(rule, profile=read)[0] == "i9"
-    assert "i9" not in ids(rule, profile=ActorState(disliked=frozenset({"i9"})))
+    assert "i9" not in ids(rule, profile=ActorState(disliked={"i9": 0}))
 
 
 def test_a_pin_is_not_repeated_on_the_next_page_nor_comes_late() -> None:

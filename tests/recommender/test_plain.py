@@ -233,6 +233,6 @@ def a_large_world(seed: int, n: int = 1_500, n_words: int = 9) -> World:
     profile = ActorState(
         recent=tuple(RecentItem(name, 0) for name in some(40)),
         tags={f"theme:{WORDS[theme]}": float(rng.random()) for theme in range(4)},
-        disliked=frozenset(some(5)),
+        disliked=dict.fromkeys(some(5), 0),
     )
     return World(catalogue, signals, Request(scene, 60, recent=some(5), item_id=names[seed]), profile, seed)

@@ -57,7 +57,7 @@ def may_be_shown(item: Item, scene: Scene) -> bool:
 
 def allowed(world: World) -> set[str]:
     request, is_personal = world.request, world.request.mode == "personalised" and world.request.scene.personalised
-    hidden = request.exclude | {request.item_id} | (world.profile.disliked if is_personal else frozenset())
+    hidden = request.exclude | {request.item_id} | (world.profile.disliked.keys() if is_personal else frozenset())
     return {
         name for name, item in world.catalogue.items.items() if may_be_shown(item, request.scene) and name not in hidden
     }

@@ -64,7 +64,7 @@ CALLERS = {
         ActorState(
             recent=tuple(RecentItem(f"i{place}", 0) for place in (150, 12, 31, 44, 9, 77, 145)),
             tags={"theme:就业创业": 3.0, "audience:自然人": 1.0},
-            disliked=frozenset({"i20", "i21"}),
+            disliked={"i20": 0, "i21": 0},
         ),
         (),
     ),

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from hypothesis import strategies as st
 
+from civicrec.clock import to_ms
 from civicrec.items import ITEM_TYPES, Item, Link
 from profiles.online.ports import ActorState, RecentItem
 from recommender.artifacts import Models
@@ -145,6 +146,6 @@ def worlds(draw: st.DrawFn) -> World:
             ),
             2.0,
         ),
-        disliked=frozenset(draw(some_ids)),
+        disliked=dict.fromkeys(draw(some_ids), draw(st.sampled_from((0, to_ms(NOW))))),
     )
     return World(catalogue, signals, request, profile, draw(st.integers(0, 5)))

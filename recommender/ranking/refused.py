@@ -1,0 +1,58 @@
+"""What a visitor refused a moment ago sinks its like: the same series, a rare word in common, near neighbours.
+
+In: a query, what was refused and when. Out: factors of rows for `recommender.ranking.adjusted`. The item itself stands
+in no list of that visitor; this is about the others, and only while the visit lasts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from recommender.candidates.generator import Query
+from recommender.candidates.related import links_of
+from recommender.candidates.tags import MIN_RARITY
+
+#: How long a refusal acts on what is like the item: the longest visit. A taste of one day is none of half a year.
+SESSION_MS = 24 * 3_600_000
+#: What the score of an item is multiplied by for each refused item that it is like.
+LIKE_FACTOR = 0.3
+#: Refused items looked at, the latest.
+MAX_REFUSED = 10
+
+
+def like_refused(query: Query, disliked: Mapping[str, int], rows: Sequence[int]) -> dict[int, float]:
+    """Return row → factor below 1 for those of the rows that are like what was refused lately.
+
+    Parameters
+    ----------
+    disliked
+        Item id → epoch ms at which it was refused.
+    """
+    lately = sorted((at for at in disliked.items() if at[1] > query.now_ms - SESSION_MS), key=lambda one: -one[1])
+    catalogue, factors = query.catalogue, dict[int, float]()
+    for refused in catalogue.rows_of(item_id for item_id, _ in lately[:MAX_REFUSED]):
+        near, words = _near(query, refused), _rare_words(query, refused)
+        for row in rows:
+            if row in near or not words.isdisjoint(catalogue.tags[row]):
+                factors[row] = factors.get(row, 1.0) * LIKE_FACTOR
+    return factors
+
+
+def _near(query: Query, row: int) -> set[int]:
+    """Return what an editor linked with an item, what stands in a series with it, and its neighbours of the night."""
+    catalogue, placed = query.catalogue, query.signals.models
+    linked = links_of(catalogue, row)
+    near = set(linked)
+    for other, rel in linked.items():
+        if rel == "part_of":
+            near |= {one for one, its in links_of(catalogue, other).items() if its == "part_of"}
+    place = int(placed.model_of_row[row]) if placed and row < len(placed.model_of_row) else -1
+    if placed and place >= 0:
+        is_near = placed.models.neighbour_weights[place] > 0
+        near |= set(placed.row_of_model[placed.models.neighbours[place]][is_near].tolist())
+    return near - {row, -1}
+
+
+def _rare_words(query: Query, row: int) -> set[int]:
+    rarity = query.catalogue.tag_rarity
+    return {number for number in query.catalogue.tags[row] if rarity[number] >= MIN_RARITY}
