@@ -29,11 +29,13 @@ class Counts(Struct, frozen=True):
 
 
 class ItemItemKnobs(Struct, frozen=True, omit_defaults=True):
-    """The item-item model: `l2` is EASE's penalty."""
+    """The item-item model: EASE's penalty and dropout, of so many items, the most active ones."""
 
     model: Literal["ease", "cosine"]
     neighbours: int = 0
     l2: float | None = None
+    dropout: float = 0.0
+    ease_items: int = 0
 
 
 class AlsKnobs(Struct, frozen=True):

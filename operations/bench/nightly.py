@@ -14,7 +14,7 @@ from profiles.tags import load_vocabulary
 from profiles.update import weigh_tags
 from recommender.training.als import AlsConfig, fit_als
 from recommender.training.interactions import interactions_from
-from recommender.training.item_item import ease
+from recommender.training.item_item import neighbours
 from recommender.training.train import DEFAULT_L2, SEED, train
 
 N_ACTORS, N_ITEMS, N_PAIRS = 30_000, 1_000, 200_000
@@ -40,7 +40,7 @@ def bench_nightly() -> dict[str, Any]:
     timed("one ALS sweep", lambda: fit_als(matrix, AlsConfig(iterations=1), SEED))
     timed("interactions", lambda: interactions_from(interests))
     tags = timed("tags", lambda: weigh_tags(interests, item_tags, allowed=words))
-    timed("item-item", lambda: ease(matrix, DEFAULT_L2, 200))
+    timed("item-item", lambda: neighbours(matrix, DEFAULT_L2, 200))
     timed("als", lambda: fit_als(matrix, AlsConfig(), SEED))
     timed("all models with choice of knobs", lambda: train(data, "bench", TrainingSettings()))
     baseline = seconds["matrix"] + seconds["one ALS sweep"]

@@ -29,13 +29,12 @@ from recommender.training.gate import judge
 from recommender.training.holdout import Holdout, hits, hold_out, recall
 from recommender.training.interactions import Interactions
 from recommender.training.item_item import (
+    DROPOUT,
     EASE_L2,
     MAX_EASE_ITEMS,
-    Neighbours,
     chance_actors,
-    cosine,
-    ease,
     ease_weights,
+    neighbours,
 )
 
 SEED = 20260101
@@ -82,21 +81,21 @@ def train(data: Interactions, run: str, settings: TrainingSettings, *, seed: int
     with step("hold out"):
         held = hold_out(data, seed)
     with step("choose item-item"):
-        l2 = _choose_l2(held) if n_items <= MAX_EASE_ITEMS else None
+        l2 = _choose_l2(held)
     with step("choose als"):
         config = _choose_als(held, settings.factors, seed)
     with step("judge"):
         found, emphasis = _judged(held, l2, config, settings.neighbours, seed)
         gate = _gate(held, found, earlier)
     with step("fit item-item"):
-        near = _item_item(data.user_items(), l2, settings.neighbours)
+        near = neighbours(data.user_items(), l2, settings.neighbours)
     with step("fit als"):
         factors = fit_als(data.user_items(), config, seed) if n_items else np.zeros((0, 1), np.float32)
     report("done", len(_STEPS), len(_STEPS))
     manifest = msgspec.structs.replace(
         facts or Manifest(),
         counts=Counts(data.n_users, n_items, len(data.users)),
-        item_item=ItemItemKnobs("cosine" if l2 is None else "ease", settings.neighbours, l2),
+        item_item=ItemItemKnobs("ease", settings.neighbours, l2, DROPOUT, min(n_items, MAX_EASE_ITEMS)),
         als=AlsKnobs(factors.shape[1], config.regularization, config.alpha, config.iterations),
         emphasis=emphasis,
         offline=Offline(len(held.report), {name: round(float(one.mean()), 4) for name, one in found.items()}),
@@ -129,12 +128,6 @@ def _popularity(data: Interactions) -> NDArray[np.float32]:
 def _recent_actors(data: Interactions) -> NDArray[np.int32]:
     since_ms = data.last_ms.max(initial=0) - RECENT_DAYS * _DAY_MS
     return np.bincount(data.items[data.last_ms > since_ms], minlength=len(data.item_ids)).astype(np.int32)
-
-
-def _item_item(matrix: Any, l2: float | None, k: int) -> Neighbours:
-    if matrix.shape[1] == 0:
-        return Neighbours(np.zeros((0, k), np.int32), np.zeros((0, k), np.float32), np.zeros((0, k), np.int32))
-    return cosine(matrix, k) if l2 is None else ease(matrix, l2, k)
 
 
 def _choose_l2(held: Holdout) -> float:
@@ -176,7 +169,7 @@ def _als_scorer(factors: NDArray[np.float32], config: AlsConfig) -> Callable[[An
 
 
 def _judged(
-    held: Holdout, l2: float | None, config: AlsConfig, k: int, seed: int
+    held: Holdout, l2: float, config: AlsConfig, k: int, seed: int
 ) -> tuple[dict[str, NDArray[np.bool_]], dict[str, float] | None]:
     """Return what each model finds for each user that chose no knob, and how much more ALS should count.
 
@@ -186,7 +179,7 @@ def _judged(
         return {}, None
     matrix = held.train.user_items()
     popular = np.bincount(held.train.items, minlength=len(held.train.item_ids)).astype(np.float64)
-    near = _item_item(matrix, l2, k)
+    near = neighbours(matrix, l2, k)
     by_vectors = _als_scorer(fit_als(matrix, config, seed), config)
     scorers: dict[str, Callable[[Any], NDArray[Any]]] = {
         "popular": lambda histories: np.repeat(popular[None, :], histories.shape[0], axis=0),

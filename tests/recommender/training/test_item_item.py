@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from recommender.training.item_item import chance_actors, cosine, ease, ease_weights
+from recommender.training.item_item import (
+    COSINE_PART,
+    chance_actors,
+    cosine,
+    ease_weights,
+    neighbours,
+)
 
 
 @pytest.fixture
@@ -16,7 +22,7 @@ def user_items() -> csr_matrix:
 
 def test_ease_is_the_ridge_regression_of_each_item_on_all_others(user_items: csr_matrix) -> None:
     binary = (user_items.toarray() > 0).astype(float)
-    weights = ease_weights(user_items, 7.0)
+    weights = ease_weights(user_items, 7.0, dropout=0.0)
     for j in range(12):
         others = [i for i in range(12) if i != j]
         x = binary[:, others]
@@ -25,9 +31,47 @@ def test_ease_is_the_ridge_regression_of_each_item_on_all_others(user_items: csr
         assert weights[j, j] == 0
 
 
+def test_dropout_is_the_regression_on_histories_with_items_left_out_at_random() -> None:
+    rng = np.random.default_rng(8)
+    binary = (rng.random((40, 5)) < 0.5).astype(float)
+    copies = np.repeat(binary, 4_000, axis=0)
+    left = copies * (rng.random(copies.shape) >= 0.3) / 0.7  # as dropout scales what it keeps
+    weights = ease_weights(csr_matrix(binary), 3.0, dropout=0.3)
+    for j in range(5):
+        others = [i for i in range(5) if i != j]
+        x = left[:, others]
+        by_hand = np.linalg.solve(x.T @ x + 4_000 * 3.0 * np.eye(4), x.T @ copies[:, j])
+        np.testing.assert_allclose(weights[others, j], by_hand, atol=0.01)
+
+
+def test_rare_items_have_neighbours_and_neighbours_may_be_rare(user_items: csr_matrix) -> None:
+    actors = (user_items.toarray() > 0).sum(axis=0)
+    active = set(np.argsort(-actors, kind="stable")[:8].tolist())
+    found = neighbours(user_items, 7.0, 12, max_ease_items=8, min_actors=1)
+    among = ease_weights(user_items[:, sorted(active)], 7.0)
+    cosines = cosine(user_items, 12, min_actors=1)
+    factors = set()
+    for i in range(12):
+        cosine_of = dict(zip(cosines.rows[i].tolist(), cosines.weights[i].tolist(), strict=True))
+        for j, weight in zip(found.rows[i].tolist(), found.weights[i].tolist(), strict=True):
+            if {i, j} <= active:
+                assert weight == pytest.approx(among[sorted(active).index(i), sorted(active).index(j)], rel=1e-6)
+            elif j >= 0:
+                factors.add(round(weight / cosine_of[j], 5))
+        if i not in active:
+            assert set(found.rows[i].tolist()) == set(cosine_of)
+    assert any(j not in active for i in active for j in found.rows[i].tolist() if j >= 0)
+    assert len(factors) == 1  # one factor brings all cosines to the size of the weights
+    whole = factors.pop() / COSINE_PART
+    both = [(among[a, b], cosines.weights[i][cosines.rows[i] == j][0])
+            for a, i in enumerate(sorted(active)) for b, j in enumerate(sorted(active))
+            if among[a, b] > 0 and j in cosines.rows[i]]  # fmt: skip
+    assert whole == pytest.approx(sum(w for w, _ in both) / sum(c for _, c in both), rel=1e-3)
+
+
 def test_only_the_strongest_neighbours_are_kept_strongest_first(user_items: csr_matrix) -> None:
     full = ease_weights(user_items, 7.0)
-    near, weights, _ = ease(user_items, 7.0, 4, min_actors=1)
+    near, weights, _ = neighbours(user_items, 7.0, 4, min_actors=1)
     assert near.shape == weights.shape == (12, 4)
     for row in range(12):
         assert set(near[row]) == set(np.argsort(-np.abs(full[row]))[:4])
@@ -59,19 +103,19 @@ def test_weights_of_one_actor_count_once(user_items: csr_matrix) -> None:
     np.testing.assert_array_equal(ease_weights(user_items, 7.0), ease_weights(loud, 7.0))
 
 
-@pytest.mark.parametrize("model", ["cosine", "ease"])
-def test_a_pair_of_few_actors_speaks_for_nothing(user_items: csr_matrix, model: str) -> None:
+@pytest.mark.parametrize("active", [0, 7, 12])
+def test_a_pair_of_few_actors_speaks_for_nothing(user_items: csr_matrix, active: int) -> None:
     binary = user_items.toarray() > 0
-    near, weights, _ = cosine(user_items, 12, min_actors=6) if model == "cosine" else ease(user_items, 7.0, 12, 6)
+    near, weights, _ = neighbours(user_items, 7.0, 12, max_ease_items=active, min_actors=6)
     told = {(i, j) for i in range(12) for j, w in zip(near[i].tolist(), weights[i].tolist(), strict=True) if w > 0}
     assert told
     assert all((binary[:, i] & binary[:, j]).sum() >= 6 for i, j in told)
 
 
-@pytest.mark.parametrize("model", ["cosine", "ease"])
-def test_each_neighbour_comes_with_the_actors_of_the_pair(user_items: csr_matrix, model: str) -> None:
+@pytest.mark.parametrize("active", [0, 7, 12])
+def test_each_neighbour_comes_with_the_actors_of_the_pair(user_items: csr_matrix, active: int) -> None:
     binary = user_items.toarray() > 0
-    found = cosine(user_items, 5, min_actors=1) if model == "cosine" else ease(user_items, 7.0, 5, 1)
+    found = neighbours(user_items, 7.0, 5, max_ease_items=active, min_actors=1)
     for i in range(12):
         for j, actors in zip(found.rows[i].tolist(), found.actors[i].tolist(), strict=True):
             assert actors == (0 if j < 0 else (binary[:, i] & binary[:, j]).sum())
