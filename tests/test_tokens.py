@@ -59,6 +59,7 @@ def test_pseudonyms_differ_by_user_site_and_pepper() -> None:
         jwt.encode({"sub": "u", "aud": "gz", "exp": SOON, "nbf": "then"}, "g" * 32, algorithm="HS256"),
         jwt.encode({"sub": "u", "aud": "gz", "exp": NOON.timestamp() + 60}, None, algorithm="none"),
         jwt.encode({"sub": "u", "aud": "gz", "exp": NOON.timestamp() + 60}, "g" * 64, algorithm="HS512"),
+        jwt.encode({"sub": "u", "aud": "gz", "exp": SOON, "more": "9" * 8_192}, "g" * 32, algorithm="HS256"),
         "",
         "a.b.c",
         "é.ü.\ud800",
@@ -66,7 +67,7 @@ def test_pseudonyms_differ_by_user_site_and_pepper() -> None:
     ids=["site", "expired", "too long", "key", "no exp", "no user", "blank user",
          "half a pair as user", "exp text", "exp null",
          "exp beyond the calendar", "exp true", "exp infinite", "not yet", "nbf beyond the calendar", "nbf text",
-         "none", "HS512", "empty",
+         "none", "HS512", "endless", "empty",
          "dots", "unicode"],
 )  # fmt: skip
 def test_a_token_that_proves_nothing_is_refused(token: str) -> None:

@@ -25,8 +25,9 @@ from civicrec.web.limits import Addresses, Buckets, TooMany
 #: Methods whose body, if there is one, is nobody's business.
 _BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
 _STATE = "civicrec.charge"
-#: Reading so much of a body that is not taken is charged as one request.
-_BYTES_OF_A_REQUEST = 1 << 20
+#: So much of a body is charged as one request: of one that is not taken, it is only read; of one that is, whatever it
+#: holds is looked at.
+_BYTES_READ, _BYTES_LOOKED_AT = 1 << 20, 16 << 10
 
 
 class Guard:
@@ -37,7 +38,7 @@ class Guard:
     bodies
         Reads them.
     addresses, buckets
-        Who pays, and how much each may ask for; a request costs one, and what `charge` adds.
+        Who pays, and how much each may ask for; a request costs one, its body and what `charge` adds.
     refused
         Called with the status of what was answered here; 400 for a body cut off, which is seldom heard.
     clock
@@ -68,11 +69,13 @@ class Guard:
         try:
             self._let_in(scope)
             if scope["method"] not in _BODILESS:
-                receive = _body_again(await self._bodies.read(receive), receive)
+                body = await self._bodies.read(receive)
+                charge(scope, len(body) // _BYTES_LOOKED_AT)
+                receive = _body_again(body, receive)
         except CivicrecError as error:
             self._refused(error.http_status)
             if isinstance(error, BodyRefused):
-                charge(scope, error.n_bytes / _BYTES_OF_A_REQUEST)
+                charge(scope, error.n_bytes / _BYTES_READ)
             # Also of a body cut off: where its chunks are broken, its sender is still there.
             await answer_problem(send, error.http_status, str(error), _retry_after(error))
             return

@@ -55,9 +55,11 @@ def _masked(text: str) -> str:
     subject = plain(text)
     if not SUSPECT.search(subject):
         return text
-    if len(SIGNS.findall(subject)) > _MAX_SIGNS:
-        text = "".join("*" if SIGNS.match(sign) else one for one, sign in zip(text, subject, strict=True))
-        subject = plain(text)
+    without, n_signs = SIGNS.subn("*", subject)
+    if n_signs > _MAX_SIGNS:
+        text = subject = without
+        if not SUSPECT.search(subject):
+            return text
     for kind in NUMBER_KINDS:
         text, subject = _without(kind, text, subject)
     return text

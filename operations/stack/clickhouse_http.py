@@ -64,8 +64,8 @@ def answer_format(statement: Statement) -> str:
     return match.group(1) if match else statement.format
 
 
-def decoded(body: bytes, encoding: str) -> bytes:
-    """Undo ``Content-Encoding``, up to `MAX_BODY_BYTES`.
+def decoded(body: bytes, encoding: str, most: int) -> bytes:
+    """Undo ``Content-Encoding``, up to a length.
 
     Raises
     ------
@@ -89,18 +89,18 @@ def decoded(body: bytes, encoding: str) -> bytes:
         case _:
             raise BadRequest(415, f"got Content-Encoding {encoding!r}; expected lz4, zstd, gzip, deflate or none")
     try:
-        plain: bytes = unpacker.decompress(body, MAX_BODY_BYTES + 1)
+        plain: bytes = unpacker.decompress(body, most + 1)
     except Exception as error:  # each library has an error type of its own
         raise BadRequest(400, f"the body is not {encoding}: {error}") from error
-    if len(plain) > MAX_BODY_BYTES:
-        raise BadRequest(413, f"the body unpacks to more than {MAX_BODY_BYTES} bytes; send it in several inserts")
+    if len(plain) > most:
+        raise BadRequest(413, f"the body unpacks to more than {most} bytes; send it in several inserts")
     if not unpacker.eof or unpacker.unused_data:
         raise BadRequest(400, f"the body is not one whole piece of {encoding}; it was cut off, or several follow")
     return plain
 
 
-def parse(query_string: str, headers: Mapping[str, str], body: bytes) -> Statement:
-    """Turn one request into a statement.
+def parse(query_string: str, headers: Mapping[str, str], body: bytes, most: int = MAX_BODY_BYTES) -> Statement:
+    """Turn one request into a statement; `most` bounds the body as it is unpacked.
 
     The SQL is the ``query`` word of the address, then the body; an INSERT with a FORMAT takes what follows as rows.
 
@@ -111,7 +111,7 @@ def parse(query_string: str, headers: Mapping[str, str], body: bytes) -> Stateme
     """
     headers = {name.title(): value for name, value in headers.items()}
     words = dict(parse_qsl(query_string, keep_blank_values=True))
-    body = decoded(body, headers.get("Content-Encoding", ""))
+    body = decoded(body, headers.get("Content-Encoding", ""), most)
     kind = headers.get("Content-Type", "")
     if kind.startswith("multipart/form-data"):
         words.update(_form(kind, body))

@@ -57,6 +57,7 @@ READER_SETTINGS = {
 }  # fmt: skip
 #: What a reader asks is SQL and its parameters.
 READER_BODY_BYTES = 4 << 20
+_MOST = {GatewayCaller.FULL: MAX_BODY_BYTES, GatewayCaller.READER: READER_BODY_BYTES}
 AUTHENTICATION_FAILED, READONLY = 516, 164
 #: Table functions by name; those that are ordinary functions too are kept from everybody, or harm nobody.
 _TABLE_FUNCTIONS = (
@@ -164,8 +165,7 @@ class _Handler(BoundedHandler):
         began = monotonic_s()
         try:
             caller = self._caller(query_string)
-            most = MAX_BODY_BYTES if caller is GatewayCaller.FULL else READER_BODY_BYTES
-            body = self._body(most) if may_write else b""
+            body = self._body(_MOST[caller]) if may_write else b""
         except TimeoutError as error:
             self.close_connection = True
             self._fail(408, 0, str(error))
@@ -184,7 +184,7 @@ class _Handler(BoundedHandler):
 
     def _run(self, query_string: str, body: bytes, caller: GatewayCaller, began: float, *, may_write: bool) -> None:
         try:
-            statement = parse(query_string, dict(self.headers.items()), body)
+            statement = parse(query_string, dict(self.headers.items()), body, _MOST[caller])
             if len(statement.sql) > MAX_SQL_BYTES:
                 raise BadRequest(413, f"the SQL has {len(statement.sql)} characters; at most {MAX_SQL_BYTES} are taken")
             reads = self._is_allowed(statement, caller, may_write=may_write)

@@ -11,10 +11,12 @@ from fastapi import APIRouter, Request, Response
 from civicrec.clock import to_ms
 from civicrec.errors import InvalidInput, NotFound, Unavailable
 from civicrec.events import Consent
+from civicrec.web.guard import charge
 from civicrec.web.query import bearer_of
 from civicrec.web.signals import is_from, refuses
 from recommender.eligibility import is_public
 from serving.answers import json_answer
+from serving.feedback import LISTS_OF_FEEDBACK
 from serving.live import Live
 from serving.schemas import FeedbackBody, actor_of, body_of, origins_of, site_of
 
@@ -45,6 +47,7 @@ async def post_feedback(request: Request) -> Response:
         raise InvalidInput("got neither subject_token nor anonymous_id; expected who says so")
     if refuses(request.headers.raw) or body.consent == "none":
         return json_answer(msgspec.json.encode({"acts": False, "recorded": False}), 202)
+    charge(request.scope, LISTS_OF_FEEDBACK)
     keeps = body.consent != "measure"  # who says nothing of consent asks for this one thing, and it is done
 
     def act() -> bool:

@@ -14,7 +14,9 @@ from fastapi.responses import RedirectResponse
 from civicrec.clock import to_ms
 from civicrec.errors import InvalidInput
 from civicrec.events import anonymous_actor
+from civicrec.web.guard import charge
 from civicrec.web.signals import refuses
+from serving.feedback import LISTS_OF_FEEDBACK
 from serving.forms import form_of, is_https
 from serving.portal.render import render_message, visitor_on
 from serving.portal.visitor import (
@@ -49,6 +51,7 @@ def _gave_up(answer: Response) -> bool:
 
 async def _withdraw(request: Request, anonymous_id: str) -> None:
     """End what the visitor is known by, now in the online store and by an event for good."""
+    charge(request.scope, LISTS_OF_FEEDBACK)
     live, now = request.app.state.live, request.app.state.live.clock()
     actor = anonymous_actor(anonymous_id)
     await live.budget.read(lambda: asyncio.to_thread(live.store.withdraw, actor, to_ms(now)))

@@ -85,8 +85,11 @@ class Api:
 
 
 def open_api(home: Path, store: OnlineStore, reader: OnlineReader | None = None, **changes: Any) -> Api:
-    nowhere = {"collector": CollectorSettings(port=1)}  # what a test says goes to no stack of this machine
-    settings = Settings(home=home, serving=ServingSettings(store_timeout_ms=100), **nowhere | changes)
+    given: dict[str, Any] = {
+        "serving": ServingSettings(store_timeout_ms=100),
+        "collector": CollectorSettings(port=1),  # what a test says goes to no stack of this machine
+    }
+    settings = Settings(home=home, **given | changes)
     registry = open_registry(settings.registry_address)
     return Api(
         create_site(settings, store, reader or MemoryOnlineReader(store), lambda: NOW), settings, registry, store

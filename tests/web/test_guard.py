@@ -107,6 +107,14 @@ def test_a_body_that_is_not_taken_is_paid_for_by_its_length() -> None:
     assert behind.ask("GET", peer=FAR).status == 200
 
 
+def test_a_body_that_is_taken_is_paid_for_by_its_length() -> None:
+    behind = Behind()
+    behind.guard._bodies = BodyReader(5, 1 << 20)
+    assert [behind.ask("POST", pieces=[bytes(16 << 10)], peer=FAR).status for _ in range(7)] == [200] * 6 + [429]
+    behind.now_s = 5.0
+    assert [behind.ask("POST", pieces=[bytes(1 << 20)], peer=FAR).status for _ in range(2)] == [200, 429]
+
+
 def test_this_machine_has_no_limit_unless_it_speaks_for_another() -> None:
     behind = Behind(costs=100)
     assert {behind.ask("GET", peer=NEAR).status for _ in range(30)} == {200}

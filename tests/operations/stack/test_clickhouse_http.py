@@ -8,7 +8,6 @@ from backports import zstd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operations.stack import clickhouse_http
 from operations.stack.clickhouse_http import BadRequest, answer_format, decoded, parse, status_of
 from operations.stack.engine import EngineError, engine_error, quoted
 
@@ -100,13 +99,13 @@ def test_a_form_that_is_none_is_a_bad_request_at_once(name: str) -> None:
     ],
 )
 def test_every_encoding_of_the_client_is_undone(encoding: str, encode) -> None:
-    assert decoded(encode("你好".encode() * 99), encoding) == "你好".encode() * 99
+    assert decoded(encode("你好".encode() * 99), encoding, 1_000) == "你好".encode() * 99
 
 
 @pytest.mark.parametrize(("encoding", "status"), [("gzip", 400), ("lz4", 400), ("zstd", 400), ("br", 415)])
 def test_broken_or_unknown_encoding_is_answered(encoding: str, status: int) -> None:
     with pytest.raises(BadRequest) as caught:
-        decoded(b"not packed", encoding)
+        decoded(b"not packed", encoding, 1_000)
     assert caught.value.status == status
 
 
@@ -114,16 +113,13 @@ def test_broken_or_unknown_encoding_is_answered(encoding: str, status: int) -> N
     ("encoding", "encode"),
     [("gzip", gzip.compress), ("deflate", zlib.compress), ("lz4", lz4.frame.compress), ("zstd", zstd.compress)],
 )
-def test_a_body_is_unpacked_whole_and_within_bounds_or_not_at_all(
-    encoding: str, encode, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(clickhouse_http, "MAX_BODY_BYTES", 1_000)
-    assert len(decoded(encode(bytes(1_000)), encoding)) == 1_000
+def test_a_body_is_unpacked_whole_and_within_bounds_or_not_at_all(encoding: str, encode) -> None:
+    assert len(decoded(encode(bytes(1_000)), encoding, 1_000)) == 1_000
     packed = encode(bytes(300))
     for body, status in ((encode(bytes(1_001)), 413), (encode(bytes(50_000_000)), 413), (packed[:-3], 400),
                          (packed + packed, 400), (packed + b"x", 400)):  # fmt: skip
         with pytest.raises(BadRequest) as caught:
-            decoded(body, encoding)
+            decoded(body, encoding, 1_000)
         assert caught.value.status == status
 
 

@@ -240,6 +240,13 @@ def test_comments_and_packed_bodies_cost_what_they_hold(gateway: RunningStack) -
     connection.request("POST", "/", gzip.compress(bytes(300 << 20), 1), {"Content-Encoding": "gzip"})
     assert connection.getresponse().status == 413
     connection.close()
+    reader = {"X-ClickHouse-User": READER, "X-ClickHouse-Key": read_secret(gateway.settings.home / "reader.key")}
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection.request(
+        "POST", "/", gzip.compress(b"SELECT 1" + b" " * (5 << 20)), {"Content-Encoding": "gzip", **reader}
+    )
+    assert connection.getresponse().status == 413  # 4 MiB at most, packed or not
+    connection.close()
 
 
 def test_the_passwords_are_files_of_this_account_alone(gateway: RunningStack) -> None:
