@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -78,6 +79,7 @@ class ReplayedPortal:
         self._trends_at_s = -1
         self._sampled = sampled
         self._random = np.random.default_rng(seed)
+        self._draws = np.random.default_rng(seed)
         self._examples: dict[str, deque[Example]] = {scene.name: deque() for scene in scenes}
 
     def add(self, click: Click, learns: bool = True) -> None:
@@ -111,6 +113,7 @@ class ReplayedPortal:
     def list_for(self, user_id: str, at_ms: int, n: int) -> list[str]:
         """Return the ids of the first scene's list that somebody would be served at that moment."""
         request, profile, now, signals = self._asked(self._scenes[0], user_id, at_ms, n)
+        request = replace(request, draw=self._draws.random())
         return [one.item.item_id for one in recommend(request, profile, self.catalogue, signals, now).items]
 
     def _note(self, click: Click, scene: Scene) -> None:

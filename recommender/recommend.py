@@ -19,15 +19,16 @@ from recommender.candidates.co_click import MAX_CO_CLICK_SEEDS
 from recommender.candidates.generator import Query, Scored
 from recommender.catalogue import Catalogue
 from recommender.cursor import MAX_SHOWN, Cursor
-from recommender.editorial import EDITORIAL, NO_RULES, Acting, Pin
+from recommender.editorial import EDITORIAL, NO_RULES, Acting
 from recommender.eligibility import eligible, in_force, of_origin
+from recommender.exploration import EXPLORATION, explored
 from recommender.fallback import fallback_rows
 from recommender.generators import GENERATORS
 from recommender.ranking.adjusted import adjusted
 from recommender.ranking.rankers import RANKERS, Ordered
 from recommender.ranking.refused import like_refused
 from recommender.reasons import reasons_for
-from recommender.request import FALLBACK, RankedItem, RankedList, Request, Source
+from recommender.request import FALLBACK, RankedItem, RankedList, Reason, Request, Source
 from recommender.reranking.rerankers import rerank
 from recommender.scenes.scene import Scene
 from recommender.signals import Signals
@@ -76,11 +77,18 @@ def recommend(
     for place, pin in pins.items():
         page.insert(place, pin.row)
     is_personal = request.is_personal and bool(query.history or query.seen_before or query.tags or profile.disliked)
+    sources = dict.fromkeys(pinned, EDITORIAL)
+    if is_personal and request.draw is not None and not pins:
+        new = explored(page, query, scene, request.draw)
+        if new is not None:
+            page[-1], sources[new] = new, EXPLORATION
     return RankedList(
         scene=scene.name,
         mode="personalised" if is_personal else "general",
         model=signals.model,
-        items=_explained(page, ranked, query, n_shown, {pin.row: pin for pin in pins.values()}, request.explain),
+        items=_explained(
+            page, ranked, query, n_shown, sources, {pin.row: pin.reason for pin in pins.values()}, request.explain
+        ),
         variant=request.variant,
         title=scene.title,
         next_cursor=_next_cursor(request, catalogue, page) if n_left > len(page) else None,
@@ -198,7 +206,13 @@ def _seen_again(query: Query, may_show: NDArray[np.bool_], n: int) -> list[int]:
 
 
 def _explained(
-    page: Sequence[int], ranked: Ordered, query: Query, shown: int, pins: Mapping[int, Pin], with_features: bool
+    page: Sequence[int],
+    ranked: Ordered,
+    query: Query,
+    shown: int,
+    sources: Mapping[int, Source],
+    said: Mapping[int, Reason],
+    with_features: bool,
 ) -> tuple[RankedItem, ...]:
     catalogue, parts_of = query.catalogue, ranked.parts_of(query, page)
     reasons_of, features_of = reasons_for(query, parts_of), ranked.features_of(page) if with_features else {}
@@ -208,8 +222,8 @@ def _explained(
             row=row,
             position=shown + nth,
             score=float(ranked.scores[ranked.rows.index(row)]) if parts else 0.0,
-            source=EDITORIAL if row in pins else max(parts, key=parts.__getitem__, default=FALLBACK),
-            reasons=(pins[row].reason,) if row in pins else reasons_of[row],
+            source=sources.get(row) or max(parts, key=parts.__getitem__, default=FALLBACK),
+            reasons=(said[row],) if row in said else reasons_of[row],
             parts=parts,
             features=features_of.get(row, {}),
         )

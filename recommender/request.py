@@ -44,6 +44,8 @@ class Request:
         Where the page before ended.
     variant
         Variant of the scene this visitor is shown, empty for the scene itself.
+    draw
+        Number from 0 to 1 by which the scene's share of lists explores; ``None`` explores in none.
     explain
         Whether items carry their features.
     """
@@ -57,6 +59,7 @@ class Request:
     cursor: Cursor | None = None
     variant: str = ""
     explain: bool = False
+    draw: float | None = None
 
     @property
     def is_personal(self) -> bool:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
+from uuid import uuid4
 
 from civicrec.clock import Clock, local_date, monotonic_s, utc_now
 from civicrec.items import Item
@@ -59,7 +60,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class ListQuery:
-    """One list of a page; of the scene's own length when `n` is not given."""
+    """One list of a page; of the scene's own length when `n` is not given, each under a number of its own."""
 
     scene: str
     n: int | None = None
@@ -67,6 +68,12 @@ class ListQuery:
     exclude: tuple[str, ...] = ()
     cursor: str = ""
     slot: str = ""
+    request_id: str = field(default_factory=lambda: uuid4().hex)
+
+    @property
+    def draw(self) -> float:
+        """A number from 0 to 1 that anybody can work out again from the request id."""
+        return int(self.request_id[8:16], 16) / 2**32
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +242,8 @@ class Live:
         if scene.experiment is not None and caller.mode == "personalised":
             variant = scene.experiment.variant_of(caller.actor, local_date(self.clock()))
         return Request(
-            scene, n, caller.mode, caller.recent, block.item_id, frozenset(block.exclude), cursor, variant, explain
+            scene, n, caller.mode, caller.recent, block.item_id, frozenset(block.exclude), cursor, variant, explain,
+            block.draw,
         )  # fmt: skip
 
     def _page(self, requests: Sequence[Request], read: _Read | None) -> Page:

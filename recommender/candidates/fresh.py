@@ -21,11 +21,16 @@ _DAY_MS = 86_400_000
 
 def fresh_candidates(query: Query, n: int) -> Scored:
     """Return the items published in the last `FRESH_DAYS`, newer ones scored higher."""
-    catalogue, now_ms = query.catalogue, query.now_ms
-    first, last = np.searchsorted(catalogue.once(_falling), [-now_ms, FRESH_DAYS * _DAY_MS - now_ms])
-    rows = first_open(query, catalogue.newest[first:last], n)
-    age_days = (now_ms - catalogue.published_ms[rows]) / _DAY_MS
+    rows = first_open(query, newer_than(query, FRESH_DAYS), n)
+    age_days = (query.now_ms - query.catalogue.published_ms[rows]) / _DAY_MS
     return Scored(rows, np.exp2(-age_days / FRESH_HALF_LIFE_DAYS))
+
+
+def newer_than(query: Query, days: float) -> NDArray[np.int64]:
+    """Return the rows published within so many days, open or not, newest first."""
+    catalogue, now_ms = query.catalogue, query.now_ms
+    first, last = np.searchsorted(catalogue.once(_falling), [-now_ms, int(days * _DAY_MS) - now_ms])
+    return catalogue.newest[first:last]
 
 
 def fresh_reasons(query: Query, rows: Sequence[int]) -> dict[int, list[Reason]]:

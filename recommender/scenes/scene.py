@@ -43,6 +43,8 @@ class Scene:
         many of it a page holds at least while there are so many among the candidates.
     first_types, first_themes
         Of the re-ranker ``first_types``: what stands before all others.
+    explore_share
+        Share of the lists made for one visitor whose last place goes to a new item that few have seen yet.
     editorial_slots
         Positions that pins may take; any when empty.
     personalised
@@ -73,6 +75,7 @@ class Scene:
     min_type_count: Mapping[str, int] = field(default_factory=dict)
     first_types: tuple[ItemType, ...] = ()
     first_themes: tuple[str, ...] = ()
+    explore_share: float = 0.0
     editorial_slots: tuple[int, ...] = ()
     personalised: bool = True
     fallback: tuple[str, ...] = ("trending", "popular")

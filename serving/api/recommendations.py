@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from typing import Any
-from uuid import uuid4
 
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
@@ -90,7 +89,7 @@ async def _lists(
     counters, log, now = request.app.state.counters, request.app.state.list_log, live.clock()
     bodies = []
     for ranked_list, block in zip(page.lists, blocks, strict=True):
-        request_id, is_degraded = uuid4().hex, page.is_degraded
+        request_id, is_degraded = block.request_id, page.is_degraded
         counters.list_served(ranked_list.scene, ranked_list.mode, is_degraded)
         log.add(ranked_list, request_id, now, site=caller.site, slot=block.slot, is_degraded=is_degraded)
         body = list_json(

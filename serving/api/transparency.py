@@ -45,6 +45,7 @@ async def get_transparency(request: Request) -> dict[str, Any]:
                     for name, weight in scene.sources.items()
                 ],
                 "max_topic_share": scene.max_topic_share,
+                "explore_share": scene.explore_share,
                 "ranker": scene.ranker,
                 "learned": _learned(models, scene.name) if scene.ranker == "learned" else None,
             }

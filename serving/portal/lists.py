@@ -83,10 +83,12 @@ class Lists:
 
     def _blocks(self, blocks: Sequence[served.ListQuery]) -> list[ListView]:
         page = from_thread.run(self._live.page, self._caller, blocks)
-        return [self._block(ranked_list, page.is_degraded) for ranked_list in page.lists]
+        return [
+            self._block(ranked_list, block.request_id, page.is_degraded)
+            for ranked_list, block in zip(page.lists, blocks, strict=True)
+        ]
 
-    def _block(self, ranked_list: RankedList, is_degraded: bool) -> ListView:
-        request_id = uuid4().hex
+    def _block(self, ranked_list: RankedList, request_id: str, is_degraded: bool) -> ListView:
         self._counters.list_served(ranked_list.scene, ranked_list.mode, is_degraded)
         self._log.add(ranked_list, request_id, self._now, site=self._caller.site, is_degraded=is_degraded)
         return ListView(

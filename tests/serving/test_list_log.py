@@ -1,6 +1,7 @@
 """Served lists are kept, name nobody, and never stand in the way of a list."""
 
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -9,6 +10,8 @@ import pytest
 
 from civicrec.accounting.served import ServedCounts, ServedSpool, served_counts
 from civicrec.errors import Unavailable
+from civicrec.items import Item
+from civicrec.registry.catalogue import upsert_items
 from civicrec.settings import ServingSettings, Settings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from recommender.request import RankedList
@@ -67,6 +70,20 @@ def test_nothing_that_is_kept_says_who_asked(api: Api) -> None:
     (kept,) = waiting(api)
     assert kept["mode"] == "personalised"
     assert not {"i7", "i9"} & set(kept["item_ids"])
+
+
+def test_who_explored_is_known_from_the_request_id_alone(api: Api) -> None:
+    upsert_items(api.registry, [
+        Item(item_id=f"new{n}", item_type="policy", title="新", published_at=NOW - timedelta(hours=2))
+        for n in range(12)
+    ])  # fmt: skip
+    api.live.refresh()
+    for _ in range(40):
+        api.get("/v1/recommendations", recent="i7,i9", n=5)
+    lists = waiting(api)
+    told = [int(str(one["request_id"])[8:16], 16) / 2**32 < 0.25 for one in lists]
+    assert [one["sources"][-1][0] == "exploration" for one in lists] == told
+    assert any(told)
 
 
 def test_who_sends_the_signal_leaves_what_everybody_gets(api: Api) -> None:
