@@ -7,6 +7,8 @@ longer.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from html import unescape
 from urllib.parse import unquote
 
 from collectors.facts.paths import without_session
@@ -17,6 +19,7 @@ from collectors.facts.personal_numbers import (
     SIGNS,
     SUSPECT,
     SUSPECT_CODE,
+    UNSEEN,
     NumberKind,
     plain,
 )
@@ -41,13 +44,17 @@ def masked(text: str) -> str:
     >>> masked("国办发〔2026〕21号")
     '国办发〔2026〕21号'
     """
-    return _also_in_percent_code(_masked, text)
+    return _also_in_code(_masked, text)
 
 
-def _also_in_percent_code(mask: Callable[[str], str], text: str) -> str:
-    """Return the text decoded and masked if a number stands in its percent code, else masked as it is."""
-    if "%" in text and (decoded := unquote(text)) != text and (clean := mask(decoded)) != decoded:
-        return clean
+def _also_in_code(mask: Callable[[str], str], text: str) -> str:
+    """Return the text decoded and masked if a number stands in percent code or character references, else as it is."""
+    if "%" in text or "&" in text:
+        decoded = unquote(text)
+        with suppress(ValueError):  # a reference by a number of thousands of digits
+            decoded = unescape(decoded)
+        if decoded != text and (clean := mask(decoded)) != decoded:
+            return clean
     return mask(text)
 
 
@@ -77,11 +84,15 @@ def masked_code(text: str) -> str:
     """
     if "=" in text or "%3" in text:
         text = without_session(text)
-    return _also_in_percent_code(_masked_code, text)
+    return _also_in_code(_masked_code, text)
 
 
 def _masked_code(text: str) -> str:
     subject = plain(text)
+    if UNSEEN in subject:  # nobody sees where a number is cut
+        seen = "".join(one for one, sign in zip(text, subject, strict=True) if sign != UNSEEN)
+        clean = _masked_code(seen)
+        return text if clean == seen else clean
     if not SUSPECT_CODE.search(subject):
         return text
     subject = HEXADECIMAL.sub(lambda match: "x" * len(match[0]), subject)

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from operator import mul
 from typing import NamedTuple
 
+#: What stands in plain writing for a character that is not seen.
+UNSEEN = "\u200b"
 #: What people put between the digits of a number.
 _GAP = r"[ .\-/_()+~\u200b]{0,3}"
 #: Any signs: only between the groups in which a number is read out, where prices and lists have others.
@@ -68,7 +70,7 @@ def _mobile() -> str:
     """Return the pattern of 11 digits: together, 3-4-4 with any gaps, or in other groups with the same gap between."""
     digits = ["1", "[3-9]", *[r"\d"] * 9]
     ways = []
-    for sizes in ("335", "434", "443", "38", "56", "74", "533", "2333", "1" * 11):
+    for sizes in ("335", "434", "443", "38", "56", "65", "74", "533", "2333", "32222", "1" * 11):
         ends = [sum(map(int, sizes[:n])) for n in range(len(sizes) + 1)]
         ways.append("(?P=gap)".join("".join(digits[a:b]) for a, b in zip(ends, ends[1:], strict=False)))
     no_years = r"(?!1[89]\d\d(?P=gap)(?:19|20)\d\d)"
@@ -96,13 +98,15 @@ def _is_card(number: str) -> bool:
 
 #: A name inside the house (zhang@mail) needs Latin letters: elsewhere the sign calls somebody, as in 政务@你.
 _MAIL = (
-    r"(?<![\w.+%-])[\w.+%-]++ {0,2}(?:@|%40|[(\[{] ?at ?[)\]}]) {0,2}[\w-]++"
-    r"(?:(?: ?[(\[{] ?dot ?[)\]}] ?|\.| \. )[\w-]++)++[\w.+@-]*+"
+    r"(?<![\w.+%-])[\w.+%-]++ {0,2}(?:@|%40|[(\[{] ?at ?[)\]}]|(?<= )at(?= [\w-]{1,63} (?:dot|点) )) {0,2}[\w-]++"
+    r"(?:(?: ?[(\[{] ?dot ?[)\]}] ?|\.| (?:\.|dot|点) )[\w-]++)++[\w.+@-]*+"
     r"|(?<![\w.+-])[A-Za-z0-9][A-Za-z0-9.+_-]++@[A-Za-z][A-Za-z0-9-]++(?![\w.+@-])"
 )
 _KEY = (
     r"(?<![\w-])eyJ[\w-]{5,}+\.[\w-]*+(?:\.[\w-]*+)?"
-    r"|(?<![A-Za-z])(?:token|ticket|secret|passw(?:or)?d|pwd|j?session_?id|phpsessid|signature|api_?key)=(?P<one>(?!\[key\])[^\s&;,#]{4,}+)"
+    r"|(?:(?<![A-Za-z])(?:token|ticket|secret|passw(?:or)?d|pwd|j?session_?id|phpsessid|signature|api_?key)"
+    r"(?:=| ?: ?(?=[!-~]{6})(?=[!-~]{0,40}\d))"
+    r"|(?:密码|口令|验证码) ?[是为:=] ?(?=[!-~]{6})(?=[!-~]{0,40}\d))(?P<one>(?!\[key\])[^\s&;,#]{4,}+)"
 )
 _PROVINCE = r"(?:1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[1-3])"
 _DAY = r"(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
@@ -118,7 +122,9 @@ NUMBER_KINDS = (
     )),
     NumberKind("id", re.compile(rf"(?=(?P<one>\d{{6}}(?:19|20)\d\d{_DAY}\d{{3}}[\dXx]))"), _has_check_digit),
     NumberKind("card", re.compile(
-        r"(?<![A-Za-z\d])(?=3[4-7]|4|5[1-5]|6|9558)\d(?:[ -]{0,2}\d){14,18}(?![A-Za-z\d])"
+        r"(?<![A-Za-z\d])(?=3[4-7]|4|5[1-5]|6|9558)"
+        r"(?:\d(?:[ -]{0,2}\d){14,18}|\d{4}(?P<dot>[./_])\d{4}(?P=dot)\d{4}(?P=dot)\d{3,4}(?:(?P=dot)\d{1,3})?)"
+        r"(?![A-Za-z\d])"
     ), _is_card),
     NumberKind("tel", re.compile(
         rf"(?<!\d)(?=[\d+(])(?:(?:\(?(?:\+|00)?86{_GAP}|0)?{_mobile()}"
@@ -131,6 +137,7 @@ NUMBER_KINDS = (
     )),
     NumberKind("id", re.compile(  # passports, permits and what else names a person
         r"(?<![A-Z0-9_])(?!.(?:19|20)\d\d)(?:[CDEGHKLMPST]\d{8}|[HM]\d{10}|(?:[CE][A-Z]|[PDS]E|MA)\d{7})(?![A-Z0-9_])"
+        r"|(?<![A-Z0-9])[A-Z]{1,2}\d{6}\([0-9A]\)"  # Hong Kong's card
         r"|(?<!\w)wxid_\w{6,20}|(?<![A-Z])(?:QQ|扣扣)(?:号码?)?[: 是为]{0,2}[1-9]\d{4,10}(?!\d)"
         r"|微信号[: 是为]{0,2}(?=[a-z])[\w-]{6,20}", re.IGNORECASE,
     )),
@@ -145,7 +152,8 @@ NUMBER_KINDS = (
 )  # fmt: skip
 #: Nothing is looked for in a text that has neither of these: most have not.
 SUSPECT = re.compile(
-    rf"(?:\d\D{{0,3}}){{6}}\d|[@=]|%40|[(\[{{] ?at ?[)\]}}]|eyJ|wxid_|微信号|QQ|{_PLACE} ?[A-Z][A-Z0-9. -]{{0,6}}\d"
+    rf"(?:\d\D{{0,3}}){{6}}\d|[@=]|%40| at |[码令dnt] ?[是为:]|[(\[{{] ?at ?[)\]}}]"
+    rf"|eyJ|wxid_|微信号|QQ|{_PLACE} ?[A-Z][A-Z0-9. -]{{0,6}}\d"
     rf"|(?:[{HAN}][ -]?){{11}}",
     re.IGNORECASE,
 )  # fmt: skip

@@ -28,9 +28,13 @@ PRIVATE = [
     ("li.lei+x@mail.example.cn", "[mail]"),
     ("a@b.cn", "[mail]"),
     ("李雷＠例子.中国", "[mail]"),
+    ("AB123456(7)", "[id]"),
 ]
 #: The same as people also write them.
 WRITTEN = [
+    *[(text, "[tel]") for text in ("138001 38000", "138 00 13 80 00")],
+    *[(f"6222{gap}0212{gap}3456{gap}7890{gap}123", "[card]") for gap in "./_"],
+    ("zhang at example dot com", "[mail]"),
     *[(f"138{gap}0013{gap}8000", "[tel]") for gap in [*"./_–—－·\u200b\u3000+~", "  ", " - "]],
     *[(f"138{gap}0013{gap}8000", "[tel]") for gap in [*",，、;；:：|*#'=。…", ", ", " / ", "***"]],
     *[(number, "[tel]") for number in (
@@ -69,6 +73,13 @@ def test_personal_numbers_are_taken_out(text: str, mask: str, before: str, after
         ("台胞证号：12345678", "台胞证号：[id]"),
         ("查 https://a.gov.cn/x?jsessionid=6F1C0A7B&id=7", "查 https://a.gov.cn/x?jsessionid=[key]&id=7"),
         ("access_token=abc12345 打不开", "access_token=[key] 打不开"),
+        ("password：Secret123 不对", "password：[key] 不对"),
+        ("我的密码是 Abc12345", "我的密码是 [key]"),
+        ("token: 6f1c0a7b", "token: [key]"),
+        ("打 138&nbsp;0013&nbsp;8000 问", "打 [tel] 问"),
+        ("写 zhang&#64;example.com", "写 [mail]"),
+        ("&#49;&#51;&#56;00138000", "[tel]"),
+        ("&#" + "9" * 5_000 + ";", "&#" + "*" * 5_000 + ";"),
     ],
 )
 def test_what_the_words_before_it_tell_is_taken_out_after_them(text: str, clean: str) -> None:
@@ -76,6 +87,11 @@ def test_what_the_words_before_it_tell_is_taken_out_after_them(text: str, clean:
 
 
 OTHER_NUMBERS = [
+    "密码：8位以上字母",
+    "验证码是多少",
+    "password: at least 8 characters",
+    "meet at noon",
+    "13 80 01 38 00 0",
     "粤府〔2024〕12号",
     "国办发〔2026〕21号",
     "12345 热线",
@@ -139,6 +155,10 @@ def test_an_amount_of_money_is_nobodys_telephone(text: str) -> None:
         ("TEL13800138000.html", "TEL[tel].html"),
         ("tel138-0013-8000", "tel[tel]"),
         ("138%200013%208000", "[tel]"),
+        ("138\u200b0013\u200b8000", "[tel]"),
+        ("case\u200b-110101\u20601990\u200b03070011", "case-[id]"),
+        ("a\u200bb", "a\u200bb"),
+        ("/u/zhang&#64;example.com", "/u/[mail]"),
         ("case-%31%33%38%30%30%31%33%38%30%30%30", "case-[tel]"),
         ("/reset/eyJhbGciOiJIUzI1NiJ9.e30.abc", "/reset/[key]"),
         ("/１３８００１３８０００", "/[tel]"),

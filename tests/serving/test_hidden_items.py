@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings
@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from civicrec.accounting.progress import Commit
 from civicrec.clock import to_ms
-from civicrec.items import Item, Link
+from civicrec.editorial import Rule
+from civicrec.items import Item, ItemType, Link, Rel
 from civicrec.registry.catalogue import set_status, upsert_items
+from civicrec.registry.editorial import add_rule
 from profiles.online.memory import MemoryOnlineStore
 from profiles.online.ports import OnlineUpdate, RecentItem
 from recommender.scenes.files import shipped_scenes
@@ -31,6 +33,7 @@ SECRET: dict[str, dict[str, Any]] = {
     "embargoed-and-withdrawn": {"published_at": NOW + timedelta(days=1), "status": "withdrawn"},
     "reprinted-without-permission": {"item_type": "news", "source_permitted": False},
     "reprinted-and-withdrawn": {"item_type": "news", "source_permitted": False, "status": "withdrawn"},
+    **{f"draft-{name}": {"item_type": name, "status": "draft"} for name in get_args(ItemType)},
 }
 PAST: dict[str, dict[str, Any]] = {
     "expired": {"valid_until": NOW}, "void": {"validity": "废止"}, "early": {"valid_from": NOW + timedelta(days=1)},
@@ -57,9 +60,12 @@ def open_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     naming = Item(
         item_id="naming", item_type="interpretation", title="解读", theme=(THEMES[0],), published_at=NOW,
         summary="、".join(item.document_no for item in hidden_items()),
-        links=tuple(Link("interprets", kind) for kind in KINDS),
+        links=tuple(Link(rel, kind) for rel in get_args(Rel) for kind in KINDS),
     )  # fmt: skip
     upsert_items(api.registry, [*items(), naming, *hidden_items()])
+    for place, kind in enumerate(KINDS):
+        add_rule(api.registry, Rule("pin", kind, position=place % 5, why="机密", text="重点"), NOW)
+        add_rule(api.registry, Rule("boost", kind, factor=5, why="机密"), NOW)
     set_status(api.registry, ["withdrawn-draft"], "withdrawn", who="test", why="test", now=NOW)
     hour = to_ms(NOW) // 3_600_000
     api.store.apply(Commit("log", 0, 1), OnlineUpdate(
