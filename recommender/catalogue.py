@@ -58,6 +58,8 @@ class Catalogue(Derives):
         (n,) online, in force by its validity and, for news, from a permitted source: true at any time of day.
     is_public
         (n,) online and of a source that may be reprinted: what anybody may learn of once it is published.
+    has_links
+        (n,) whether it names others that belong to it.
     opens_ms, closes_ms
         (n,) first instant the item may be shown (valid and published), and the first at which it no longer may.
     apply_until_ms
@@ -101,6 +103,7 @@ class Catalogue(Derives):
     types: NDArray[np.int8] = field(default_factory=lambda: np.zeros(0, np.int8))
     is_offered: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
     is_public: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
+    has_links: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
     opens_ms: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     closes_ms: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     apply_until_ms: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -251,6 +254,7 @@ _FACTS: dict[str, Any] = {
     "types": lambda item: _TYPE_NUMBER[item.item_type],
     "is_offered": lambda item: _is_public(item) and item.validity in _IN_FORCE,
     "is_public": _is_public,
+    "has_links": lambda item: bool(item.links),
     "opens_ms": lambda item: max(_ms(item.valid_from, EVER_MS), _ms(item.published_at, EVER_MS)),
     "closes_ms": lambda item: _ms(item.valid_until, NEVER_MS),
     "apply_until_ms": lambda item: _ms(item.apply_until, NEVER_MS),

@@ -5,8 +5,8 @@ In: the query a list answered and its rows, in order. Out: the `Reason`s of the 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from itertools import chain
 from operator import itemgetter
 
 from recommender.candidates.generator import GENERAL, Query
@@ -46,15 +46,18 @@ def reasons_for(
 
 def _shared_out(proposed: Mapping[int, Sequence[Reason]], free: Collection[ReasonCode]) -> dict[int, list[Reason]]:
     most = max(1, len(proposed) // _ONE_IN)
-    times: Counter[str] = Counter()
+    times: dict[str, int] = {}
     shown: dict[int, list[Reason]] = {row: [] for row in proposed}
     for is_first in (True, False):  # first what each item leads with, then what else there is to say of it
         for row, reasons in proposed.items():
             of_row = shown[row]
+            said = {reason.text for reason in of_row}
             for reason in reasons:
-                is_said = any(reason.text == other.text for other in of_row)
-                if not is_said and (times[reason.text] < most or reason.code in free):
-                    times[reason.text] += 1
+                text = reason.text
+                n_times = times.get(text, 0)
+                if text not in said and (n_times < most or reason.code in free):
+                    times[text] = n_times + 1
+                    said.add(text)
                     of_row.append(reason)
                     if is_first:
                         break
@@ -67,17 +70,16 @@ def _proposed(
     """Return row → what these generators say of it, by falling credibility, then by falling part of the score."""
     if not rows:
         return {}
-    proposing = {source for parts in parts_of.values() for source in parts}
-    ranked: dict[int, list[tuple[int, float, Reason]]] = {row: [] for row in rows}
+    proposing = set(chain.from_iterable(parts_of.values()))
+    ranked: dict[int, list[tuple[int, float, Sequence[Reason]]]] = {row: [] for row in rows}
     for source in sources:
         generator = GENERATORS[source]
         if generator.tells_of_any or source in proposing:
             for row, reasons in generator.reasons(query, rows).items():
-                part = parts_of[row].get(source, 0.0)
-                ranked[row].extend((-generator.credibility, -part, reason) for reason in reasons)
+                ranked[row].append((-generator.credibility, -parts_of[row].get(source, 0.0), reasons))
     for of_row in ranked.values():
         of_row.sort(key=itemgetter(0, 1))
-    return {row: [reason for _, _, reason in of_row] for row, of_row in ranked.items()}
+    return {row: [reason for _, _, reasons in of_row for reason in reasons] for row, of_row in ranked.items()}
 
 
 def _filler(query: Query, row: int) -> Reason:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.candidates.generator import NOTHING, TASTE, Generator, Query, Scored
-from recommender.candidates.selection import best, places_of
+from recommender.candidates.selection import best
 from recommender.request import Reason
 from recommender.scoring import fold_in
 
@@ -23,7 +23,7 @@ def als_candidates(query: Query, n: int) -> Scored:
     placed = query.signals.models
     if placed is None or not query.model_seeds:
         return NOTHING
-    return best(query, placed.als_rows, query.once(_scores).astype(np.float64), n)
+    return best(query, placed.als_rows, query.once(_scores), n)
 
 
 def als_reasons(query: Query, rows: Sequence[int]) -> dict[int, list[Reason]]:
@@ -35,9 +35,13 @@ def als_reasons(query: Query, rows: Sequence[int]) -> dict[int, list[Reason]]:
     clear = CLEAR * float(scores.max(initial=0.0))
     evidence = {"model": query.signals.model, "history": len(query.seeds)}
     reason = Reason("als", "根据您的浏览记录推荐", evidence)
-    places = places_of(query, rows, placed.als_rows)
-    is_clear = (scores[places] > 0) & (scores[places] >= clear)
-    return {row: [reason] for row in placed.als_rows[places[is_clear]].tolist()}
+    places = placed.als_rows.searchsorted(list(rows))
+    places[places == len(placed.als_rows)] = 0
+    return {
+        row: [reason]
+        for row, found, score in zip(rows, placed.als_rows[places].tolist(), scores[places].tolist(), strict=True)
+        if found == row and score > 0 and score >= clear
+    }
 
 
 def _scores(query: Query) -> NDArray[np.float32]:

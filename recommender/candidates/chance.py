@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from math import sqrt
 
 from civicrec.crowds import K_ANONYMITY
 from civicrec.items import ITEM_TYPES
@@ -21,23 +20,22 @@ _NEAR_MS = 3 * 86_400_000
 _NEWS = ITEM_TYPES.index("news")
 
 
-def times_of_chance(catalogue: Catalogue, rows: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return of each pair of rows by how much chance counts: `SAME_DAYS` for news of three days, 1 for all else."""
-    apart_ms = np.abs(catalogue.published_ms[rows].astype(np.float64) - catalogue.published_ms[others])
-    is_near = (catalogue.types[rows] == _NEWS) & (catalogue.types[others] == _NEWS) & (apart_ms <= _NEAR_MS)
-    return np.where(is_near, SAME_DAYS, 1.0)
+def times_of_chance(catalogue: Catalogue, row: int, other: int) -> float:
+    """Return by how much chance counts for a pair of rows: `SAME_DAYS` for news of three days, 1 for all else."""
+    types, published_ms = catalogue.types, catalogue.published_ms
+    if types[row] != _NEWS or types[other] != _NEWS:
+        return 1.0
+    return SAME_DAYS if abs(int(published_ms[row]) - int(published_ms[other])) <= _NEAR_MS else 1.0
 
 
-def is_above_chance(actors: NDArray[np.int32], by_chance: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Say of each pair whether enough people stand behind it, and well more than by chance.
+def is_above_chance(actors: int, by_chance: float) -> bool:
+    """Say whether enough people stand behind a pair, and well more than by chance.
 
     Examples
     --------
     Of 100 people where chance has 40, 80 are sure: twice as many. Of 12, 5 are.
 
-    >>> is_above_chance(np.array([100, 12, 12, 9], np.int32), np.array([40.0, 6.0, 2.0, 0.1])).tolist()
+    >>> [is_above_chance(actors, chance) for actors, chance in [(100, 40.0), (12, 6.0), (12, 2.0), (9, 0.1)]]
     [True, False, True, False]
     """
-    sure = actors - _ERRORS * np.sqrt(actors)
-    above: NDArray[np.bool_] = (actors >= MIN_ACTORS) & (sure >= MIN_LIFT * by_chance)
-    return above
+    return actors >= MIN_ACTORS and actors - _ERRORS * sqrt(actors) >= MIN_LIFT * by_chance

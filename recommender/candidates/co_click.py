@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain, islice
+from typing import NamedTuple, cast
 
 import numpy as np
 
@@ -18,44 +20,49 @@ MAX_LIVE = 5
 HOTTEST = 20
 
 
+class Neighbours(NamedTuple):
+    """What was clicked with or after one item: rows, each once, and their weights > 0."""
+
+    rows: list[int]
+    weights: tuple[float, ...]
+
+
 def co_click_candidates(query: Query, n: int) -> Scored:
     """Return what was clicked by the same actors as the newest seed items; each of them contributes as much."""
     return paired(query, query.once(live_neighbours), query.seeds, n)
 
 
-def live_neighbours(query: Query) -> dict[int, dict[int, float]]:
-    """Return seed → row → weight > 0 of what was clicked with it."""
+def live_neighbours(query: Query) -> dict[int, Neighbours]:
+    """Return seed → what was clicked with it."""
     return placed(query, query.signals.co_clicks, MAX_CO_CLICK_SEEDS)
 
 
-def placed(query: Query, pairs: Mapping[str, Sequence[tuple[str, float]]], n_seeds: int) -> dict[int, dict[int, float]]:
-    """Return seed → row → weight > 0 of the pairs of the newest seed items."""
-    catalogue, rows = query.catalogue, query.catalogue.rows
-    return {
-        seed: {
-            row: weight
-            for item_id, weight in pairs.get(catalogue.item_ids[seed], ())
-            if weight > 0 and (row := rows.get(item_id)) is not None
-        }
-        for seed in list(query.seeds)[:n_seeds]
-    }
+def placed(query: Query, pairs: Mapping[str, Sequence[tuple[str, float]]], n_seeds: int) -> dict[int, Neighbours]:
+    """Return seed → its pairs on the rows of the catalogue, of the newest seed items that have any."""
+    item_ids, row_of = query.catalogue.item_ids, query.catalogue.rows.get
+    neighbours: dict[int, Neighbours] = {}
+    for seed in islice(query.seeds, n_seeds):
+        if near := pairs.get(item_ids[seed]):
+            ids, weights = zip(*near, strict=True)
+            rows = list(map(row_of, ids))
+            if None in rows or min(weights) <= 0:
+                there = [place for place, row in enumerate(rows) if row is not None and weights[place] > 0]
+                rows, weights = [rows[place] for place in there], tuple([weights[place] for place in there])
+            if rows:
+                neighbours[seed] = Neighbours(cast(list[int], rows), weights)
+    return neighbours
 
 
-def paired(
-    query: Query, neighbours: Mapping[int, Mapping[int, float]], weight_of_seed: Mapping[int, float], n: int
-) -> Scored:
+def paired(query: Query, neighbours: Mapping[int, Neighbours], weight_of_seed: Mapping[int, float], n: int) -> Scored:
     """Return the neighbours of the seeds; of each seed its weight, times the share of its heaviest pair, counts."""
-    places: list[int] = []
-    contributions: list[float] = []
-    for seed, near in neighbours.items():
-        if near:
-            heaviest, weight = max(near.values()), weight_of_seed[seed]
-            places += near
-            contributions += [weight * near_weight / heaviest for near_weight in near.values()]
-    if not places:
+    if not neighbours:
         return NOTHING
-    rows = np.array(places, np.int64)
-    return best(query, rows, summed(query, rows, np.array(contributions)), n)
+    rows = np.array(list(chain.from_iterable(near.rows for near in neighbours.values())), np.int64)
+    weights = np.array(list(chain.from_iterable(near.weights for near in neighbours.values())))
+    sizes = [len(near.rows) for near in neighbours.values()]
+    weights *= np.repeat([weight_of_seed[seed] for seed in neighbours], sizes)
+    weights /= np.repeat([max(near.weights) for near in neighbours.values()], sizes)
+    return best(query, rows, summed(query, rows, weights), n)
 
 
 def co_click_reasons(query: Query, rows: Sequence[int]) -> dict[int, list[Reason]]:
@@ -69,14 +76,16 @@ def co_click_reasons(query: Query, rows: Sequence[int]) -> dict[int, list[Reason
 
 
 def strongest(
-    query: Query, rows: Sequence[int], neighbours: Mapping[int, Mapping[int, float]], code: ReasonCode, words: str
+    query: Query, rows: Sequence[int], neighbours: Mapping[int, Neighbours], code: ReasonCode, words: str
 ) -> dict[int, list[Reason]]:
     """Return row → a reason for each seed whose `MAX_LIVE` heaviest it is among, unless it is among the hottest."""
-    hottest = set(query.signals.trends.rows[:HOTTEST].tolist())
-    wanted = {row for row in rows if row not in hottest}
+    wanted = set(rows)
+    named = {seed: near for seed, near in neighbours.items() if not wanted.isdisjoint(near.rows)}
+    if named:
+        wanted.difference_update(query.signals.trends.rows[:HOTTEST].tolist())
     reasons: dict[int, list[Reason]] = {}
-    for seed, near in neighbours.items():
-        for row in sorted(near, key=lambda row: (-near[row], row))[:MAX_LIVE] if wanted else ():
+    for seed, near in named.items():
+        for _, row in sorted((-weight, row) for row, weight in zip(near.rows, near.weights, strict=True))[:MAX_LIVE]:
             if row in wanted:
                 evidence = {"item_id": query.catalogue.item_ids[seed], "live": True}
                 reason = Reason(code, f"看过《{query.title(seed)}》{words}", evidence)

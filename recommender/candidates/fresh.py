@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,10 +38,15 @@ def fresh_reasons(query: Query, rows: Sequence[int]) -> dict[int, list[Reason]]:
     """Tell when each was published."""
     published_ms, now_ms = query.catalogue.published_ms[list(rows)].tolist(), query.now_ms
     return {
-        row: [Reason("fresh", "最新发布", {"published_at": rfc3339(from_ms(at_ms)), "within_days": FRESH_DAYS})]
+        row: [Reason("fresh", "最新发布", {"published_at": _text_of(at_ms), "within_days": FRESH_DAYS})]
         for row, at_ms in zip(rows, published_ms, strict=True)
         if now_ms - FRESH_DAYS * _DAY_MS < at_ms <= now_ms
     }
+
+
+@lru_cache(maxsize=8_192)
+def _text_of(epoch_ms: int) -> str:
+    return rfc3339(from_ms(epoch_ms))
 
 
 def _falling(catalogue: Catalogue) -> NDArray[np.int64]:

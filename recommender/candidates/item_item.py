@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -65,36 +66,28 @@ def item_item_reasons(query: Query, rows: Sequence[int]) -> dict[int, list[Reaso
     flat, scores = contributions.rows.ravel(), contributions.scores.ravel()
     places = places_of(query, rows, flat)
     places = places[scores[places] > 0]
-    nth_seed, near = places // width, flat[places]
+    near, nth_seed = flat[places], places // width
     of_seed = np.fromiter(query.model_seeds.values(), np.int64)[nth_seed]
     actors = models.neighbour_actors[of_seed, places % width]
     shares = models.popularity[of_seed] * models.popularity[placed.model_of_row[near]]
-    by_chance = shares * np.float64(models.chance_actors)
-    by_chance *= times_of_chance(query.catalogue, np.array(contributions.seeds)[nth_seed], near)
-    credible = is_above_chance(actors, by_chance).nonzero()[0]
-    credible = credible[(-scores[places[credible]]).argsort(kind="stable")]
+    pairs = zip(
+        near.tolist(), nth_seed.tolist(), actors.tolist(), shares.tolist(), scores[places].tolist(), strict=True
+    )
     # An EASE weight is no share of people, so the code says only that the model puts the two together.
     code = "co_click" if models.manifest.proves_shared_actors else "similar"
-    seeds, item_ids, words = query.seeds, query.catalogue.item_ids, dict[int, str]()
+    catalogue, seeds, words = query.catalogue, query.seeds, dict[int, str]()
     reasons: dict[int, list[Reason]] = {}
-    for row, place, n_actors, chance, weight in zip(
-        near[credible].tolist(),
-        nth_seed[credible].tolist(),
-        actors[credible].tolist(),
-        by_chance[credible].tolist(),
-        scores[places[credible]].tolist(),
-        strict=True,
-    ):
-        of_row = reasons.setdefault(row, [])
-        if len(of_row) < MAX_ALTERNATIVES:
-            seed = contributions.seeds[place]
+    for row, nth, n_actors, share, weight in sorted(pairs, key=itemgetter(4), reverse=True):
+        seed = contributions.seeds[nth]
+        by_chance = share * models.chance_actors * times_of_chance(catalogue, seed, row)
+        if is_above_chance(n_actors, by_chance) and len(reasons.get(row, ())) < MAX_ALTERNATIVES:
             evidence = {
-                "item_id": item_ids[seed], "actors": n_actors, "lift": round(n_actors / chance, 2),
+                "item_id": catalogue.item_ids[seed], "actors": n_actors, "lift": round(n_actors / by_chance, 2),
                 "weight": round(weight / seeds[seed], 6), "model": models.run,
             }  # fmt: skip
             if seed not in words:
                 words[seed] = f"看过《{query.title(seed)}》的人也常看"
-            of_row.append(Reason(code, words[seed], evidence))
+            reasons.setdefault(row, []).append(Reason(code, words[seed], evidence))
     return reasons
 
 

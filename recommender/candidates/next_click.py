@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from recommender.candidates.co_click import paired, placed, strongest
+from recommender.candidates.co_click import Neighbours, paired, placed, strongest
 from recommender.candidates.generator import Generator, Query, Scored
 from recommender.request import Reason
 
@@ -18,8 +18,8 @@ def next_click_candidates(query: Query, n: int) -> Scored:
     return paired(query, neighbours, dict.fromkeys(neighbours, 1.0), n)
 
 
-def next_clicks(query: Query) -> dict[int, dict[int, float]]:
-    """Return seed → row → weight > 0 of what was clicked right after it."""
+def next_clicks(query: Query) -> dict[int, Neighbours]:
+    """Return seed → what was clicked right after it."""
     return placed(query, query.signals.next_clicks, MAX_NEXT_CLICK_SEEDS)
 
 

@@ -28,7 +28,10 @@ def popular_reasons(query: Query, rows: Sequence[int]) -> dict[int, list[Reason]
         return {}
     models, busy, often = placed.models, placed.busy, placed.often
     reasons: dict[int, list[Reason]] = {}
-    for row, place in zip(rows, placed.model_of_row[list(rows)].tolist(), strict=True):
+    for row in rows:
+        if not (row in busy or row in often):
+            continue
+        place = placed.model_of_row[row]
         of_row = []
         if row in busy:
             evidence = {"actors": int(models.recent_actors[place]), "within_days": RECENT_DAYS, "model": models.run}
@@ -36,8 +39,7 @@ def popular_reasons(query: Query, rows: Sequence[int]) -> dict[int, list[Reason]
         if row in often:
             share = round(float(models.popularity[place]), 6)
             of_row.append(Reason("popular", "大家常看", {"share": share, "model": models.run}))
-        if of_row:
-            reasons[row] = of_row
+        reasons[row] = of_row
     return reasons
 
 

@@ -44,11 +44,12 @@ def related_reasons(query: Query, rows: Sequence[int]) -> dict[int, list[Reason]
     if not seed_of:
         return {}
     reasons: dict[int, list[Reason]] = {}
-    for row in rows:
+    for row, has_links in zip(rows, catalogue.has_links[list(rows)].tolist(), strict=True):
         item_id = catalogue.item_ids[row]
-        links, linked_from = catalogue.items[item_id].links, catalogue.linked_from.get(item_id, ())
-        if not (links or linked_from):
+        linked_from = catalogue.linked_from.get(item_id, ())
+        if not (has_links or linked_from):
             continue
+        links = catalogue.items[item_id].links
         own = [(link.item_id, link.rel, True) for link in links if link.item_id in seed_of]
         others = [(other, rel, False) for rel, other in linked_from if other in seed_of]
         by_seed = {

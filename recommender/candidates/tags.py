@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import islice
 from math import log
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ import numpy as np
 from civicrec.tags import split_tag
 from recommender.candidates.generator import MAX_ALTERNATIVES, NOTHING, WORD, Generator, Query, Scored
 from recommender.candidates.selection import best, first_open, summed
+from recommender.catalogue import Catalogue
 from recommender.request import Reason
 
 #: Tags looked up: beyond the strongest eight they add work and no order.
@@ -53,9 +55,10 @@ def tag_strengths(query: Query) -> dict[int, float]:
         number = catalogue.tag_numbers.get(name)
         if number is not None and weight > 0:
             interest[number] += weight / heaviest
-    for place, row in enumerate(list(query.seeds)[:MAX_TAG_SEEDS]):
+    for place, row in enumerate(islice(query.seeds, MAX_TAG_SEEDS)):
+        share = _FADE**place
         for number in catalogue.tags[row]:
-            interest[number] += _FADE**place
+            interest[number] += share
     rarity = catalogue.tag_rarity
     return {number: weight * rarity[number] for number, weight in interest.items() if rarity[number] > 0}
 
@@ -66,51 +69,52 @@ def tag_reasons(query: Query, rows: Sequence[int]) -> dict[int, list[Reason]]:
     What is told of a person (audience, group, size of a firm) is not said, though it orders lists: it would read as a
     statement about the visitor.
     """
-    strengths = query.once(tag_strengths)
-    words, reasons = query.once(_spoken), {}
+    strengths, words = query.once(tag_strengths), query.catalogue.once(_words)
+    told: dict[int, list[Reason]] = {}
+    reasons: dict[int, list[Reason]] = {}
     for row in rows:
-        shared = [number for number in query.catalogue.tags[row] if number in words]
-        if shared:
-            shared.sort(key=lambda number: (words[number].rank, -strengths[number]))
-            of_row = [reason for number in shared for reason in _reasons(query, words[number])]
+        shared = [number for number in query.catalogue.tags[row] if number in strengths and number in words]
+        shared.sort(key=lambda number: (words[number].rank, -strengths[number]))
+        of_row: list[Reason] = []
+        for number in shared:
+            if number not in told:
+                told[number] = _reasons(query, number, words[number])
+            of_row += told[number]
+        if of_row:
             reasons[row] = of_row[:MAX_ALTERNATIVES]
     return reasons
 
 
 class _Word(NamedTuple):
-    """A tag that may be said: its name, its place in `SAID`, whether the profile has it, the seeds that carry it."""
+    """A tag that may be said: its name, dimension and word, and the place of the dimension in `SAID`."""
 
     name: str
+    dimension: str
+    word: str
     rank: int
-    is_interest: bool
-    seeds: list[int]
 
 
-def _spoken(query: Query) -> dict[int, _Word]:
-    """Return the tags of profile and history that may be said, by number."""
-    catalogue, seeds = query.catalogue, list(query.seeds)[:MAX_TAG_SEEDS]
-    least = max(query.tags.values(), default=0.0) * MIN_INTEREST
+def _words(catalogue: Catalogue) -> dict[int, _Word]:
+    """Return the tags of a catalogue that may be said, by number."""
     words = {}
-    for number in query.once(tag_strengths):
-        name = catalogue.tag_names[number]
-        dimension = split_tag(name)[0]
-        if dimension in SAID and catalogue.tag_rarity[number] >= MIN_RARITY:
-            is_interest = dimension in SAID_OF_PROFILE and query.tags.get(name, 0.0) >= max(least, 1e-9)
-            carrying = [seed for seed in seeds if number in catalogue.tags[seed]]
-            if is_interest or carrying:
-                words[number] = _Word(name, SAID.index(dimension), is_interest, carrying)
+    for number, (name, rarity) in enumerate(zip(catalogue.tag_names, catalogue.tag_rarity, strict=True)):
+        dimension, word = split_tag(name)
+        if dimension in SAID and rarity >= MIN_RARITY:
+            words[number] = _Word(name, dimension, word, SAID.index(dimension))
     return words
 
 
-def _reasons(query: Query, tag: _Word) -> list[Reason]:
-    dimension, word = split_tag(tag.name)
-    reasons = []
-    if tag.is_interest:
-        reasons.append(Reason("tag", f"与您关注的“{word}”有关", {"tag": tag.name}))
-    for seed in tag.seeds[: MAX_ALTERNATIVES - 1]:
-        whose = "" if seed == query.context else "您看过的"
-        evidence = {"tag": tag.name, "item_id": query.catalogue.item_ids[seed]}
-        reasons.append(Reason("tag", f"与{whose}《{query.title(seed)}》同属“{word}”{_KIND[dimension]}", evidence))
+def _reasons(query: Query, number: int, tag: _Word) -> list[Reason]:
+    """Return what there is to say of a tag: that the profile has it, and which seeds carry it."""
+    catalogue, reasons = query.catalogue, []
+    least = max(query.tags.values(), default=0.0) * MIN_INTEREST
+    if tag.dimension in SAID_OF_PROFILE and query.tags.get(tag.name, 0.0) >= max(least, 1e-9):
+        reasons.append(Reason("tag", f"与您关注的“{tag.word}”有关", {"tag": tag.name}))
+    seeds = [seed for seed in islice(query.seeds, MAX_TAG_SEEDS) if number in catalogue.tags[seed]]
+    for seed in seeds[: MAX_ALTERNATIVES - 1]:
+        whose, kind = "" if seed == query.context else "您看过的", _KIND[tag.dimension]
+        evidence = {"tag": tag.name, "item_id": catalogue.item_ids[seed]}
+        reasons.append(Reason("tag", f"与{whose}《{query.title(seed)}》同属“{tag.word}”{kind}", evidence))
     return reasons
 
 

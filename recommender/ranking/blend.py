@@ -8,7 +8,7 @@ from __future__ import annotations
 from bisect import bisect
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ from recommender.request import Source
 
 #: Scores that differ by less are equal: sums of the same parts in another order.
 _DECIMALS = 9
+_STEPS = 10.0**_DECIMALS
+#: Half of what a whole number may be.
+_LARGEST = 2.0**62
 
 
 class Blended(NamedTuple):
@@ -72,13 +75,30 @@ def blend(
     contributions = np.concatenate([
         of_source.scores * (weights[source] / of_source.scores[0]) for source, of_source in scored.items()
     ])  # fmt: skip
-    rows, column_of = distinct(all_rows), query.scratch
-    column_of[rows] = np.arange(len(rows), dtype=np.int32)
-    scores = np.bincount(column_of[all_rows], contributions).astype(np.float64, copy=False).round(_DECIMALS)
-    newest_first = query.catalogue.places[rows].argsort()
-    order = newest_first[(-scores[newest_first]).argsort(kind="stable")]
+    place_of, places = query.scratch, np.arange(len(all_rows), dtype=np.int32)
+    place_of[all_rows] = places
+    place_of_row = place_of[all_rows]
+    once = (place_of_row == places).nonzero()[0]
+    rows = all_rows[once]
+    scores, order = in_order(query, rows, np.bincount(place_of_row, contributions, minlength=len(all_rows))[once])
     ends = list(accumulate(len(of_source.rows) for of_source in scored.values()))
     return Blended(rows[order].tolist(), scores[order], all_rows, contributions, tuple(scored), ends)
+
+
+def in_order(
+    query: Query, rows: NDArray[np.int64], scores: NDArray[Any]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return the scores rounded to `_DECIMALS`, and their falling order; equal ones go by time, then by id.
+
+    Of rounded scores and places whole numbers are made that hold both, so that one sort does.
+    """
+    steps = np.rint(scores * _STEPS)
+    scores, places = steps / _STEPS, query.catalogue.places[rows]
+    n_places = len(query.catalogue)
+    if abs(steps).max(initial=0.0) < _LARGEST / n_places:
+        return scores, (places - steps.astype(np.int64) * n_places).argsort()
+    newest_first = places.argsort()
+    return scores, newest_first[(-scores[newest_first]).argsort(kind="stable")]
 
 
 def distinct(rows: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -12,12 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.candidates.generator import Query, Scored
-from recommender.ranking.blend import Blended, blend
+from recommender.ranking.blend import Blended, blend, in_order
 from recommender.ranking.features import FEATURES, SOURCE_OF, Features, features_of
 from recommender.request import Source
 
-#: Scores that differ by less are equal: sums of the same parts in another order.
-_DECIMALS = 9
 _FEATURES_OF: Mapping[Source, list[int]] = {
     source: [number for number, name in enumerate(FEATURES) if SOURCE_OF[name] == source]
     for source in dict.fromkeys(SOURCE_OF.values())
@@ -83,7 +81,5 @@ def linear(
         return blended
     features = features_of(query, candidates)
     of_feature = np.array([learned.get(name, 0.0) for name in FEATURES])
-    utilities = (features.values @ of_feature).round(_DECIMALS)
-    newest_first = query.catalogue.places[features.rows].argsort()
-    order = newest_first[(-utilities[newest_first]).argsort(kind="stable")]
+    utilities, order = in_order(query, features.rows, features.values @ of_feature)
     return Weighed(features.rows[order].tolist(), utilities[order] - utilities.min(), features, of_feature, blended)
