@@ -27,10 +27,11 @@ from profiles.online.redis_reader import RedisOnlineReader
 from profiles.online.redis_store import RedisOnlineStore
 from serving.api import docs, feedback, health, recommendations, related, transparency
 from serving.counters import ListCounters
+from serving.direct import Direct
 from serving.feedback import Recorder
 from serving.list_log import ListLog
 from serving.live import Live
-from serving.problems import add_problem_handlers
+from serving.problems import add_problem_handlers, refusal
 
 #: The largest page body that asks for anything: twenty lists that leave out a thousand items each.
 MAX_BODY_BYTES = 1 << 20
@@ -75,6 +76,7 @@ def create_app(
     app.state.recorder = Recorder(settings)
     app.state.list_log = ListLog(settings, counters.list_kept)
     app.state.closing = [app.state.recorder.close, app.state.list_log.close]
+    app.add_middleware(Direct, routes=recommendations.ROUTES, refusal=refusal)
     app.add_middleware(
         Guard,
         bodies=BodyReader(settings.serving.body_timeout_s, MAX_BODY_BYTES, MAX_HELD_BYTES, MAX_READ_BYTES),

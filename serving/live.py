@@ -11,7 +11,7 @@ import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from uuid import uuid4
+from secrets import token_hex
 
 from civicrec.clock import Clock, local_date, monotonic_s, utc_now
 from civicrec.items import Item
@@ -68,7 +68,7 @@ class ListQuery:
     exclude: tuple[str, ...] = ()
     cursor: str = ""
     slot: str = ""
-    request_id: str = field(default_factory=lambda: uuid4().hex)
+    request_id: str = field(default_factory=lambda: token_hex(16))
 
     @property
     def draw(self) -> float:
@@ -89,8 +89,8 @@ class Page:
 class _Read:
     """What the online store answered."""
 
-    profile: ActorState = field(default_factory=ActorState)
-    signals: Signals = field(default_factory=Signals)
+    profile: ActorState = ActorState()
+    pairs: Pairs = Pairs({}, {})
 
 
 class Live:
@@ -230,7 +230,7 @@ class Live:
             clicked = list(dict.fromkeys(chain.from_iterable(seeds)))
             last = list(dict.fromkeys(chain.from_iterable(ids[:MAX_NEXT_CLICK_SEEDS] for ids in seeds)))
             pairs = await self.reader.pairs(clicked, last, N_PAIRS) if clicked else Pairs({}, {})
-            return _Read(profile, Signals(co_clicks=pairs.co_clicks, next_clicks=pairs.next_clicks))
+            return _Read(profile, pairs)
 
         return requests, ask
 
@@ -249,8 +249,8 @@ class Live:
     def _page(self, requests: Sequence[Request], read: _Read | None) -> Page:
         snapshot, now = self.snapshot, self.clock()
         known = read or _Read()
-        signals = replace(
-            known.signals, models=snapshot.models, trends=snapshot.trends, editorial=snapshot.editorial
+        signals = Signals(
+            snapshot.models, snapshot.trends, known.pairs.co_clicks, known.pairs.next_clicks, snapshot.editorial
         )  # fmt: skip
         lists: list[RankedList] = []
         shown: set[str] = set()

@@ -25,18 +25,21 @@ def problem(status: int, detail: str) -> Response:
     return Response(msgspec.json.encode(body), status, headers, media_type="application/problem+json")
 
 
+def refusal(error: CivicrecError) -> Response:
+    """Return the problem document of an error of ours."""
+    if isinstance(error, ConfigError):
+        # For the operator, not the caller: the message names folders and settings.
+        _log.error("settings_wrong", error=str(error))
+        return problem(503, "this server is not set up well; its log says how")
+    return problem(error.http_status, str(error))
+
+
 def add_problem_handlers(app: FastAPI) -> None:
     """Answer every error of the app with a problem document."""
 
     @app.exception_handler(CivicrecError)
     async def ours(_: Request, error: CivicrecError) -> Response:
-        return problem(error.http_status, str(error))
-
-    @app.exception_handler(ConfigError)
-    async def settings(_: Request, error: ConfigError) -> Response:
-        """Tell the operator, not the caller: the message names folders and settings."""
-        _log.error("settings_wrong", error=str(error))
-        return problem(503, "this server is not set up well; its log says how")
+        return refusal(error)
 
     @app.exception_handler(HTTPException)
     async def http(_: Request, error: HTTPException) -> Response:

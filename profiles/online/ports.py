@@ -65,8 +65,7 @@ class Incomplete(OnlineFault):
         super().__init__("the online store is incomplete; the stream rebuilds it, or `civicrec rebuild-online`")
 
 
-@dataclass(frozen=True, slots=True)
-class RecentItem:
+class RecentItem(NamedTuple):
     """An item an actor interacted with, with the time of the latest interaction (epoch ms)."""
 
     item_id: str

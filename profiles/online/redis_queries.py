@@ -55,8 +55,12 @@ def pair_commands(key_of: Callable[[str], str], item_ids: Sequence[str], n: int)
 
 def neighbours_of(item_ids: Sequence[str], answers: Sequence[Any]) -> dict[str, list[tuple[str, float]]]:
     """Read the answers to `pair_commands`."""
-    by_item = zip(item_ids, answers, strict=False)
-    return {item_id: [(name.decode(), weight) for name, weight in pairs] for item_id, pairs in by_item if pairs}
+    return {item_id: _decoded(pairs) for item_id, pairs in zip(item_ids, answers, strict=False) if pairs}
+
+
+def _decoded(pairs: Sequence[tuple[bytes, float]]) -> list[tuple[str, float]]:
+    names, weights = zip(*pairs, strict=True)
+    return list(zip(map(bytes.decode, names), weights, strict=True))
 
 
 def largest(key: str, n: int) -> Command:

@@ -28,7 +28,9 @@ RERANKERS: Mapping[str, Reranker] = {
 
 def rerank(rows: Sequence[int], query: Query, scene: Scene, n: int) -> tuple[list[int], list[int]]:
     """Let the scene's re-rankers act one after the other, the last one having the last word."""
-    page, others = list(rows[:n]), list(rows[n:])
+    if not scene.rerankers:
+        return list(rows[:n]), list(rows[n:])
     for name in scene.rerankers:
-        page, others = RERANKERS[name]([*page, *others], query, scene, n)
+        page, others = RERANKERS[name](rows, query, scene, n)
+        rows = [*page, *others]
     return page, others
