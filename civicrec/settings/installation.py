@@ -49,7 +49,7 @@ class Settings(BaseSettings):
     home: Annotated[Path, AfterValidator(_can_be_named)] = Path(".civicrec")
     """Folder that holds all state of the embedded stack: log, warehouse, registry, models, secrets."""
     min_free_disk_mb: int = Field(default=512, ge=0, le=1_000_000)
-    """With less free disk than this, MB, `civicrec up` does not start and the collector refuses events."""
+    """With less free disk than this, MB, `civicrec up` does not start and no event is taken; with half, no insert."""
     silent_s: float = Field(default=10, ge=2, le=3_600)
     """How long a process may give no sign of life before it is killed and started again, seconds."""
     registry_url: SecretStr = SecretStr("")

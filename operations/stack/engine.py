@@ -143,7 +143,7 @@ class _Connection:
         was_used, self._is_used = self._is_used, True
         try:
             if self._database != statement.database:
-                self._chdb.query(f"USE {_identifier(statement.database)}", "TabSeparated")
+                self._chdb.query(f"USE {identifier(statement.database)}", "TabSeparated")
                 self._database = statement.database
             if changes:  # in one statement: after readonly = 1 no other could be changed
                 self._chdb.query("SET " + ", ".join(f"{name} = {to}" for name, to in changes.items()), "TabSeparated")
@@ -198,7 +198,8 @@ def _as_file(body: bytes) -> Iterator[str]:
         os.close(handle)
 
 
-def _identifier(name: str) -> str:
+def identifier(name: str) -> str:
+    """Write a SQL name."""
     return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"
 
 
@@ -218,11 +219,15 @@ def _end_without_destructors() -> None:
 class Engine:
     """A pool of connections to the engine of one data folder; safe to use from any thread."""
 
-    def __init__(self, path: Path, connections: int, kept: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, path: Path, connections: int, kept: Mapping[str, str] | None = None, spare_mb: int = 0
+    ) -> None:  # fmt: skip
         """Open the folder.
 
         Parameters
         ----------
+        spare_mb
+            Disk space that no insert and no merge takes.
         kept
             For an engine that only reads: settings that hold for every statement, whatever it asks for.
 
@@ -235,7 +240,7 @@ class Engine:
         self._is_reader = kept is not None
         self._idle: queue.LifoQueue[_Connection] = queue.LifoQueue()
         try:
-            self._address = engine_address(path, kept)
+            self._address = engine_address(path, kept, spare_mb)
             self._all = [self._open() for _ in range(connections)]
         except (OSError, RuntimeError) as error:
             raise ConfigError(
@@ -303,7 +308,7 @@ class EngineWarehouse:
 
     def create_database(self) -> None:
         """Make the database unless it is there."""
-        self._engine.run(Statement(f"CREATE DATABASE IF NOT EXISTS {_identifier(self.database)}"))
+        self._engine.run(Statement(f"CREATE DATABASE IF NOT EXISTS {identifier(self.database)}"))
 
     def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Run a SELECT and return its rows."""

@@ -16,11 +16,11 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from urllib.parse import parse_qsl
 
 from civicrec.clock import monotonic_s
-from civicrec.errors import ConfigError
+from civicrec.errors import ConfigError, Unavailable
 from civicrec.logs import get_logger, place_of
 from civicrec.process.heartbeat import Heart
 from civicrec.process.locks import owned
@@ -42,6 +42,7 @@ from operations.stack.engine import (
     Statement,
     memory_exceeded,
 )  # fmt: skip
+from operations.stack.parts import Parts, set_aside_unreadable
 from operations.stack.statements import RefusedError, UnknownError, check_reader, reads_only
 
 log = get_logger("gateway")
@@ -65,17 +66,22 @@ _TABLE_FUNCTIONS = (
 )
 #: How long a stop waits for statements that are running.
 DRAIN_S = 20.0
+#: Between two looks at what the engine merged.
+LOOK_S = 0.25
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 class GatewayServer(BoundedServer):
     """The listening socket, the engine behind it, and the count of requests under way."""
 
-    def __init__(self, where: WarehouseSettings, engines: Mapping[GatewayCaller, Engine], guard: GatewayGuard) -> None:
+    def __init__(
+        self, where: WarehouseSettings, engines: Mapping[GatewayCaller, Engine], parts: Parts, guard: GatewayGuard
+    ) -> None:  # fmt: skip
         host, port = where.host, where.port
         self.bounds = where
         self.guard = guard
         self.table_functions: frozenset[str] = frozenset()
+        self.parts = parts
         self._engines = engines
         self._is_closing = False
         self.is_ready = False
@@ -188,7 +194,8 @@ class _Handler(BoundedHandler):
             if len(statement.sql) > MAX_SQL_BYTES:
                 raise BadRequest(413, f"the SQL has {len(statement.sql)} characters; at most {MAX_SQL_BYTES} are taken")
             reads = self._is_allowed(statement, caller, may_write=may_write)
-            result = self.server.run(statement, caller)
+            with nullcontext() if reads else self.server.parts.stored():
+                result = self.server.run(statement, caller)
         except BadRequest as error:
             self._fail(error.status, error.code, error.message)
         except UnicodeDecodeError as error:
@@ -320,6 +327,8 @@ def run(settings: Settings) -> None:
     ------
     ConfigError
         If another process owns the data folder, or the port is taken.
+    Unavailable
+        If a part is damaged that the next start gives back.
     """
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -328,20 +337,28 @@ def run(settings: Settings) -> None:
     with owned(settings.warehouse_path / "civicrec.lock", "the warehouse"):
         guard = _guard(settings)
         data = settings.warehouse_path / "data"
+        # Half of what the collector leaves free: what it has taken must find its place, and merges an end.
+        spare_mb = settings.min_free_disk_mb // 2
+        set_aside_unreadable(data)
         with (
-            closing(Engine(data, CONNECTIONS)) as engine,
-            closing(Engine(data, READER_CONNECTIONS, READER_SETTINGS)) as reading,
-            GatewayServer(where, {GatewayCaller.FULL: engine, GatewayCaller.READER: reading}, guard) as server,
+            closing(Engine(data, CONNECTIONS, spare_mb=spare_mb)) as engine,
+            closing(Engine(data, READER_CONNECTIONS, READER_SETTINGS, spare_mb)) as reading,
+            closing(Engine(data, 1, spare_mb=spare_mb)) as looking,  # where all the others are busy, too
+            GatewayServer(
+                where, {GatewayCaller.FULL: engine, GatewayCaller.READER: reading}, parts := Parts(looking.run), guard
+            ) as server,
         ):
             thread = threading.Thread(target=server.serve_forever, name="accept", kwargs={"poll_interval": 0.25})
             thread.start()
             try:
                 own = EngineWarehouse(engine, where.database)
+                parts.clear()
                 migrate(own)
                 server.table_functions = frozenset(row["name"] for row in own.rows(_TABLE_FUNCTIONS))
                 server.is_ready = True
                 log.info("warehouse_started", address=where.endpoint.url)
-                stop.wait()
+                while not (stop.wait(LOOK_S) or parts.damaged):
+                    _look(parts)
             finally:
                 server.is_ready = False
                 server.shutdown()
@@ -350,7 +367,18 @@ def run(settings: Settings) -> None:
                 log.info("warehouse_stopped", drained=drained)
                 if not drained:  # closing the engine would wait for the statement; what was answered is stored
                     sys.stderr.flush()
-                    os._exit(0)
+                    parts.set_aside()
+                    os._exit(1 if parts.damaged else 0)
+        parts.set_aside()
+        if parts.damaged:
+            raise Unavailable("the disk did not take what was merged; the next start goes on with what it was before")
+
+
+def _look(parts: Parts) -> None:
+    try:
+        parts.look()
+    except EngineError as error:
+        log.warning("parts_not_looked_at", reason=error.message)
 
 
 def _guard(settings: Settings) -> GatewayGuard:

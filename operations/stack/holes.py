@@ -111,6 +111,10 @@ def examine_books(settings: Settings, now: datetime) -> list[Finding]:
         return [Finding(_NAME, "absent", f"not counted: {error}")]
     except CivicrecError as error:
         remedy = "`civicrec doctor --migrate` makes tables that are missing, `civicrec events reprocess` fills them in"
+        if "while reading from part" in str(error):
+            remedy = (
+                "take out the part it names, `ALTER TABLE ... DETACH PART`, then call this again: it says what it had"
+            )
         return [Finding(_NAME, "missing", f"not to be counted: {error}; {remedy}")]
     n_events = sum(proof.held.total for proof in proved.proofs)
     summary = f"{n_events} events up to record {proved.position} of the log are counted again"

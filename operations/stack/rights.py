@@ -53,15 +53,23 @@ _USERS = f"""<clickhouse>
   <quotas><default/></quotas>
 </clickhouse>
 """
+#: What parts were merged from stays for a while, as on a server: what is merged is not synced, and may be damaged
+#: (`operations.stack.parts`). chDB's own default is to remove it at once.
 _CONFIG = f"""<clickhouse>
   <default_database>{_FILES}</default_database>
   <user_directories><users_xml><path>{{users}}</path></users_xml></user_directories>
+  <merge_tree><old_parts_lifetime>480</old_parts_lifetime></merge_tree>
+  <storage_configuration><disks><default>
+    <keep_free_space_bytes>{{spare}}</keep_free_space_bytes>
+  </default></disks></storage_configuration>
 </clickhouse>
 """
 
 
-def engine_address(folder: Path, kept: Mapping[str, str] | None = None) -> str:
+def engine_address(folder: Path, kept: Mapping[str, str] | None = None, spare_mb: int = 0) -> str:
     """Prepare the data folder and return what chDB opens; with `kept`, a reader's: these settings hold, for good.
+
+    Of the disk, `spare_mb` are left to others: inserts are refused and merges put off before that.
 
     Raises
     ------
@@ -72,7 +80,9 @@ def engine_address(folder: Path, kept: Mapping[str, str] | None = None) -> str:
     _own_default_database(folder / "metadata")
     place = _plainly_named(folder.parent)
     replace_file(folder.parent / "users.xml", _USERS.encode())
-    replace_file(folder.parent / "engine.xml", _CONFIG.format(users=f"{place}/users.xml").encode())
+    replace_file(
+        folder.parent / "engine.xml", _CONFIG.format(users=f"{place}/users.xml", spare=spare_mb << 20).encode()
+    )
     words = {"config-file": f"{place}/engine.xml", **({**kept, "readonly": "1"} if kept else {})}
     return f"{place}/{folder.name}?" + "&".join(f"{name}={value}" for name, value in words.items())
 

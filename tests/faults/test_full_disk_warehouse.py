@@ -1,6 +1,9 @@
 """The disk of the warehouse fills up: what is answered 200 is stored, and what is not can be sent again."""
 
+import threading
+import time
 from contextlib import closing, suppress
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,7 @@ from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.day_tables import replace_day
 from tests.builders import NOON
 from tests.faults.disk import filled, small_disk
-from tests.running import running_stack
+from tests.running import RunningStack, problems, running_stack, wait_for
 
 pytestmark = pytest.mark.stack
 
@@ -53,3 +56,68 @@ def test_a_full_disk_takes_no_insert_for_stored_and_no_day_away(tmp_path: Path) 
                 warehouse.insert("full", rows, token=str(n))
                 assert warehouse.rows("SELECT count() AS n FROM full") == [{"n": (n + 1) * ROWS}]
         assert n_failed >= 5
+
+
+class Writer(threading.Thread):
+    """Inserts under a token each until it is told that the rows are stored."""
+
+    def __init__(self, stack: RunningStack) -> None:
+        super().__init__(name="writer", daemon=True)
+        self.stopped = threading.Event()
+        self.n_stored = self.n_refused = 0
+        self._stack = stack
+
+    def run(self) -> None:
+        with closing(ClickHouseWarehouse(self._stack.settings.warehouse)) as warehouse:
+            for n in count():
+                rows = {"a": list(range(n * ROWS, (n + 1) * ROWS)), "b": [f"{k:040}" for k in range(ROWS)]}
+                while not self.stopped.is_set():
+                    try:
+                        warehouse.insert("merged", rows, token=str(n))
+                    except CivicrecError:
+                        self.n_refused += 1
+                        time.sleep(0.05)
+                    else:
+                        self.n_stored += ROWS
+                        break
+                if self.stopped.is_set():
+                    return
+
+
+@pytest.mark.timeout(300)
+def test_a_disk_full_while_parts_are_merged_takes_nothing_away(tmp_path: Path) -> None:
+    with (
+        small_disk(tmp_path / "disk", 200) as disk,
+        running_stack(
+            disk / "home", only=("warehouse",), env={"CIVICREC_MIN_FREE_DISK_MB": "0"}
+        ) as stack,
+        closing(ClickHouseWarehouse(stack.settings.warehouse)) as warehouse,
+    ):  # fmt: skip
+        warehouse.command(
+            "CREATE TABLE merged (a UInt64, b String) ENGINE = ReplacingMergeTree ORDER BY a PARTITION BY a % 2"
+            " SETTINGS non_replicated_deduplication_window = 1000, fsync_after_insert = 1, fsync_part_directory = 1"
+        )
+        writer = Writer(stack)
+        writer.start()
+        for left_kb in (2_000, 1_200, 1_000, 500, 100, 10, 0) * 2:
+            stored = writer.n_stored
+            wait_for(lambda stored=stored: writer.n_stored > stored, 60, "an insert")
+            with filled(disk, left_kb << 10):
+                time.sleep(0.5)
+        writer.stopped.set()
+        writer.join(60)
+        wait_for(warehouse.ping, 60, "the warehouse")
+        found = {name: stack.log.count(name) for name in ("part_damaged", "part_set_aside", "damaged_part_replaced")}
+        print(f"\n{writer.n_stored} rows, refused {writer.n_refused} times, {found}")  # noqa: T201  # shown by `pytest -s`
+
+        def counted() -> list[dict[str, int]]:  # the warehouse may be starting anew
+            with suppress(CivicrecError):
+                # An insert that was not answered may be stored, too.
+                return warehouse.rows(
+                    "SELECT uniqExact(a) AS n, uniqExact(b) AS m FROM merged WHERE a < {n:UInt64}",
+                    {"n": writer.n_stored},
+                )
+            return []
+
+        assert wait_for(counted, 60, "an answer") == [{"n": writer.n_stored, "m": ROWS}]
+        wait_for(lambda: "detached" not in problems(stack), 60, "nothing set aside that lacks")

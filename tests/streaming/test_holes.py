@@ -218,3 +218,28 @@ def test_a_part_that_a_start_finds_broken_is_an_alarm(tmp_path: Path) -> None:
         assert repair(city.settings, ALL).new == 50
         assert examine_books(city.settings, TOMORROW)[0].state == "ok"
         city.close()
+
+
+def test_a_part_that_reads_wrong_is_told_and_once_taken_out_its_records_are_named_and_filled_in(tmp_path: Path) -> None:
+    with (
+        running_stack(tmp_path, only=("warehouse", "valkey")) as stack,
+        closing(ClickHouseWarehouse(stack.settings.warehouse)) as warehouse,
+    ):
+        migrate(warehouse)
+        city = City(stack, tmp_path / "city")
+        city.catalogue("i1")
+        city.send(*clicks(50))
+        city.stream()
+        assert city.count() == []
+        (part,) = warehouse.rows("SELECT name, path FROM system.parts WHERE active AND table = 'events' AND rows = 50")
+        file = Path(part["path"]) / "data.bin"
+        file.write_bytes(b"?" * file.stat().st_size)
+        (found,) = examine_books(city.settings, TOMORROW)
+        assert (found.state, part["name"] in found.detail) == ("missing", True)
+        assert "DETACH PART" in found.detail
+        warehouse.command(f"ALTER TABLE events DETACH PART '{part['name']}'")
+        found = examine_books(city.settings, TOMORROW)[0]
+        assert found.detail.startswith("50 events of the log's records 1 to 50 are missing; `civicrec events reprocess")
+        assert repair(city.settings, ALL).new == 50
+        assert examine_books(city.settings, TOMORROW)[0].state == "ok"
+        city.close()
