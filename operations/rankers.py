@@ -29,7 +29,7 @@ def learn_rankers(
     clicks: Sequence[Click], items: Sequence[Item], scenes: Mapping[str, Scene], settings: Settings,
     models_before: Callable[[date], Models | None], report: ShowProgress = lambda *_: None,
 ) -> dict[str, LearnedWeights]:  # fmt: skip
-    """Return scene → what its ranker learned, of those that may rank by it.
+    """Return scene → what its ranker learned, of those with enough clicks.
 
     Parameters
     ----------

@@ -106,8 +106,9 @@ class ReplayedPortal:
         return models
 
     def learned(self) -> dict[str, LearnedWeights]:
-        """Return scene → what its ranker learns from the clicks of the last days, of those that may rank by it."""
-        learned = {name: learn(list(examples)) for name, examples in self._examples.items()}
+        """Return scene → what its ranker learns from the clicks of the last days, of those with enough of them."""
+        rankers = self._models.models.manifest.rankers if self._models else {}
+        learned = {name: learn(list(examples), rankers.get(name)) for name, examples in self._examples.items()}
         return {name: weights for name, weights in learned.items() if weights is not None}
 
     def list_for(self, user_id: str, at_ms: int, n: int) -> list[str]:
@@ -132,7 +133,9 @@ class ReplayedPortal:
         place = int(np.searchsorted(features.rows, row))
         examples = self._examples[scene.name]
         examples.append(
-            Example(click.at_ms, features.values.astype(np.float32), place, declared.rows.index(row))
+            Example(
+                click.at_ms, features.values.astype(np.float32), place, declared.rows.index(row), click.user_id
+            )
         )  # fmt: skip
         while examples[0].at_ms < click.at_ms - LEARNED_DAYS * _DAY_MS:
             examples.popleft()

@@ -47,23 +47,48 @@ class AlsKnobs(Struct, frozen=True):
     iterations: int
 
 
+class RankerGate(Struct, frozen=True, omit_defaults=True):
+    """Which weights order a scene's lists, and the figures that decided it.
+
+    Attributes
+    ----------
+    decision
+        ``learned`` weights, those that were in force (``kept``), or those that the scene declares.
+    clicks
+        The newest clicks, which the learned weights did not see.
+    mrr
+        Weights, or the best single signal → mean reciprocal rank of these clicks among ten.
+    against
+        The same → mean, low and high of what learned weights have more, 95 % over visitors.
+    """
+
+    decision: Literal["learned", "kept", "declared"]
+    why: str
+    clicks: int
+    mrr: dict[str, float] = field(name="mrr@10", default_factory=dict)
+    against: dict[str, tuple[float, float, float]] = {}
+
+
 class LearnedWeights(Struct, frozen=True):
     """What a scene's ranker learned.
 
     Attributes
     ----------
     weights
-        Feature → weight; a feature not named weighs nothing.
+        Feature → weight; a feature not named weighs nothing. None at all: the scene's declared weights rule.
     clicks
         Clicks it learned from.
     learned, declared
         Mean reciprocal rank among ten of the newest clicks, by weights learned from the others and by declared ones.
+    gate
+        Why these weights rule; ``None`` in an older run.
     """
 
     weights: dict[str, float]
     clicks: int
     learned: float
     declared: float
+    gate: RankerGate | None = None
 
     def __post_init__(self) -> None:
         """Refuse a weight with which a score would be no number; of a run on disk that makes it unusable."""

@@ -144,11 +144,26 @@ def _judged(models: Mapping[str, Any]) -> Iterator[str]:
             for name, value in gate["recall@10"].items():
                 gap = "{:+.4f} ({:+.4f} to {:+.4f})".format(*against[name]) if name in against else ""
                 yield f"| {name} | {value:.4f} | {gap} |"
+    for scene, ranker in (models.get("rankers") or {}).items():
+        yield from _ranker(scene, ranker)
     offline = models.get("offline") or {}
     if figures := offline.get("recall@10"):
         yield from ("", f"Held-out recall@10, {offline.get('users', 0)} visitors that chose no knob:", "")
         yield from ("| method | recall@10 |", "|---|---|")
         yield from (f"| {name} | {value:.4f} |" for name, value in figures.items())
+
+
+def _ranker(scene: str, ranker: Mapping[str, Any]) -> Iterator[str]:
+    """Say which weights order a scene, by which figures; of an older run only the two it has."""
+    gate = ranker.get("gate") or {"mrr@10": {name: ranker[name] for name in ("learned", "declared")}}
+    ruling = f": {gate['decision']} weights, {gate['why']}" if "why" in gate else ""
+    yield from ("", f"Ranker of `{scene}`{ruling}; {ranker['clicks']} clicks learned from.")
+    if n := gate.get("clicks"):
+        yield from ("", f"The newest {n} clicks, which it did not see:")
+    yield from ("", "| order by | mrr@10 | learned minus it, 95 % |", "|---|---|---|")
+    for name, value in gate["mrr@10"].items():
+        gap = "{:+.4f} ({:+.4f} to {:+.4f})".format(*gate["against"][name]) if name in gate.get("against", {}) else ""
+        yield f"| {name} | {value:.4f} | {gap} |"
 
 
 def _with_state(folder: Path, run: Run, in_force: str | None, chosen: Choice | None) -> ModelRun:

@@ -132,7 +132,7 @@ class Signals:
     def learned(self, scene: str) -> Mapping[str, float] | None:
         """Return feature → weight for a scene's ranker, ``None`` before anything was learned."""
         ranker = self.models.models.manifest.rankers.get(scene) if self.models else None
-        return ranker.weights if ranker else None
+        return (ranker.weights or None) if ranker else None
 
     @property
     def emphasis(self) -> Mapping[str, float]:

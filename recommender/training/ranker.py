@@ -15,7 +15,8 @@ from scipy.optimize import minimize
 from threadpoolctl import threadpool_limits
 
 from recommender.manifest import LearnedWeights
-from recommender.ranking.features import FEATURES
+from recommender.ranking.features import FEATURES, SOURCE_OF
+from recommender.training.ranker_gate import judge_ranker
 
 #: With fewer clicks the weights a scene declares stand.
 MIN_CLICKS = 300
@@ -23,8 +24,15 @@ MIN_CLICKS = 300
 MAX_CLICKS = 10_000
 #: Days whose clicks are learned from.
 LEARNED_DAYS = 7
-#: Share of the clicks, the newest, on which learned weights must beat declared ones.
-JUDGED = 0.2
+#: Shares of the clicks, the newest, on which learned weights are judged: those of the last day, within these.
+JUDGED, MOST_JUDGED = 0.2, 0.5
+#: Number of each feature that is a way to order by itself → its name, or its generator's.
+SINGLES = {
+    number: SOURCE_OF[name] if name.endswith("_share") else name
+    for number, name in enumerate(FEATURES)
+    if name.endswith("_share") or name.startswith("clicks_")
+}
+_DAY_MS = 86_400_000
 #: Pulls weights of scaled features towards 0: what few clicks say alone counts for little.
 L2 = 1e-3
 
@@ -43,42 +51,71 @@ class Example:
         Which of them was clicked.
     declared
         Its 0-based place in the order that the scene's declared weights make.
+    visitor
+        Who clicked.
     """
 
     at_ms: int
     values: NDArray[np.float32]
     clicked: int
     declared: int
+    visitor: str = ""
 
 
-def learn(examples: Sequence[Example]) -> LearnedWeights | None:
-    """Return what is learned from examples in order of time, ``None`` if the declared weights should stand.
+def learn(examples: Sequence[Example], earlier: LearnedWeights | None = None) -> LearnedWeights | None:
+    """Return what is learned from examples in order of time, ``None`` from fewer than `MIN_CLICKS`.
 
-    They stand while there are fewer than `MIN_CLICKS`, and where weights learned from the first part find the clicks
-    of the last part no better than they do: mean reciprocal rank among ten.
+    Weights learned from the older clicks are judged on those of the last day (`ranker_gate`); where they may not rule,
+    what is returned has those of `earlier`, or none.
+
+    Parameters
+    ----------
+    earlier
+        What is in force.
     """
     if len(examples) < MIN_CLICKS:
         return None
-    cut = int(len(examples) * (1 - JUDGED))
+    cut = _cut([example.at_ms for example in examples])
     judged = examples[cut:]
     trial = fit(examples[:cut])
-    learned = reciprocal_rank(np.array([_place(example, trial) for example in judged]))
-    declared = reciprocal_rank(np.array([example.declared for example in judged]))
-    if learned <= declared:
-        return None
-    by_name = dict(zip(FEATURES, fit(examples).round(6).tolist(), strict=True))
-    weights = {name: weight for name, weight in by_name.items() if weight}
-    return LearnedWeights(weights, len(examples), round(learned, 4), round(declared, 4))
+    ruling = np.array([earlier.weights.get(name, 0.0) for name in FEATURES]) if earlier and earlier.weights else None
+    gate = judge_ranker(
+        _places(judged, trial),
+        np.array([example.declared for example in judged]),
+        None if ruling is None else _places(judged, ruling),
+        {name: _places_by_one(judged, number) for number, name in SINGLES.items()},
+        [example.visitor for example in judged],
+    )
+    weights: dict[str, float] = {}
+    if gate.decision == "kept" and earlier:
+        weights = earlier.weights
+    elif gate.decision == "learned":
+        by_name = dict(zip(FEATURES, fit(examples).round(6).tolist(), strict=True))
+        weights = {name: weight for name, weight in by_name.items() if weight}
+    return LearnedWeights(weights, len(examples), gate.mrr["learned"], gate.mrr["declared"], gate)
 
 
-def reciprocal_rank(places: NDArray[np.int64], k: int = 10) -> float:
-    """Return the mean of 1 / rank of 0-based places, 0 beyond the first `k`."""
-    return float(np.mean(np.where(places < k, 1.0 / (1.0 + places), 0.0)))
+def _cut(times_ms: Sequence[int]) -> int:
+    """Return where the last day begins; at least a fifth is judged, and at least half is learned from."""
+    n = len(times_ms)
+    return int(np.clip(np.searchsorted(times_ms, times_ms[-1] - _DAY_MS), n * (1 - MOST_JUDGED), n * (1 - JUDGED)))
 
 
-def _place(example: Example, weights: NDArray[np.float64]) -> int:
-    utilities = example.values @ weights
-    return int(np.count_nonzero(utilities > utilities[example.clicked]))
+def _places(examples: Sequence[Example], weights: NDArray[np.float64]) -> NDArray[np.int64]:
+    utilities = [example.values @ weights for example in examples]
+    return np.array([
+        np.count_nonzero(of_one > of_one[example.clicked])
+        for of_one, example in zip(utilities, examples, strict=True)
+    ])  # fmt: skip
+
+
+def _places_by_one(examples: Sequence[Example], number: int) -> NDArray[np.int64]:
+    """Return places by one feature alone; what it does not tell from the clicked item stands before it."""
+    columns = [example.values[:, number] for example in examples]
+    return np.array([
+        np.count_nonzero(column >= column[example.clicked]) - 1
+        for column, example in zip(columns, examples, strict=True)
+    ])  # fmt: skip
 
 
 def fit(examples: Sequence[Example]) -> NDArray[np.float64]:

@@ -70,4 +70,4 @@ async def get_transparency(request: Request) -> dict[str, Any]:
 def _learned(models: Models | None, scene: str) -> dict[str, Any] | None:
     """Return the weights a scene's ranker learned last night, and from how many clicks."""
     ranker = models.manifest.rankers.get(scene) if models else None
-    return {"weights": dict(ranker.weights), "clicks": ranker.clicks} if ranker else None
+    return {"weights": dict(ranker.weights), "clicks": ranker.clicks} if ranker and ranker.weights else None

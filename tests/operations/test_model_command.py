@@ -41,6 +41,22 @@ MANIFEST = {
             "recall@10": {"blend": 0.5, "earlier": 0.45, "als": 0.4},
             "against": {"earlier": [0.05, -0.01, 0.1]},
         },
+        "rankers": {
+            "news": {
+                "weights": {"idle": -0.5},
+                "clicks": 900,
+                "learned": 0.3,
+                "declared": 0.2,
+                "gate": {
+                    "decision": "kept",
+                    "why": "finds clearly less than the weights in force",
+                    "clicks": 180,
+                    "mrr@10": {"learned": 0.3, "declared": 0.2, "earlier": 0.4},
+                    "against": {"earlier": [-0.1, -0.2, -0.05]},
+                },
+            },
+            "of an older run": {"weights": {"idle": -0.5}, "clicks": 700, "learned": 0.35, "declared": 0.25},
+        },
     },
     "seconds": {"models": 2.5, "read": 0.5},
 }
@@ -115,6 +131,10 @@ def test_a_card_tells_what_the_manifest_does(tmp_path: Path, make: Callable[...,
         "| blend | 0.5",
         "| earlier | 0.4500 | +0.0500 (-0.0100 to +0.1000) |",
         "Gate: published, loses to nothing clearly.",
+        "Ranker of `news`: kept weights, finds clearly less than the weights in force; 900 clicks learned from.",
+        "| earlier | 0.4000 | -0.1000 (-0.2000 to -0.0500) |",
+        "Ranker of `of an older run`; 700 clicks learned from.",
+        "| learned | 0.3500 |  |",
     ):
         assert told in text
     told = json.loads(civicrec(tmp_path, "show", "run-1", "--json"))

@@ -124,6 +124,9 @@ def test_before_anything_was_learned_the_declared_weights_stand() -> None:
     world = replace(world, request=replace(world.request, scene=SCENES["news"]))
     blended = replace(world, request=replace(world.request, scene=replace(SCENES["news"], ranker="blend")))
     assert made(world).items == made(blended).items
+    refused = learned(world, {})
+    assert [one.item for one in made(refused).items] == [one.item for one in made(blended).items]
+    assert all(not one.features for one in made(refused).items)
 
 
 @pytest.mark.parametrize("weight", [float("nan"), float("inf"), -1e12])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from recommender.manifest import LearnedWeights
 from recommender.ranking.features import FEATURES
-from recommender.training.ranker import L2, MIN_CLICKS, Example, fit, learn, reciprocal_rank
+from recommender.training.ranker import L2, MIN_CLICKS, SINGLES, Example, fit, learn
 
 N = len(FEATURES)
 
@@ -20,7 +23,7 @@ def chosen_by(weights: NDArray[np.float64], n: int, seed: int = 0, declared: int
         values = rng.random((int(rng.integers(5, 40)), N)).astype(np.float32)
         clicked = int(np.argmax(values @ weights + rng.gumbel(size=len(values))))
         place = int(rng.integers(0, len(values))) if declared is None else declared
-        examples.append(Example(at_ms, values, clicked, place))
+        examples.append(Example(at_ms, values, clicked, place, f"v{at_ms}"))
     return examples
 
 
@@ -70,9 +73,61 @@ def test_learned_weights_rule_only_with_enough_clicks_and_where_they_are_better(
     assert ranker is not None
     assert (ranker.clicks, set(ranker.weights) <= set(FEATURES)) == (MIN_CLICKS, True)
     assert ranker.learned > ranker.declared
-    assert learn(chosen_by(planted(), MIN_CLICKS, declared=0)) is None  # declared weights had each click first
-    assert learn(chosen_by(np.zeros(N), 1_000, declared=1)) is None  # nothing to learn, and declared ones are not bad
+    assert ranker.gate is not None
+    assert (ranker.gate.decision, ranker.gate.clicks) == ("learned", MIN_CLICKS // 2)  # all of one day: half of them
+    for examples in (
+        chosen_by(planted(), MIN_CLICKS, declared=0),  # declared weights had each click first
+        chosen_by(np.zeros(N), 1_000, declared=1),  # nothing to learn, and declared ones are not bad
+    ):
+        refused = learn(examples)
+        assert refused is not None
+        assert refused.gate is not None
+        assert (refused.weights, refused.gate.decision) == ({}, "declared")
 
 
-def test_a_click_behind_the_tenth_place_counts_nothing() -> None:
-    assert reciprocal_rank(np.array([0, 1, 9, 10, 400])) == pytest.approx((1 + 1 / 2 + 1 / 10) / 5)
+def test_the_clicks_of_the_last_day_judge_a_fifth_at_least_and_half_at_most() -> None:
+    hour = 3_600_000
+    for hours, n in ((10.0, 75), (100.0, 73), (300.0, 60)):  # 300 clicks, one after so many hours over 300
+        examples = chosen_by(planted(), MIN_CLICKS)
+        spread = [replace(one, at_ms=int(k * hours * hour / MIN_CLICKS)) for k, one in enumerate(examples)]
+        ranker = learn(spread)
+        assert ranker is not None
+        assert ranker.gate is not None
+        in_a_day = sum(one.at_ms >= spread[-1].at_ms - 24 * hour for one in spread)
+        assert ranker.gate.clicks == min(max(in_a_day, MIN_CLICKS // 5), MIN_CLICKS // 2), n
+
+
+def next_day(examples: list[Example]) -> list[Example]:
+    return [replace(one, at_ms=one.at_ms + 2 * 86_400_000) for one in examples]
+
+
+def test_weights_in_force_go_on_where_a_night_learns_clearly_worse() -> None:
+    older, newer = chosen_by(-planted(), 1_500, seed=1), next_day(chosen_by(planted(), 500, seed=2))  # taste turned
+    in_force = LearnedWeights(dict(zip(FEATURES, planted().tolist(), strict=True)), 900, 0.4, 0.2)
+    kept = learn([*older, *newer], in_force)
+    assert kept is not None
+    assert kept.gate is not None
+    assert (kept.gate.decision, kept.weights) == ("kept", in_force.weights)
+    assert kept.gate.against["earlier"][2] < -0.005
+    alone = learn([*older, *newer])
+    assert alone is not None
+    assert alone.weights == {}
+    same = learn(chosen_by(planted(), 2_000), in_force)
+    assert same is not None
+    assert same.gate is not None
+    assert same.gate.decision == "learned"
+
+
+def test_one_signal_that_says_it_all_is_not_given_up_for_less() -> None:
+    number = next(iter(SINGLES))
+    by_it = np.zeros(N)
+    by_it[number] = 500.0
+    older, newer = chosen_by(np.zeros(N), 1_500, seed=1), next_day(chosen_by(by_it, 500, seed=2))
+    refused = learn([*older, *(replace(one, declared=0) for one in newer)])
+    assert refused is not None
+    assert refused.gate is not None
+    assert refused.gate.mrr[SINGLES[number]] == pytest.approx(1.0, abs=0.05)
+    # Declared weights that are worse than it, too, are no refuge; learned ones are better than they.
+    ranker = learn([*chosen_by(by_it / 100, 1_500, seed=1), *(replace(one, declared=20) for one in newer)])
+    assert ranker is not None
+    assert ranker.weights
