@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from recommender.candidates.content import title_likeness
 from recommender.candidates.generator import Query, Scored
 from recommender.catalogue import EVER_MS
 from recommender.ranking.blend import distinct
@@ -20,6 +21,8 @@ from recommender.trends import HALF_LIVES, TREND_HOURS
 
 #: Generators whose scores are features: the share of the best, and the logarithm of it for those whose tails are heavy.
 SHARES: tuple[Source, ...] = ("trending", "item_item", "als", "co_click", "next_click", "tags", "related", "popular")
+#: How alike the title is to that of the item read last, and to those of the last ten.
+TITLES = ("title_last", "title_history")
 LOGARITHMS: tuple[Source, ...] = ("item_item", "co_click", "next_click")
 _STRETCH = 20.0
 #: Half-lives of the age of an item, hours.
@@ -40,6 +43,7 @@ SOURCE_OF: Mapping[str, Source] = {
     **{f"age_{hours:g}h": "fresh" for hours in AGES_H},
     "age_log": "fresh",
     "published_near": "fresh",
+    **dict.fromkeys(TITLES, "content"),
 }
 FEATURES: tuple[str, ...] = tuple(SOURCE_OF)
 _NUMBER = {name: number for number, name in enumerate(FEATURES)}
@@ -47,7 +51,7 @@ _IDLE = _NUMBER["idle"]
 _SHARE_OF = {source: _NUMBER[f"{source}_share"] for source in SHARES}
 _LOG_OF = {source: _NUMBER[f"{source}_log"] for source in LOGARITHMS}
 _AGE_OF = [(_NUMBER[f"age_{hours:g}h"], hours) for hours in AGES_H]
-_AGE_LOG, _NEAR = _NUMBER["age_log"], _NUMBER["published_near"]
+_AGE_LOG, _NEAR, _TITLES = _NUMBER["age_log"], _NUMBER["published_near"], _NUMBER[TITLES[0]]
 _NEVER_IDLE = np.log1p(TREND_HOURS * 60.0)
 
 
@@ -95,4 +99,6 @@ def features_of(query: Query, candidates: Mapping[Source, Scored]) -> Features:
     if newest >= 0 and catalogue.published_ms[newest] != EVER_MS:
         apart_h = np.abs(published_ms - float(catalogue.published_ms[newest])) / _HOUR_MS
         values[_NEAR] = np.exp2(-apart_h / NEAR_H)
+    if newest >= 0:
+        values[_TITLES : _TITLES + len(TITLES)] = title_likeness(query, rows)
     return Features(rows, values.T)

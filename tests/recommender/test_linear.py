@@ -53,7 +53,7 @@ class PlainFeatures(Plain):
         seed = self.catalogue.items.get(next(iter(self.seeds), ""))
         if seed and seed.published_at and item.published_at:
             values["published_near"] = 2 ** (-abs((item.published_at - seed.published_at).total_seconds()) / 3600)
-        return values
+        return values | {"title_last": self.title_likeness(name, 1), "title_history": self.title_likeness(name, 10)}
 
 
 def learned(world: World, weights: dict[str, float]) -> World:
@@ -62,7 +62,8 @@ def learned(world: World, weights: dict[str, float]) -> World:
     manifest = msgspec.structs.replace(models.manifest, rankers={"news": LearnedWeights(weights, 500, 0.3, 0.2)})
     placed = PlacedModels.of(replace(models, manifest=manifest), world.catalogue)
     signals, request = replace(world.signals, models=placed), replace(world.request, scene=SCENES["news"], explain=True)
-    return replace(world, signals=signals, request=request)
+    profile = replace(world.profile, disliked=dict.fromkeys(world.profile.disliked, 0))  # of today: test_refused.py
+    return replace(world, signals=signals, request=request, profile=profile)
 
 
 def check(world: World, weights: dict[str, float]) -> None:
@@ -92,6 +93,7 @@ for _feature in FEATURES:
     OF_SOURCE.setdefault(
         "trending" if _feature in {*TRENDS, "idle"}
         else "fresh" if _feature.startswith(("age", "published"))
+        else "content" if _feature.startswith("title")
         else _feature.rsplit("_", 1)[0], [],
     ).append(_feature)  # fmt: skip
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
+from functools import cached_property
 from math import log
 
 import numpy as np
@@ -23,6 +25,7 @@ from recommender.recommend import MAX_CANDIDATES
 from recommender.request import Request
 from recommender.scenes.files import shipped_scenes
 from recommender.signals import MAX_ALS_ITEMS
+from tests.recommender.plain_titles import Rarity, cosine
 from tests.recommender.test_recommend import allowed, made, may_be_named
 from tests.recommender.worlds import NOW, World, an_item, signals_of, some_models, worlds
 
@@ -163,12 +166,28 @@ class Plain:
         }
         return {name: 0.5**age for name, age in ages.items() if 0 <= age < 7}
 
+    @cached_property
+    def rarity(self) -> Rarity:
+        return Rarity([self.catalogue.items[name].title for name in self.newest()])
+
+    def title_likeness(self, name: str, n_read: int) -> float:
+        read = [(self.catalogue.items[seed].title, weight) for seed, weight in list(self.seeds.items())[:n_read]]
+        return cosine(self.rarity.history(read), self.rarity.vector(self.catalogue.items[name].title))
+
+    def content(self) -> Scores:
+        newest = [name for name in self.newest() if name in self.open][:300]
+        scores = {name: self.title_likeness(name, 10) for name in newest}
+        return {name: score for name, score in scores.items() if score >= 0.1}
+
     def popular(self) -> Scores:
         here = [name for name in self.model_row if name in self.catalogue.items]
         return {name: float(self.models.popularity[self.model_row[name]]) for name in here}
 
 
 def check(world: World) -> None:
+    # What a refusal of today does to what is like the item is told in test_refused.py.
+    profile = replace(world.profile, disliked=dict.fromkeys(world.profile.disliked, 0))
+    world = replace(world, profile=profile)
     ranked, parts = made(world).items, Plain(world).parts()
     totals = {name: sum(said.values()) for name, said in parts.items()}
     named = [one for one in ranked if one.source != "fallback"]

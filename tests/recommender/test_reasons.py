@@ -23,6 +23,7 @@ from recommender.generators import REASON_CODES
 from recommender.recommend import recommend
 from recommender.request import RankedItem, Reason, Request
 from recommender.scenes.files import shipped_scenes
+from tests.recommender.plain_titles import Rarity, cosine
 from tests.recommender.test_plain import a_large_world
 from tests.recommender.test_recommend import made, may_be_named
 from tests.recommender.worlds import NOW, World, an_item, signals_of, some_models, worlds
@@ -36,6 +37,7 @@ CREDIBILITY = {
     "co_click": 3,
     "next_click": 3,
     "tag": 2,
+    "content": 2,
     "deadline": 2,
     "als": 1,
 }
@@ -70,7 +72,7 @@ def test_so_is_every_reason_of_large_worlds_and_all_codes_are_said() -> None:
         items = made(world).items
         check(world, items)
         said |= {reason.code for one in items for reason in one.reasons}
-    assert said >= set(REASON_CODES) - {"mention", "seen"}
+    assert said >= set(REASON_CODES) - {"mention", "seen", "content"}
 
 
 UNSAID = ("信访", "残疾人", "维稳对象", "上访人员", "大学生", "高校毕业生", "自然人", "企业法人")
@@ -248,6 +250,16 @@ def is_als(world: World, ranked: RankedItem, reason: Reason) -> bool:
     return len(known) >= 5 and is_clear and reason.evidence["model"] == models.run
 
 
+def is_alike(world: World, ranked: RankedItem, reason: Reason) -> bool:
+    rarity = Rarity([item.title for item in world.catalogue.items.values()])
+    own, seed = rarity.vector(ranked.item.title), reason.evidence["item_id"]
+    alike = {name: cosine(rarity.vector(title_of(world, name)), own) for name in seeds(world)[:10]}
+    is_told = (
+        reason.evidence["likeness"] == pytest.approx(alike[seed], abs=0.006) and title_of(world, seed) in reason.text
+    )
+    return is_told and alike[seed] >= max(0.4, *alike.values()) - 1e-9
+
+
 def is_tagged(world: World, ranked: RankedItem, reason: Reason) -> bool:
     tag = reason.evidence["tag"]
     dimension, word = tag.split(":")
@@ -338,6 +350,7 @@ CHECKS = {
     "next_click": is_next_clicked,
     "als": is_als,
     "tag": is_tagged,
+    "content": is_alike,
     "deadline": closes_soon,
     "trending": is_trending,
     "fresh": is_fresh,
