@@ -54,6 +54,12 @@ def main() -> None:
     except CivicrecError as error:
         print(f"civicrec: {error}", file=sys.stderr)  # noqa: T201  # the one place that speaks to a terminal
         sys.exit(error.exit_code)
+    except UnicodeEncodeError as error:
+        if "surrogates" not in error.reason:
+            raise
+        part = ascii(error.object)[:100]
+        print(f"civicrec: got {part}, which is not text in UTF-8; write it in that encoding", file=sys.stderr)  # noqa: T201
+        sys.exit(2)
     except MemoryError:
         message = "civicrec: no memory is left for this; what was done before it stays, free memory and repeat"
         print(message, file=sys.stderr)  # noqa: T201

@@ -57,6 +57,7 @@ class Keys:
 
     def sign(self, site: str, user_id: str, now: datetime, life: timedelta = timedelta(minutes=10)) -> str:
         """Make a subject token, as a portal backend would."""
+        self.subject_id(site, user_id)  # what has no pseudonym would be refused when it comes back
         claims = {"sub": user_id, "aud": site, "exp": int((now + life).timestamp())}
         return jwt.encode(claims, self.site_key(site), algorithm="HS256")
 

@@ -77,7 +77,9 @@ def block(
 
 
 def remove(
-    number: Annotated[int, typer.Argument(help="Number of the rule, as `editorial list` shows it.")],
+    number: Annotated[
+        int, typer.Argument(min=1, max=2**63 - 1, help="Number of the rule, as `editorial list` shows it.")
+    ],
     why: Why,
     who: Who = "operator",
     home: Home = None,

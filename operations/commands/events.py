@@ -96,7 +96,8 @@ def replay(
     api_key: Annotated[str, typer.Option(help="The site's server-to-server key.")] = "",
     rate: Annotated[float, typer.Option(min=0, help="Events a second at most; 0 means as fast as it answers.")] = 0,
     from_line: Annotated[
-        int, typer.Option(min=0, help="First line to send; 0 means where the last run of this file stopped.")
+        int,
+        typer.Option(min=0, max=2**63 - 1, help="First line to send; 0 means where the last run of this file stopped."),
     ] = 0,
     json: JsonLines = False,
     home: Home = None,
