@@ -17,6 +17,7 @@ from civicrec.clock import to_ms
 from profiles.online.ports import ActorState
 from recommender.candidates.co_click import MAX_CO_CLICK_SEEDS
 from recommender.candidates.generator import Query, Scored
+from recommender.candidates.related import MAX_FOLLOWED
 from recommender.catalogue import Catalogue
 from recommender.cursor import MAX_SHOWN, Cursor
 from recommender.editorial import EDITORIAL, NO_RULES, Acting
@@ -76,7 +77,9 @@ def recommend(
     page += _seen_again(query, open_rows, n - len(pinned) - len(page))
     for place, pin in pins.items():
         page.insert(place, pin.row)
-    is_personal = request.is_personal and bool(query.history or query.seen_before or query.tags or profile.disliked)
+    is_personal = request.is_personal and bool(
+        query.history or query.seen_before or query.tags or profile.disliked or profile.done
+    )
     sources = dict.fromkeys(pinned, EDITORIAL)
     if is_personal and request.draw is not None and not pins:
         new = explored(page, query, scene, request.draw)
@@ -145,7 +148,15 @@ def query_of(
         seen_before=tuple(before),
         context=context if context >= 0 and in_force(catalogue, now)[context] else -1,
         tags=profile.tags if request.is_personal else {},
+        done=_done(request, profile, catalogue, now),
     )
+
+
+def _done(request: Request, profile: ActorState, catalogue: Catalogue, now: datetime) -> tuple[int, ...]:
+    if not (request.is_personal and profile.done):
+        return ()
+    is_in_force = in_force(catalogue, now)
+    return tuple(row for row in catalogue.rows_of(profile.done[:MAX_FOLLOWED]) if is_in_force[row])
 
 
 def candidates_of(query: Query, scene: Scene) -> dict[Source, Scored]:
@@ -168,7 +179,7 @@ def may_show(
     if request.scene.issuers or request.scene.origins:
         mask &= of_origin(catalogue, request.scene.issuers, request.scene.origins)
     if request.is_personal:
-        mask[catalogue.rows_of(profile.disliked)] = False
+        mask[catalogue.rows_of((*profile.disliked, *profile.done))] = False
     if request.cursor and len(request.cursor):
         mask[np.isin(catalogue.hashes, np.array(request.cursor.shown, np.uint32))] = False
     return mask

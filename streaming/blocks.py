@@ -13,6 +13,8 @@ from civicrec.events import DropReason, Event
 #: The log of events that are loaded as history: there is no such log, so no count of a log's records meets them.
 HISTORY = "history"
 DISLIKE, WITHDRAWN = "dislike", "consent_withdrawn"
+#: The kind of what ends a service, 办结: it is not offered again.
+DONE = "service_complete"
 #: Kinds that take a dislike of the item back.
 RESTORING = frozenset({"undislike", "favourite"})
 
@@ -102,7 +104,7 @@ class Interaction(NamedTuple):
     offset
         Of its record in the log.
     kind
-        Of the event, where it is more than an interest: `DISLIKE`, one of `RESTORING`, `WITHDRAWN`.
+        Of the event, where it is more than an interest: `DISLIKE`, one of `RESTORING`, `WITHDRAWN`, `DONE`.
     """
 
     actor: str

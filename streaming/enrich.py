@@ -14,7 +14,7 @@ import msgspec
 
 from civicrec.clock import PORTAL_TZ
 from civicrec.events import INTEREST_WEIGHTS, Event, anonymous_actor
-from streaming.blocks import DISLIKE, RESTORING, WITHDRAWN, Columns, Facts, Interaction, Parsed
+from streaming.blocks import DISLIKE, DONE, RESTORING, WITHDRAWN, Columns, Facts, Interaction, Parsed
 from streaming.parse import epoch_ms
 
 #: Columns that hold a field of the event as it is.
@@ -29,8 +29,8 @@ _OFFSET_MS = int(PORTAL_TZ.utcoffset(None).total_seconds() * 1000)
 _DAY_MS = 86_400_000
 #: Kinds of events that tell of an actor's interest in an item, refusing it, or taking that back.
 INTERACTION_KINDS = frozenset({*INTEREST_WEIGHTS, DISLIKE, *RESTORING})
-#: Kinds that are looked at again long after: an interest of then is past, but what was refused or withdrawn is not.
-LASTING = frozenset({DISLIKE, *RESTORING, WITHDRAWN})
+#: Kinds that are looked at again long after: an interest of then is past; what was refused, withdrawn or done is not.
+LASTING = frozenset({DISLIKE, *RESTORING, WITHDRAWN, DONE})
 
 
 def enrich(parsed: Parsed, item_types: Mapping[str, str]) -> Facts:

@@ -20,7 +20,7 @@ from profiles.online.ports import (
     OnlineUpdate,
     RecentItem,
 )
-from streaming.blocks import RESTORING, WITHDRAWN, Facts, Handled, Interaction
+from streaming.blocks import DONE, RESTORING, WITHDRAWN, Facts, Handled, Interaction
 
 _HOUR_MS = 3_600_000
 _WINDOW_MS = CO_CLICK_WINDOW_HOURS * _HOUR_MS
@@ -107,6 +107,7 @@ class _Folded:
     def __init__(self) -> None:
         self.recent: dict[str, list[RecentItem]] = {}
         self.disliked: dict[str, dict[str, int]] = {}
+        self.done: dict[str, dict[str, int]] = {}
         self.interests: dict[int, dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
         self.co_clicks: dict[str, dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
         self.next_clicks: dict[str, dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
@@ -121,7 +122,12 @@ class _Folded:
             self.withdrawn[actor] = until
             before = [item for item in before if item.at_ms > until]
         personal = [one for one in interactions if one.is_personal and one.at_ms > until]
-        disliked, restored = refusals([one for one in personal if not one.weight or one.kind])
+        disliked, restored = refusals([one for one in personal if (not one.weight or one.kind) and one.kind != DONE])
+        # In the order of time, so that the latest of a service stands.
+        if done := {
+            at_id[1]: at_id[0] for at_id in sorted((one.at_ms, one.item_id) for one in personal if one.kind == DONE)
+        }:
+            self.done[actor] = done
         if disliked:
             self.disliked[actor] = disliked
         if restored:
@@ -140,6 +146,7 @@ class _Folded:
         return OnlineUpdate(
             recent=self.recent,
             disliked=self.disliked,
+            done=self.done,
             interests={hour: dict(by_item) for hour, by_item in self.interests.items()},
             co_clicks={item_id: dict(others) for item_id, others in self.co_clicks.items()},
             next_clicks={item_id: dict(others) for item_id, others in self.next_clicks.items()},

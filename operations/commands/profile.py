@@ -55,6 +55,7 @@ def show(
         "seen": len(state.seen),
         "tags": dict(sorted(state.tags.items(), key=lambda pair: -pair[1])),
         "disliked": sorted(state.disliked),
+        "done": list(state.done),
         "nightly_tags": _nightly_tags(settings, actor),
     }
     print(json.dumps(held, ensure_ascii=False, indent=2))

@@ -45,12 +45,13 @@ local function hold(kind, bound, prefixes, pairs_)
 end
 
 -- Ends what was known until consent was withdrawn, takes refusals back, then adds those that hold: lists of
--- {recent, disliked, tags, withdrawn, epoch ms, ttl_s, seen}, of {key, [member, ...]} and of {key, ttl_s, bound,
+-- {recent, disliked, tags, withdrawn, epoch ms, ttl_s, seen, done}, of {key, [member, ...]} and of {key, ttl_s, bound,
 -- [epoch ms, member, ...]}.
 local function change(withdrawn, restored, refused)
   for _, entry in ipairs(withdrawn) do
     redis.call('ZREMRANGEBYSCORE', entry[1], '-inf', entry[5])
     redis.call('ZREMRANGEBYSCORE', entry[7], '-inf', entry[5])
+    redis.call('ZREMRANGEBYSCORE', entry[8], '-inf', entry[5])
     redis.call('UNLINK', entry[2], entry[3])
     if tonumber(redis.call('GET', entry[4]) or '0') < entry[5] then
       redis.call('SET', entry[4], string.format('%.0f', entry[5]))
@@ -76,6 +77,6 @@ local function hold_actors(actors, bound, now_s)
     worth[#worth + 1] = string.format('%.0f', at + 2592000 * (2 - 2 / math.max(1, n)))
     worth[#worth + 1] = actor
   end
-  hold('actors', bound, {'recent:', 'seen:', 'disliked:', 'tags:', 'withdrawn:'}, worth)
+  hold('actors', bound, {'recent:', 'seen:', 'disliked:', 'done:', 'tags:', 'withdrawn:'}, worth)
 end
 

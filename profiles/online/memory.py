@@ -19,6 +19,7 @@ from profiles.online.ports import (
     MAX_CO_CLICKED,
     MAX_COUNTED,
     MAX_DISLIKED,
+    MAX_DONE,
     MAX_NEXT_CLICKED,
     MAX_RECENT,
     MAX_SEEN,
@@ -69,6 +70,7 @@ class MemoryOnlineStore:
         self._recent: dict[str, dict[str, int]] = defaultdict(dict)
         self._seen: dict[str, dict[int, int]] = defaultdict(dict)
         self._disliked: dict[str, Scores] = defaultdict(dict)
+        self._done: dict[str, Scores] = defaultdict(dict)
         self._trends: dict[int, Scores] = defaultdict(dict)
         self._counted: dict[int, Scores] = defaultdict(dict)
         self._co_clicks = _Pairs(min_actors, MAX_CO_CLICKED)
@@ -126,6 +128,10 @@ class MemoryOnlineStore:
             for name, at_ms in times.items():
                 self._disliked[actor][name] = max(at_ms, self._disliked[actor].get(name, at_ms))
             self._disliked[actor] = dict(_heaviest(self._disliked[actor], MAX_DISLIKED))
+        for actor, times in update.done.items():
+            for name, at_ms in times.items():
+                self._done[actor][name] = max(at_ms, self._done[actor].get(name, at_ms))
+            self._done[actor] = dict(_heaviest(self._done[actor], MAX_DONE))
         for hour, by_item in update.interests.items():
             self._count(hour, by_item)
         for item_id, others in update.co_clicks.items():
@@ -146,6 +152,7 @@ class MemoryOnlineStore:
         self._withdrawn[actor] = max(at_ms, self._withdrawn.get(actor, at_ms))
         self._disliked.pop(actor, None)
         self._tags.pop(actor, None)
+        self._done[actor] = {name: at for name, at in self._done.get(actor, {}).items() if at > at_ms}
         self._recent[actor] = {name: at for name, at in self._recent.get(actor, {}).items() if at > at_ms}
         self._seen[actor] = {hashed: at for hashed, at in self._seen.get(actor, {}).items() if at > at_ms}
 
@@ -193,6 +200,7 @@ class MemoryOnlineStore:
             tags=dict(self._tags.get(actor, {})),
             disliked={name: int(at) for name, at in self._disliked.get(actor, {}).items()},
             seen=_in_order(self._seen.get(actor, {})),
+            done=tuple(name for name, _ in _heaviest(self._done.get(actor, {}), MAX_DONE)),
         )
 
     def trends(self, hours: Sequence[int]) -> dict[int, dict[str, float]]:
@@ -219,7 +227,9 @@ class MemoryOnlineStore:
 
     def forget(self, actor: str) -> int:
         """Remove all that names this actor; return how many of its parts there were."""
-        parts: tuple[dict[str, Any], ...] = (self._recent, self._seen, self._disliked, self._tags, self._withdrawn)
+        parts: tuple[dict[str, Any], ...] = (
+            self._recent, self._seen, self._disliked, self._done, self._tags, self._withdrawn,
+        )  # fmt: skip
         return sum(bool(part.pop(actor, None)) for part in parts)
 
     def is_complete(self) -> bool:

@@ -40,6 +40,9 @@ WITHDRAWN_TTL_DAYS = 31
 #: Items an actor does not want to see; the latest refusals are kept.
 MAX_DISLIKED = 200
 DISLIKED_TTL_DAYS = 180
+#: Services an actor has done (办结), the latest, and how long that is known: some are done again the next year.
+MAX_DONE = 200
+DONE_TTL_DAYS = 180
 #: A nightly job that fails for a week takes the tags away rather than serving stale ones.
 TAGS_TTL_DAYS = 7
 #: How long it is known which dead letters were recovered; they themselves are removed a moment later.
@@ -84,6 +87,8 @@ class OnlineUpdate:
         actor → items interacted with so long ago that they are only known to be seen.
     disliked
         actor → item the actor does not want to see → epoch ms at which that was said; the latest are kept.
+    done
+        actor → service that was completed → epoch ms; the latest are kept.
     interests
         epoch hour (``at_ms // 3_600_000``) → item → actor → strongest interest shown. The trend of an hour is the sum
         of the strongest interests of its actors, however many batches told of them.
@@ -101,6 +106,7 @@ class OnlineUpdate:
     recent: Mapping[str, Sequence[RecentItem]] = field(default_factory=dict)
     seen: Mapping[str, Sequence[RecentItem]] = field(default_factory=dict)
     disliked: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    done: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     interests: Mapping[int, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
     co_clicks: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
     next_clicks: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
@@ -122,12 +128,15 @@ class ActorState:
         Item id, never to be shown to this actor → epoch ms at which that was said.
     seen
         `civicrec.items.hash_of` what the actor interacted with, the longest ago first, at most `MAX_SEEN`.
+    done
+        Services that the actor has completed, the latest first.
     """
 
     recent: tuple[RecentItem, ...] = ()
     tags: Mapping[str, float] = field(default_factory=dict)
     disliked: Mapping[str, int] = field(default_factory=dict)
     seen: tuple[int, ...] = ()
+    done: tuple[str, ...] = ()
 
 
 class Pairs(NamedTuple):

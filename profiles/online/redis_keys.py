@@ -6,14 +6,14 @@ from __future__ import annotations
 #: of a log's progress is built in `civicrec.accounting.progress`; until 0.1 it was
 #: ``fence:``, and `COMPLETE_KEY` ``whole:``.
 CLEARED = (
-    "recent", "seen", "disliked", "trend", "counted", "co", "few", "next", "few_next", "crowd",
+    "recent", "seen", "disliked", "done", "trend", "counted", "co", "few", "next", "few_next", "crowd",
     "tags", "withdrawn", "held", "progress", "logs",
     "complete", "whole", "fence",
 )  # fmt: skip
 
 #: There while the store holds all it should: a wipe takes it away with the rest. The number is that of the form of what
 #: is kept: a store of another form is incomplete, so the stream rebuilds it.
-COMPLETE_KEY = "complete:10"
+COMPLETE_KEY = "complete:11"
 
 
 def recent_key(actor: str) -> str:
@@ -29,6 +29,11 @@ def seen_key(actor: str) -> str:
 def disliked_key(actor: str) -> str:
     """Name the sorted set item → epoch ms at which the actor refused it."""
     return f"disliked:{actor}"
+
+
+def done_key(actor: str) -> str:
+    """Name the sorted set service → epoch ms at which the actor completed it."""
+    return f"done:{actor}"
 
 
 def trend_key(hour: int) -> str:

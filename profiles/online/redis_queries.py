@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-from profiles.online.ports import MAX_DISLIKED, MAX_RECENT, ActorState, RecentItem
-from profiles.online.redis_keys import disliked_key, recent_key, seen_key, tags_key
+from profiles.online.ports import MAX_DISLIKED, MAX_DONE, MAX_RECENT, ActorState, RecentItem
+from profiles.online.redis_keys import disliked_key, done_key, recent_key, seen_key, tags_key
 
 Command = tuple[str | int, ...]
 
@@ -34,17 +34,19 @@ def actor_commands(actor: str) -> list[Command]:
         ("GET", tags_key(actor)),
         largest(disliked_key(actor), MAX_DISLIKED),
         ("ZRANGE", seen_key(actor), 0, -1),
+        ("ZREVRANGE", done_key(actor), 0, MAX_DONE - 1),
     ]
 
 
 def actor_of(answers: Sequence[Any]) -> ActorState:
     """Read the answers to `actor_commands`."""
-    recent, tags, disliked, seen = answers
+    recent, tags, disliked, seen, done = answers
     return ActorState(
         recent=tuple(recent_items(recent)),
         tags=_decode_tags(tags).tags if tags else {},
         disliked={name.decode(): int(at) for name, at in disliked},
         seen=tuple(map(int, seen)),
+        done=tuple(name.decode() for name in done),
     )
 
 

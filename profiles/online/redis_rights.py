@@ -13,7 +13,15 @@ from civicrec.clock import to_ms, utc_now
 from profiles.online.bounds import Bounds
 from profiles.online.ports import DISLIKED_TTL_DAYS, MAX_DISLIKED, WITHDRAWN_TTL_DAYS, ActorState, OnlineUpdate
 from profiles.online.redis_calls import DAY_S, RedisCalls, reachable, script
-from profiles.online.redis_keys import HELD_ACTORS, disliked_key, recent_key, seen_key, tags_key, withdrawn_key
+from profiles.online.redis_keys import (
+    HELD_ACTORS,
+    disliked_key,
+    done_key,
+    recent_key,
+    seen_key,
+    tags_key,
+    withdrawn_key,
+)
 from profiles.online.redis_queries import actor_commands, actor_of
 
 _RIGHTS = script("actors", "rights")
@@ -49,7 +57,7 @@ class RedisOnlineRights(RedisCalls):
 
     def forget(self, actor: str) -> int:
         """Remove every key that names this actor; return how many there were."""
-        keys = [key(actor) for key in (recent_key, seen_key, disliked_key, tags_key, withdrawn_key)]
+        keys = [key(actor) for key in (recent_key, seen_key, disliked_key, done_key, tags_key, withdrawn_key)]
         with reachable("forget an actor"):
             pipeline = self._client.pipeline(transaction=True)
             pipeline.zrem(HELD_ACTORS, actor)
@@ -66,7 +74,16 @@ def changes_of(update: OnlineUpdate) -> tuple[list[Any], list[Any], list[Any]]:
     """Return who withdrew consent, whose refusals are taken back, and what is refused, as actors.lua takes them."""
     seconds = WITHDRAWN_TTL_DAYS * DAY_S
     withdrawn = [
-        (recent_key(actor), disliked_key(actor), tags_key(actor), withdrawn_key(actor), at_ms, seconds, seen_key(actor))
+        (
+            recent_key(actor),
+            disliked_key(actor),
+            tags_key(actor),
+            withdrawn_key(actor),
+            at_ms,
+            seconds,
+            seen_key(actor),
+            done_key(actor),
+        )
         for actor, at_ms in update.withdrawn.items()
     ]
     restored = [(disliked_key(actor), list(names)) for actor, names in update.restored.items() if names]

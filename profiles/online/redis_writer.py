@@ -27,7 +27,9 @@ from profiles.online.ports import (
     CO_CLICK_TTL_DAYS,
     COUNTED_TTL_HOURS,
     CROWD_HOURS,
+    DONE_TTL_DAYS,
     MAX_CO_CLICKED,
+    MAX_DONE,
     MAX_FEW,
     MAX_FEW_TRENDS,
     MAX_NEXT_CLICKED,
@@ -51,6 +53,7 @@ from profiles.online.redis_keys import (
     FEW_TRENDS_KEY,
     co_key,
     counted_key,
+    done_key,
     few_key,
     few_next_key,
     next_key,
@@ -152,6 +155,8 @@ def _commands(update: OnlineUpdate, refused: list[Any], bounds: Bounds) -> bytes
         (seen_key(actor), SEEN_TTL_DAYS * DAY_S, MAX_SEEN, flat(hashes_of(items)))
         for actor, items in chain(update.recent.items(), update.seen.items())
         if items
+    ] + [
+        (done_key(actor), DONE_TTL_DAYS * DAY_S, MAX_DONE, flat(times)) for actor, times in update.done.items() if times
     ]  # fmt: skip
     added = [
         (
@@ -181,6 +186,9 @@ def _commands(update: OnlineUpdate, refused: list[Any], bounds: Bounds) -> bytes
     for actor, items in chain(update.seen.items(), update.recent.items()):
         if items:
             came_s[actor] = max(came_s.get(actor, 0), *(item.at_ms // 1000 for item in items))
+    for actor, times in update.done.items():
+        if times:
+            came_s[actor] = max(came_s.get(actor, 0), max(times.values()) // 1000)
     limits = (bounds.actors, bounds.co_items, MAX_HOURS, LATE_SHARE, to_ms(utc_now()) // 1000)
     return _pack((newest, refused, added, counted, list(chain(*came_s.items())), limits))
 

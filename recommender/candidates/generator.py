@@ -55,6 +55,8 @@ class Query(Derives):
         Rows the actor interacted with longer ago, newest first: only known not to be new.
     context
         Row of the page's item, -1 for none.
+    done
+        Rows of the services that the actor completed last, newest first.
     tags
         Tag name → weight > 0 of the actor's profile.
     """
@@ -67,6 +69,7 @@ class Query(Derives):
     seen_before: tuple[int, ...] = ()
     context: int = -1
     tags: Mapping[str, float] = field(default_factory=dict)
+    done: tuple[int, ...] = ()
 
     @property
     def scratch(self) -> NDArray[np.int32]:

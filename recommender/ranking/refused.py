@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from recommender.candidates.generator import Query
-from recommender.candidates.related import links_of
+from recommender.candidates.related import links_of, series_of
 from recommender.candidates.tags import MIN_RARITY
 
 #: How long a refusal acts on what is like the item: the longest visit. A taste of one day is none of half a year.
@@ -41,11 +41,7 @@ def like_refused(query: Query, disliked: Mapping[str, int], rows: Sequence[int])
 def _near(query: Query, row: int) -> set[int]:
     """Return what an editor linked with an item, what stands in a series with it, and its neighbours of the night."""
     catalogue, placed = query.catalogue, query.signals.models
-    linked = links_of(catalogue, row)
-    near = set(linked)
-    for other, rel in linked.items():
-        if rel == "part_of":
-            near |= {one for one, its in links_of(catalogue, other).items() if its == "part_of"}
+    near = {*links_of(catalogue, row), *series_of(catalogue, row)}
     place = int(placed.model_of_row[row]) if placed and row < len(placed.model_of_row) else -1
     if placed and place >= 0:
         is_near = placed.models.neighbour_weights[place] > 0

@@ -14,6 +14,7 @@ from civicrec.clock import rfc3339
 from civicrec.events import INTEREST_WEIGHTS
 from profiles.online.ports import (
     DISLIKED_TTL_DAYS,
+    DONE_TTL_DAYS,
     MAX_RECENT,
     MAX_SEEN,
     RECENT_TTL_DAYS,
@@ -60,6 +61,7 @@ async def get_transparency(request: Request) -> dict[str, Any]:
             "seen_items_days": SEEN_TTL_DAYS,
             "tags_days": TAGS_TTL_DAYS,
             "dislikes_days": DISLIKED_TTL_DAYS,
+            "done_services_days": DONE_TTL_DAYS,
         },
         "model": {"run": models.run, "window": msgspec.to_builtins(models.manifest.window)} if models else None,
         "switch_off": "请求带 mode=general 即不读取任何画像，下一次请求立即生效；门户页面的“推荐说明”提供开关",

@@ -28,6 +28,7 @@ from profiles.online.ports import (
     CROWD_HOURS,
     MAX_CO_CLICKED,
     MAX_DISLIKED,
+    MAX_DONE,
     MAX_FEW,
     MAX_NEXT_CLICKED,
     MAX_RECENT,
@@ -293,6 +294,18 @@ def test_forgetting_an_actor_leaves_the_others(store: OnlineStore) -> None:
     assert store.actor("b") != ActorState()
 
 
+def test_services_that_are_done_are_known_until_consent_ends_or_the_actor_is_forgotten(store: OnlineStore) -> None:
+    many = {f"s{n}": AT + n for n in range(MAX_DONE + 5)}
+    store.apply(Commit("log", 0, 1), OnlineUpdate(done={"a": many, "b": {"x": AT}}))
+    store.apply(Commit("log", 1, 2), OnlineUpdate(done={"a": {"s7": AT + 999, "s204": AT}}))
+    done = store.actor("a").done
+    assert (len(done), done[:3]) == (MAX_DONE, ("s7", "s204", "s203"))
+    store.withdraw("a", AT + 203)
+    assert store.actor("a").done == ("s7", "s204")
+    assert store.forget("b") == 1
+    assert store.actor("b") == ActorState()
+
+
 def test_a_cleared_store_is_empty_and_takes_the_same_batch_again(store: OnlineStore) -> None:
     store.apply(Commit("log", 0, 1), an_update())
     store.clear()
@@ -317,6 +330,7 @@ _updates = st.builds(
     recent=_interacted,
     seen=_interacted,
     disliked=st.dictionaries(_names, st.dictionaries(_names, st.integers(0, 2**41), max_size=3), max_size=3),
+    done=st.dictionaries(_names, st.dictionaries(_names, st.integers(0, 2**41), max_size=3), max_size=3),
     interests=st.dictionaries(st.integers(0, 3), st.dictionaries(_names, _weights, max_size=3), max_size=3),
     co_clicks=st.dictionaries(_names, st.dictionaries(_names, _weights, max_size=3), max_size=3),
     next_clicks=st.dictionaries(_names, st.dictionaries(_names, _weights, max_size=3), max_size=3),

@@ -289,3 +289,17 @@ def test_a_late_interaction_does_not_make_the_item_older() -> None:
     before = [RecentItem("x", AT)]
     found = pairs([an_interaction("x", AT - 20 * HOUR), an_interaction("z", AT + 5 * HOUR)], before)
     assert [(item, other) for item, other, *_ in found] == [("z", "x")]
+
+
+def test_a_completed_service_is_done_and_refuses_nothing() -> None:
+    done = Interaction("a", "permit", AT, 4.0, True, 1, "service_complete")
+    later = done._replace(at_ms=AT + 5, offset=2)
+    in_the_crowd = done._replace(actor="b", is_personal=False)
+    update = fold([done, later, in_the_crowd], {})
+    assert update.done == {"a": {"permit": AT + 5}}
+    assert [item.item_id for item in update.recent["a"]] == ["permit"]
+    assert (update.disliked, update.restored) == ({}, {})
+    # Of days long past only that it was done is looked at.
+    assert fold([done._replace(weight=0.0)], {}).recent == {}
+    assert fold([done._replace(weight=0.0)], {}).done == {"a": {"permit": AT}}
+    assert fold([done], {}, {"a": AT}).done == {}

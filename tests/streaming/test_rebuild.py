@@ -213,7 +213,8 @@ def test_only_what_would_still_be_there_comes_back(tmp_path: Path, warehouse: Cl
                         received_at=NOON - timedelta(days=days_ago))  # fmt: skip
 
     events = [
-        about("dislike", "i1", 200), about("dislike", "i2", 100), about("click", "i3", 40), about("click", "i4", 20),
+        about("dislike", "i1", 200), about("service_complete", "i1", 200), about("dislike", "i2", 100),
+        about("service_complete", "i3", 100), about("click", "i3", 40), about("click", "i4", 20),
         about("click", "i5", 0),
     ]  # fmt: skip
     with closing(Stream(tmp_path, warehouse, 100)) as stream:
@@ -223,6 +224,7 @@ def test_only_what_would_still_be_there_comes_back(tmp_path: Path, warehouse: Cl
         rebuild_online(warehouse, rebuilt, stream.done(), NOON)
         state = rebuilt.actor("visitor-1")
         assert state.disliked.keys() == {"i2"}
+        assert state.done == ("i3",)
         assert [item.item_id for item in state.recent] == ["i5", "i4"]
         assert list(rebuilt.trends(hours_of(events))) == [oracle.at_ms(events[-1]) // oracle.HOUR_MS]
 
