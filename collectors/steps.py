@@ -21,6 +21,8 @@ from collectors.facts.session import MAX_SESSION, began_at
 from collectors.request_facts import RequestFacts
 
 _MAX_PATH = 512
+#: So far beyond the longest path numbers are looked for: one that begins within it ends there.
+_BEYOND = 256
 #: A number below this is nobody's.
 _LEAST_NUMBER = 10**9
 #: Ids that tie events together: one of a person's number would tie together what is not.
@@ -152,7 +154,7 @@ def put_url_path(event: Arrival, request: RequestFacts) -> None:
 
 @lru_cache(maxsize=4096)
 def _page_path(address: str) -> tuple[str, bool]:
-    path = path_of(address)
+    path = path_of(address)[: _MAX_PATH + _BEYOND]
     clean = masked_code(path)
     return clean[:_MAX_PATH], clean != path
 

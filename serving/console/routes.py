@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 
 from civicrec.errors import InvalidInput, Unavailable
 from civicrec.logs import get_logger
+from civicrec.web.guard import charge
 from serving.console.sign_in import COOKIE, SESSION, is_password, is_signed_in, session_cookie
 from serving.forms import form_of, is_https
 
@@ -23,6 +24,8 @@ log = get_logger(__name__)
 SIGN_IN_FIRST = "请先登录内容运营台，或用 HTTP Basic 提供口令。\n"
 BUSY = "报表暂时无法生成，请缩短日期范围或稍候重试；采集和推荐不受影响。"
 WRONG = "口令不正确。"
+#: Who guesses, and fills the log with it, guesses ten times a second at most.
+LISTS_OF_A_WRONG_PASSWORD = 20
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'",
@@ -58,6 +61,7 @@ async def sign_in(request: Request) -> Response:
     state = request.app.state
     password = await run_in_threadpool(state.password)
     if not is_password(entered, password):
+        charge(request.scope, LISTS_OF_A_WRONG_PASSWORD)
         log.warning("console_sign_in_refused")
         return _sign_in_form(403, WRONG)
     answer = RedirectResponse("/console/", 303, _HEADERS)

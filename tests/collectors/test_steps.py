@@ -279,6 +279,7 @@ def test_path_is_kept_decoded_without_keys_and_personal_numbers_and_cut_by_chara
     assert (got.url_path, request.altered["private_text"]) == ("/政策/[tel]", 1)
     assert taken(url_path="/" + "%E6%94%BF" * 400).url_path == "/" + "政" * 400
     assert taken(url_path="/" + "政" * 600).url_path == "/" + "政" * 511
+    assert taken(url_path="/" + "政" * 505 + "/13800138000" + "/x" * 900).url_path == "/" + "政" * 505 + "/[tel]"
 
 
 def test_target_of_a_link_is_kept_like_a_path_and_a_host_as_it_is() -> None:

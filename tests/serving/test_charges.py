@@ -29,6 +29,7 @@ DISLIKE = {"kind": "dislike", "item_id": "i0", "anonymous_id": "me"}
         ("POST", "/v1/recommendations", b"", {**PAGE, "recent": ["x" * 100] * 2_000}, 1),
         ("POST", "/v1/feedback", b"", DISLIKE, 2),
         ("POST", "/v1/feedback", b"", {**DISLIKE, "consent": "none"}, 11),
+        ("POST", "/console/sign-in", b"", "password=wrong", 1),
     ],
 )
 def test_an_address_is_let_in_for_ten_lists_worth(
