@@ -6,8 +6,6 @@ Only in lists made for one visitor: what is the same for everybody stays so.
 
 from __future__ import annotations
 
-import numpy as np
-
 from recommender.candidates.fresh import newer_than
 from recommender.candidates.generator import Query
 from recommender.candidates.selection import first_open
@@ -41,7 +39,11 @@ def explored(page: list[int], query: Query, scene: Scene, draw: float) -> int | 
     if draw >= scene.explore_share or len(page) < MIN_ITEMS:
         return None
     young = first_open(query, newer_than(query, MAX_AGE_DAYS), MAX_DRAWN_FROM)
-    untried: list[int] = young[~np.isin(young, [*query.signals.trends.rows, *page])].tolist()
+    is_known = query.scratch
+    is_known[young] = 0
+    is_known[query.signals.trends.rows] = 1
+    is_known[page] = 1
+    untried: list[int] = young[is_known[young] == 0].tolist()
     first = int(draw / scene.explore_share * len(untried))
     for row in (untried[first:] + untried[:first])[:_TRIES]:
         changed = [*page[:-1], row]

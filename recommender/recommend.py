@@ -6,7 +6,8 @@ Out: a `RankedList`. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import chain
 
@@ -61,6 +62,33 @@ def recommend(
     InvalidInput
         If the scene has no such variant.
     """
+    return _recommend(request, profile, catalogue, signals, now, {})
+
+
+def recommend_page(
+    requests: Iterable[Request], profile: ActorState, catalogue: Catalogue, signals: Signals, now: datetime
+) -> list[RankedList]:
+    """Return the lists of one page, as `recommend` makes each; no item stands in two of them.
+
+    What is known of the reader is worked out once for all of them.
+    """
+    lists: list[RankedList] = []
+    shown: frozenset[str] = frozenset()
+    queries: _Queries = {}
+    for request in requests:
+        asked = replace(request, exclude=request.exclude | shown) if shown else request
+        lists.append(_recommend(asked, profile, catalogue, signals, now, queries))
+        shown |= {ranked.item.item_id for ranked in lists[-1].items}
+    return lists
+
+
+#: What makes a reader of a page, apart from the profile, → the last query for it.
+_Queries = dict[tuple[bool, tuple[str, ...], str], Query]
+
+
+def _recommend(
+    request: Request, profile: ActorState, catalogue: Catalogue, signals: Signals, now: datetime, queries: _Queries
+) -> RankedList:
     scene = request.scene.variant(request.variant)
     n = min(request.n, scene.max_n)
     rules = signals.editorial.acting(scene.name, to_ms(now))
@@ -69,7 +97,11 @@ def recommend(
     pins = rules.due(open_rows, n_shown, n, scene.editorial_slots) if rules.pins else {}
     pinned = [pin.row for pin in pins.values()]
     open_rows[pinned] = False
-    query = query_of(request, profile, catalogue, signals, now, open_rows)
+    reader = request.is_personal, request.recent, request.item_id
+    if reader in queries:
+        query = queries[reader].among(_unseen(open_rows, queries[reader].history, queries[reader].seen_before))
+    else:
+        query = queries[reader] = query_of(request, profile, catalogue, signals, now, open_rows)
     candidates, weights = candidates_of(query, scene), weights_of(scene, signals)
     ranked = RANKERS[scene.ranker](query, candidates, weights, signals.learned(scene.name))
     ranked = adjusted(query, ranked, _factors(query, request, profile, rules, ranked.rows))
@@ -136,13 +168,10 @@ def query_of(
     history = history_of(request, profile, catalogue, now)
     context = catalogue.rows.get(request.item_id, -1)
     before = seen_before(request, profile, catalogue, history)
-    open_rows = may_show.copy()
-    open_rows[history] = False
-    open_rows[before] = False
     return Query(
         catalogue=catalogue,
         signals=signals,
-        open_rows=open_rows,
+        open_rows=_unseen(may_show, history, before),
         now_ms=to_ms(now),
         history=tuple(history),
         seen_before=tuple(before),
@@ -157,6 +186,12 @@ def _done(request: Request, profile: ActorState, catalogue: Catalogue, now: date
         return ()
     is_in_force = in_force(catalogue, now)
     return tuple(row for row in catalogue.rows_of(profile.done[:MAX_FOLLOWED]) if is_in_force[row])
+
+
+def _unseen(may_show: NDArray[np.bool_], history: Sequence[int], seen_before: Sequence[int]) -> NDArray[np.bool_]:
+    open_rows = may_show.copy()
+    open_rows[[*history, *seen_before]] = False
+    return open_rows
 
 
 def candidates_of(query: Query, scene: Scene) -> dict[Source, Scored]:

@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import chain
 from secrets import token_hex
 
@@ -23,7 +23,7 @@ from recommender.artifacts import Models
 from recommender.candidates.next_click import MAX_NEXT_CLICK_SEEDS
 from recommender.catalogue import Catalogue
 from recommender.cursor import decode_cursor
-from recommender.recommend import recommend, seed_ids
+from recommender.recommend import recommend_page, seed_ids
 from recommender.request import Mode, RankedList, Request
 from recommender.scenes.files import SceneFiles
 from recommender.scenes.scene import Scene, scene_named
@@ -252,18 +252,7 @@ class Live:
         signals = Signals(
             snapshot.models, snapshot.trends, known.pairs.co_clicks, known.pairs.next_clicks, snapshot.editorial
         )  # fmt: skip
-        lists: list[RankedList] = []
-        shown: set[str] = set()
-        for request in requests:
-            ranked_list = recommend(
-                replace(request, exclude=request.exclude | shown) if shown else request,
-                known.profile,
-                snapshot.catalogue,
-                signals,
-                now,
-            )
-            shown |= {ranked.item.item_id for ranked in ranked_list.items}
-            lists.append(ranked_list)
+        lists = recommend_page(requests, known.profile, snapshot.catalogue, signals, now)
         return Page(tuple(lists), snapshot, is_degraded=read is None or self._keeper.is_standing_still)
 
     def _refresh_scenes(self) -> None:

@@ -6,7 +6,7 @@ In: a `Query`. Out: `Scored`: distinct open rows with scores above 0, best first
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -44,6 +44,8 @@ NOTHING = Scored(np.zeros(0, np.int64), np.zeros(0))
 @dataclass(frozen=True, slots=True)
 class Query(Derives):
     """For whom and for what candidates are sought; what candidates and reasons both need is worked out `once`.
+
+    Nothing of that looks at `open_rows`: the lists of one page have it in common.
 
     Attributes
     ----------
@@ -85,6 +87,12 @@ class Query(Derives):
     def model_seeds(self) -> dict[int, int]:
         """Seed item → its row in the nightly models, of those they know."""
         return self.once(_model_seeds)
+
+    def among(self, open_rows: NDArray[np.bool_]) -> Query:
+        """Return the query of the same reader for other rows; it keeps what was worked out, which is of the reader."""
+        other = replace(self, open_rows=open_rows)
+        other._derived.update(self._derived)
+        return other
 
     def title(self, row: int) -> str:
         """Return the title of an item, short enough for a reason."""
