@@ -24,7 +24,7 @@ from operations.harness.load import held_to, measure, rss_mb, server_on
 from operations.harness.stack import OwnStack, free_ports, own_stack
 from operations.harness.waiting import wait_for
 
-CONNECTIONS = (1, 8, 16)
+CONNECTIONS = (1, 8, 16, 64)
 _WAIT_S = 60.0
 
 
@@ -34,7 +34,7 @@ def bench_serve(n_items: int = 100_000, seconds: float = 4.0) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``one_core``: one process held to one core, beside the baseline held to the same, at 1, 8 and 16 connections,
+        ``one_core``: one process on one core beside the baseline on the same, at 1, 8, 16 and 64 connections,
         turn by turn: requests a second, p50, p99 and CPU in milliseconds of both, and ``ratio``, lists over bare
         reads a second. ``one_list``: the CPU of a list by itself, of which the server's is the sum with HTTP and store.
         ``as_deployed``: as many processes as the settings say, free to use every core, at 8 connections; the load
