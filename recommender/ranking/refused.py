@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from recommender.candidates.generator import Query
 from recommender.candidates.related import links_of, series_of
 from recommender.candidates.tags import MIN_RARITY
@@ -29,16 +31,21 @@ def like_refused(query: Query, disliked: Mapping[str, int], rows: Sequence[int])
         Item id → epoch ms at which it was refused.
     """
     lately = sorted((at for at in disliked.items() if at[1] > query.now_ms - SESSION_MS), key=lambda one: -one[1])
-    catalogue, factors = query.catalogue, dict[int, float]()
+    if not (lately and rows):
+        return {}
+    catalogue, is_like, wanted = query.catalogue, query.scratch, np.array(rows, np.int64)
+    n_like = np.zeros(len(wanted), np.int64)
     for refused in catalogue.rows_of(item_id for item_id, _ in lately[:MAX_REFUSED]):
-        near, words = _near(query, refused), _rare_words(query, refused)
-        for row in rows:
-            if row in near or not words.isdisjoint(catalogue.tags[row]):
-                factors[row] = factors.get(row, 1.0) * LIKE_FACTOR
-    return factors
+        is_like[wanted] = 0
+        is_like[_near(query, refused)] = 1
+        for number in _rare_words(query, refused):
+            is_like[catalogue.tag_rows[number]] = 1
+        n_like += is_like[wanted]
+    like = n_like > 0
+    return dict(zip(wanted[like].tolist(), (LIKE_FACTOR ** n_like[like]).tolist(), strict=True))
 
 
-def _near(query: Query, row: int) -> set[int]:
+def _near(query: Query, row: int) -> list[int]:
     """Return what an editor linked with an item, what stands in a series with it, and its neighbours of the night."""
     catalogue, placed = query.catalogue, query.signals.models
     near = {*links_of(catalogue, row), *series_of(catalogue, row)}
@@ -46,7 +53,7 @@ def _near(query: Query, row: int) -> set[int]:
     if placed and place >= 0:
         is_near = placed.models.neighbour_weights[place] > 0
         near |= set(placed.row_of_model[placed.models.neighbours[place]][is_near].tolist())
-    return near - {row, -1}
+    return list(near - {row, -1})
 
 
 def _rare_words(query: Query, row: int) -> set[int]:
