@@ -345,7 +345,10 @@ def run(settings: Settings) -> None:
             closing(Engine(data, READER_CONNECTIONS, READER_SETTINGS, spare_mb)) as reading,
             closing(Engine(data, 1, spare_mb=spare_mb)) as looking,  # where all the others are busy, too
             GatewayServer(
-                where, {GatewayCaller.FULL: engine, GatewayCaller.READER: reading}, parts := Parts(looking.run), guard
+                where,
+                {GatewayCaller.FULL: engine, GatewayCaller.READER: reading},
+                parts := Parts(looking.run, data),
+                guard,
             ) as server,
         ):
             thread = threading.Thread(target=server.serve_forever, name="accept", kwargs={"poll_interval": 0.25})

@@ -1,8 +1,8 @@
 """Whether each new part of the warehouse is on the disk as the engine means it, which drops what it cannot write.
 
-In: the engine. Out: a damaged part of an insert is taken out of its table, and the insert refused. A part that was
-merged is set aside with all that were merged from it since, and told: a start of the engine puts back what they were
-merged from.
+In: the engine and its folder. Out: a damaged part of an insert is taken out of its table, and the insert refused. A
+part that was merged is set aside with all that were merged from it since, and told: a start of the engine puts back
+what they were merged from.
 """
 
 from __future__ import annotations
@@ -11,65 +11,42 @@ import json
 import os
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from civicrec.clock import monotonic_s
 from civicrec.logs import get_logger
 from operations.stack.engine import EngineError, Result, Statement, identifier, quoted
+from operations.stack.part_files import blocks, is_whole, made_from
 
 log = get_logger("gateway")
 
 NOT_ENOUGH_SPACE = 243
-#: Files of a part that its `bytes_on_disk` leaves out; none of them is ever empty.
-_LEFT_OUT = frozenset(
-    ("checksums.txt", "columns.txt", "columns_substreams.txt", "default_compression_codec.txt", "metadata_version.txt")
-)
-#: Parts are looked at for so long, seconds, and longer if the last look is longer ago: their times are whole seconds.
-_NEW_S = 5
-_ALWAYS_S = 1 << 31
+#: A folder whose time is younger may change again without getting another time.
+_TICK_NS = 100_000_000
 
-# Merged ones, too: what was merged from a damaged part looks whole, and its rows are not those that were stored.
-# Of one insert: and no mutation since.
-_NEW = """
-SELECT database, table, name, path, rows AS n_rows, bytes_on_disk AS n_bytes,
-       min_block_number = max_block_number AND data_version = min_block_number AS is_of_one_insert
-FROM system.parts WHERE rows > 0 AND modification_time >= now() - toIntervalSecond({seconds:UInt32})
+# Of one insert, and no mutation since. The engine may call its folder by another name.
+_PART = """
+SELECT database, table, rows AS n_rows, partition_id AS partition, level, min_block_number AS first,
+       max_block_number AS last, first = last AND data_version = first AS is_of_one_insert
+FROM system.parts WHERE rows > 0 AND endsWith(path, {path:String})
 """
-_MADE_FROM = """
-SELECT count() AS n FROM system.parts AS other, (SELECT * FROM system.parts WHERE path = {path:String}) AS part
-WHERE NOT other.active AND other.database = part.database AND other.table = part.table
-  AND other.partition_id = part.partition_id AND other.rows > 0 AND other.level < part.level
-  AND other.min_block_number >= part.min_block_number AND other.max_block_number <= part.max_block_number
+_N_MERGED = """
+SELECT count() AS n FROM system.parts
+WHERE NOT active AND rows > 0 AND database = {database:String} AND table = {table:String} AND level < {level:UInt32}
+  AND partition_id = {partition:String} AND min_block_number >= {first:Int64} AND max_block_number <= {last:Int64}
 """
-# At a start, before much is merged again.
+# At a start. Those that are back may be merged again by now, to something larger.
 _REPLACED = """
 SELECT broken.table AS table, broken.name AS name, any(broken.path) AS path, sum(part.rows) AS n_rows
 FROM system.detached_parts AS broken JOIN system.parts AS part
 ON part.database = broken.database AND part.table = broken.table AND part.partition_id = broken.partition_id
-WHERE broken.reason IN ('broken', 'broken-on-start') AND broken.level > 0 AND part.active AND part.rows > 0
+WHERE broken.reason IN ('broken', 'broken-on-start') AND broken.level > 0 AND part.rows > 0
   AND part.min_block_number >= broken.min_block_number AND part.max_block_number <= broken.max_block_number
 GROUP BY ALL
 """
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A part as the engine has it in memory."""
-
-    database: str
-    table: str
-    name: str
-    path: str
-    n_rows: int
-    n_bytes: int
-    is_of_one_insert: int
-
-    @property
-    def place(self) -> str:
-        return f"{identifier(self.database)}.{identifier(self.table)}"
 
 
 class Parts:
@@ -79,6 +56,8 @@ class Parts:
     ----------
     run
         Runs a statement on the engine.
+    data
+        The engine's folder.
 
     Attributes
     ----------
@@ -86,13 +65,13 @@ class Parts:
         Folders of merged parts that are damaged; the engine is to be closed, and started again.
     """
 
-    def __init__(self, run: Callable[[Statement], Result]) -> None:
+    def __init__(self, run: Callable[[Statement], Result], data: Path) -> None:
         self._run = run
+        self._data = data
         self._lock = threading.Lock()
-        self._known: set[str] = set()
-        self._looked_s: float | None = None
+        self._known: dict[Path, frozenset[str]] = {}
+        self._times: dict[Path, int] = {}
         self._n_damaged = 0
-        self._sizes_hold = False
         self.damaged: set[Path] = set()
 
     @contextmanager
@@ -115,18 +94,11 @@ class Parts:
             )
 
     def look(self) -> None:
-        """Look at the new parts, all of them the first time."""
+        """Look at the new parts, all of them the first time: merged ones, too, for what was merged from them."""
         with self._lock:
-            now_s = monotonic_s()
-            seconds = _ALWAYS_S if self._looked_s is None else round(now_s - self._looked_s) + _NEW_S
-            parts = [_Part(**json.loads(line)) for line in self._ask(_NEW, {"seconds": str(seconds)}).splitlines()]
-            whole = {part.path for part in parts if part.path in self._known or _has_all_bytes(part)}
-            self._sizes_hold = self._sizes_hold or bool(whole)
-            for part in parts:
-                if part.path not in whole and not self._says_whole(part):
-                    self._see_to(part)
-            self._known = {part.path for part in parts}
-            self._looked_s = now_s
+            for table in self._data.glob("store/*/*"):
+                with suppress(FileNotFoundError):  # dropped
+                    self._look_into(table)
 
     def set_aside(self) -> None:
         """Once the engine is closed: what it has merged from damaged parts meanwhile is none the better."""
@@ -135,73 +107,49 @@ class Parts:
 
     def clear(self) -> None:
         """Remove damaged parts that were set aside, where the parts they were merged from are back."""
-        for row in map(json.loads, self._ask(_REPLACED).splitlines()):
+        for row in self._rows(_REPLACED):
             shutil.rmtree(row["path"], ignore_errors=True)
             log.warning("damaged_part_replaced", table=row["table"], part=row["name"], rows=row["n_rows"])
 
-    def _see_to(self, part: _Part) -> None:
-        folder = Path(part.path)
-        if not folder.exists():  # set aside with another
+    def _look_into(self, table: Path) -> None:
+        time_ns = table.stat().st_mtime_ns
+        if self._times.get(table) == time_ns:
             return
+        is_settled = time.time_ns() - time_ns > _TICK_NS  # noqa: TID251  # compared with a file's time
+        names = frozenset(name for name in os.listdir(table) if blocks(name))
+        for name in sorted(names - self._known.get(table, frozenset())):
+            if not is_whole(table / name):
+                self._see_to(table / name)
+        self._known[table] = names
+        if is_settled:
+            self._times[table] = time_ns
+
+    def _see_to(self, folder: Path) -> None:
+        found = self._rows(_PART, {"path": f"{'/'.join(folder.parts[-4:])}/"})
+        if not found or not folder.exists():  # an empty part that covers what was dropped, or set aside with another
+            return
+        part = found[0]
         self._n_damaged += 1
         log.error(
-            "part_damaged", table=part.table, part=part.name, rows=part.n_rows,
+            "part_damaged", table=part["table"], part=folder.name, rows=part["n_rows"],
             remedy="the disk did not take it: free disk space; what is acknowledged is not lost",
         )  # fmt: skip
-        if part.is_of_one_insert and not self._is_made_from_others(part) and not _covering(folder):
+        names = ("database", "table", "partition", "level", "first", "last")
+        n_merged = self._rows(_N_MERGED, {name: str(part[name]) for name in names})[0]["n"]
+        if part["is_of_one_insert"] and not n_merged and not made_from(folder):
             # Whoever wrote it has no answer yet, and gets none that says it is stored.
-            self._ask(f"ALTER TABLE {part.place} DROP PART {quoted(part.name)}")
-            for gone in [folder, *_covering(folder)]:  # an empty one, which the disk did not take either
+            place = f"{identifier(part['database'])}.{identifier(part['table'])}"
+            self._rows(f"ALTER TABLE {place} DROP PART {quoted(folder.name)}")
+            for gone in [folder, *made_from(folder)]:  # an empty one, which the disk did not take either
                 shutil.rmtree(gone, ignore_errors=True)
         else:
             self.damaged.add(folder)
             _set_aside(folder)
 
-    def _says_whole(self, part: _Part) -> bool:
-        """Ask the engine, who reads all of the part: another version may keep its files in another way."""
-        try:
-            said = self._ask(
-                f"CHECK TABLE {part.place} PART {quoted(part.name)} SETTINGS check_query_single_value_result = 0"
-            )
-        except EngineError:
-            said = b""
-        if not said:  # merged since: then its sizes are believed, if those of any other part were right
-            return not self._sizes_hold
-        return all(json.loads(line)["is_passed"] for line in said.splitlines())
-
-    def _is_made_from_others(self, part: _Part) -> bool:
-        return bool(json.loads(self._ask(_MADE_FROM, {"path": part.path}))["n"])
-
-    def _ask(self, sql: str, parameters: Mapping[str, str] | None = None) -> bytes:
+    def _rows(self, sql: str, parameters: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
         numbers = {"output_format_json_quote_64bit_integers": "0"}
-        return self._run(Statement(sql, "JSONEachRow", parameters=parameters or {}, settings=numbers)).data
-
-
-def _has_all_bytes(part: _Part) -> bool:
-    try:
-        return has_all_bytes(Path(part.path), part.n_bytes)
-    except FileNotFoundError:  # dropped or set aside meanwhile
-        return True
-
-
-def has_all_bytes(folder: Path, n_bytes: int) -> bool:
-    """Tell whether a part's files hold what the engine wrote into them, and those it does not count hold anything.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the part is gone.
-    """
-    found = 0
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_dir():  # a projection
-                found += sum(file.stat().st_size for file in Path(entry).iterdir() if file.name not in _LEFT_OUT)
-            elif entry.name not in _LEFT_OUT:
-                found += entry.stat().st_size
-            elif entry.stat().st_size == 0:
-                return False
-    return found >= n_bytes
+        answer = self._run(Statement(sql, "JSONEachRow", parameters=parameters or {}, settings=numbers)).data
+        return [json.loads(line) for line in answer.splitlines()]
 
 
 def set_aside_unreadable(data: Path) -> None:
@@ -212,41 +160,16 @@ def set_aside_unreadable(data: Path) -> None:
     for name in ("checksums.txt", "columns.txt"):
         for file in data.glob(f"store/*/*/*_*_*_*/{name}"):
             with suppress(FileNotFoundError):  # set aside with another
-                if file.stat().st_size == 0 and _blocks(file.parent.name):
+                if file.stat().st_size == 0 and blocks(file.parent.name):
                     _set_aside(file.parent)
 
 
 def _set_aside(damaged: Path) -> None:
     """Take a part and all merged from it out of their table; at its next start the engine finds the others."""
-    for folder in filter(Path.exists, [damaged, *_covering(damaged)]):
+    for folder in filter(Path.exists, [damaged, *made_from(damaged)]):
         aside = folder.parent / "detached" / f"broken_{folder.name}"
         aside.parent.mkdir(exist_ok=True)
         if aside.exists():
             shutil.rmtree(aside)
         folder.rename(aside)
         log.warning("part_set_aside", part=folder.name, because_of=damaged.name)
-
-
-def _covering(folder: Path) -> list[Path]:
-    """Return the parts beside this one that were merged or changed from it."""
-    part = _blocks(folder.name)
-    if part is None:
-        return []
-    return [
-        other
-        for other in folder.parent.iterdir()
-        if (of := _blocks(other.name))
-        and of[0] == part[0]
-        and of[1] <= part[1]
-        and part[2] <= of[2]
-        and part[3:] < of[3:]
-    ]
-
-
-def _blocks(name: str) -> tuple[str, int, int, int, int] | None:
-    """Read a part's name: partition, first and last block, level, mutation; nothing if it is none."""
-    partition, *numbers = name.split("_")
-    if partition in ("tmp", "delete") or len(numbers) not in (3, 4) or not all(number.isdigit() for number in numbers):
-        return None
-    first, last, level, *mutation = map(int, numbers)
-    return partition, first, last, level, mutation[0] if mutation else 0

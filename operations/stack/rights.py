@@ -53,12 +53,15 @@ _USERS = f"""<clickhouse>
   <quotas><default/></quotas>
 </clickhouse>
 """
-#: What parts were merged from stays for a while, as on a server: what is merged is not synced, and may be damaged
-#: (`operations.stack.parts`). chDB's own default is to remove it at once.
+#: What parts were merged from stays for a minute: what was merged may be damaged (`operations.stack.parts`). It is
+#: synced, too. By default chDB removes the one at once and does not do the other.
 _CONFIG = f"""<clickhouse>
   <default_database>{_FILES}</default_database>
   <user_directories><users_xml><path>{{users}}</path></users_xml></user_directories>
-  <merge_tree><old_parts_lifetime>480</old_parts_lifetime></merge_tree>
+  <merge_tree>
+    <old_parts_lifetime>60</old_parts_lifetime>
+    <min_rows_to_fsync_after_merge>1</min_rows_to_fsync_after_merge>
+  </merge_tree>
   <storage_configuration><disks><default>
     <keep_free_space_bytes>{{spare}}</keep_free_space_bytes>
   </default></disks></storage_configuration>

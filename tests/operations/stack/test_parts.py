@@ -9,7 +9,8 @@ import pytest
 
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from operations.stack.engine import Engine, EngineError, Statement
-from operations.stack.parts import Parts, has_all_bytes, set_aside_unreadable
+from operations.stack.part_files import is_whole
+from operations.stack.parts import Parts, set_aside_unreadable
 from tests.running import problems, running_stack, wait_for
 
 pytestmark = pytest.mark.stack
@@ -18,18 +19,23 @@ N = 1_000
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    opened = Engine(tmp_path_factory.mktemp("parts") / "data", 2)
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("parts") / "data"
+
+
+@pytest.fixture(scope="module")
+def engine(data: Path) -> Iterator[Engine]:
+    opened = Engine(data, 2)
     yield opened
     opened.close()
 
 
 @pytest.fixture
-def parts(engine: Engine) -> Parts:
+def parts(engine: Engine, data: Path) -> Parts:
     ask(engine, "DROP TABLE IF EXISTS full SYNC")
     ask(engine, "CREATE TABLE full (a UInt64, b String) ENGINE = ReplacingMergeTree ORDER BY a"
                 " SETTINGS non_replicated_deduplication_window = 100")  # fmt: skip
-    parts = Parts(engine.run)
+    parts = Parts(engine.run, data)
     parts.look()
     return parts
 
@@ -135,27 +141,35 @@ def test_a_part_that_does_not_say_what_belongs_to_it_is_set_aside_before_a_start
 def test_what_a_part_lacks_is_seen_whichever_file_it_is(engine: Engine, parts: Parts) -> None:
     insert(engine, 0)
     part = folder(engine)
-    n_bytes = int(ask(engine, "SELECT bytes_on_disk FROM system.parts WHERE active AND table = 'full'"))
-    assert has_all_bytes(part, n_bytes)
+    assert is_whole(part)
     files = sorted(part.iterdir())
     assert len(files) > 8
     for file in files:
         content = file.read_bytes()
         file.write_bytes(b"")
-        assert not has_all_bytes(part, n_bytes), file.name
+        assert not is_whole(part), file.name
         file.write_bytes(content)
-    assert has_all_bytes(part, n_bytes)
+    assert is_whole(part)
     parts.look()
     assert ask(engine, "SELECT count() FROM full") == str(N)
 
 
-def test_a_part_whose_files_are_counted_in_another_way_is_left_alone(
-    engine: Engine, parts: Parts, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("operations.stack.parts.has_all_bytes", lambda *_: False)
+def test_a_part_of_another_version_is_left_alone(engine: Engine, parts: Parts) -> None:
     with parts.stored():
         insert(engine, 0)
-    assert ask(engine, "SELECT count() FROM full") == str(N)
+    checksums = folder(engine) / "checksums.txt"
+    checksums.write_bytes(checksums.read_bytes().replace(b"version: 4", b"version: 5"))
+    cut(folder(engine))
+    assert is_whole(folder(engine))
+
+
+@pytest.mark.parametrize("keep", [30, 60, -1])
+def test_checksums_that_were_cut_off_are_no_whole_part(engine: Engine, parts: Parts, keep: int) -> None:
+    insert(engine, 0)
+    checksums = folder(engine) / "checksums.txt"
+    assert is_whole(folder(engine))
+    checksums.write_bytes(checksums.read_bytes()[:keep])
+    assert not is_whole(folder(engine))
 
 
 def test_a_damaged_merge_is_undone_by_a_new_start(tmp_path: Path) -> None:
@@ -174,7 +188,6 @@ def test_a_damaged_merge_is_undone_by_a_new_start(tmp_path: Path) -> None:
         assert warehouse.rows("SELECT count() AS n, sum(a) AS s FROM full") == [
             {"n": 3 * N, "s": 3 * N * (3 * N - 1) // 2}
         ]
-        assert len(parts_of(warehouse)) == 3
         assert "damaged_part_replaced" in stack.log
         assert "detached" not in problems(stack)  # nothing is missing
 
