@@ -72,13 +72,21 @@ class TrendWindows:
         self._last_ms = np.zeros(0)
         self._seen: dict[int, PlacedHour] = {}
         self._at_ms = 0
+        self._crowd: dict[str, int] = {}
 
     def read(self, store: CrowdReader, n_hours: int, catalogue: Catalogue, now: datetime) -> Trends:
         """Take in the buckets of this hour and those before it, `n_hours` in all; return the trends of now."""
         hour = to_ms(now) // _HOUR_MS
         buckets = store.trends(list(range(hour - n_hours + 1, hour + 1)))
         self.take({at: place_hour(bucket, catalogue) for at, bucket in buckets.items()}, len(catalogue), now)
-        return self.trends(np.array(catalogue.rows_of(store.crowded(hour - CROWD_HOURS)), np.int64))
+        self._take_crowd(store.crowded(hour - CROWD_HOURS), catalogue)
+        return self.trends(np.fromiter(self._crowd.values(), np.int64, len(self._crowd)))
+
+    def _take_crowd(self, crowd: frozenset[str], catalogue: Catalogue) -> None:
+        """Remember the rows of these items; only of new ones the whole catalogue is asked, which costs much more."""
+        known, row_of = self._crowd, catalogue.rows.get
+        rows = {item_id: known[item_id] if item_id in known else row_of(item_id) for item_id in crowd}
+        self._crowd = {item_id: row for item_id, row in rows.items() if row is not None}
 
     def take(self, buckets: Mapping[int, PlacedHour], n_rows: int, now: datetime) -> None:
         """Add what these buckets hold beyond what was seen of them; a bucket that lost something takes nothing away.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from math import log2
 
@@ -11,7 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recommender.catalogue import Catalogue
 from recommender.trends import HALF_LIVES, TrendWindows
+from tests.recommender.worlds import NOW, an_item
 
 BEGIN = datetime(2026, 1, 5, 8, tzinfo=UTC)
 N = 4
@@ -90,3 +93,21 @@ def test_what_no_crowd_clicked_is_left_out_and_a_grown_catalogue_keeps_its_sums(
     windows.take({hour_of(BEGIN): bucket_of(Counter({0: 6, 1: 5}))}, N, BEGIN)
     windows.take({}, N + 3, BEGIN)
     assert windows.trends(np.array([1, N + 2])).rows.tolist() == [1]
+
+
+def test_a_crowd_known_from_the_last_look_is_told_of_like_a_new_one_and_only_while_it_is_one() -> None:
+    class Store:
+        crowd = frozenset({"i1", "i2"})
+
+        def trends(self, hours: Sequence[int]) -> dict[int, dict[str, float]]:
+            return {hour_of(NOW): {"i0": 9.0, "i1": 5.0, "i2": 3.0, "late": 8.0}}
+
+        def crowded(self, since_hour: int) -> frozenset[str]:
+            return self.crowd
+
+    windows, store, catalogue = TrendWindows(), Store(), Catalogue.of([an_item(f"i{n}") for n in range(3)])
+    assert windows.read(store, 2, catalogue, NOW).rows.tolist() == [1, 2]
+    store.crowd = frozenset({"i0", "i2", "late"})
+    assert windows.read(store, 2, catalogue, NOW).rows.tolist() == [0, 2]
+    grown = catalogue.refreshed(2, [an_item("late")])
+    assert set(windows.read(store, 2, grown, NOW).rows.tolist()) == {0, 2, 3}
