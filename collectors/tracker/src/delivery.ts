@@ -20,8 +20,8 @@ const LONGEST_ASKED_MS = 60 * 60_000;
 export interface Delivery {
   /** Tell that the queue holds a new event of this page. */
   added(id: string, urgent: boolean): void;
-  /** Send now what this page made; for when the page may be going. */
-  leave(): void;
+  /** Send now what this page made; for when the page may be going, or is (`isGone`): it can hear no answer then. */
+  leave(isGone?: unknown): void;
   setToken(token?: string): void;
 }
 
@@ -47,7 +47,8 @@ export function delivery(endpoint: string, queue: Queue, shelf: () => Shelf, all
   let timerAt = 0;
   let failures = 0;
   let halvings = 0;
-  let isAsked = false;
+  let asked = 0;
+  let hasGone: unknown;
 
   const waiting = (): string[] => queue.ids().filter((id) => !flying[id]);
 
@@ -117,10 +118,10 @@ export function delivery(endpoint: string, queue: Queue, shelf: () => Shelf, all
       }
       const rejected = data.rejected || [];
       const lost = isRefused ? ids : rejected.map(({ index }) => ids[index]!);
-      if (lost[0]) queue.lose(lost.map((id) => batch[id]), data.detail || rejected[0]!.detail);
+      queue.lose(lost.map((id) => batch[id]), data.detail || (rejected[0] || data).detail);
       failures = 0;
       halvings >>= 1;
-      isAsked = false;
+      asked = 0;
       shelf().set("wait");
       later(ids.length >= BATCH ? 0 : EVERY_MS); // a full batch: there may be more
     });
@@ -132,7 +133,7 @@ export function delivery(endpoint: string, queue: Queue, shelf: () => Shelf, all
       }).then((response) => {
         const tell = (data?: unknown) => heard(response, data as Data);
         return response.json().then(tell, () => tell());
-      }).catch(() => heard());
+      }).catch(() => hasGone || heard()); // a page that goes is told of a failure where there is none
     } catch {
       safely(() => navigator.sendBeacon(endpoint, body))();
       heard(); // whether it arrived nobody will hear, so it stays in the queue
@@ -141,17 +142,17 @@ export function delivery(endpoint: string, queue: Queue, shelf: () => Shelf, all
 
   /** Double the pause with each failure, spread by chance so that a whole city does not come back in one second. */
   function again(retryAfter?: string | null): void {
-    const asked = +retryAfter! * 1000 || 0; // a date is no number: proxies write it, and seldom mean it
-    if (!asked && pause()) return later(0); // requests that were under way together fail once, not once each
-    isAsked = asked > 0;
+    const ms = +retryAfter! * 1000 || 0; // a date is no number: proxies write it, and seldom mean it
+    if (!ms && pause()) return later(0); // requests that were under way together fail once, not once each
+    asked = ms;
     const own = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * Math.pow(2, failures++)) * (0.5 + Math.random() / 2);
-    const wait = isAsked ? Math.min(asked + own / 2, LONGEST_ASKED_MS) : own;
+    const wait = asked ? Math.min(asked + own / 2, LONGEST_ASKED_MS) : own;
     shelf().set("wait", clock() + Math.round(wait));
     later(0);
   }
 
   listen("online", () => {
-    if (isAsked) return;
+    if (asked) return;
     shelf().set("wait");
     later(Math.random() * FIRST_WAIT_MS);
   });
@@ -162,7 +163,10 @@ export function delivery(endpoint: string, queue: Queue, shelf: () => Shelf, all
       mine[id] = true;
       later(urgent || waiting().filter((one) => mine[one]).length >= BATCH ? 0 : EVERY_MS);
     },
-    leave: () => send(true),
+    leave(isGone) {
+      hasGone = isGone;
+      send(true);
+    },
     setToken: (value) => { token = value; },
   };
 }

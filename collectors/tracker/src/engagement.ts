@@ -28,7 +28,7 @@ export function engagement(tell: (read: Read) => void): (isOver?: boolean) => vo
   let active = 0;
   let deepest = 0;
   let looking = 0;
-  let scroller: Element | null = null;
+  let scroller: Element | undefined;
 
   function settle(): void {
     const now = performance.now();
@@ -36,22 +36,22 @@ export function engagement(tell: (read: Read) => void): (isOver?: boolean) => vo
     since = !isHidden() && document.hasFocus() ? now : 0;
   }
 
-  function look(): void {
+  // Safari 10 has no `elementsFromPoint`: it says nothing of the depth.
+  const look = safely((): void => {
     let height = document.documentElement.scrollHeight;
     let end = scrollY + innerHeight;
     // Where the page itself has less to scroll than a large box in the middle of the screen, the box holds the content.
-    let box = document.elementFromPoint(innerWidth / 2, innerHeight / 2);
-    for (; box; box = box.parentElement) {
+    document.elementsFromPoint(innerWidth / 2, innerHeight / 2).forEach((box) => {
       const { clientHeight, scrollHeight } = box;
       const isScroller = scrollHeight - clientHeight > height - innerHeight && clientHeight > innerHeight / 2;
-      if (isScroller && /auto|scroll/.test(getComputedStyle(box).overflowY)) scroller = box;
-    }
+      if (isScroller && /^[aos]/.test(getComputedStyle(box).overflowY)) scroller = box; // auto, overlay, scroll
+    });
     if (scroller && scroller.clientHeight) {
       height = scroller.scrollHeight;
       end = scroller.scrollTop + scroller.clientHeight;
     }
     if (height) deepest = Math.max(deepest, Math.min(100, (end / height) * 100));
-  }
+  });
 
   function tellNow(isOver?: boolean): void {
     settle();
@@ -63,7 +63,7 @@ export function engagement(tell: (read: Read) => void): (isOver?: boolean) => vo
     if (!isOver) return;
     lastSign = performance.now();
     active = deepest = 0;
-    scroller = null;
+    scroller = undefined;
   }
 
   listen("scroll", () => {

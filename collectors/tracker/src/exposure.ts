@@ -16,14 +16,13 @@ export function exposure(put: (kind: "impression", fields: Fields) => void): voi
   const observer = new IntersectionObserver(safely((entries: IntersectionObserverEntry[]) => entries.forEach((entry) => {
     const { target, intersectionRect: shown, boundingClientRect: whole } = entry;
     // What is on the screen is observed anew at the next look; the others go on being watched for when they come.
-    if (entry.isIntersecting !== false) observer.unobserve(target);
+    if (shown.width) observer.unobserve(target);
     const least = (Math.min(whole.width, innerWidth) * Math.min(whole.height, innerHeight)) / 2;
-    const now = clock();
-    if (isHidden() || !entry.intersectionRatio || shown.width * shown.height < least || !isSeen(target, shown)) {
+    if (isHidden() || !shown.width || shown.width * shown.height < least || !isSeen(target, shown)) {
       since.delete(target);
     } else if (!since.has(target)) {
-      since.set(target, now);
-    } else if (now - since.get(target)! >= IN_VIEW_MS && told.get(target) !== about(target)) {
+      since.set(target, clock());
+    } else if (clock() - since.get(target)! >= IN_VIEW_MS) {
       told.set(target, about(target));
       since.delete(target);
       put("impression", fieldsOf(target));

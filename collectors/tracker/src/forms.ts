@@ -11,7 +11,7 @@ export function forms(put: (kind: "service_start" | "service_submit", fields: Fi
   const begun = new WeakSet<Element>();
 
   function tell(element: Element, isSent: boolean): void {
-    const form = element.closest("[data-civicrec-form]");
+    const form = ((element as HTMLInputElement).form || element).closest("[data-civicrec-form]");
     if (!form) return;
     const facts = Object.assign({ props: { form_step: mark(form, "form") } }, itemAround(form));
     if (!begun.has(form)) put("service_start", facts);

@@ -5,7 +5,7 @@ import { readable } from "./text";
 const LOOK_MS = 100;
 const MOST_LOOKS = 50;
 /** So many more, once it is another: title and content need not come at once. */
-const LAST_LOOKS = 2;
+const LAST_LOOKS = 9;
 
 /** The address of the page without query and fragment; the route of a hash router (`#/…`, `#!/…`) is part of it. */
 export function pathNow(): string {
@@ -27,25 +27,23 @@ export function navigation(look: () => string, left: (path: string) => void, arr
   let path = pathNow();
   let last = address();
   let known = " ";
-  let timer = 0;
-  let isExpected = true;
+  let timer = -1; // none, but an arrival is expected
 
   function settle(): void {
-    if (!isExpected) return;
-    isExpected = false;
+    if (!timer) return;
     clearInterval(timer);
+    timer = 0;
     known = look();
     arrived();
   }
 
   /** Wait until the page is another than the last was. */
   function expect(): void {
-    isExpected = true;
     let looks = MOST_LOOKS;
     timer = setInterval(safely(() => {
       const found = look();
       // Where the last was about an item the next will be, too: until then it is only empty.
-      if (found !== known && (found[0] !== " " || known[0] === " ")) looks = Math.min(looks, LAST_LOOKS);
+      if (found !== known && (found > "!" || known < "!")) looks = Math.min(looks, LAST_LOOKS);
       if (!looks--) settle();
     }), LOOK_MS);
   }

@@ -5,7 +5,7 @@ export const own = <K extends keyof Document>(name: K): Document[K] => Reflect.g
 
 export const find = (selector: string): Element | null => document.querySelector(selector);
 
-export const isHidden = (): boolean => document.visibilityState === "hidden";
+export const isHidden = (): boolean => document.visibilityState !== "visible";
 
 /** A link to an address, which takes it to pieces: a page may have changed `URL`, or be older than it. */
 export function linkTo(address: string): HTMLAnchorElement {

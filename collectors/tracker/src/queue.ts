@@ -27,16 +27,16 @@ export interface Queue {
  * @param current The one of them to write to.
  */
 export function queue(shelves: Shelf[], current: () => Shelf): Queue {
-  const lost = (): number => +(current().get("dropped") || 0);
+  const lost = (): number => +current().get("dropped")! || 0;
   const ids = (): string[] =>
     ([] as string[]).concat(...shelves.map((shelf) => shelf.keys()))
       .filter((key) => !key.indexOf(PREFIX)).map((key) => key.slice(PREFIX.length)).sort();
-  const get = (id: string): string | undefined => shelves.map((shelf) => shelf.get(PREFIX + id)).filter(Boolean)[0];
+  const get = (id: string): string | undefined => shelves[0]!.get(PREFIX + id) || shelves[1]!.get(PREFIX + id);
   const drop = (id: string): void => shelves.forEach((shelf) => shelf.set(PREFIX + id));
 
   function lose(events: (string | undefined)[], why?: string): void {
     let n = lost() + events.length;
-    events.forEach((event) => { n += +(/"dropped":(\d+)|$/.exec(event!)![1] || 0); });
+    events.forEach((event) => { n += +/"dropped":(\d+)|$/.exec(event!)![1]! || 0; });
     current().set("dropped", n);
     if (events.length) say("events are lost", why);
   }

@@ -21,10 +21,10 @@ export function clock(): number {
   return Math.abs(played - real) < 86_400_000 ? played : real;
 }
 
-const said: string[] = [];
+const said: Record<string, boolean> = {};
 
 /** Say something in the console, for whoever looks after the page: each matter once. */
 export const say = safely((matter: string, detail: unknown): void => {
-  if (said.indexOf(matter) < 0) console.warn(`civicrec: ${matter}:`, detail);
-  said.push(matter);
+  if (!said[matter]) console.warn(`civicrec: ${matter}:`, detail);
+  said[matter] = true;
 });

@@ -24,10 +24,10 @@ safely(() => {
   if (civicrec && civicrec.runs) return; // the tag stands on the page twice
   const endpoint = script && (script.dataset.endpoint || (script.src && script.src.replace(/[^/]*([?#].*)?$/, "v1/events")));
   if (!endpoint) return say("nothing is told", "no script[data-site][src]");
-  const run = start(Object.assign({}, script.dataset, { endpoint })) as NonNullable<Window["civicrec"]>;
+  const options = Object.assign({}, script.dataset, { endpoint });
+  const run = start(options, (civicrec && civicrec.q) || undefined) as NonNullable<Window["civicrec"]>;
   window.civicrec = run;
   run.runs = true;
-  ((civicrec && civicrec.q) || []).forEach((call) => run(...call));
 })();
 // Whatever failed: a page that gives commands must not.
 if (typeof window.civicrec !== "function") window.civicrec = () => undefined;

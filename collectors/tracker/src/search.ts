@@ -15,14 +15,14 @@ export function search(parameters: string, put: PutSearch): { found(): void; sen
 
   const tell = (query: string): void => {
     const results = mark(find("[data-civicrec-results]"), "results");
-    if (query) put("search", { query, props: { result_count: results && Number(results) } });
+    if (query) put("search", { query, props: { result_count: results && +results } });
   };
 
   return {
     found() {
-      location.search.slice(1).split("&").forEach((pair) => {
-        const at = pair.indexOf("=");
-        if (at > 0 && names.indexOf(words(pair.slice(0, at))) >= 0) tell(words(pair.slice(at + 1)).trim());
+      location.search.replace(/[?&]([^&=]+)=([^&]*)/g, (_, name: string, value: string) => {
+        if (names.indexOf(words(name)) >= 0) tell(words(value).trim());
+        return "";
       });
     },
     sent(form) {

@@ -8,7 +8,7 @@ function opacity(element: Element | null): number {
 /** Whether nothing shows through: a picture, or a ground that is no veil. */
 function isCurtain(element: Element): boolean {
   const { backgroundColor, backgroundImage } = getComputedStyle(element);
-  const isSolid = /^rgb\(|, 0?\.9\d*\)$/.test(backgroundColor) || /url/.test(backgroundImage);
+  const isSolid = /^rgb\(|0\.9/.test(backgroundColor) || /url|gradient(?!.*rgba)/.test(backgroundImage);
   return (isSolid || /^(img|video|canvas|iframe)$/i.test(element.tagName)) && opacity(element) > 0.9;
 }
 

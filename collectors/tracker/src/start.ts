@@ -8,24 +8,22 @@ export type Civicrec = <K extends keyof Commands>(name: K, ...args: Arguments<K>
 
 let running: Civicrec | undefined;
 
-/** Start the tracker once the document is there. A page has one: later calls return the first. */
-export function start(options: Options): Civicrec {
+/**
+ * Start the tracker once the document is there. A page has one: later calls return the first.
+ *
+ * @param early Commands given before, each with its arguments.
+ */
+export function start(options: Options, early: unknown[][] = []): Civicrec {
   if (running) return running;
-  let commands: Commands | undefined;
-  const early: (() => void)[] = [];
-  const civicrec: Civicrec = (name, ...args) => {
-    type Command = (...given: unknown[]) => ReturnType<Commands[typeof name]>;
-    const run = safely(() => (commands![name] as Command)(...args));
-    if (commands) return run();
-    early.push(run);
-    return undefined;
-  };
+  let commands: Record<string, (...given: unknown[]) => unknown> | undefined;
+  running = safely((name: string, ...given: unknown[]) =>
+    (commands ? commands[name]!(...given) : void early.push([name, ...given]))) as Civicrec;
   const begin = safely(() => {
     if (commands) return;
-    commands = track(options);
-    early.forEach((run) => run());
+    commands = track(options) as unknown as typeof commands;
+    early.forEach((call) => (running as (...call: unknown[]) => unknown)(...call));
   });
   if (document.readyState === "loading") listen("DOMContentLoaded", begin);
   else begin();
-  return (running = civicrec);
+  return running;
 }

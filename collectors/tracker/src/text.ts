@@ -28,8 +28,12 @@ function decoded(text: string, codes: RegExp): string {
   return (/[\x80-\u07ff]/.test(utf8) && /^gb/i.test(charset) && read(charset)) || utf8 || read(charset) || "";
 }
 
-/** Words from the query of an address, empty if nobody can read them. */
-export const words = (value: string): string => decoded(value.replace(/\+/g, " "), /%([\da-f]{2})|[^]/gi);
+/** Words from the query of an address, also as `escape` codes them and coded twice; empty if nobody can read them. */
+export function words(value: string): string {
+  const once = (text: string) => (/%u[\da-f]{4}/i.test(text) ? unescape(text) : decoded(text, /%([\da-f]{2})|[^]/gi));
+  const read = once(value.replace(/\+/g, " "));
+  return (/%[89a-f]/i.test(read) && once(read)) || read;
+}
 
 /**
  * A path as people read it, at most `n` long, without the keys that servers write into it (`;jsessionid=…`).

@@ -133,10 +133,10 @@ export function track(options: Options): Commands {
     });
   })();
 
-  const leave = (): void => {
+  const leave = (isGone?: unknown): void => {
     safely(settle)();
     safely(reading)();
-    sender.leave();
+    sender.leave(isGone);
   };
   listen("pagehide", leave);
   listen("visibilitychange", () => {

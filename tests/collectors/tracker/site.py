@@ -193,8 +193,8 @@ class Site:
         retry_after = self.retry_after
         late_s = self.late_s
         if status == 0:
-            time.sleep(late_s)
             self.batches.append((time.monotonic(), 0, json.loads(body)))
+            time.sleep(late_s)
             request.close_connection = True
             request.connection.shutdown(socket.SHUT_RDWR)
             return
@@ -214,8 +214,8 @@ class Site:
             headers = {name: answer.headers[name] for name in answer.headers if name.startswith("access-control")}
         elif retry_after:
             headers["Retry-After"] = retry_after
-        time.sleep(late_s)
         self.batches.append((time.monotonic(), status, json.loads(body)))
+        time.sleep(late_s)
         request.send_response(status)
         for name, value in {**headers, "Content-Length": str(len(content))}.items():
             request.send_header(name, value)

@@ -141,6 +141,27 @@ def test_links_of_drawings_and_maps_and_scripts_that_hand_out_files(browser: web
     assert [click.props["target"] for click in site.events("click")] == ["svg.invalid", "area.invalid"]
 
 
+def test_files_that_are_named_to_a_script_are_downloads(browser: webdriver.Chrome, site: Site) -> None:
+    head = f"{STAY}; window.downFile = () => 0"
+    links = {
+        "href=\"javascript:downFile('/up/k.pdf?v=1')\"": ("pdf", "/up/k.pdf"),
+        'href="#" onclick="downFile(\'附件.ofd\', 7)"': ("ofd", "附件.ofd"),
+        'href="/export?id=1" download="名册.XLSX"': ("xlsx", "名册.XLSX"),
+        'href="blob:x" download="n.zip"': ("zip", "n.zip"),
+        'href="data:text/csv,1" download="list"': (None, "list"),
+        'href="/d?f=/u/%8A%5B.doc"': ("doc", f"/u/{bytes([0x8A, 0x5B]).decode('gbk')}.doc"),
+        'href="/f/100%25.ceb"': ("ceb", "/f/100%.ceb"),
+    }
+    others = ("href=\"javascript:show('x')\"", 'href="#" onclick="show(7)"', 'href="mailto:a@example.invalid"')
+    body = "".join(f"<a {attributes}>x</a><br>" for attributes in (*links, *others))
+    browser.get(site.add("/a", body, head=head, headers={"Content-Type": "text/html; charset=utf-8"}))
+    for link in browser.find_elements(By.TAG_NAME, "a"):
+        link.click()
+    downloads = site.wait_events(len(links), "download", browser=browser)
+    assert [(event.props.get("format"), event.props["target"]) for event in downloads] == list(links.values())
+    assert site.events("click") == []
+
+
 def test_a_label_and_its_field_are_one_click(browser: webdriver.Chrome, site: Site) -> None:
     body = '<p data-civicrec-item="card"><label><input type="checkbox"> <b id="text">choose</b></label></p>'
     browser.get(site.add("/a", body))
@@ -149,6 +170,39 @@ def test_a_label_and_its_field_are_one_click(browser: webdriver.Chrome, site: Si
     site.wait_events(1, "click")
     time.sleep(0.4)
     assert [click.item_id for click in site.events("click")] == ["card"]
+
+
+def test_a_label_is_one_click_also_of_a_slow_page_and_of_a_field_elsewhere(
+    browser: webdriver.Chrome, site: Site
+) -> None:
+    body = (
+        '<p data-civicrec-item="slow"><label id="one">choose <input type="checkbox"></label></p>'
+        '<p data-civicrec-item="near"><label id="two" for="far">choose</label></p>'
+        '<p data-civicrec-item="far"><input id="far" type="radio"></p>'
+    )
+    wait = "const until = performance.now() + 150; while (performance.now() < until);"
+    head = f"document.addEventListener('click', (event) => {{ if (event.target.id) {{ {wait} }} }})"
+    browser.get(site.add("/a", body, head=head))
+    for name in ("one", "two"):
+        label = browser.find_element(By.ID, name)
+        ActionChains(browser).move_to_element_with_offset(label, 10 - label.size["width"] // 2, 0).click().perform()
+        time.sleep(0.4)
+    assert browser.execute_script("return document.querySelectorAll(':checked').length") == 2
+    site.wait_events(2, "click")
+    time.sleep(0.4)
+    assert [click.item_id for click in site.events("click")] == ["slow", "near"]
+
+
+def test_a_form_that_its_fields_do_not_stand_in_is_begun(browser: webdriver.Chrome, site: Site) -> None:
+    body = (
+        '<table><form data-civicrec-form="in-a-table"><tr><td><input id="one"></td></tr></form></table>'
+        '<form id="it" data-civicrec-form="elsewhere"></form><input id="two" form="it">'
+    )
+    browser.get(site.add("/a", body))
+    for name in ("one", "two"):
+        browser.find_element(By.ID, name).send_keys("x")
+    begun = site.wait_events(2, "service_start", browser=browser)
+    assert [event.props["form_step"] for event in begun] == ["in-a-table", "elsewhere"]
 
 
 def test_forms_sent_by_script_are_told_and_once(browser: webdriver.Chrome, site: Site) -> None:
@@ -177,6 +231,21 @@ def test_words_of_a_gbk_page_are_read_as_such(browser: webdriver.Chrome, site: S
     )
     (event,) = site.wait_events(1, "search", browser=browser)
     assert event.query == words
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "gbk"])
+def test_words_coded_by_scripts_are_read_as_such(browser: webdriver.Chrome, site: Site, charset: str) -> None:
+    site.add("/s", tag=site.tag(search_param="q"), headers={"Content-Type": f"text/html; charset={charset}"})
+    coded = {
+        "%u516C%u79EF%u91D1+a": "公积金 a",  # escape()
+        "%25E5%2585%25AC%25E7%25A7%25AF": "公积",  # encodeURIComponent(), twice
+        "%25u516C%25u79EF": "%u516C%u79EF",
+        "100%25": "100%",
+    }
+    for n, words in enumerate(coded, 1):
+        browser.get(f"{site.url}/s?page={n}&q={words}")
+        site.wait_events(n, "search", browser=browser)
+    assert [event.query for event in site.events("search")] == list(coded.values())
 
 
 def test_words_that_nobody_can_read_are_not_told(browser: webdriver.Chrome, site: Site) -> None:

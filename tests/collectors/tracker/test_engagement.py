@@ -100,7 +100,8 @@ def test_scroll_depth_is_that_of_the_box_that_scrolls_in_place_of_the_page(
     browser: webdriver.Chrome, site: Site
 ) -> None:
     style = "<style>html, body, main { height: 100%; margin: 0; overflow: hidden } main { overflow: auto }</style>"
-    body = f'{style}<main><div id="it" style="height: 4000px">x</div></main>'
+    glass = '<i style="position: fixed; top: 0; left: 0; width: 100%; height: 100%"></i>'
+    body = f'{style}<main><div id="it" style="height: 4000px">x</div></main>{glass}'
     browser.get(site.add("/a", body))
     time.sleep(0.8)
     told = reads_told(browser, site, 1)

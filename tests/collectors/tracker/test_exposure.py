@@ -103,6 +103,19 @@ def test_what_is_there_but_cannot_be_seen_is_no_impression(browser: webdriver.Ch
     assert sorted(shown(browser, site)) == ["faded", "over", "shown", "under-glass"]
 
 
+def test_a_slide_of_colours_covers_and_a_shade_does_not(browser: webdriver.Chrome, site: Site) -> None:
+    place = "position: absolute; left: 0; width: 400px; height: 150px; top: "
+    grounds = {"colours": "to left, red, blue", "shade": "rgba(0, 0, 0, 0), rgba(0, 0, 0, .6)"}
+    body = "".join(
+        f'<a data-civicrec-item="{name}" style="{place}{160 * n}px">x</a>'
+        f'<p style="{place}{160 * n}px; margin: 0; background: linear-gradient({ground})"></p>'
+        for n, (name, ground) in enumerate(grounds.items())
+    )
+    browser.get(site.add("/a", body))
+    time.sleep(1.6)
+    assert shown(browser, site) == ["shade"]
+
+
 def test_an_element_taller_than_the_screen_is_seen_when_it_fills_half_of_it(
     browser: webdriver.Chrome, site: Site
 ) -> None:

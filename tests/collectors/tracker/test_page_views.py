@@ -118,6 +118,18 @@ def test_the_view_of_a_page_that_comes_late_has_its_own_title_and_item(
     assert [(view.url_path, view.title, view.item_id) for view in views] == [("/a", "/a", "a1"), ("/b", "b", "b1")]
 
 
+def test_the_title_may_come_well_after_the_item(browser: webdriver.Chrome, site: Site) -> None:
+    browser.get(site.add("/a", '<main id="it" data-civicrec-page-item="a1"></main>'))
+    site.wait_events(1, browser=browser)
+    browser.execute_script(
+        "history.pushState(0, '', '/b'); it.dataset.civicrecPageItem = 'b1';"
+        "setTimeout(() => { document.title = 'b' }, 700)"
+    )
+    time.sleep(1.2)
+    view = site.wait_events(2, "page_view", browser=browser)[1]
+    assert (view.title, view.item_id) == ("b", "b1")
+
+
 def test_a_first_page_that_begins_empty_is_viewed_with_its_content(browser: webdriver.Chrome, site: Site) -> None:
     site.add("/a", '<script>setTimeout(() => { document.title = "late" }, 700)</script>')
     site.pages["/a"] = (site.pages["/a"][0].replace("<title>/a</title>", ""), {})

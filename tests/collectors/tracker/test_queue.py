@@ -226,6 +226,16 @@ def test_a_queue_without_answers_has_an_end_too(browser: webdriver.Chrome, site:
     assert sum(told) + int(kept.get("civicrec.dropped", 0)) == 11
 
 
+def test_a_page_that_is_left_makes_the_next_wait_for_nothing(browser: webdriver.Chrome, site: Site) -> None:
+    site.late_s = 1.0
+    head = "addEventListener('unload', () => 0)"  # such a page is not kept, and hears of a failure while it goes
+    address = site.add("/a", head=head, tag=site.tag(endpoint=site.endpoint))
+    for _ in range(3):
+        browser.get(address)
+        browser.execute_script(MANY.format(n=9, name="x"))
+    assert browser.execute_script("return localStorage.getItem('civicrec.wait')") is None
+
+
 #: Events that other pages have just made.
 LEFT = """
 const time = Date.now().toString(16).padStart(12, '0');
