@@ -35,7 +35,7 @@ format: setup  ## rewrite the code in the project's format
 	$(RUN)ruff format .
 	$(RUN)ruff check --fix .
 
-test-faults: setup  ## the long forms: fault tests, navigations, soak (an hour or so)
+test-faults: setup  ## the long forms: fault tests, navigations, soak (hours; the soak alone is one)
 	$(RUN)pytest -m slow $(ARGS)
 
 services: setup  ## fetch the jars of the real Kafka and Flink that the service tests and `bench stream --runner flink` run
