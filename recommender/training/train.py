@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from civicrec.clock import monotonic_s
 from civicrec.process.progress import ShowProgress
@@ -32,14 +33,14 @@ from recommender.training.item_item import (
     DROPOUT,
     EASE_L2,
     MAX_EASE_ITEMS,
+    Neighbours,
     chance_actors,
-    ease_weights,
     neighbours,
 )
 
 SEED = 20260101
 #: Trying a grid costs one fit a point: up to here that is seconds, beyond it the defaults stand.
-MAX_GRID_PAIRS, MAX_GRID_ITEMS = 500_000, 1_500
+MAX_GRID_PAIRS, MAX_GRID_ITEMS = 500_000, 2_000
 #: With fewer held-out users a grid would choose by chance.
 MIN_GRID_USERS = 100
 #: How much more than its scene says ALS may count.
@@ -81,7 +82,7 @@ def train(data: Interactions, run: str, settings: TrainingSettings, *, seed: int
     with step("hold out"):
         held = hold_out(data, seed)
     with step("choose item-item"):
-        l2 = _choose_l2(held)
+        l2 = _choose_l2(held, settings.neighbours)
     with step("choose als"):
         config = _choose_als(held, settings.factors, seed)
     with step("judge"):
@@ -130,20 +131,17 @@ def _recent_actors(data: Interactions) -> NDArray[np.int32]:
     return np.bincount(data.items[data.last_ms > since_ms], minlength=len(data.item_ids)).astype(np.int32)
 
 
-def _choose_l2(held: Holdout) -> float:
-    if len(held.choose) < MIN_GRID_USERS or len(held.train.item_ids) > MAX_GRID_ITEMS:
+def _choose_l2(held: Holdout, k: int) -> float:
+    if held.n_choosing < MIN_GRID_USERS or len(held.train.item_ids) > MAX_GRID_ITEMS:
         return DEFAULT_L2
     matrix = held.train.user_items()
-    recalls = {}
-    for l2 in EASE_L2:
-        weights = ease_weights(matrix, l2)
-        recalls[l2] = recall(matrix, held.choose, lambda histories, b=weights: (histories > 0) @ b)  # type: ignore[misc]
+    recalls = {l2: recall(matrix, held.choose, _neighbour_scorer(neighbours(matrix, l2, k))) for l2 in EASE_L2}
     return max(recalls, key=lambda l2: (recalls[l2], -l2))
 
 
 def _choose_als(held: Holdout, factors: int, seed: int) -> AlsConfig:
     default = AlsConfig(factors=factors)
-    if len(held.choose) < MIN_GRID_USERS or len(held.train.users) > MAX_GRID_PAIRS:
+    if held.n_choosing < MIN_GRID_USERS or len(held.train.users) > MAX_GRID_PAIRS:
         return default
     matrix = held.train.user_items()
     short = replace(default, factors=min(factors, GRID_FACTORS))
@@ -179,11 +177,11 @@ def _judged(
         return {}, None
     matrix = held.train.user_items()
     popular = np.bincount(held.train.items, minlength=len(held.train.item_ids)).astype(np.float64)
-    near = neighbours(matrix, l2, k)
+    by_neighbours = _neighbour_scorer(neighbours(matrix, l2, k))
     by_vectors = _als_scorer(fit_als(matrix, config, seed), config)
     scorers: dict[str, Callable[[Any], NDArray[Any]]] = {
         "popular": lambda histories: np.repeat(popular[None, :], histories.shape[0], axis=0),
-        "item_item": lambda histories: _neighbour_scores(histories, near.rows, near.weights),
+        "item_item": by_neighbours,
         "als": by_vectors,
     }
 
@@ -198,7 +196,7 @@ def _judged(
         return score
 
     emphasis = None
-    if len(held.choose) >= MIN_GRID_USERS:
+    if held.n_choosing >= MIN_GRID_USERS:
         tried = {factor: recall(matrix, held.choose, blended(factor)) for factor in EMPHASES}
         best = max(tried, key=lambda factor: (tried[factor], -factor))
         scorers["blend"] = blended(best)
@@ -220,10 +218,14 @@ def _gate(held: Holdout, found: dict[str, NDArray[np.bool_]], earlier: Models | 
     return msgspec.structs.replace(judge(those, new, "earlier", singles), earlier=earlier.run)
 
 
-def _neighbour_scores(histories: Any, near: NDArray[np.int32], weights: NDArray[np.float32]) -> NDArray[np.float64]:
-    scores = np.zeros(histories.shape)
-    for place in range(histories.shape[0]):
-        for row in histories[place].indices:
-            there = near[row] >= 0
-            scores[place, near[row][there]] += weights[row][there]
-    return scores
+def _neighbour_scorer(near: Neighbours) -> Callable[[Any], NDArray[np.float64]]:
+    n_items, width = near.rows.shape
+    others, there = near.rows.ravel(), near.rows.ravel() >= 0
+    items = np.repeat(np.arange(n_items), width)[there]
+    weights = csr_matrix((near.weights.ravel()[there].astype(float), (items, others[there])), shape=(n_items, n_items))
+
+    def score(histories: Any) -> NDArray[np.float64]:
+        scores: NDArray[np.float64] = ((histories > 0).astype(np.float64) @ weights).toarray()
+        return scores
+
+    return score

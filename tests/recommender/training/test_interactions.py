@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recommender.training.holdout import hold_out, recall
-from recommender.training.interactions import interactions_from
+from recommender.training.interactions import interactions_from, interactions_of
 from tests.recommender.training.blocks import table_of
 
 PAIRS = st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from("uvwxyz")), min_size=1, max_size=40)
@@ -54,6 +54,23 @@ def test_the_newest_item_of_a_user_with_two_is_hidden_and_nothing_else(pairs: li
         own = np.flatnonzero(data.users == user)
         newest = (user, int(data.items[own[np.argmax(data.last_ms[own])]]))
         assert (newest in hidden) == (len(own) >= 2)
+
+
+def test_of_long_histories_that_choose_a_tenth_is_hidden_and_of_others_the_newest() -> None:
+    sizes = {f"u{n}": size for n, size in enumerate([2, 9, 19, 20, 45, 150] * 4)}
+    pairs = {(user, f"i{k:03}"): (1.0, k) for user, size in sizes.items() for k in range(size)}
+    data = interactions_of(pairs)
+    held = hold_out(data, seed=3)
+    names = sorted(sizes)
+    choosing: dict[str, list[int]] = {}
+    for user, item in held.choose.tolist():
+        choosing.setdefault(names[user], []).append(item)
+    assert len(choosing) == held.n_choosing == 12
+    for user, items in choosing.items():
+        assert len(set(items)) == len(items) == max(1, min(10, sizes[user] // 10))
+        assert len(items) > 1 or items == [sizes[user] - 1]
+    assert any(max(items) - min(items) > 15 for items in choosing.values())  # from all of a history
+    assert [item for _, item in held.report.tolist()] == [sizes[names[user]] - 1 for user, _ in held.report.tolist()]
 
 
 def test_recall_counts_the_hidden_item_among_the_first_k_unseen() -> None:
