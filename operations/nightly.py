@@ -25,7 +25,7 @@ from civicrec.home import NIGHTLY_LOCK
 from civicrec.logs import get_logger
 from civicrec.process.locks import owned
 from civicrec.process.progress import ShowProgress
-from civicrec.registry.runs import drop_future_runs, latest_run, ruling_runs
+from civicrec.registry.runs import drop_future_runs, ruling_runs
 from civicrec.settings import Settings
 from civicrec.warehouse.day_tables import count_day
 from civicrec.warehouse.retention import drop_before
@@ -115,16 +115,12 @@ def train_models(night: Night) -> Counts:
     if ahead := drop_future_runs(night.registry):
         _log.warning("future_runs_dropped", runs=ahead, hint="made by a wrong clock or a mistyped --day")
     data, n_unknown = interactions_from(night.interests, {item.item_id for item in night.catalogue[1]})
-    if "rankers" in night.counts:
-        rankers = night.counts["rankers"]
-    else:  # this step alone: what was learned last stands
-        newest = latest_run(night.registry)
-        rankers = newest[1].get("rankers") if newest else None
-    facts = Manifest(
-        night.day.isoformat(), msgspec.convert(night.window, DataWindow), n_unknown,
-        rankers=msgspec.convert(rankers or {}, dict[str, LearnedWeights]),
-    )  # fmt: skip
     earlier = models_in_force(night.registry, night.settings.models_path)
+    if "rankers" in night.counts:
+        rankers = msgspec.convert(night.counts["rankers"] or {}, dict[str, LearnedWeights])
+    else:  # this step alone: what is in force stands
+        rankers = earlier.manifest.rankers if earlier else {}
+    facts = Manifest(night.day.isoformat(), msgspec.convert(night.window, DataWindow), n_unknown, rankers=rankers)
     return rebuild_models(night.settings.models_path, night.settings.training, data, facts, night.report, earlier)
 
 

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -27,6 +28,7 @@ from operations.nightly import run_nightly
 from operations.rankers import learn_rankers
 from operations.replay import Click
 from recommender.artifacts import Models, load_models, save_models
+from recommender.manifest import LearnedWeights, Manifest
 from recommender.scenes.files import shipped_scenes
 from recommender.training.ranker import MIN_CLICKS
 from recommender.training.train import train
@@ -154,6 +156,28 @@ def test_lists_are_replayed_with_the_runs_that_ruled_and_not_with_refused_ones(
         monkeypatch.setattr(nightly, "learn_rankers", learn)
         nightly.learn_to_rank(night)
     assert used == [f"{DAY - timedelta(days=4)}-good"]
+
+
+def test_models_made_alone_keep_the_weights_in_force_and_not_those_of_a_refused_run(
+    settings_alone: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = train(blocks(), "any", settings_alone.training)
+    made: list[Manifest] = []
+    monkeypatch.setattr(nightly, "rebuild_models", lambda *inputs: made.append(inputs[3]) or {})
+    monkeypatch.setattr(nightly, "interactions_from", lambda *_: (None, 0))
+    with registry_at(settings_alone.registry_address) as registry:
+        for run, days, is_refused in (("good", 4, False), ("refused", 2, True)):
+            day = DAY - timedelta(days=days)
+            rankers = {"news": LearnedWeights({"idle": -1.0 - is_refused}, 500, 0.3, 0.2)}
+            manifest = msgspec.structs.replace(models.manifest, rankers=rankers)
+            save_models(settings_alone.models_path, replace(models, run=f"{day}-{run}", manifest=manifest))
+            save_run(registry, f"{day}-{run}", day, msgspec.to_builtins(manifest), at(day), is_refused=is_refused)
+        night = cast(Night, SimpleNamespace(
+            registry=registry, interests=None, catalogue=(1, []), counts={}, day=DAY, settings=settings_alone,
+            window={"from": str(DAY), "until": str(DAY)}, report=print,
+        ))  # fmt: skip
+        nightly.train_models(night)
+    assert [dict(one.rankers["news"].weights) for one in made] == [{"idle": -1.0}]
 
 
 @pytest.fixture
