@@ -16,6 +16,10 @@ from fastapi import Response
 #: ``gzip;q=0`` says no.
 _PACKED = re.compile(r"(?:^|[\s,])(?:x-)?gzip(?!\s*;\s*q\s*=\s*0(?:\.0*)?\s*(?:,|$))(?=[\s,;]|$)", re.IGNORECASE)
 
+#: Internet Explorer, and the IE modes of the browsers of the country: a script of 2015 is an error to them, which they
+#: show to the visitor and to the page's `onerror`.
+_CANNOT_READ_IT = re.compile(r"\bMSIE |\bTrident/")
+
 
 class Script:
     """The built tracker, read once."""
@@ -33,7 +37,10 @@ class Script:
         }
 
     def answer(self, headers: Mapping[str, str]) -> Response:
-        """Return the script, or 304 to who has it."""
+        """Return the script, 304 to who has it, or nothing to a browser that cannot read it."""
+        if _CANNOT_READ_IT.search(headers.get("user-agent", "")):
+            alone = {"Cache-Control": "private, no-store"}  # a cache must not hand it to others
+            return Response(b"", media_type="text/javascript", headers=alone)
         known = {tag.strip().removeprefix("W/") for tag in headers.get("if-none-match", "").split(",")}
         if known & {self._tag.removeprefix("W/"), "*"}:
             return Response(status_code=304, headers=self._headers)

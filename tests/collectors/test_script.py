@@ -43,6 +43,18 @@ def test_script_that_is_known_is_not_sent_again(collector: Collector) -> None:
     assert collector.request("GET", "/c.js", headers={"if-none-match": '"other"'}).status_code == 200
 
 
+OLD = "Mozilla/5.0 (Windows NT 6.1; WOW64; Trident/7.0; rv:11.0) like Gecko"
+
+
+@pytest.mark.parametrize("agent", [OLD, "Mozilla/4.0 (compatible; MSIE 8.0; Windows NT 6.1; 360SE)"])
+def test_a_browser_that_cannot_read_the_script_gets_none_of_it(collector: Collector, agent: str) -> None:
+    for more in ({}, {"if-none-match": "*"}, {"accept-encoding": "gzip"}):
+        answer = collector.request("GET", "/c.js", headers={"user-agent": agent, **more})
+        assert (answer.status_code, answer.content) == (200, b"")
+        assert answer.headers["content-type"].startswith("text/javascript")
+        assert answer.headers["cache-control"] == "private, no-store"
+
+
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/c.js", "/metrics", "/v1/accounting", "/nowhere"])
 def test_head_is_answered_as_get_without_the_body(collector: Collector, path: str) -> None:
     get, head = collector.get(path), collector.request("HEAD", path)
