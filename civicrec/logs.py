@@ -86,12 +86,12 @@ def place_of(error: BaseException) -> str:
 
     Log it as ``exception``, which is printed as tracebacks are.
     """
-    told: list[str] = []
+    parts: list[str] = []
     one: BaseException | None = error
-    while one is not None and len(told) < _MAX_CHAIN:
-        told.append("".join(traceback.format_tb(one.__traceback__)) + type(one).__name__)
+    while one is not None and len(parts) < _MAX_CHAIN:
+        parts.append("".join(traceback.format_tb(one.__traceback__)) + type(one).__name__)
         one = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
-    return "\n\n".join(reversed(told))
+    return "\n\n".join(reversed(parts))
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:

@@ -51,13 +51,13 @@ def _shared_out(proposed: Mapping[int, Sequence[Reason]], free: Collection[Reaso
     for is_first in (True, False):  # first what each item leads with, then what else there is to say of it
         for row, reasons in proposed.items():
             of_row = shown[row]
-            said = {reason.text for reason in of_row}
+            texts = {reason.text for reason in of_row}
             for reason in reasons:
                 text = reason.text
                 n_times = times.get(text, 0)
-                if text not in said and (n_times < most or reason.code in free):
+                if text not in texts and (n_times < most or reason.code in free):
                     times[text] = n_times + 1
-                    said.add(text)
+                    texts.add(text)
                     of_row.append(reason)
                     if is_first:
                         break

@@ -76,8 +76,8 @@ def recommend_page(
     shown: frozenset[str] = frozenset()
     queries: _Queries = {}
     for request in requests:
-        asked = replace(request, exclude=request.exclude | shown) if shown else request
-        lists.append(_recommend(asked, profile, catalogue, signals, now, queries))
+        narrowed = replace(request, exclude=request.exclude | shown) if shown else request
+        lists.append(_recommend(narrowed, profile, catalogue, signals, now, queries))
         shown |= {ranked.item.item_id for ranked in lists[-1].items}
     return lists
 
@@ -257,7 +257,7 @@ def _explained(
     query: Query,
     shown: int,
     sources: Mapping[int, Source],
-    said: Mapping[int, Reason],
+    fixed_reasons: Mapping[int, Reason],
     with_features: bool,
 ) -> tuple[RankedItem, ...]:
     catalogue, parts_of = query.catalogue, ranked.parts_of(query, page)
@@ -269,7 +269,7 @@ def _explained(
             position=shown + nth,
             score=float(ranked.scores[ranked.rows.index(row)]) if parts else 0.0,
             source=sources.get(row) or max(parts, key=parts.__getitem__, default=FALLBACK),
-            reasons=(said[row],) if row in said else reasons_of[row],
+            reasons=(fixed_reasons[row],) if row in fixed_reasons else reasons_of[row],
             parts=parts,
             features=features_of.get(row, {}),
         )

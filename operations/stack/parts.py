@@ -125,10 +125,10 @@ class Parts:
             self._times[table] = time_ns
 
     def _see_to(self, folder: Path) -> None:
-        found = self._rows(_PART, {"path": f"{'/'.join(folder.parts[-4:])}/"})
-        if not found or not folder.exists():  # an empty part that covers what was dropped, or set aside with another
+        rows = self._rows(_PART, {"path": f"{'/'.join(folder.parts[-4:])}/"})
+        if not rows or not folder.exists():  # an empty part that covers what was dropped, or set aside with another
             return
-        part = found[0]
+        part = rows[0]
         self._n_damaged += 1
         log.error(
             "part_damaged", table=part["table"], part=folder.name, rows=part["n_rows"],

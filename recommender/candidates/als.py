@@ -39,8 +39,8 @@ def als_reasons(query: Query, rows: Sequence[int]) -> dict[int, list[Reason]]:
     places[places == len(placed.als_rows)] = 0
     return {
         row: [reason]
-        for row, found, score in zip(rows, placed.als_rows[places].tolist(), scores[places].tolist(), strict=True)
-        if found == row and score > 0 and score >= clear
+        for row, als_row, score in zip(rows, placed.als_rows[places].tolist(), scores[places].tolist(), strict=True)
+        if als_row == row and score > 0 and score >= clear
     }
 
 

@@ -85,8 +85,8 @@ def related_reasons(query: Query, rows: Sequence[int]) -> dict[int, list[Reason]
             if other != item_id
         }
         if by_seed:
-            told = [by_seed[other] for other in seed_of if other in by_seed]
-            reasons[row] = [*reasons.get(row, ()), *told][:MAX_ALTERNATIVES]
+            of_seeds = [by_seed[other] for other in seed_of if other in by_seed]
+            reasons[row] = [*reasons.get(row, ()), *of_seeds][:MAX_ALTERNATIVES]
     return reasons
 
 

@@ -70,16 +70,16 @@ def tag_reasons(query: Query, rows: Sequence[int]) -> dict[int, list[Reason]]:
     statement about the visitor.
     """
     strengths, words = query.once(tag_strengths), query.catalogue.once(_words)
-    told: dict[int, list[Reason]] = {}
+    by_number: dict[int, list[Reason]] = {}
     reasons: dict[int, list[Reason]] = {}
     for row in rows:
         shared = [number for number in query.catalogue.tags[row] if number in strengths and number in words]
         shared.sort(key=lambda number: (words[number].rank, -strengths[number]))
         of_row: list[Reason] = []
         for number in shared:
-            if number not in told:
-                told[number] = _reasons(query, number, words[number])
-            of_row += told[number]
+            if number not in by_number:
+                by_number[number] = _reasons(query, number, words[number])
+            of_row += by_number[number]
         if of_row:
             reasons[row] = of_row[:MAX_ALTERNATIVES]
     return reasons

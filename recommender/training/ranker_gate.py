@@ -58,16 +58,16 @@ def judge_ranker(
         name: difference(by_visitor["learned"], one) for name, one in by_visitor.items() if name != "learned"
     }
 
-    def said(decision: str, why: str) -> RankerGate:
-        told = {name: (round(gap.mean, 4), round(gap.low, 4), round(gap.high, 4)) for name, gap in gaps.items()}
-        return RankerGate(decision, why, len(learned), {name: round(one, 4) for name, one in mean.items()}, told)  # type: ignore[arg-type]  # one of three words
+    def gate(decision: str, why: str) -> RankerGate:
+        against = {name: (round(gap.mean, 4), round(gap.low, 4), round(gap.high, 4)) for name, gap in gaps.items()}
+        return RankerGate(decision, why, len(learned), {name: round(one, 4) for name, one in mean.items()}, against)  # type: ignore[arg-type]  # one of three words
 
-    refuge = "earlier" if mean.get("earlier", 0.0) > mean["declared"] else "declared"
-    instead = "kept" if refuge == "earlier" else "declared"
+    fallback = "earlier" if mean.get("earlier", 0.0) > mean["declared"] else "declared"
+    otherwise = "kept" if fallback == "earlier" else "declared"
     if mean["learned"] <= mean["declared"]:
-        return said(instead, "finds no more than declared weights do")
-    if single and gaps[single].is_clear_loss and not difference(by_visitor[refuge], by_visitor[single]).is_clear_loss:
-        return said(instead, f"finds clearly less than {single} alone, which {refuge} weights do not")
-    if refuge == "earlier" and gaps["earlier"].is_clear_loss:
-        return said("kept", "finds clearly less than the weights in force")
-    return said("learned", "loses to nothing clearly")
+        return gate(otherwise, "finds no more than declared weights do")
+    if single and gaps[single].is_clear_loss and not difference(by_visitor[fallback], by_visitor[single]).is_clear_loss:
+        return gate(otherwise, f"finds clearly less than {single} alone, which {fallback} weights do not")
+    if fallback == "earlier" and gaps["earlier"].is_clear_loss:
+        return gate("kept", "finds clearly less than the weights in force")
+    return gate("learned", "loses to nothing clearly")
