@@ -11,6 +11,7 @@ from civicrec.settings import CollectorSettings, RedisSettings, Settings, Wareho
 from operations.stack.callers import GatewayGuard
 from operations.stack.endpoints import urls
 from operations.stack.gateway import GatewayServer
+from operations.stack.parts import Parts
 from tests.running import free_ports
 
 
@@ -63,5 +64,5 @@ def test_a_store_is_called_with_tls_if_its_setting_or_its_url_says_so() -> None:
 def test_the_gateway_answers_to_the_name_it_is_called_by_and_to_loopback_alone() -> None:
     (port,) = free_ports(1)
     where = WarehouseSettings(host="0.0.0.0", port=port, url="http://Warehouse.internal:8703")
-    with GatewayServer(where, {}, cast(GatewayGuard, None)) as server:
+    with GatewayServer(where, {}, cast(Parts, None), cast(GatewayGuard, None)) as server:
         assert server.allowed_hosts == {"127.0.0.1", "::1", "localhost", "warehouse.internal"}

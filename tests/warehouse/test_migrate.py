@@ -13,7 +13,7 @@ from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.migrate import migrate, migrations, to_run
 from tests.services.clickhouse import ADDRESS, WHY_NOT, server_settings
 
-TABLES = {"events", "dead_letters", "actor_tags", "migrations"}
+TABLES = {"events", "dead_letters", "actor_tags", "served", "migrations"}
 NAMES = [name for name, _ in migrations()]
 AT = "2026-01-31 08:00:00.123"
 #: The tables of version 0.1.0. Never to be changed: such warehouses are out there.
@@ -206,4 +206,4 @@ def test_tables_of_the_stream_survive_a_power_cut_and_a_retry(warehouse: ClickHo
     tables = warehouse.rows("SELECT name, engine_full FROM system.tables WHERE database = currentDatabase()")
     kept = {row["name"] for row in tables if "fsync_after_insert = 1" in row["engine_full"]}
     named = {row["name"] for row in tables if "non_replicated_deduplication_window" in row["engine_full"]}
-    assert kept == named == {"events", "dead_letters"}
+    assert kept == named == {"events", "dead_letters", "served"}

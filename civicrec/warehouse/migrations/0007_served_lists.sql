@@ -21,4 +21,4 @@ ENGINE = MergeTree
 PARTITION BY toMonday(kept_until)
 ORDER BY (scene, served_at)
 TTL kept_until
-SETTINGS non_replicated_deduplication_window = 1000, ttl_only_drop_parts = 1;
+SETTINGS non_replicated_deduplication_window = 1000, fsync_after_insert = 1, fsync_part_directory = 1, ttl_only_drop_parts = 1;
