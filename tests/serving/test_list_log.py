@@ -15,6 +15,7 @@ from civicrec.registry.catalogue import upsert_items
 from civicrec.settings import ServingSettings, Settings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from recommender.request import RankedList
+from recommender.scenes.files import shipped_scenes
 from serving import list_log
 from tests.running import RunningStack, wait_for
 from tests.serving.conftest import NOW, Api
@@ -78,12 +79,13 @@ def test_who_explored_is_known_from_the_request_id_alone(api: Api) -> None:
         for n in range(12)
     ])  # fmt: skip
     api.live.refresh()
-    for _ in range(40):
+    for _ in range(100):
         api.get("/v1/recommendations", recent="i7,i9", n=5)
     lists = waiting(api)
-    told = [int(str(one["request_id"])[8:16], 16) / 2**32 < 0.25 for one in lists]
-    assert [one["sources"][-1][0] == "exploration" for one in lists] == told
-    assert any(told)
+    share = shipped_scenes()["home"].explore_share
+    by_id = [int(str(one["request_id"])[8:16], 16) / 2**32 < share for one in lists]
+    assert [one["sources"][-1][0] == "exploration" for one in lists] == by_id
+    assert any(by_id)
 
 
 def test_who_sends_the_signal_leaves_what_everybody_gets(api: Api) -> None:
