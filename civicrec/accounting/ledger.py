@@ -9,12 +9,13 @@ from __future__ import annotations
 import sqlite3
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from civicrec.clock import to_ms, utc_now
 from civicrec.errors import Unavailable
+from civicrec.sqlite_files import in_transaction, read_only
 
 #: Batches remembered one by one, for a look back; the totals keep all.
 MAX_BATCHES = 100_000
@@ -188,15 +189,8 @@ class Ledger:
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Do the body as one, or not at all."""
-        with self._readable():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
+        with self._readable(), in_transaction(self._db):
+            yield self._db
 
 
 def committed_offset(db: sqlite3.Connection) -> int:
@@ -226,27 +220,6 @@ def ledger_totals(path: Path) -> Totals:
     civicrec.errors.Unavailable
         If the file is there and cannot be read.
     """
-    with read_only(path) as db:
+    with read_only(path, "the ledger") as db:
         has_tables = db and db.execute("SELECT 1 FROM sqlite_master WHERE name = 'totals'").fetchone()
         return read_totals(db) if db and has_tables else Totals(0, 0, {})
-
-
-@contextmanager
-def read_only(path: Path) -> Iterator[sqlite3.Connection | None]:
-    """Open a ledger as it is at one moment, from any process; None if there is none.
-
-    Raises
-    ------
-    civicrec.errors.Unavailable
-        If the file is there and cannot be read.
-    """
-    if not path.exists():
-        yield None
-        return
-    try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=10)) as db:
-            db.isolation_level = None
-            db.execute("BEGIN")
-            yield db
-    except sqlite3.Error as error:
-        raise Unavailable(f"the ledger {path} cannot be read: {error}; try again") from error

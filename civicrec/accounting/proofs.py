@@ -15,8 +15,9 @@ from pathlib import Path
 
 import msgspec
 
-from civicrec.accounting.ledger import Ledger, read_only
+from civicrec.accounting.ledger import Ledger
 from civicrec.clock import to_ms, utc_now
+from civicrec.sqlite_files import read_only
 
 #: A proof is widened up to so many records, and for a day at most: a portal's year is some thousand lines.
 RECORDS = 20_000
@@ -156,7 +157,7 @@ def read_proved(path: Path) -> Proved:
     civicrec.errors.Unavailable
         If the file is there and cannot be read.
     """
-    with read_only(path) as db:
+    with read_only(path, "the ledger") as db:
         if db is None or not _is_there(db):
             return Proved()
         holes = tuple(Hole(*row) for row in db.execute("SELECT first, last, events FROM holes ORDER BY last"))
@@ -171,7 +172,7 @@ def proved_position(path: Path) -> int:
     civicrec.errors.Unavailable
         If the file is there and cannot be read.
     """
-    with read_only(path) as db:
+    with read_only(path, "the ledger") as db:
         return proved_offset(db) if db and _is_there(db) else 0
 
 
@@ -183,7 +184,7 @@ def missing_events(path: Path) -> int:
     civicrec.errors.Unavailable
         If the file is there and cannot be read.
     """
-    with read_only(path) as db:
+    with read_only(path, "the ledger") as db:
         return db.execute("SELECT coalesce(sum(events), 0) FROM holes").fetchone()[0] if db and _is_there(db) else 0
 
 

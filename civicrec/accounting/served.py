@@ -9,13 +9,14 @@ from __future__ import annotations
 import sqlite3
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
 from civicrec.errors import Unavailable
+from civicrec.sqlite_files import in_transaction, read_only
 
 #: Lists sent to the warehouse at once, about.
 BATCH_LISTS = 2_000
@@ -48,7 +49,7 @@ class ServedList(msgspec.Struct, frozen=True, array_like=True):
     sources
         Of each item, those that proposed it, the one with the largest part first.
     reasons
-        Of each item, the codes of the reasons that hold, the one told first first.
+        Of each item, the codes of the reasons that hold, in the order in which they are shown.
     """
 
     request_id: str
@@ -157,15 +158,8 @@ class ServedSpool:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        with self._readable():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
+        with self._readable(), in_transaction(self._db):
+            yield
 
     @contextmanager
     def _readable(self) -> Iterator[None]:
@@ -183,14 +177,9 @@ def served_counts(path: Path) -> ServedCounts:
     Unavailable
         If the file is there and cannot be read.
     """
-    if not path.exists():
-        return ServedCounts()
-    try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=5)) as db:
-            if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'counts'").fetchone():
-                return ServedCounts()  # it is being made
-            lost = dict(db.execute("SELECT fate, n FROM counts ORDER BY fate").fetchall())
-            (waiting,) = db.execute("SELECT coalesce(sum(n), 0) FROM parts").fetchone()
-    except sqlite3.Error as error:
-        raise Unavailable(f"the served lists in {path} cannot be read: {error}; try again") from error
+    with read_only(path, "the served lists in") as db:
+        if not (db and db.execute("SELECT 1 FROM sqlite_master WHERE name = 'counts'").fetchone()):
+            return ServedCounts()  # there is none, or it is being made
+        lost = dict(db.execute("SELECT fate, n FROM counts ORDER BY fate").fetchall())
+        (waiting,) = db.execute("SELECT coalesce(sum(n), 0) FROM parts").fetchone()
     return ServedCounts(lost.pop(_STORED, 0), waiting, lost)

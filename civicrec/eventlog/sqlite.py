@@ -15,6 +15,7 @@ from threading import Event, Lock, Thread
 from civicrec.clock import Clock, to_ms, utc_now
 from civicrec.errors import Unavailable
 from civicrec.eventlog.ports import Extent, LogCounts, LogRecord, Record, Tally
+from civicrec.sqlite_files import in_transaction
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS records(
@@ -97,19 +98,13 @@ class SqliteEventLog:
         moved["accepted", ""] = sum(record.n_events for record in records)
         rows = [(record.key, record.n_events, record.value, at_ms) for record in records]
         with self._lock, self._faults():
-            try:
-                self._db.execute("BEGIN IMMEDIATE")
+            with in_transaction(self._db):
                 self._db.executemany("INSERT INTO records(key, n_events, value, at_ms) VALUES (?, ?, ?, ?)", rows)
                 self._db.executemany(
                     "INSERT INTO counters VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n",
                     [(name, reason, n) for (name, reason), n in moved.items() if n],
                 )
                 head = _head(self._db)
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
             if self._nearly_folded.is_set():
                 self._nearly_folded.clear()
                 with suppress(sqlite3.Error, MemoryError):  # the records are durable, whatever becomes of the WAL

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -194,17 +194,25 @@ def test_lost_dead_letters_are_named(city: City) -> None:
     assert look(city) == ([], ["ok"])
 
 
-def test_a_part_that_a_start_finds_broken_is_an_alarm(tmp_path: Path) -> None:
+@contextmanager
+def a_city_of_fifty_clicks(home: Path) -> Iterator[tuple[RunningStack, ClickHouseWarehouse, City]]:
+    """A stack of its own, whose files may be damaged, and fifty events in one part of its warehouse."""
     with (
-        running_stack(tmp_path, only=("warehouse", "valkey")) as stack,
+        running_stack(home, only=("warehouse", "valkey")) as stack,
         closing(ClickHouseWarehouse(stack.settings.warehouse)) as warehouse,
     ):
         migrate(warehouse)
-        city = City(stack, tmp_path / "city")
+        city = City(stack, home / "city")
         city.catalogue("i1")
         city.send(*clicks(50))
         city.stream()
         assert city.count() == []
+        yield stack, warehouse, city
+        city.close()
+
+
+def test_a_part_that_a_start_finds_broken_is_an_alarm(tmp_path: Path) -> None:
+    with a_city_of_fifty_clicks(tmp_path) as (stack, warehouse, city):
         (part,) = warehouse.rows("SELECT path FROM system.parts WHERE active AND table = 'events' AND rows = 50")
         file = Path(part["path"]) / "data.bin"
         os.truncate(file, file.stat().st_size // 2)
@@ -217,20 +225,10 @@ def test_a_part_that_a_start_finds_broken_is_an_alarm(tmp_path: Path) -> None:
         assert examine_books(city.settings, TOMORROW)[0].state == "missing"
         assert repair(city.settings, ALL).new == 50
         assert examine_books(city.settings, TOMORROW)[0].state == "ok"
-        city.close()
 
 
 def test_a_part_that_reads_wrong_is_told_and_once_taken_out_its_records_are_named_and_filled_in(tmp_path: Path) -> None:
-    with (
-        running_stack(tmp_path, only=("warehouse", "valkey")) as stack,
-        closing(ClickHouseWarehouse(stack.settings.warehouse)) as warehouse,
-    ):
-        migrate(warehouse)
-        city = City(stack, tmp_path / "city")
-        city.catalogue("i1")
-        city.send(*clicks(50))
-        city.stream()
-        assert city.count() == []
+    with a_city_of_fifty_clicks(tmp_path) as (_, warehouse, city):
         (part,) = warehouse.rows("SELECT name, path FROM system.parts WHERE active AND table = 'events' AND rows = 50")
         file = Path(part["path"]) / "data.bin"
         file.write_bytes(b"?" * file.stat().st_size)
@@ -242,4 +240,3 @@ def test_a_part_that_reads_wrong_is_told_and_once_taken_out_its_records_are_name
         assert found.detail.startswith("50 events of the log's records 1 to 50 are missing; `civicrec events reprocess")
         assert repair(city.settings, ALL).new == 50
         assert examine_books(city.settings, TOMORROW)[0].state == "ok"
-        city.close()
