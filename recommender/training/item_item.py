@@ -88,13 +88,13 @@ def neighbours(
     place_of[active] = np.arange(len(active))
     by_ease, by_cosine = 0.0, 0.0
     if len(active) < n_items:
-        for place, (items, cosines, _) in enumerate(_cosine_rows(binary(user_items[:, active]), COSINE_SHRINK, 0)):
+        for place, (items, cosines, _) in enumerate(_cosine_rows(binary(user_items[:, active]), 0)):
             above = cosines * (weights[place, items] > 0)
             by_ease, by_cosine = by_ease + weights[place, items[above > 0]].sum(), by_cosine + above.sum()
     factor = COSINE_PART * by_ease / by_cosine if by_cosine else COSINE_PART
 
     def rows() -> Iterator[_Row]:
-        for item, (items, cosines, common) in enumerate(_cosine_rows(binary(user_items), COSINE_SHRINK, min_actors)):
+        for item, (items, cosines, common) in enumerate(_cosine_rows(binary(user_items), min_actors)):
             if (place := place_of[item]) < 0:
                 yield items, factor * cosines, common
                 continue
@@ -112,11 +112,6 @@ def neighbours(
     return _strongest(rows(), n_items, k)
 
 
-def cosine(user_items: Any, k: int, shrink: float = COSINE_SHRINK, min_actors: int = K_ANONYMITY) -> Neighbours:
-    """Return the `k` neighbours with the largest shrunk cosine of each item."""
-    return _strongest(_cosine_rows(binary(user_items), shrink, min_actors), user_items.shape[1], k)
-
-
 def chance_actors(user_items: Any) -> float:
     """Return by what the shares of two items are multiplied for the actors they share by chance.
 
@@ -129,7 +124,7 @@ def chance_actors(user_items: Any) -> float:
     return float(len(sizes) ** 2 * (sizes * (sizes - 1)).sum() / total**2) if total else 0.0
 
 
-def _cosine_rows(ones: Any, shrink: float, min_actors: int) -> Iterator[_Row]:
+def _cosine_rows(ones: Any, min_actors: int) -> Iterator[_Row]:
     item_users, users_items = ones.T.tocsr(), ones.tocsr()
     norms = np.sqrt(np.asarray(ones.sum(axis=0)).ravel())
     for start in range(0, item_users.shape[0], _BLOCK):
@@ -138,7 +133,7 @@ def _cosine_rows(ones: Any, shrink: float, min_actors: int) -> Iterator[_Row]:
         for place in range(together.shape[0]):
             of_row = slice(together.indptr[place], together.indptr[place + 1])
             items, common = together.indices[of_row], together.data[of_row]
-            weights = common / (norms[start + place] * norms[items] + shrink)
+            weights = common / (norms[start + place] * norms[items] + COSINE_SHRINK)
             weights[(items == start + place) | (common < min_actors)] = 0.0
             yield items, weights, common
 

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
+from civicrec.crowds import K_ANONYMITY
 from recommender.training.item_item import (
     COSINE_PART,
+    COSINE_SHRINK,
+    Neighbours,
     chance_actors,
-    cosine,
     ease_weights,
     neighbours,
 )
@@ -18,6 +20,12 @@ def user_items() -> csr_matrix:
     rng = np.random.default_rng(5)
     dense = (rng.random((60, 12)) < 0.3) * rng.uniform(0.5, 5.0, (60, 12))
     return csr_matrix(dense.astype(np.float32))
+
+
+def cosines_of(user_items: csr_matrix, k: int, min_actors: int = K_ANONYMITY) -> Neighbours:
+    """Return the neighbours where no item is active enough for EASE: cosines, here of their own size."""
+    near, weights, actors = neighbours(user_items, 7.0, k, max_ease_items=0, min_actors=min_actors)
+    return Neighbours(near, weights / COSINE_PART, actors)
 
 
 def test_ease_is_the_ridge_regression_of_each_item_on_all_others(user_items: csr_matrix) -> None:
@@ -49,7 +57,7 @@ def test_rare_items_have_neighbours_and_neighbours_may_be_rare(user_items: csr_m
     active = set(np.argsort(-actors, kind="stable")[:8].tolist())
     found = neighbours(user_items, 7.0, 12, max_ease_items=8, min_actors=1)
     among = ease_weights(user_items[:, sorted(active)], 7.0)
-    cosines = cosine(user_items, 12, min_actors=1)
+    cosines = cosines_of(user_items, 12, min_actors=1)
     factors = set()
     for i in range(12):
         cosine_of = dict(zip(cosines.rows[i].tolist(), cosines.weights[i].tolist(), strict=True))
@@ -81,18 +89,18 @@ def test_only_the_strongest_neighbours_are_kept_strongest_first(user_items: csr_
 
 def test_cosine_is_the_shrunk_share_of_common_users(user_items: csr_matrix) -> None:
     binary = user_items.toarray() > 0
-    near, weights, _ = cosine(user_items, 12, shrink=3.0, min_actors=1)
+    near, weights, _ = cosines_of(user_items, 12, min_actors=1)
     for i in range(12):
         found = {j: w for j, w in zip(near[i].tolist(), weights[i].tolist(), strict=True) if j >= 0}
         assert i not in found
         for j in set(range(12)) - {i}:
             together = (binary[:, i] & binary[:, j]).sum()
-            expected = together / (np.sqrt(binary[:, i].sum() * binary[:, j].sum()) + 3.0)
+            expected = together / (np.sqrt(binary[:, i].sum() * binary[:, j].sum()) + COSINE_SHRINK)
             assert found.get(j, 0.0) == pytest.approx(expected, rel=1e-6)
 
 
 def test_items_that_nobody_shares_have_no_neighbour() -> None:
-    near, weights, _ = cosine(csr_matrix(np.eye(3, dtype=np.float32)), 2)
+    near, weights, _ = cosines_of(csr_matrix(np.eye(3, dtype=np.float32)), 2)
     assert (near == -1).all()
     assert (weights == 0).all()
 
