@@ -6,7 +6,10 @@
     ├── ConfigError     settings, ports, folders: the operator must act        exit 2, HTTP 500
     ├── InvalidInput    the caller's request cannot be served, never retried   exit 2, HTTP 422
     │   ├── NotFound    the thing named does not exist                         exit 1, HTTP 404
-    │   └── Unauthorized  a key or token is missing or wrong                   exit 1, HTTP 401
+    │   ├── Unauthorized  a key or token is missing or wrong                   exit 1, HTTP 401
+    │   ├── Forbidden   the key is good, and not for this                      exit 1, HTTP 403
+    │   ├── Conflict    what is there already stands in the way                exit 1, HTTP 409
+    │   └── Outdated    it has changed since the caller looked                 exit 1, HTTP 412
     ├── Unavailable     a store is down or slow: retry later, or fall back     exit 1, HTTP 503
     └── ArtifactError   a model file is missing, old or mismatched             exit 1, HTTP 503
 
@@ -48,6 +51,27 @@ class Unauthorized(InvalidInput):
 
     exit_code = 1
     http_status = 401
+
+
+class Forbidden(InvalidInput):
+    """The key is one of a configured site, and may not do this."""
+
+    exit_code = 1
+    http_status = 403
+
+
+class Conflict(InvalidInput):
+    """What is there already stands in the way."""
+
+    exit_code = 1
+    http_status = 409
+
+
+class Outdated(InvalidInput):
+    """What is to be changed is not as the caller says it is."""
+
+    exit_code = 1
+    http_status = 412
 
 
 class Unavailable(CivicrecError):

@@ -38,6 +38,7 @@ MetricName = Literal[
     "civicrec_list_log_waiting",  # served lists that wait for the warehouse
     "civicrec_refresh_faults_total",  # times serving could not read the registry, models, trends or a scene, by what
     "civicrec_requests_refused_total",  # requests to serving refused before they were looked at, by status
+    "civicrec_catalogue_changes_total",  # items that servers brought over HTTP, by what became of them
     "civicrec_recommend_seconds",  # time to answer one list
 ]
 

@@ -5,7 +5,6 @@ In: one HTTP request. Out: 200 once its events are durable, or a problem documen
 
 from __future__ import annotations
 
-import hmac
 import re
 from collections import Counter
 from collections.abc import Callable, Container
@@ -15,6 +14,7 @@ from civicrec.clock import Clock, monotonic_s, utc_now
 from civicrec.errors import CivicrecError, InvalidInput, Unauthorized, Unavailable
 from civicrec.events import MAX_BATCH_BYTES, Dropped, Event
 from civicrec.logs import get_logger, place_of
+from civicrec.security.api_keys import load_api_keys
 from civicrec.security.tokens import Keys, claimed_site
 from civicrec.settings import Settings
 from civicrec.web.asgi import Headers, Receive, Scope, Send, answer, answer_json, answer_problem
@@ -81,9 +81,7 @@ class EventsEndpoint:
         self._observe = observe
         self._clock = clock
         self._sites = frozenset(settings.sites) or None
-        self._api_keys = {
-            site: value.api_key.get_secret_value().encode() for site, value in settings.sites.items() if value.api_key
-        }
+        self._api_keys = load_api_keys(settings)
         self._origins = sites_by_origin(settings)
         self._bodies = BodyReader(settings.collector.body_timeout_s, MAX_BATCH_BYTES)
         self._limits = Limits(settings.collector.limits, settings.collector.trusted_proxies, monotonic_s)
@@ -124,7 +122,7 @@ class EventsEndpoint:
         self._observe(monotonic_s() - began, status)
 
     async def _take(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> dict[str, Any]:
-        server_of = self._site_of_key(headers.get(b"x-api-key", b""))
+        server_of = self._api_keys.site_of(headers.get(b"x-api-key", b""))
         payer = self._limits.payer((scope.get("client") or ("",))[0], scope["headers"], server_of)
         try:
             body = await self._bodies.read(
@@ -172,10 +170,6 @@ class EventsEndpoint:
         if b"authorization" in headers:
             request.subject_token = self._bearer(headers[b"authorization"].decode("latin-1"), request)
         return request
-
-    def _site_of_key(self, key: bytes) -> str:
-        """Return the site whose key this is, empty if it is none's."""
-        return next((site for site, known in self._api_keys.items() if hmac.compare_digest(key, known)), "")
 
     def _bearer(self, value: str, request: RequestFacts) -> str:
         token = bearer_of(value)

@@ -37,7 +37,10 @@ def settings_page() -> str:
         "# Settings", "", NOTE, "",
         "Environment variables, read once when a process starts; groups are joined with two underscores.",
         "`CIVICREC_SITES` is JSON:",
-        '`{"gz": {"key": "…", "api_key": "…", "origins": ["https://www.example.gov.cn"]}}`.', "",
+        '`{"gz": {"key": "…", "api_key": "…", "scopes": ["events", "catalogue"],'
+        ' "origins": ["https://www.example.gov.cn"]}}`;',
+        "`key` signs subject tokens, `api_key` is for servers; `scopes` say what it may do (`events` when not given).",
+        "",
         "| variable | default | meaning |", "|---|---|---|", *rows, "",
     ])  # fmt: skip
 

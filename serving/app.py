@@ -25,13 +25,14 @@ from profiles.online.bounds import bounds_of
 from profiles.online.ports import OnlineReader, ServedStore
 from profiles.online.redis_reader import RedisOnlineReader
 from profiles.online.redis_store import RedisOnlineStore
-from serving.api import docs, feedback, health, recommendations, related, transparency
+from serving.api import docs, feedback, health, items, recommendations, related, transparency
 from serving.counters import ListCounters
 from serving.direct import Direct
 from serving.feedback import Recorder
 from serving.list_log import ListLog
 from serving.live import Live
 from serving.problems import add_problem_handlers, refusal
+from serving.publisher import Publisher
 
 #: The largest page body that asks for anything: twenty lists that leave out a thousand items each.
 MAX_BODY_BYTES = 1 << 20
@@ -75,7 +76,8 @@ def create_app(
     app.state.counters = counters
     app.state.recorder = Recorder(settings)
     app.state.list_log = ListLog(settings, counters.list_kept)
-    app.state.closing = [app.state.recorder.close, app.state.list_log.close]
+    app.state.publisher = Publisher(settings, counters.items_changed)
+    app.state.closing = [app.state.recorder.close, app.state.list_log.close, app.state.publisher.close]
     app.add_middleware(Direct, routes=recommendations.ROUTES, refusal=refusal)
     app.add_middleware(
         Guard,
@@ -89,6 +91,7 @@ def create_app(
         buckets=Buckets(settings.serving.limits.address_lists_per_s, settings.serving.limits.burst_s),
         refused=counters.refused,
         clock=monotonic_s,
+        bodies_of=app.state.publisher.bodies_of,
     )
     origins = sorted({origin_of(origin) for site in settings.sites.values() for origin in site.origins})
     if origins:
@@ -97,7 +100,7 @@ def create_app(
             expose_headers=["Retry-After"],
         )  # fmt: skip
     add_problem_handlers(app)
-    for module in (recommendations, related, feedback, transparency, health, docs):
+    for module in (recommendations, related, items, feedback, transparency, health, docs):
         app.include_router(module.router)
     return app
 

@@ -21,6 +21,7 @@ _DEGRADED: MetricName = "civicrec_lists_degraded_total"
 _FAULTS: MetricName = "civicrec_refresh_faults_total"
 _KEPT: MetricName = "civicrec_list_log_total"
 _REFUSED: MetricName = "civicrec_requests_refused_total"
+_ITEMS: MetricName = "civicrec_catalogue_changes_total"
 _SECONDS: MetricName = "civicrec_recommend_seconds"
 
 
@@ -76,6 +77,11 @@ class ListCounters:
         )  # fmt: skip
         for fate in ("kept", *LOSSES):
             self._kept.labels(fate)
+        self._items = Counter(
+            _ITEMS, "Items that servers brought, by what became of them.", ["change"], registry=self._registry
+        )
+        for change in ("added", "changed", "unchanged", "bad"):
+            self._items.labels(change)
         self._seconds = Histogram(
             _SECONDS, "Time to answer one request for lists.", registry=self._registry,
             buckets=(0.001, 0.002, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.2, 0.5, 1),
@@ -98,6 +104,10 @@ class ListCounters:
     def list_kept(self, fate: str, n: int) -> None:
         """Count lists that were to be kept."""
         self._kept.labels(fate).inc(n)
+
+    def items_changed(self, change: str, n: int) -> None:
+        """Count items that a server brought."""
+        self._items.labels(change).inc(n)
 
     def answered(self, seconds: float) -> None:
         """Count the time of one answer."""

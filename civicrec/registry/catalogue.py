@@ -16,8 +16,8 @@ from typing import Any, Literal, cast
 import msgspec
 from sqlalchemy import Connection, Engine, bindparam, insert, select, update
 
-from civicrec.clock import monotonic_s
-from civicrec.errors import InvalidInput, NotFound
+from civicrec.clock import monotonic_s, utc_now
+from civicrec.errors import Conflict, InvalidInput, NotFound
 from civicrec.items import Item, Status, item_json
 from civicrec.registry.tables import VERSION_COUNTER, audit, counters, items
 
@@ -30,6 +30,8 @@ _LONGEST_PAUSE_S = 0.1
 _ROWS_A_FETCH = 500
 _IDS_A_QUERY = 500  # SQLite before 3.32 takes 999 parameters a statement
 _Before = Status | Literal["erased"] | None
+#: What became of an item that somebody brought.
+Change = Literal["added", "changed", "unchanged"]
 _decode = msgspec.json.Decoder(Item).decode
 
 
@@ -89,6 +91,24 @@ class _Row:
     status_before: _Before
 
 
+@dataclass(frozen=True, slots=True)
+class _Act:
+    """Who changes items, why and when, for the audit."""
+
+    who: str
+    why: str
+    now: datetime
+
+    def row(self, item_id: str, action: str) -> dict[str, object]:
+        return {
+            "at": self.now, "who": self.who, "action": action, "object_id": item_id, "facts": {"why": self.why}
+        }  # fmt: skip
+
+
+def _action(before: str, now: object) -> str:
+    return "item_changed" if before == now else f"item_{now}"
+
+
 def catalogue_version(engine: Engine) -> int:
     """Return the catalogue version, 0 for an empty catalogue. Cheap: one row."""
     with engine.connect() as connection:
@@ -96,8 +116,10 @@ def catalogue_version(engine: Engine) -> int:
     return int(value or 0)
 
 
-def upsert_items(engine: Engine, new: Sequence[Item]) -> Upserted:
-    """Keep the items; one already kept in the same words is left alone.
+def upsert_items(
+    engine: Engine, new: Sequence[Item], *, who: str = "operator", why: str = "", now: datetime | None = None
+) -> Upserted:
+    """Keep the items, with an audit row for each that is added or changed; one kept in the same words is left alone.
 
     A withdrawn item stays withdrawn when it is imported again: only `restore` brings it back, to the status its newest
     import gave it. Of two items with one id the later wins. An item is never replaced by one of another type: that is
@@ -112,15 +134,16 @@ def upsert_items(engine: Engine, new: Sequence[Item]) -> Upserted:
     for start in range(0, len(waiting), _ITEMS_A_TRANSACTION):
         some = waiting[start : start + _ITEMS_A_TRANSACTION]
         began_s = monotonic_s()
-        done += _upsert(engine, some)
+        done += _upsert(engine, some, _Act(who, why, now or utc_now()))
         if start + len(some) < len(waiting):
             time.sleep(min(_LONGEST_PAUSE_S, (monotonic_s() - began_s) / 2))
     return done
 
 
-def _upsert(engine: Engine, new: Sequence[Item]) -> Upserted:
+def _upsert(engine: Engine, new: Sequence[Item], act: _Act) -> Upserted:
     added: list[dict[str, object]] = []
     changed: list[dict[str, object]] = []
+    told: list[dict[str, object]] = []
     refused: dict[str, str] = {}
     bodies = {item.item_id: item_json(item) for item in new}  # before others have to wait
     with engine.connect() as connection, connection.begin() as transaction:
@@ -129,26 +152,75 @@ def _upsert(engine: Engine, new: Sequence[Item]) -> Upserted:
         for item in new:
             kept = known.get(item.item_id)
             if kept is None:
-                row = _row(item, version, "online" if item.status == "withdrawn" else None, bodies[item.item_id])
-                added.append(row)
-            elif kept.status_before == ERASED:
-                refused[item.item_id] = f"item_id {item.item_id!r} was erased for good; a new document needs a new id"
-            elif kept.item_type != item.item_type:
-                refused[item.item_id] = _another_type(item, kept)
+                before: _Before = "online" if item.status == "withdrawn" else None
+                added.append(_row(item, version, before, act.now, bodies[item.item_id]))
+                told.append(act.row(item.item_id, "item_added"))
+            elif why_not := _refusal(item, kept):
+                refused[item.item_id] = why_not
             elif kept.status == item.status != "withdrawn" and kept.body == bodies[item.item_id]:
                 continue
-            elif _differs(row := _row(*_as_withdrawn(item, kept, version)), kept):
+            elif _differs(row := _row(*_as_withdrawn(item, kept, version), act.now), kept):
                 changed.append({"kept_id": item.item_id, **row})
+                told.append(act.row(item.item_id, _action(kept.status, row["status"])))
         if added:
             connection.execute(insert(items), added)
         if changed:
             connection.execute(update(items).where(items.c.item_id == bindparam("kept_id")), changed)
-        if not added and not changed:
+        if told:
+            connection.execute(insert(audit), told)
+        else:
             transaction.rollback()  # nothing new: readers need not look
     return Upserted(len(added), len(changed), len(new) - len(added) - len(changed) - len(refused), refused)
 
 
-def _another_type(item: Item, kept: _Row) -> str:
+def change_item(
+    engine: Engine, item_id: str, change: Callable[[Item | None], Item], *, restores: bool = False, who: str, why: str,
+    now: datetime,
+) -> tuple[Item, Change]:  # fmt: skip
+    """Change one item by what it is at this moment, by the rules of `upsert_items`; return it as it is kept.
+
+    Parameters
+    ----------
+    change
+        Takes the item, or ``None``, and returns the new one; what it raises leaves everything as it was. Nobody else
+        changes the item meanwhile.
+    restores
+        A withdrawn item gets the status of the new one, instead of staying withdrawn.
+
+    Raises
+    ------
+    Conflict
+        If the new item may not take this id: it was erased, or is another document's.
+    """
+    act = _Act(who, why, now)
+    with engine.connect() as connection, connection.begin() as transaction:
+        version = raised_version(connection)
+        kept = _kept(connection, [item_id]).get(item_id)
+        item = change(_decode(kept.body) if kept else None)
+        if kept is None:
+            row = _row(item, version, "online" if item.status == "withdrawn" else None, now)
+            connection.execute(insert(items).values(**row))
+            connection.execute(insert(audit).values(**act.row(item_id, "item_added")))
+            return item, "added"
+        if why_not := _refusal(item, kept):
+            raise Conflict(why_not)
+        brings_back = restores and item.status != "withdrawn"
+        item, _, before = (item, version, None) if brings_back else _as_withdrawn(item, kept, version)
+        row = _row(item, version, before, now)
+        if not _differs(row, kept):
+            transaction.rollback()
+            return item, "unchanged"
+        connection.execute(update(items).where(items.c.item_id == item_id).values(**row))
+        connection.execute(insert(audit).values(**act.row(item_id, _action(kept.status, item.status))))
+        return item, "changed"
+
+
+def _refusal(item: Item, kept: _Row) -> str:
+    """Say why an item may not take the place of the one that is kept, empty if it may."""
+    if kept.status_before == ERASED:
+        return f"item_id {item.item_id!r} was erased for good; a new document needs a new id"
+    if kept.item_type == item.item_type:
+        return ""
     return (
         f"item_id {item.item_id!r} is of type {kept.item_type} in the catalogue and of type {item.item_type} here: "
         "it would replace another document; give it an id of its own"
@@ -189,12 +261,18 @@ def titles(engine: Engine) -> dict[str, str]:
 
 
 def set_status(
-    engine: Engine, item_ids: Iterable[str], status: Status, *, who: str, why: str, now: datetime
-) -> list[Item]:
+    engine: Engine, item_ids: Iterable[str], status: Status, *, who: str, why: str, now: datetime,
+    check: Callable[[Item], None] = lambda _: None,
+) -> list[Item]:  # fmt: skip
     """Withdraw items or restore them, with an audit row each, in one transaction; return them as they are now.
 
     ``withdrawn`` takes them off every list. ``online`` restores: a withdrawn item goes back to the status it had, a
     draft to a draft. What has the status already is left alone.
+
+    Parameters
+    ----------
+    check
+        Takes each item as it is at this moment; what it raises leaves everything as it was.
 
     Raises
     ------
@@ -204,21 +282,20 @@ def set_status(
         If one that is to be restored is a draft that nobody withdrew; nothing is changed then.
     """
     after: list[Item] = []
+    act = _Act(who, why, now)
     with engine.connect() as connection, connection.begin() as transaction:
         version = raised_version(connection)
         is_changed = False
         for item_id, kept in _wanted(connection, item_ids).items():
             item = _decode(kept.body)
+            check(item)
             new, before = _moved(item_id, kept, status)
             if new != kept.status:
                 is_changed = True
                 item = msgspec.structs.replace(item, status=new)
-                connection.execute(
-                    update(items).where(items.c.item_id == item_id).values(**_row(item, version, before))
-                )
-                facts = {"why": why}
-                row = {"at": now, "who": who, "action": f"item_{new}", "object_id": item_id, "facts": facts}
-                connection.execute(insert(audit).values(**row))
+                values = _row(item, version, before, now)
+                connection.execute(update(items).where(items.c.item_id == item_id).values(**values))
+                connection.execute(insert(audit).values(**act.row(item_id, f"item_{new}")))
             after.append(item)
         if not is_changed:
             transaction.rollback()
@@ -241,10 +318,9 @@ def erase(engine: Engine, item_ids: Iterable[str], *, who: str, why: str, now: d
         for item_id, kept in _wanted(connection, item_ids).items():
             old = _decode(kept.body)
             item = Item(item_id=item_id, item_type=old.item_type, title=_ERASED_TITLE, status="withdrawn")
-            values = _row(item, version, ERASED)
+            values = _row(item, version, ERASED, now)
             connection.execute(update(items).where(items.c.item_id == item_id).values(**values))
-            row = {"at": now, "who": who, "action": "item_erased", "object_id": item_id, "facts": {"why": why}}
-            connection.execute(insert(audit).values(**row))
+            connection.execute(insert(audit).values(**_Act(who, why, now).row(item_id, "item_erased")))
             left.append(item)
     if engine.dialect.name == "sqlite":
         with engine.connect() as connection:  # the log beside the file holds the old pages until it is cut
@@ -278,7 +354,9 @@ def _moved(item_id: str, kept: _Row, status: Status) -> tuple[Status, _Before]:
     return kept.status_before or status, None
 
 
-def _row(item: Item, version: int, status_before: _Before, body: bytes | None = None) -> dict[str, object]:
+def _row(
+    item: Item, version: int, status_before: _Before, now: datetime, body: bytes | None = None
+) -> dict[str, object]:
     return {
         "item_id": item.item_id,
         "item_type": item.item_type,
@@ -287,6 +365,7 @@ def _row(item: Item, version: int, status_before: _Before, body: bytes | None = 
         "changed_in": version,
         "body": body or item_json(item),
         "status_before": status_before,
+        "changed_at": now,
     }
 
 

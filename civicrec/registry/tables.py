@@ -42,6 +42,7 @@ items = Table(
     Column("changed_in", Integer, nullable=False, doc="Catalogue version in which this row last changed."),
     Column("body", LargeBinary, nullable=False, doc="The item as JSON."),
     Column("status_before", String(16), doc="What `restore` goes back to; only of a withdrawn item."),
+    Column("changed_at", DateTime(timezone=True), doc="When this row last changed."),
     Index("items_changed_in", "changed_in"),
 )
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from civicrec.settings.fields import Group, Key
+
+#: What an API key may do: send events, change the catalogue.
+Scope = Literal["events", "catalogue"]
 
 
 class Site(Group):
@@ -12,5 +17,7 @@ class Site(Group):
     """Signs this site's subject tokens (JWT HS256); at least 16 characters."""
     api_key: Key | None = None
     """Server-to-server key, at least 16 characters, sent as ``X-API-Key``; none: no server calls of this site."""
+    scopes: tuple[Scope, ...] = ("events",)
+    """What the API key may do: ``events``, and ``catalogue`` to read and change every item over HTTP."""
     origins: tuple[str, ...] = ()
     """Browser origins whose pages may send this site's events, such as ``https://www.example.gov.cn``."""

@@ -37,6 +37,8 @@ class Guard:
     ----------
     bodies
         Reads them.
+    bodies_of
+        Returns what reads the body of this request instead, ``None`` for most.
     addresses, buckets
         Who pays, and how much each may ask for; a request costs one, its body and what `charge` adds.
     refused
@@ -53,6 +55,7 @@ class Guard:
         buckets: Buckets,
         refused: Callable[[int], None],
         clock: Callable[[], float],
+        bodies_of: Callable[[Scope], BodyReader | None] = lambda _: None,
     ) -> None:
         self._app = app
         self._bodies = bodies
@@ -60,6 +63,7 @@ class Guard:
         self._buckets = buckets
         self._refused = refused
         self._clock = clock
+        self._bodies_of = bodies_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or run the lifespan."""
@@ -69,7 +73,7 @@ class Guard:
         try:
             self._let_in(scope)
             if scope["method"] not in _BODILESS:
-                body = await self._bodies.read(receive)
+                body = await (self._bodies_of(scope) or self._bodies).read(receive)
                 charge(scope, len(body) // _BYTES_LOOKED_AT)
                 receive = _body_again(body, receive)
         except CivicrecError as error:

@@ -37,6 +37,7 @@ def register(app: typer.Typer) -> None:
 def import_(
     file: Annotated[str, typer.Argument(help="File of JSON objects; - for standard input.")],
     form: Annotated[str, typer.Option("--format", help="civicrec, zwfw-services or gov-policies.")] = "civicrec",
+    who: Who = "operator",
     json: JsonLines = False,
     home: Home = None,
 ) -> None:
@@ -46,30 +47,32 @@ def import_(
     packed by gzip.
     """
     import sys
-    from dataclasses import asdict
 
-    from civicrec.catalogue.importers import BadRow, rows_of
+    from civicrec.clock import utc_now
     from civicrec.errors import InvalidInput
     from civicrec.json_files import objects_in
-    from civicrec.registry.catalogue import Kept, upsert_items
+    from civicrec.publishing.imports import import_items
     from civicrec.text import printable
 
     with _registry(home) as registry:
         try:
             with sys.stdin.buffer if file == "-" else Path(file).open("rb") as content:
-                rows = rows_of(objects_in(content), form, Kept(registry))
+                why, now = f"catalog import --format {form}", utc_now()
+                done = import_items(registry, objects_in(content), form, who=who, why=why, now=now)
         except OSError as error:
             raise InvalidInput(f"cannot read {file}: {error.strerror}") from None
-        done = asdict(upsert_items(registry, rows.items))
-    bad = [*rows.bad, *(BadRow(rows.line_of[item_id], why) for item_id, why in done.pop("refused").items())]
-    messages = [(row.line, row.reason) for row in bad] + [(row.line, f"note: {row.reason}") for row in rows.notes]
+    messages = [(row.line, row.reason) for row in done.bad] + [(row.line, f"note: {row.reason}") for row in done.notes]
     for line, what in sorted(messages):
         print(f"line {line}: {printable(what)}", file=sys.stderr)
-    if not rows.items and not bad:
+    if not done.rows:
         print(f"{file} holds no rows, so nothing was imported: is the export empty or cut off?", file=sys.stderr)
-    summary = {"rows": len(rows.items) + len(rows.bad), **done, "bad": len(bad)}
+    kept = done.kept
+    summary = {
+        "rows": done.rows, "added": kept.added, "changed": kept.changed, "unchanged": kept.unchanged,
+        "bad": len(done.bad),
+    }  # fmt: skip
     print(dumps(summary) if json else ", ".join(f"{n} {name}" for name, n in summary.items()))
-    raise typer.Exit(1 if bad else 0)
+    raise typer.Exit(1 if done.bad else 0)
 
 
 def check(json: JsonLines = False, home: Home = None) -> None:

@@ -81,7 +81,10 @@ def test_a_withdrawn_item_stays_withdrawn_when_imported_again_until_it_is_restor
     with registry.connect() as connection:
         told = connection.execute(select(audit.c.who, audit.c.action, audit.c.object_id, audit.c.facts)).all()
     assert [tuple(row) for row in told] == [
+        ("operator", "item_added", "a", {"why": ""}),
+        ("operator", "item_added", "b", {"why": ""}),
         ("editor", "item_withdrawn", "a", {"why": "wrong figure"}),
+        ("operator", "item_changed", "a", {"why": ""}),
         ("editor", "item_online", "a", {"why": "corrected"}),
     ]  # fmt: skip
 

@@ -120,7 +120,9 @@ def test_a_registry_of_the_first_version_keeps_every_row_and_becomes_like_a_new_
     assert items_since(old) == (2, [an_item("a"), an_item("b")])
     assert upsert_items(old, [an_item("b", title="新标题"), an_item("c")]) == Upserted(1, 1, 0)
     set_status(old, ["a"], "withdrawn", who="editor", why="", now=datetime(2026, 2, 1, tzinfo=UTC))
-    assert (catalogue_version(old), all_rows(old)["audit"]) == (4, [("editor", "a"), ("editor", "a")])
+    assert (catalogue_version(old), all_rows(old)["audit"]) == (
+        4, [("editor", "a"), ("operator", "b"), ("operator", "c"), ("editor", "a")]
+    )  # fmt: skip
     assert latest_run(old) == ("run-1", {"items": 2})
     assert suppressions(old) == {("actor", "theme:住房")}
     for engine in (old, new):

@@ -1,0 +1,201 @@
+"""``/v1/items``: the catalogue for servers with a site's API key: read, put, patched, withdrawn, imported, followed.
+
+In: items as JSON. Out: items as they are kept, with their entity tags; of many, what became of each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from io import BytesIO
+from typing import Annotated, Literal
+
+import msgspec
+from fastapi import APIRouter, Request, Response
+from sqlalchemy import Engine
+
+from civicrec.clock import utc_now
+from civicrec.errors import InvalidInput
+from civicrec.events import Time
+from civicrec.items import Item
+from civicrec.json_files import objects_in
+from civicrec.publishing.conditions import Condition, etag_of, is_named
+from civicrec.publishing.following import items_after
+from civicrec.publishing.imports import import_items
+from civicrec.publishing.one_item import Published, kept_item, patch_item, put_item, withdraw_item
+from civicrec.registry.catalogue import Change
+from serving.answers import json_answer
+from serving.publisher import ITEMS_PATH, Publisher
+from serving.query import NoQuery, query_of
+
+router = APIRouter(tags=["catalogue"])
+_GZIP = b"\x1f\x8b"
+_ONE_ITEM = f"{ITEMS_PATH}/{{item_id:path}}"
+
+Why = Annotated[str, msgspec.Meta(max_length=500, description="reason, kept in the audit")]
+
+
+class ChangeQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """The query of a change."""
+
+    why: Why = ""
+
+
+class ImportQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """The query of an import."""
+
+    format: Annotated[
+        Literal["civicrec", "zwfw-services", "gov-policies"], msgspec.Meta(description="what the rows look like")
+    ] = "civicrec"
+    why: Why = ""
+
+
+class ItemsQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """The query of a copy that follows the catalogue."""
+
+    updated_since: Annotated[
+        Time | None, msgspec.Meta(description="only items that changed at this time or later; with offset")
+    ] = None
+    cursor: Annotated[str, msgspec.Meta(description="`cursor` of the answer before, also one of last week")] = ""
+    n: Annotated[int, msgspec.Meta(ge=1, le=1_000, description="items of an answer at most")] = 100
+
+
+class KeptItem(msgspec.Struct):
+    """An item, and its entity tag for ``If-Match``."""
+
+    item: Item
+    etag: str
+
+
+class ChangedItem(msgspec.Struct):
+    """An item as it is kept after a change."""
+
+    item: Item
+    etag: str
+    change: Change
+    notes: Annotated[list[str], msgspec.Meta(description="what of it could not be kept as it came")]
+
+
+class RowFault(msgspec.Struct):
+    """What is wrong with a row, or was left out of a good one."""
+
+    line: int
+    reason: str
+
+
+class ImportAnswer(msgspec.Struct):
+    """What became of the rows of an import: those that are not `bad` are in the catalogue."""
+
+    rows: int
+    added: int
+    changed: int
+    unchanged: int
+    bad: list[RowFault]
+    notes: list[RowFault]
+
+
+class ItemsAnswer(msgspec.Struct):
+    """Items in the order in which they last changed."""
+
+    items: list[KeptItem]
+    cursor: Annotated[str, msgspec.Meta(description="send it to go on from here, now or later")]
+    has_more: bool
+
+
+@router.get(ITEMS_PATH)
+async def get_items(request: Request) -> Response:
+    """Return items of any status in the order in which they last changed, so that a copy can follow."""
+    publisher, _ = _let_in(request)
+    query = query_of(request, ItemsQuery)
+    found = await publisher.write(lambda registry: items_after(registry, query.cursor, query.n, query.updated_since))
+    kept = [KeptItem(item, etag_of(item)) for item in found.items]
+    return json_answer(msgspec.json.encode(ItemsAnswer(kept, found.cursor, found.has_more)))
+
+
+@router.post(ITEMS_PATH)
+async def post_items(request: Request) -> Response:
+    """Take many items, a JSON object a line; the good rows land, every bad one is answered with its line and reason."""
+    publisher, who = _let_in(request)
+    query = query_of(request, ImportQuery)
+    body = await request.body()
+    if body.startswith(_GZIP) or request.headers.get("content-encoding", "identity") != "identity":
+        raise _Packed("the body is packed; send it as it is, up to 32 MiB at once")
+    why, now = query.why or f"POST {ITEMS_PATH}", utc_now()
+
+    def act(registry: Engine) -> ImportAnswer:
+        done = import_items(registry, objects_in(BytesIO(body)), query.format, who=who, why=why, now=now)
+        faults = ([RowFault(row.line, row.reason) for row in rows] for rows in (done.bad, done.notes))
+        return ImportAnswer(done.rows, done.kept.added, done.kept.changed, done.kept.unchanged, *faults)
+
+    async with publisher.importing():
+        answer = await publisher.write(act)
+    if not answer.rows:
+        raise InvalidInput("the body holds no rows; expected one JSON object a line")
+    for what in ("added", "changed", "unchanged"):
+        publisher.counted(what, getattr(answer, what))
+    publisher.counted("bad", len(answer.bad))
+    return json_answer(msgspec.json.encode(answer))
+
+
+@router.get(_ONE_ITEM)
+async def get_item(request: Request, item_id: str) -> Response:
+    """Return an item of any status; ``If-None-Match`` spares an answer that is known."""
+    publisher, _ = _let_in(request)
+    query_of(request, NoQuery)
+    item = await publisher.write(lambda registry: kept_item(registry, item_id))
+    if (known := request.headers.get("if-none-match")) and is_named(item, known):
+        return Response(status_code=304, headers={"ETag": etag_of(item), "Cache-Control": "private, no-store"})
+    return _tagged(msgspec.json.encode(KeptItem(item, etag_of(item))), item)
+
+
+@router.put(_ONE_ITEM)
+async def put_one(request: Request, item_id: str) -> Response:
+    """Make an item what the body says. One that was withdrawn stays so until it is patched to another `status`."""
+    return await _change(request, item_id, put_item)
+
+
+@router.patch(_ONE_ITEM)
+async def patch_one(request: Request, item_id: str) -> Response:
+    """Change the fields that the body names (JSON Merge Patch); a `status` also brings back what was withdrawn."""
+    return await _change(request, item_id, patch_item)
+
+
+@router.delete(_ONE_ITEM)
+async def delete_one(request: Request, item_id: str) -> Response:
+    """Withdraw an item: it leaves every list within a second, and its history stays."""
+
+    def withdraw(
+        registry: Engine, item_id: str, _: bytes, condition: Condition, *, who: str, why: str, now: datetime
+    ) -> Published:
+        return withdraw_item(registry, item_id, condition, who=who, why=why, now=now)
+
+    return await _change(request, item_id, withdraw)
+
+
+async def _change(request: Request, item_id: str, change: Callable[..., Published]) -> Response:
+    publisher, who = _let_in(request)
+    query = query_of(request, ChangeQuery)
+    headers, body = request.headers, await request.body()
+    condition = Condition(headers.get("if-match", ""), headers.get("if-none-match", ""))
+    why, now = query.why or f"{request.method} {ITEMS_PATH}", utc_now()
+    done = await publisher.write(lambda registry: change(registry, item_id, body, condition, who=who, why=why, now=now))
+    publisher.counted(done.change, 1)
+    answer = ChangedItem(done.item, etag_of(done.item), done.change, done.notes)
+    return _tagged(msgspec.json.encode(answer), done.item, 201 if done.change == "added" else 200)
+
+
+def _let_in(request: Request) -> tuple[Publisher, str]:
+    publisher: Publisher = request.app.state.publisher
+    return publisher, publisher.who(request.headers.raw)
+
+
+def _tagged(body: bytes, item: Item, status: int = 200) -> Response:
+    answer = json_answer(body, status)
+    answer.headers["ETag"] = etag_of(item)
+    return answer
+
+
+class _Packed(InvalidInput):
+    """The body is packed: what it unpacks to has no bound."""
+
+    http_status = 415

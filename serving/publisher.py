@@ -1,0 +1,99 @@
+"""The way of servers into the catalogue: who may go it, one connection to the registry, one large import at a time.
+
+In: the headers of a request. Out: the name that goes into the audit, and the registry to write to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from sqlalchemy import Engine
+
+from civicrec.errors import Unavailable
+from civicrec.registry.tables import open_registry
+from civicrec.security.api_keys import load_api_keys
+from civicrec.settings import Settings
+from civicrec.web.asgi import Scope
+from civicrec.web.bodies import BodyReader
+
+ITEMS_PATH = "/v1/items"
+#: 10 000 items of a portal are some 8 MB, those with long texts three times that.
+MAX_ITEMS_BYTES = 32 << 20
+#: At 5 Mbit/s, which is a slow way between two offices.
+ITEMS_TIMEOUT_S = 60.0
+_WHO_CHARACTERS = 64  # of the audit's column
+T = TypeVar("T")
+
+
+class Publisher:
+    """Lets servers change the catalogue.
+
+    Parameters
+    ----------
+    counted
+        Called with what became of items, and of how many.
+    """
+
+    def __init__(self, settings: Settings, counted: Callable[[str, int], None]) -> None:
+        self.counted = counted
+        self.keys = load_api_keys(settings)
+        self._address = settings.registry_address
+        self._registry: Engine | None = None
+        self._opening = threading.Lock()
+        self._importing = asyncio.Lock()
+        self._bodies = BodyReader(ITEMS_TIMEOUT_S, MAX_ITEMS_BYTES, 2 * MAX_ITEMS_BYTES)
+
+    def who(self, headers: Iterable[tuple[bytes, bytes]]) -> str:
+        """Return the name of a caller whose key may change the catalogue.
+
+        Raises
+        ------
+        Unauthorized
+            If there is no key, or it is no site's.
+        Forbidden
+            If the site's key may not do that.
+        """
+        return f"site:{self.keys.allowed(_key_of(headers), 'catalogue')}"[:_WHO_CHARACTERS]
+
+    def bodies_of(self, scope: Scope) -> BodyReader | None:
+        """Return what reads the body of a request that may bring a whole catalogue, ``None`` for any other."""
+        is_import = scope["method"] == "POST" and scope["path"] == ITEMS_PATH
+        site = self.keys.site_of(_key_of(scope["headers"])) if is_import else ""
+        return self._bodies if site and "catalogue" in self.keys.scopes[site] else None
+
+    async def write(self, act: Callable[[Engine], T]) -> T:
+        """Do something with the registry in a thread."""
+        return await asyncio.to_thread(lambda: act(self._opened()))
+
+    @asynccontextmanager
+    async def importing(self) -> AsyncIterator[None]:
+        """Be the one large import of this process for the length of the body.
+
+        Raises
+        ------
+        Unavailable
+            If there is one already: two would take the time of lists from each other and from visitors.
+        """
+        if self._importing.locked():
+            raise Unavailable("another import is under way; nothing was taken, send again in a second")
+        async with self._importing:
+            yield
+
+    def close(self) -> None:
+        """Let go of the registry."""
+        if self._registry is not None:
+            self._registry.dispose()
+
+    def _opened(self) -> Engine:
+        with self._opening:
+            if self._registry is None:
+                self._registry = open_registry(self._address)
+            return self._registry
+
+
+def _key_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    return next((value for name, value in headers if name == b"x-api-key"), b"")
