@@ -6,6 +6,8 @@ Only in lists made for one visitor: what is the same for everybody stays so.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from recommender.candidates.fresh import newer_than
 from recommender.candidates.generator import Query
 from recommender.candidates.selection import first_open
@@ -25,8 +27,24 @@ MIN_ITEMS = 4
 _TRIES = 3
 
 
-def explored(page: list[int], query: Query, scene: Scene, draw: float) -> int | None:
-    """Return what takes the last place of a page, ``None`` where nothing does.
+class Explored(NamedTuple):
+    """What became of the last place of a page.
+
+    Attributes
+    ----------
+    row
+        What takes it, ``None`` where it stays as it was.
+    propensity
+        How likely the draw was to put there what stands there now, and in this way: whoever weighs a click by its
+        inverse needs it exactly. 0 where that is not known, and such a place says nothing of other lists.
+    """
+
+    row: int | None
+    propensity: float
+
+
+def explored(page: list[int], query: Query, scene: Scene, draw: float) -> Explored:
+    """Return what takes the last place of a page.
 
     It was published within a day, and fewer people interacted with it than a trend needs (`civicrec.crowds`); all such
     are equally likely.
@@ -36,17 +54,21 @@ def explored(page: list[int], query: Query, scene: Scene, draw: float) -> int | 
     draw
         0 to 1, different for each request; below the scene's share it is one's turn.
     """
-    if draw >= scene.explore_share or len(page) < MIN_ITEMS:
-        return None
+    share = scene.explore_share
+    if not share or len(page) < MIN_ITEMS:
+        return Explored(None, 1.0)
+    if draw >= share:
+        return Explored(None, 1.0 - share)
     young = first_open(query, newer_than(query, MAX_AGE_DAYS), MAX_DRAWN_FROM)
     is_known = query.scratch
     is_known[young] = 0
     is_known[query.signals.trends.rows] = 1
     is_known[page] = 1
     untried: list[int] = young[is_known[young] == 0].tolist()
-    first = int(draw / scene.explore_share * len(untried))
-    for row in (untried[first:] + untried[:first])[:_TRIES]:
+    first = int(draw / share * len(untried))
+    for nth, row in enumerate((untried[first:] + untried[:first])[:_TRIES]):
         changed = [*page[:-1], row]
         if rerank(changed, query, scene, len(page))[0] == changed:
-            return row
-    return None
+            # What follows on others that did not fit is likelier than one draw: by how much only trying all would say.
+            return Explored(row, 0.0 if nth else share / len(untried))
+    return Explored(None, 0.0)

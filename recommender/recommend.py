@@ -112,9 +112,9 @@ def _recommend(
     is_personal = request.is_personal and bool(
         query.history or query.seen_before or query.tags or profile.disliked or profile.done
     )
-    sources = dict.fromkeys(pinned, EDITORIAL)
+    sources, propensity = dict.fromkeys(pinned, EDITORIAL), 1.0
     if is_personal and request.draw is not None and not pins:
-        new = explored(page, query, scene, request.draw)
+        new, propensity = explored(page, query, scene, request.draw)
         if new is not None:
             page[-1], sources[new] = new, EXPLORATION
     return RankedList(
@@ -122,9 +122,17 @@ def _recommend(
         mode="personalised" if is_personal else "general",
         model=signals.model,
         items=_explained(
-            page, ranked, query, n_shown, sources, {pin.row: pin.reason for pin in pins.values()}, request.explain
+            page,
+            ranked,
+            query,
+            n_shown,
+            sources,
+            {pin.row: pin.reason for pin in pins.values()},
+            request.explain,
+            propensity,
         ),
         variant=request.variant,
+        variant_share=request.variant_share,
         title=scene.title,
         next_cursor=_next_cursor(request, catalogue, page) if n_left > len(page) else None,
     )
@@ -259,6 +267,7 @@ def _explained(
     sources: Mapping[int, Source],
     fixed_reasons: Mapping[int, Reason],
     with_features: bool,
+    propensity: float,
 ) -> tuple[RankedItem, ...]:
     catalogue, parts_of = query.catalogue, ranked.parts_of(query, page)
     reasons_of, features_of = reasons_for(query, parts_of), ranked.features_of(page) if with_features else {}
@@ -272,6 +281,7 @@ def _explained(
             reasons=(fixed_reasons[row],) if row in fixed_reasons else reasons_of[row],
             parts=parts,
             features=features_of.get(row, {}),
+            propensity=propensity if nth == len(page) - 1 else 1.0,
         )
         for nth, (row, parts) in enumerate(parts_of.items())
     )

@@ -44,6 +44,8 @@ class Request:
         Where the page before ended.
     variant
         Variant of the scene this visitor is shown, empty for the scene itself.
+    variant_share
+        Share of the visitors who are shown it, 0 where no experiment divides them.
     draw
         Number from 0 to 1 by which the scene's share of lists explores; ``None`` explores in none.
     explain
@@ -60,6 +62,7 @@ class Request:
     variant: str = ""
     explain: bool = False
     draw: float | None = None
+    variant_share: float = 0.0
 
     @property
     def is_personal(self) -> bool:
@@ -93,6 +96,9 @@ class RankedItem(Struct, frozen=True):
         Generator → its part of the score.
     features
         Feature → its value and what it adds to the score, where a ranker learned to weigh them and the request asks.
+    propensity
+        How likely the request's draws were to put it there, of what is made for this variant; 1 where nothing is
+        drawn, 0 where it is not known.
     """
 
     item: Item
@@ -103,6 +109,7 @@ class RankedItem(Struct, frozen=True):
     reasons: tuple[Reason, ...] = ()
     parts: Mapping[Source, float] = {}
     features: Mapping[str, tuple[float, float]] = {}
+    propensity: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,5 +133,6 @@ class RankedList:
     model: str = ""
     items: tuple[RankedItem, ...] = ()
     variant: str = ""
+    variant_share: float = 0.0
     title: str = ""
     next_cursor: Cursor | None = None

@@ -136,6 +136,8 @@ def _plain(served: _Served) -> ServedList:
         item_ids=[ranked.item.item_id for ranked in items],
         sources=[_sources(ranked) for ranked in items],
         reasons=[[reason.code for reason in ranked.reasons] for ranked in items],
+        propensities=[ranked.propensity for ranked in items],
+        variant_share=ranked_list.variant_share,
     )
 
 

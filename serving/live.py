@@ -238,12 +238,12 @@ class Live:
         scene = scene_named(block.scene, self.scenes)
         cursor = decode_cursor(block.cursor, self.cursor_key, scene.name) if block.cursor else None
         n = scene.default_n if block.n is None else block.n
-        variant = ""
+        variant, share = "", 0.0
         if scene.experiment is not None and caller.mode == "personalised":
-            variant = scene.experiment.variant_of(caller.actor, local_date(self.clock()))
+            variant, share = scene.experiment.assigned(caller.actor, local_date(self.clock()))
         return Request(
             scene, n, caller.mode, caller.recent, block.item_id, frozenset(block.exclude), cursor, variant, explain,
-            block.draw,
+            block.draw, share,
         )  # fmt: skip
 
     def _page(self, requests: Sequence[Request], read: _Read | None) -> Page:

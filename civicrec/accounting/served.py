@@ -50,6 +50,14 @@ class ServedList(msgspec.Struct, frozen=True, array_like=True):
         Of each item, those that proposed it, the one with the largest part first.
     reasons
         Of each item, the codes of the reasons that hold, in the order in which they are shown.
+    propensities
+        Of each item, how likely the request's draws were to put it there; 0 where that is not known.
+    variant_share
+        Share of the visitors that the experiment shows this variant, 0 where no experiment divides them.
+    teams
+        Of each item of two interleaved orders, which one it came by: `A` the scene's, `B` the variant's, empty neither.
+    shadow, shadow_ids
+        What else was asked for the same request in the shadow, and what its list would have been.
     """
 
     request_id: str
@@ -65,6 +73,11 @@ class ServedList(msgspec.Struct, frozen=True, array_like=True):
     item_ids: list[str]
     sources: list[list[str]]
     reasons: list[list[str]]
+    propensities: list[float] = []
+    variant_share: float = 0.0
+    teams: list[str] = []
+    shadow: str = ""
+    shadow_ids: list[str] = []
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,14 +46,18 @@ class Experiment:
         >>> Experiment("trees", {"b": 1.0}).variant_of("", date(2026, 3, 1))
         ''
         """
+        return self.assigned(actor, today)[0]
+
+    def assigned(self, actor: str, today: date) -> tuple[str, float]:
+        """Return the variant an actor is shown and the share of the actors who are; ``("", 0)`` if none is divided."""
         if not actor or (self.start and today < self.start) or (self.end and today > self.end):
-            return ""
+            return "", 0.0
         place, above = place_of(self.name, self.salt, actor), 0.0
         for variant, share in self.shares.items():
             above += share
             if place < above:
-                return variant
-        return ""
+                return variant, share
+        return "", max(0.0, 1.0 - above)
 
 
 def place_of(name: str, salt: str, actor: str) -> float:

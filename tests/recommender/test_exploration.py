@@ -59,6 +59,21 @@ def test_one_list_in_four_explores_and_every_untried_item_gets_as_much() -> None
     assert all(ids(listed)[:-1] == PLAIN[:-1] for listed in lists)
 
 
+def test_every_place_tells_how_likely_it_was() -> None:
+    draws = [(n + 0.5) / 4_000 for n in range(4_000)]
+    lists = [a_list(draw) for draw in draws]
+    assert all(one.propensity == 1.0 for listed in lists for one in listed.items[:-1])
+    shown, told = Counter(), dict[str, float]()
+    for listed in lists:
+        if listed.items[-1].propensity:
+            shown[ids(listed)[-1]] += 1
+            told[ids(listed)[-1]] = listed.items[-1].propensity
+    # What took the turn of the item whose theme has its share already is not told: it is likelier than one draw.
+    assert {name: n / len(draws) for name, n in shown.items()} == pytest.approx(told)
+    assert told[PLAIN[-1]] == 0.75
+    assert [listed.items[-1].propensity for listed in (a_list(None), a_list(0.9, n=3))] == [1.0, 1.0]
+
+
 def test_it_says_what_it_is() -> None:
     item = a_list(0.0).items[-1]
     assert (item.source, item.position, [reason.code for reason in item.reasons]) == (EXPLORATION, 4, ["fresh"])

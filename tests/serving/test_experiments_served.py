@@ -5,6 +5,7 @@ from __future__ import annotations
 from serving.portal.visitor import CONSENT_COOKIE, ID_COOKIE
 from tests.recommender.scenes.test_scene_files import written
 from tests.serving.conftest import NOW, Api
+from tests.serving.test_list_log import waiting
 
 PATH = "/v1/recommendations"
 HALF = """
@@ -76,3 +77,12 @@ def test_a_page_of_the_portal_carries_the_variant_into_its_events(api: Api) -> N
     page = api.ask("GET", "/portal/", headers={"Cookie": agreed})
     assert 'data-civicrec-variant="b"' in page.text
     assert 'data-civicrec-variant="b"' not in api.get("/portal/").text
+
+
+def test_the_log_of_lists_keeps_how_large_a_part_is_shown_the_variant(api: Api) -> None:
+    written(api.settings.scenes_path, HALF.replace("0.5", "0.2"), "home")
+    api.live.refresh()
+    arms = [variant(api, anonymous_id=f"visitor{n}") for n in range(30)]
+    variant(api)
+    kept = waiting(api)
+    assert [one["variant_share"] for one in kept] == [*(0.2 if arm else 0.8 for arm in arms), 0.0]

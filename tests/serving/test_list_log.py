@@ -86,6 +86,9 @@ def test_who_explored_is_known_from_the_request_id_alone(api: Api) -> None:
     by_id = [int(str(one["request_id"])[8:16], 16) / 2**32 < share for one in lists]
     assert [one["sources"][-1][0] == "exploration" for one in lists] == by_id
     assert any(by_id)
+    assert all(one["propensities"][:-1] == [1.0] * 4 for one in lists)
+    assert {one["propensities"][-1] for one, explored in zip(lists, by_id, strict=True) if not explored} == {1 - share}
+    assert all(0 < one["propensities"][-1] <= share for one, explored in zip(lists, by_id, strict=True) if explored)
 
 
 def test_who_sends_the_signal_leaves_what_everybody_gets(api: Api) -> None:
