@@ -37,6 +37,7 @@ _log = get_logger(__name__)
 
 _CORS: Headers = [(b"access-control-allow-methods", b"POST, OPTIONS"), (b"access-control-max-age", b"86400")]
 _HEADERS = b"content-type, content-encoding, authorization, x-api-key"
+_DEBUG = re.compile(rb"(?:^|&)debug=(?:1|true)(?:&|$)")
 #: Names of headers, as a browser lists them.
 _NAMES = re.compile(rb"[a-z0-9!#$%&'*+.^_`|~, -]{1,2000}", re.IGNORECASE)
 #: A full group is through in well under a second; a full disk needs a person.
@@ -123,6 +124,9 @@ class EventsEndpoint:
 
     async def _take(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> dict[str, Any]:
         server_of = self._api_keys.site_of(headers.get(b"x-api-key", b""))
+        debug = _DEBUG.search(scope["query_string"]) is not None
+        if debug and not server_of:
+            raise Unauthorized("debug=1 is for who sends the API key of a configured site as X-API-Key")
         payer = self._limits.payer((scope.get("client") or ("",))[0], scope["headers"], server_of)
         try:
             body = await self._bodies.read(
@@ -145,13 +149,17 @@ class EventsEndpoint:
             n_events = len(envelope.events)
         finally:
             self._limits.charge(payer, n_events, n_bytes)
-        events, rejected, counts = _judged(envelope, request)
+        told: list[dict[str, Any]] | None = [] if debug else None
+        events, rejected, counts = _judged(envelope, request, told)
         site = ""
         if self._sites and events:  # else any name is taken, and proves nothing
             site = events[0].site
             self._limits.charge_sites(payer, Counter(event.site for event in events))
         duplicates = await self._commit.put(events, counts, site)
-        return {"accepted": len(events) - duplicates, "duplicates": duplicates, "rejected": rejected}
+        answer = {"accepted": len(events) - duplicates, "duplicates": duplicates, "rejected": rejected}
+        if debug:
+            answer["debug"] = {"site": server_of, "batch": envelope.altered, "events": told}
+        return answer
 
     def _facts_of(self, scope: Scope, headers: dict[bytes, bytes], server_of: str) -> RequestFacts:
         device, bot_reason = read_user_agent(headers.get(b"user-agent", b"").decode("latin-1"))
@@ -196,9 +204,9 @@ def _is_packed(headers: dict[bytes, bytes]) -> bool:
 
 
 def _judged(
-    envelope: Envelope, request: RequestFacts
+    envelope: Envelope, request: RequestFacts, told: list[dict[str, Any]] | None
 ) -> tuple[list[Event], list[dict[str, Any]], Counter[tuple[str, str]]]:
-    """Return the events to keep, what is answered of the others, and what is counted."""
+    """Return the events to keep, what is answered of the others, and what is counted; tell what of each was altered."""
     request.skew = clock_skew(envelope.sent_at, request.received_at)
     request.altered.update(envelope.altered)
     if envelope.subject_token is not None:
@@ -207,12 +215,15 @@ def _judged(
     rejected: list[dict[str, Any]] = []
     counts: Counter[tuple[str, str]] = Counter()
     for index, arrival in enumerate(envelope.events):
+        before = request.altered.copy() if told is not None else None
         taken = arrival if isinstance(arrival, Dropped) else take(arrival, request)
         if isinstance(taken, Dropped):
             rejected.append({"index": index, "reason": taken.reason, "detail": taken.detail})
             counts["rejected", taken.reason] += 1
         else:
             events.append(taken)
+        if told is not None and (altered := request.altered - (before or Counter())):
+            told.append({"index": index, "altered": sorted(altered)})
     counts["received", ""] = len(envelope.events)
     for what, n in request.altered.items():
         counts["altered", what] = n

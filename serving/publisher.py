@@ -59,6 +59,16 @@ class Publisher:
         """
         return f"site:{self.keys.allowed(_key_of(headers), 'catalogue')}"[:_WHO_CHARACTERS]
 
+    def site(self, headers: Iterable[tuple[bytes, bytes]]) -> str:
+        """Return the site whose key came with a request, whatever it may do.
+
+        Raises
+        ------
+        Unauthorized
+            If there is no key, or it is no site's.
+        """
+        return self.keys.known(_key_of(headers))
+
     def bodies_of(self, scope: Scope) -> BodyReader | None:
         """Return what reads the body of a request that may bring a whole catalogue, ``None`` for any other."""
         is_import = scope["method"] == "POST" and scope["path"] == ITEMS_PATH

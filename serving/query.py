@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import Any, TypeVar
+from typing import TypeVar, cast
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -50,7 +50,7 @@ def _read_again(fields: dict[str, str], kind: type[Q]) -> Q:
     try:
         return msgspec.convert(stated, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise InvalidInput(_explained(str(error), stated)) from None
+        raise InvalidInput(_explained(str(error), stated, kind)) from None
 
 
 def _plain(value: str) -> str:
@@ -59,12 +59,34 @@ def _plain(value: str) -> str:
     return number[1] if number else value.strip()
 
 
-def _explained(message: str, fields: dict[str, Any]) -> str:
+def _explained(message: str, fields: dict[str, str], kind: type[msgspec.Struct]) -> str:
     place = _PLACE.search(message)
     name = place[1] if place else ""
-    what = message[: place.start()] if place else message
-    got = f"got {name}={fields[name][:50]!r}; " if name in fields else ""
-    return f"{got}{what[:1].lower()}{what[1:300]}"
+    expected = _expected(kind, name)
+    return f"got {name}={fields[name][:50]!r}; {expected}" if expected and name in fields else message[:300]
+
+
+def _expected(kind: type[msgspec.Struct], name: str) -> str:
+    """Say what a parameter may be, as its type has it."""
+    info = cast(msgspec.inspect.StructType, msgspec.inspect.type_info(kind))
+    types = [field.type for field in info.fields if field.encode_name == name]
+    while types:
+        match types.pop():
+            case msgspec.inspect.UnionType(types=several):
+                types.extend(several)
+            case msgspec.inspect.Metadata(type=inner):
+                types.append(inner)
+            case msgspec.inspect.IntType(ge=lowest, le=highest):
+                return f"expected {lowest} to {highest}, as a whole number"
+            case msgspec.inspect.LiteralType(values=values):
+                return f"expected {' or '.join(sorted(str(value) for value in values))}"
+            case msgspec.inspect.BoolType():
+                return "expected 1 or 0"
+            case msgspec.inspect.DateTimeType():
+                return "expected a time with offset, such as 2026-01-31T08:00:00Z"
+            case msgspec.inspect.StrType(max_length=most):
+                return f"expected at most {most} characters"
+    return ""
 
 
 @cache

@@ -7,19 +7,17 @@ bodies, plain checks for query strings.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Annotated, TypeVar, cast
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
 from civicrec.errors import InvalidInput
-from civicrec.events import anonymous_actor
+from civicrec.events import Consent, anonymous_actor
 from civicrec.security.tokens import Keys
 from civicrec.settings import Settings
 from civicrec.web.origins import origin_of
-from civicrec.web.query import whole_number, without_blanks
-from recommender.request import Mode
+from civicrec.web.query import without_blanks
 from recommender.scenes.scene import MAX_N
 from serving.live import Caller, ListQuery
 
@@ -30,43 +28,89 @@ MAX_BLOCKS = 20
 _ACTOR = re.compile(r"[A-Za-z0-9_-]{1,64}")
 B = TypeVar("B")
 
+
+def _text(says: str, most: int | None = None, examples: list[str] | None = None) -> Any:
+    return msgspec.Meta(description=says, max_length=most, examples=examples)
+
+
 Id = Annotated[str, msgspec.Meta(max_length=128)]
+SceneName = Annotated[str, _text("where the list stands; home when not given", 64, ["home", "policies"])]
+Length = Annotated[
+    int, msgspec.Meta(ge=1, le=MAX_N, description="length; the scene's own when not given, next_cursor tells of more")
+]
+SiteName = Annotated[str, _text("portal id; the only one configured when not given", 64, ["gz"])]
+Token = Annotated[str, _text("JWT of a signed-in user; better as Authorization: Bearer, addresses are written to logs")]
+AnonymousId = Annotated[
+    str, _text("pseudonym of a browser: A-Z a-z 0-9 _ -", 64, ["0b6f1c7e-4a51-4f9a-9f52-77d1f6a0c001"])
+]
+PageItem = Annotated[str, _text("item of the page the list stands on", 128, ["gd-440100-0001"])]
+Cursor = Annotated[str, _text("next_cursor of the page before")]
+Slot = Annotated[str, _text("name of the place on the page; the scene when not given", 64, ["sidebar"])]
+ListMode = Annotated[Literal["personalised", "general"], _text("general reads no profile; personalised when not given")]
+Explain = Annotated[bool, _text("tells all reasons and each generator's part of the score")]
+Debug = Annotated[bool, _text("tells what was altered or dropped and why a list is general; with a site's X-API-Key")]
+
+
+class ListQueryString(msgspec.Struct, forbid_unknown_fields=True):
+    """The query of ``GET /v1/recommendations``."""
+
+    scene: SceneName = ""
+    n: Length | None = None
+    site: SiteName = ""
+    subject_token: Token = ""
+    anonymous_id: AnonymousId = ""
+    recent: Annotated[
+        str, _text("the caller's own history, comma-separated ids, newest first; nothing of it is kept")
+    ] = ""
+    item_id: PageItem = ""
+    exclude: Annotated[str, _text(f"ids that must not be in the list, comma-separated, {MAX_EXCLUDE} at most")] = ""
+    mode: ListMode = "personalised"
+    cursor: Cursor = ""
+    slot: Slot = ""
+    explain: Explain = False
+    debug: Debug = False
+
+
+class PageQueryString(msgspec.Struct, forbid_unknown_fields=True):
+    """The query of ``POST /v1/recommendations``: all else is in the body."""
+
+    debug: Debug = False
 
 
 class BlockBody(msgspec.Struct, forbid_unknown_fields=True):
     """One list of ``POST /v1/recommendations``."""
 
-    scene: str = ""
-    n: int | None = None
-    item_id: Id = ""
-    exclude: tuple[Id, ...] = ()
-    cursor: str = ""
-    slot: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    scene: SceneName = ""
+    n: Length | None = None
+    item_id: PageItem = ""
+    exclude: Annotated[tuple[Id, ...], msgspec.Meta(max_length=MAX_EXCLUDE)] = ()
+    cursor: Cursor = ""
+    slot: Slot = ""
 
 
 class PageBody(msgspec.Struct, forbid_unknown_fields=True):
     """The body of ``POST /v1/recommendations``."""
 
     blocks: Annotated[tuple[BlockBody, ...], msgspec.Meta(min_length=1, max_length=MAX_BLOCKS)]
-    site: str = ""
-    subject_token: str = ""
-    anonymous_id: str = ""
+    site: SiteName = ""
+    subject_token: Token = ""
+    anonymous_id: AnonymousId = ""
     recent: tuple[Id, ...] = ()
-    mode: str = "personalised"
-    explain: bool = False
+    mode: ListMode = "personalised"
+    explain: Explain = False
 
 
 class FeedbackBody(msgspec.Struct, forbid_unknown_fields=True):
     """The body of ``POST /v1/feedback``; `consent` is the visitor's."""
 
-    kind: str
+    kind: Literal["dislike", "undislike"]
     item_id: Id
-    site: str = ""
-    subject_token: str = ""
-    anonymous_id: str = ""
+    site: SiteName = ""
+    subject_token: Token = ""
+    anonymous_id: AnonymousId = ""
     request_id: Annotated[str, msgspec.Meta(max_length=64)] = ""
     scene: Annotated[str, msgspec.Meta(max_length=64)] = ""
-    consent: str = ""
+    consent: Literal["", Consent] = ""
 
 
 def body_of(raw: bytes, kind: type[B]) -> B:
@@ -87,9 +131,22 @@ def body_of(raw: bytes, kind: type[B]) -> B:
 
 
 def site_of(named: str, settings: Settings) -> str:
-    """Return the site a request is for: the one it names, else the only one there is, else the demo's."""
-    if named:
-        return named
+    """Return the site a request is for: the one it names, else the only one there is, the demo's if there is none.
+
+    Raises
+    ------
+    InvalidInput
+        If sites are configured and it names none of them, as the collector refuses its events.
+    """
+    site = named.strip() or own_site(settings)
+    if settings.sites and site not in settings.sites:
+        got = f"got site {named[:64]!r}" if named.strip() else "got no site, and several are configured"
+        raise InvalidInput(f"{got}; expected a configured site id")
+    return site
+
+
+def own_site(settings: Settings) -> str:
+    """Return the site of this server's own pages: the only one there is, else the demo's."""
     return next(iter(settings.sites)) if len(settings.sites) == 1 else DEFAULT_SITE
 
 
@@ -118,30 +175,6 @@ def actor_of(token: str, anonymous_id: str, site: str, keys: Keys, now: datetime
     return anonymous_actor(anonymous_id)
 
 
-def mode_of(named: str) -> Mode:
-    """Return the mode; personalised when none is named."""
-    if named not in ("", "general", "personalised"):
-        raise InvalidInput(f"got mode={named[:50]!r}; expected general or personalised")
-    return cast(Mode, named or "personalised")
-
-
-def length_of(n: int | None) -> int | None:
-    """Return the length of a list that a body names, ``None`` for the scene's own."""
-    if n is not None and not 1 <= n <= MAX_N:
-        raise InvalidInput(f"got n={str(n)[:50]}; expected 1 to {MAX_N}, and next_cursor for more")
-    return n
-
-
-def number_of(text: str, highest: int) -> int | None:
-    """Return the number from 1 to `highest` that a query string gives, ``None`` when it gives none."""
-    if not text.strip():
-        return None
-    number = whole_number(text.strip(), 1, highest)
-    if number is None:
-        raise InvalidInput(f"got n={text[:50]!r}; expected 1 to {highest}, as a whole number")
-    return number
-
-
 def ids_of(text: str, most: int) -> tuple[str, ...]:
     """Return the ids of a comma-separated list, at most `most` of them."""
     return tuple(item_id for item_id in text.split(",") if item_id)[:most] if text else ()
@@ -154,42 +187,34 @@ def excluded(item_ids: tuple[str, ...]) -> tuple[str, ...]:
     return item_ids
 
 
-def query_block(query: Mapping[str, str]) -> ListQuery:
+def query_block(query: ListQueryString) -> ListQuery:
     """Return the block that a query string of ``GET /v1/recommendations`` asks for."""
+    exclude = excluded(ids_of(query.exclude, MAX_EXCLUDE + 1))
     return ListQuery(
-        scene=query.get("scene", "").strip() or DEFAULT_SCENE,
-        n=number_of(query.get("n", ""), MAX_N),
-        item_id=query.get("item_id", ""),
-        exclude=excluded(ids_of(query.get("exclude", ""), MAX_EXCLUDE + 1)),
-        cursor=query.get("cursor", "").strip(),
-        slot=query.get("slot", "")[:64],
+        query.scene.strip() or DEFAULT_SCENE, query.n, query.item_id, exclude, query.cursor.strip(), query.slot
     )
 
 
 def caller_of(
-    parameter: Callable[[str], str], bearer: str, recent: tuple[str, ...], settings: Settings, keys: Keys, now: datetime
-) -> Caller:
+    said: ListQueryString | PageBody, recent: tuple[str, ...], bearer: str, settings: Settings, keys: Keys,
+    now: datetime,
+) -> Caller:  # fmt: skip
     """Return who asks.
 
     Parameters
     ----------
-    parameter
-        Gives ``site``, ``subject_token``, ``anonymous_id`` and ``mode`` by name.
+    said
+        Holds ``site``, ``subject_token``, ``anonymous_id`` and ``mode``.
     bearer
         The token of the header ``Authorization``, which comes before any other; empty if there is none.
     """
-    site = site_of(parameter("site").strip(), settings)
-    actor = actor_of(bearer or parameter("subject_token").strip(), parameter("anonymous_id").strip(), site, keys, now)
-    return Caller(actor, recent[:MAX_RECENT], mode_of(parameter("mode").strip()), site[:64])
+    site = site_of(said.site, settings)
+    actor = actor_of(bearer or said.subject_token.strip(), said.anonymous_id.strip(), site, keys, now)
+    return Caller(actor, recent[:MAX_RECENT], said.mode, site)
 
 
 def body_block(body: BlockBody) -> ListQuery:
     """Return the block of a page body."""
-    scene = body.scene.strip() or DEFAULT_SCENE
-    exclude, cursor = excluded(body.exclude), body.cursor.strip()
-    return ListQuery(scene, length_of(body.n), body.item_id, exclude, cursor, body.slot)
-
-
-def is_true(text: str) -> bool:
-    """Read a yes-or-no of a query string."""
-    return text.lower() in ("1", "true", "yes")
+    return ListQuery(
+        body.scene.strip() or DEFAULT_SCENE, body.n, body.item_id, body.exclude, body.cursor.strip(), body.slot
+    )

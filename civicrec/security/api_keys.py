@@ -25,8 +25,20 @@ class ApiKeys:
         """Return the site whose key this is, empty if it is none's."""
         return next((site for site, known in self.keys.items() if hmac.compare_digest(key, known)), "")
 
-    def allowed(self, key: bytes, scope: Scope) -> str:
+    def known(self, key: bytes) -> str:
         """Return the site whose key this is.
+
+        Raises
+        ------
+        Unauthorized
+            If it is none's.
+        """
+        if site := self.site_of(key):
+            return site
+        raise Unauthorized("got no API key of a configured site; send it as X-API-Key, take it from CIVICREC_SITES")
+
+    def allowed(self, key: bytes, scope: Scope) -> str:
+        """Return the site whose key this is, and which may do this.
 
         Raises
         ------
@@ -35,9 +47,7 @@ class ApiKeys:
         Forbidden
             If it is a site's, and the site's `scopes` do not name this one.
         """
-        site = self.site_of(key)
-        if not site:
-            raise Unauthorized("got no API key of a configured site; send it as X-API-Key, take it from CIVICREC_SITES")
+        site = self.known(key)
         if scope not in self.scopes[site]:
             raise Forbidden(
                 f"the API key of site {site!r} has no scope {scope!r}; name it in `scopes` of CIVICREC_SITES"

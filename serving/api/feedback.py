@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import get_args
 
 import msgspec
 from fastapi import APIRouter, Request, Response
 
 from civicrec.clock import to_ms
 from civicrec.errors import InvalidInput, NotFound, Unavailable
-from civicrec.events import Consent
 from civicrec.web.guard import charge
 from civicrec.web.query import bearer_of
 from civicrec.web.signals import is_from, refuses
@@ -18,6 +16,7 @@ from recommender.eligibility import is_public
 from serving.answers import json_answer
 from serving.feedback import LISTS_OF_FEEDBACK
 from serving.live import Live
+from serving.query import NoQuery, query_of
 from serving.schemas import FeedbackBody, actor_of, body_of, origins_of, site_of
 
 router = APIRouter(tags=["feedback"])
@@ -30,14 +29,11 @@ async def post_feedback(request: Request) -> Response:
     ``consent`` is the visitor's, as with an event. Nothing is kept with ``none``, ``Sec-GPC`` or ``DNT``.
     """
     live: Live = request.app.state.live
+    query_of(request, NoQuery)
     body, now = body_of(await request.body(), FeedbackBody), live.clock()
     site = site_of(body.site, live.settings)
     if not is_from(request.headers, origins_of(live.settings, site)):
         raise InvalidInput(f"a page of another origin sent this; expected one that site {site[:64]!r} lists")
-    if body.kind not in ("dislike", "undislike"):
-        raise InvalidInput(f"got kind {body.kind[:50]!r}; expected dislike or undislike")
-    if body.consent not in ("", *get_args(Consent)):
-        raise InvalidInput(f"got consent {body.consent[:50]!r}; expected {', '.join(get_args(Consent))}")
     item = live.catalogue.items.get(body.item_id)
     if item is None or not is_public(item, now):
         raise NotFound(f"no item {body.item_id!r} in the catalogue")

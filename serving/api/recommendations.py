@@ -13,56 +13,48 @@ from civicrec.web.guard import charge
 from civicrec.web.query import bearer_of
 from civicrec.web.signals import refuses
 from serving.answers import json_answer, list_json
+from serving.debug import told
 from serving.live import Caller, ListQuery, Live
-from serving.schemas import MAX_RECENT, PageBody, body_block, body_of, caller_of, ids_of, is_true, query_block
+from serving.query import query_of
+from serving.schemas import (
+    MAX_RECENT,
+    ListQueryString,
+    PageBody,
+    PageQueryString,
+    body_block,
+    body_of,
+    caller_of,
+    ids_of,
+    query_block,
+)
 
 router = APIRouter(tags=["lists"])
 
 #: A longer list is charged as so many more: one of 100 with all reasons takes four times as long as one of ten.
 _ITEMS_OF_A_LIST = 25
 
-_QUERY = {
-    "scene": "where the list stands; home when not given",
-    "n": "length, 1 to 100; the scene's own when not given",
-    "site": "portal id; the only one configured, else demo",
-    "subject_token": "JWT of a signed-in user; better as Authorization: Bearer, addresses are written to logs",
-    "anonymous_id": "pseudonym of a browser",
-    "recent": "the caller's own history, comma-separated ids, newest first; nothing of it is kept",
-    "item_id": "item of the page the list stands on",
-    "exclude": "ids that must not be in the list",
-    "mode": "general reads no profile; personalised when not given",
-    "cursor": "next_cursor of the page before",
-    "slot": "name of the place on the page; the scene when not given",
-    "explain": "1 tells all reasons and each generator's part of the score",
-}
-_PARAMETERS = [
-    {"name": name, "in": "query", "required": False, "schema": {"type": "string"}, "description": text}
-    for name, text in _QUERY.items()
-]
 
-
-@router.get("/v1/recommendations", openapi_extra={"parameters": _PARAMETERS})
+@router.get("/v1/recommendations")
 async def get_list(request: Request) -> Response:
     """Return one list for a visitor, with the reason for each item."""
-    began, live, query = monotonic_s(), _live(request), request.query_params
-    recent = ids_of(query.get("recent", ""), MAX_RECENT)
+    began, live, query = monotonic_s(), _live(request), query_of(request, ListQueryString)
     bearer = bearer_of(request.headers.get("authorization", ""))
-    caller = caller_of(lambda name: query.get(name, ""), bearer, recent, live.settings, live.keys, live.clock())
-    block = query_block(query)
-    bodies = await _lists(request, live, caller, [block], explain=is_true(query.get("explain", "")))
+    recent = ids_of(query.recent, MAX_RECENT)
+    caller = caller_of(query, recent, bearer, live.settings, live.keys, live.clock())
+    bodies = await _lists(request, live, caller, [query_block(query)], explain=query.explain, debug=query.debug)
     request.app.state.counters.answered(monotonic_s() - began)
     return json_answer(bodies[0])
 
 
-@router.post("/v1/recommendations", openapi_extra={"requestBody": {"content": {"application/json": {}}}})
+@router.post("/v1/recommendations")
 async def post_page(request: Request) -> Response:
     """Return several lists of one page: ``{"blocks": [{"scene", "n", …}], …}``; no item stands twice."""
-    began, live = monotonic_s(), _live(request)
+    began, live, query = monotonic_s(), _live(request), query_of(request, PageQueryString)
     body = body_of(await request.body(), PageBody)
     bearer = bearer_of(request.headers.get("authorization", ""))
-    caller = caller_of(lambda name: getattr(body, name), bearer, body.recent, live.settings, live.keys, live.clock())
+    caller = caller_of(body, body.recent, bearer, live.settings, live.keys, live.clock())
     blocks = [body_block(block) for block in body.blocks]
-    bodies = await _lists(request, live, caller, blocks, explain=body.explain)
+    bodies = await _lists(request, live, caller, blocks, explain=body.explain, debug=query.debug)
     request.app.state.counters.answered(monotonic_s() - began)
     return json_answer(b'{"blocks":[' + b",".join(bodies) + b"]}")
 
@@ -72,9 +64,12 @@ ROUTES = [route for route in router.routes if isinstance(route, APIRoute)]
 
 
 async def _lists(
-    request: Request, live: Live, caller: Caller, blocks: list[ListQuery], *, explain: bool
+    request: Request, live: Live, caller: Caller, blocks: list[ListQuery], *, explain: bool, debug: bool
 ) -> list[bytes]:
+    if debug:
+        request.app.state.publisher.site(request.headers.raw)
     charge(request.scope, len(blocks) - 1 + sum((block.n or 0) // _ITEMS_OF_A_LIST for block in blocks))
+    asked = caller
     if refuses(request.headers.raw):
         caller = Caller(mode="general", site=caller.site)  # the signal holds for lists as it does for events
     page = await live.page(caller, blocks, explain=explain)
@@ -88,6 +83,9 @@ async def _lists(
             ranked_list, page.snapshot, request_id, now, slot=block.slot, is_degraded=is_degraded, explain=explain,
             cursor_key=live.cursor_key,
         )  # fmt: skip
+        if debug:
+            facts = told(asked, caller, block, page, ranked_list, live.scenes[ranked_list.scene])
+            body = body[:-1] + b',"debug":%s}' % facts
         bodies.append(body)
     return bodies
 

@@ -24,6 +24,7 @@ from profiles.online.ports import (
 from recommender.artifacts import Models
 from recommender.generators import GENERATORS
 from serving.live import Live
+from serving.query import NoQuery, query_of
 
 router = APIRouter(tags=["about"])
 
@@ -31,6 +32,7 @@ router = APIRouter(tags=["about"])
 @router.get("/v1/transparency")
 async def get_transparency(request: Request) -> dict[str, Any]:
     """Say what lists are made from."""
+    query_of(request, NoQuery)
     live: Live = request.app.state.live
     models = live.models
     return {

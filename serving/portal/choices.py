@@ -29,7 +29,7 @@ from serving.portal.visitor import (
     safe_next,
     visitor_of,
 )
-from serving.schemas import site_of
+from serving.schemas import own_site
 
 router = APIRouter(include_in_schema=False)
 
@@ -55,7 +55,7 @@ async def _withdraw(request: Request, anonymous_id: str) -> None:
     live, now = request.app.state.live, request.app.state.live.clock()
     actor = anonymous_actor(anonymous_id)
     await live.budget.read(lambda: asyncio.to_thread(live.store.withdraw, actor, to_ms(now)))
-    event = {"kind": "consent_withdrawn", "site": site_of("", live.settings), "anonymous_id": anonymous_id,
+    event = {"kind": "consent_withdrawn", "site": own_site(live.settings), "anonymous_id": anonymous_id,
              "consent": "measure"}  # fmt: skip
     await asyncio.to_thread(request.app.state.recorder.record, event, "", now)
 

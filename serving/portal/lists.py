@@ -26,7 +26,7 @@ from serving.list_log import ListLog
 from serving.portal.views import TYPE_NAMES, Card, ListView, state_of
 from serving.portal.visitor import Visitor
 from serving.related import related
-from serving.schemas import site_of
+from serving.schemas import own_site
 
 
 class Lists:
@@ -37,7 +37,7 @@ class Lists:
     ) -> None:
         self._live, self._counters, self._log, self._now = live, counters, log, now
         actor = anonymous_actor(visitor.anonymous_id) if visitor.mode == "personalised" else ""
-        self._caller = served.Caller(actor, (), visitor.mode, site_of("", live.settings))
+        self._caller = served.Caller(actor, (), visitor.mode, own_site(live.settings))
 
     def of(self, wanted: Sequence[tuple[str, int]]) -> list[ListView]:
         """Return a block per (scene, length)."""

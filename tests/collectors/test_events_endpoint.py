@@ -280,6 +280,27 @@ def test_api_key_speaks_for_its_site(collecting: Callable[..., Collector]) -> No
     assert (collector.events()[0].site, collector.events()[0].region) == ("gz", "440100")
 
 
+def test_debug_tells_a_site_what_of_each_event_was_altered_and_nobody_else(
+    collecting: Callable[..., Collector],
+) -> None:
+    collector = collecting(sites=SITES)
+    events = [raw_event(n=n, site="gz", title=title) for n, title in enumerate(("ok", "tel 13800138000"))]
+    more = raw_event(n=2, site="gz", props={"colour": "red"}, item_type="song")
+    answer = collector.request(
+        "POST", "/v1/events?debug=1", json={"events": [*events, more]}, headers={"x-api-key": "gz-server-key-of-2026"}
+    ).json()
+    assert answer["accepted"] == 3
+    assert answer["debug"] == {
+        "site": "gz", "batch": ["item_type"],
+        "events": [{"index": 1, "altered": ["private_text"]}, {"index": 2, "altered": ["props"]}],
+    }  # fmt: skip
+    for headers in ({}, {"authorization": f"Bearer {KEYS.sign('gz', 'u', NOON)}"}):
+        assert (
+            collector.request("POST", "/v1/events?debug=1", json={"events": events}, headers=headers).status_code == 401
+        )
+    assert "debug" not in collector.send(*events)
+
+
 def test_wrong_clock_is_corrected_by_the_time_of_sending(collector: Collector) -> None:
     fast = NOON + timedelta(hours=3)
     collector.send(raw_event(at=fast - timedelta(minutes=5)), sent_at=rfc3339(fast))

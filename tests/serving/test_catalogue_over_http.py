@@ -121,14 +121,14 @@ def test_a_change_reaches_lists_and_a_draft_does_not(keyed: Api) -> None:
     ask(keyed, "PUT", "/v1/items/p", POLICY | {"published_at": "2026-03-10T03:59:00Z"})
     ask(keyed, "PUT", "/v1/items/q", POLICY | {"item_id": "q", "status": "draft"})
     keyed.live.refresh()
-    shown = keyed.ids(scene="latest", n=100)
+    shown = keyed.ids(site="gz", scene="latest", n=100)
     assert "p" in shown
     assert "q" not in shown
     assert keyed.get("/v1/items/q/related").status_code == 404
     assert ask(keyed, "GET", "/v1/items/q").json()["item"]["status"] == "draft"
     ask(keyed, "DELETE", "/v1/items/p")
     keyed.live.refresh()
-    assert "p" not in keyed.ids(scene="latest", n=100)
+    assert "p" not in keyed.ids(site="gz", scene="latest", n=100)
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])

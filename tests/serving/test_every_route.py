@@ -121,9 +121,10 @@ def test_a_token_in_the_header_is_as_good_as_one_in_the_address(of_a_site: Api) 
 
 
 def test_a_bad_token_is_refused_and_the_refusal_names_no_other_site(of_a_site: Api) -> None:
-    answer = of_a_site.ask("GET", LISTS, params={"site": "nowhere"}, headers={"Authorization": "bearer nonsense"})
-    assert answer.status_code == 401
-    assert "gz" not in answer.json()["detail"]
+    for site, status in (("nowhere", 422), ("gz", 401)):
+        answer = of_a_site.ask("GET", LISTS, params={"site": site}, headers={"Authorization": "bearer nonsense"})
+        assert answer.status_code == status
+        assert site == "gz" or "gz" not in answer.json()["detail"]
 
 
 def shown(answer: Any) -> list[str]:
