@@ -26,6 +26,7 @@ from recommender.eligibility import eligible, in_force, of_origin
 from recommender.exploration import EXPLORATION, explored
 from recommender.fallback import fallback_rows
 from recommender.generators import GENERATORS
+from recommender.interleaving import interleaved
 from recommender.ranking.adjusted import adjusted
 from recommender.ranking.rankers import RANKERS, Ordered
 from recommender.ranking.refused import like_refused
@@ -89,7 +90,7 @@ _Queries = dict[tuple[bool, tuple[str, ...], str], Query]
 def _recommend(
     request: Request, profile: ActorState, catalogue: Catalogue, signals: Signals, now: datetime, queries: _Queries
 ) -> RankedList:
-    scene = request.scene.variant(request.variant)
+    scene = request.scene.variant(request.variant if request.coins is None else "")
     n = min(request.n, scene.max_n)
     rules = signals.editorial.acting(scene.name, to_ms(now))
     open_rows = may_show(request, profile, catalogue, now, rules)
@@ -102,9 +103,11 @@ def _recommend(
         query = queries[reader].among(_unseen(open_rows, queries[reader].history, queries[reader].seen_before))
     else:
         query = queries[reader] = query_of(request, profile, catalogue, signals, now, open_rows)
-    candidates, weights = candidates_of(query, scene), weights_of(scene, signals)
-    ranked = RANKERS[scene.ranker](query, candidates, weights, signals.learned(scene.name))
-    ranked = adjusted(query, ranked, _factors(query, request, profile, rules, ranked.rows))
+    ranked, teams = _ranked(query, scene, request, profile, rules), dict[int, str]()
+    if request.coins is not None:
+        variant = _ranked(query, request.scene.variant(request.variant), request, profile, rules)
+        both = interleaved(ranked, variant, request.coins)
+        ranked, teams = both, dict(both.teams)
     page = _page(ranked.rows, query, scene, n, pinned)
     page += _seen_again(query, open_rows, n - len(pinned) - len(page))
     for place, pin in pins.items():
@@ -129,7 +132,8 @@ def _recommend(
             sources,
             {pin.row: pin.reason for pin in pins.values()},
             request.explain,
-            propensity,
+            propensity if not teams else 0.0,
+            teams,
         ),
         variant=request.variant,
         variant_share=request.variant_share,
@@ -228,6 +232,13 @@ def may_show(
     return mask
 
 
+def _ranked(query: Query, scene: Scene, request: Request, profile: ActorState, rules: Acting) -> Ordered:
+    """Return the candidates of a scene in its order, after editors' factors and the visitor's own."""
+    candidates, weights = candidates_of(query, scene), weights_of(scene, query.signals)
+    ranked = RANKERS[scene.ranker](query, candidates, weights, query.signals.learned(scene.name))
+    return adjusted(query, ranked, _factors(query, request, profile, rules, ranked.rows))
+
+
 def _factors(
     query: Query, request: Request, profile: ActorState, rules: Acting, rows: Sequence[int]
 ) -> Mapping[int, float]:
@@ -268,6 +279,7 @@ def _explained(
     fixed_reasons: Mapping[int, Reason],
     with_features: bool,
     propensity: float,
+    teams: Mapping[int, str],
 ) -> tuple[RankedItem, ...]:
     catalogue, parts_of = query.catalogue, ranked.parts_of(query, page)
     reasons_of, features_of = reasons_for(query, parts_of), ranked.features_of(page) if with_features else {}
@@ -281,7 +293,8 @@ def _explained(
             reasons=(fixed_reasons[row],) if row in fixed_reasons else reasons_of[row],
             parts=parts,
             features=features_of.get(row, {}),
-            propensity=propensity if nth == len(page) - 1 else 1.0,
+            propensity=propensity if nth == len(page) - 1 else float(not teams),
+            team="" if row in sources else teams.get(row, ""),
         )
         for nth, (row, parts) in enumerate(parts_of.items())
     )

@@ -48,6 +48,9 @@ class Request:
         Share of the visitors who are shown it, 0 where no experiment divides them.
     draw
         Number from 0 to 1 by which the scene's share of lists explores; ``None`` explores in none.
+    coins
+        Bits by which two orders, the scene's and the variant's, are interleaved; ``None`` where the variant stands
+        alone.
     explain
         Whether items carry their features.
     """
@@ -63,6 +66,7 @@ class Request:
     explain: bool = False
     draw: float | None = None
     variant_share: float = 0.0
+    coins: int | None = None
 
     @property
     def is_personal(self) -> bool:
@@ -99,6 +103,8 @@ class RankedItem(Struct, frozen=True):
     propensity
         How likely the request's draws were to put it there, of what is made for this variant; 1 where nothing is
         drawn, 0 where it is not known.
+    team
+        Of two interleaved orders the one that it came by, empty for neither.
     """
 
     item: Item
@@ -110,6 +116,7 @@ class RankedItem(Struct, frozen=True):
     parts: Mapping[Source, float] = {}
     features: Mapping[str, tuple[float, float]] = {}
     propensity: float = 1.0
+    team: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,18 +12,24 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
 
+import msgspec
+
 from civicrec.accounting.served import ServedList, ServedSpool
 from civicrec.clock import to_ms
 from civicrec.errors import Unavailable
 from civicrec.logs import get_logger
 from civicrec.settings import Settings
 from recommender.request import RankedItem, RankedList
+from serving.shadow import Shadowed
 
 #: Lists held in memory until they are written, some 20 kB each.
 MAX_QUEUED = 2_000
 FLUSH_S = 1.0
 #: Lists written at once: more would hold the interpreter for longer than a list takes.
 _PART_LISTS = 100
+#: Lists made in the shadow at each writing, a millisecond each; of more the log keeps what was served.
+MAX_SHADOWS = 50
+_PAUSE_S = 0.002
 _log = get_logger(__name__)
 
 
@@ -34,6 +40,7 @@ class _Served(NamedTuple):
     site: str
     slot: str
     is_degraded: bool
+    shadow: Shadowed | None
 
 
 class ListLog:
@@ -55,12 +62,15 @@ class ListLog:
         self._lost: Counter[str] = Counter()  # counted here until the file can be written
         self._spool: ServedSpool | None = None
         self._is_failing = False
+        self._models_path = settings.models_path
+        self._shadows_left = MAX_SHADOWS
+        self._failed: set[str] = set()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
     def add(
         self, ranked_list: RankedList, request_id: str, at: datetime, *, site: str, slot: str = "",
-        is_degraded: bool = False,
+        is_degraded: bool = False, shadow: Shadowed | None = None,
     ) -> None:  # fmt: skip
         """Take a list, unless its request id is not among the share that is kept. Costs a microsecond.
 
@@ -68,13 +78,15 @@ class ListLog:
         ----------
         request_id
             32 hex digits at random.
+        shadow
+            What is tried in its shadow before it is written, where there is time.
         """
         if int(request_id[:8], 16) >= self._below:
             return
         if len(self._queue) >= MAX_QUEUED:
             self._overflow += 1
             return
-        self._queue.append(_Served(ranked_list, request_id, at, site, slot, is_degraded))
+        self._queue.append(_Served(ranked_list, request_id, at, site, slot, is_degraded, shadow))
 
     def start(self) -> None:
         """Begin to write."""
@@ -92,9 +104,10 @@ class ListLog:
     def flush(self) -> None:
         """Write what is there; what cannot be written is counted as lost."""
         overflow, self._overflow = self._overflow, 0
+        self._shadows_left = MAX_SHADOWS
         self._lose("queue_full", overflow)
         while self._queue or self._lost:
-            lists = [_plain(self._queue.popleft()) for _ in range(min(len(self._queue), _PART_LISTS))]
+            lists = [self._plain(self._queue.popleft()) for _ in range(min(len(self._queue), _PART_LISTS))]
             try:
                 self._spool = self._spool or ServedSpool(self._path, self._max_bytes)
                 fits = self._spool.put(lists, self._lost)
@@ -118,6 +131,22 @@ class ListLog:
             self.flush()
         self.flush()
 
+    def _plain(self, served: _Served) -> ServedList:
+        """Return a list as it is kept, with what its shadow says."""
+        plain = _plain(served)
+        if served.shadow is None or not self._shadows_left:
+            return plain
+        self._shadows_left -= 1
+        self._stop.wait(_PAUSE_S)  # lets answers through: what is made here holds the interpreter
+        try:
+            ids = served.shadow.ids(self._models_path)
+        except Exception as error:  # weights that nobody has judged may fail anyhow, and the list was served
+            if served.shadow.shadow.name not in self._failed:
+                self._failed.add(served.shadow.shadow.name)
+                _log.warning("shadow_failed", shadow=served.shadow.shadow.name, error=repr(error))
+            return plain
+        return msgspec.structs.replace(plain, shadow=served.shadow.shadow.name, shadow_ids=ids)
+
 
 def _plain(served: _Served) -> ServedList:
     ranked_list = served.ranked_list
@@ -136,6 +165,7 @@ def _plain(served: _Served) -> ServedList:
         item_ids=[ranked.item.item_id for ranked in items],
         sources=[_sources(ranked) for ranked in items],
         reasons=[[reason.code for reason in ranked.reasons] for ranked in items],
+        teams=[ranked.team for ranked in items] if any(ranked.team for ranked in items) else [],
         propensities=[ranked.propensity for ranked in items],
         variant_share=ranked_list.variant_share,
     )

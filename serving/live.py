@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from secrets import token_hex
 
@@ -29,6 +29,7 @@ from recommender.scenes.files import SceneFiles
 from recommender.scenes.scene import Scene, scene_named
 from recommender.signals import Signals
 from serving.budget import StoreBudget
+from serving.shadow import Shadowed
 from serving.snapshot import Snapshot, SnapshotKeeper
 
 #: Pairs of either kind read for each item of the history.
@@ -75,13 +76,26 @@ class ListQuery:
         """A number from 0 to 1 that anybody can work out again from the request id."""
         return int(self.request_id[8:16], 16) / 2**32
 
+    @property
+    def coins(self) -> int:
+        """As many bits as interleaving takes, drawn by other digits of the request id."""
+        return int(self.request_id[16:24], 16)
+
+    def is_shadowed(self, scene: Scene) -> bool:
+        """Say whether the scene's shadow is tried on this request, by the last digits of its id."""
+        return scene.shadow is not None and int(self.request_id[24:], 16) / 2**32 < scene.shadow.share
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The lists of one page, in the order of its blocks; `is_degraded` without the online store or its trends."""
+    """The lists of one page, in the order of its blocks, and what is to be tried in the shadow of each.
+
+    `is_degraded` without the online store or its trends.
+    """
 
     lists: tuple[RankedList, ...]
     snapshot: Snapshot
+    shadows: tuple[Shadowed | None, ...]
     is_degraded: bool = False
 
 
@@ -210,7 +224,9 @@ class Live:
         """
         requests, ask = self._plan(caller, blocks, explain)
         read = await self.budget.read(ask) if ask else _Read()
-        return self._page(requests, read)
+        return self._page(
+            requests, read, [block.is_shadowed(scene_named(block.scene, self.scenes)) for block in blocks]
+        )
 
     def _plan(
         self, caller: Caller, blocks: Sequence[ListQuery], explain: bool
@@ -241,19 +257,27 @@ class Live:
         variant, share = "", 0.0
         if scene.experiment is not None and caller.mode == "personalised":
             variant, share = scene.experiment.assigned(caller.actor, local_date(self.clock()))
+        coins = block.coins if variant and scene.experiment and scene.experiment.interleaved else None
         return Request(
             scene, n, caller.mode, caller.recent, block.item_id, frozenset(block.exclude), cursor, variant, explain,
-            block.draw, share,
+            block.draw, share if coins is None else 0.0, coins,
         )  # fmt: skip
 
-    def _page(self, requests: Sequence[Request], read: _Read | None) -> Page:
+    def _page(self, requests: Sequence[Request], read: _Read | None, are_shadowed: Sequence[bool]) -> Page:
         snapshot, now = self.snapshot, self.clock()
         known = read or _Read()
         signals = Signals(
             snapshot.models, snapshot.trends, known.pairs.co_clicks, known.pairs.next_clicks, snapshot.editorial
         )  # fmt: skip
         lists = recommend_page(requests, known.profile, snapshot.catalogue, signals, now)
-        return Page(tuple(lists), snapshot, is_degraded=read is None or self._keeper.is_standing_still)
+        is_degraded = read is None or self._keeper.is_standing_still
+        shadows: list[Shadowed | None] = [None] * len(lists)
+        for nth, request in enumerate(requests):
+            if are_shadowed[nth] and request.scene.shadow and not is_degraded:
+                shown = (ranked.item.item_id for before in lists[:nth] for ranked in before.items)
+                asked = replace(request, exclude=request.exclude.union(shown))
+                shadows[nth] = Shadowed(request.scene.shadow, asked, known.profile, snapshot.catalogue, signals, now)
+        return Page(tuple(lists), snapshot, tuple(shadows), is_degraded)
 
     def _refresh_scenes(self) -> None:
         before = self.scenes

@@ -94,11 +94,16 @@ def stream(
 
 
 @bench.command()
-def nightly(as_json: Json = False) -> None:
-    """Measure seconds of each nightly step, beside a bare matrix build."""
-    from operations.bench.nightly import bench_nightly
+def nightly(
+    large: Annotated[
+        bool, typer.Option("--large", help="300 000 visitors, 46 000 items, 3 million pairs; takes minutes.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Measure seconds and memory of each nightly step, beside bare fits by implicit."""
+    from operations.bench.nightly import LARGE, SMALL, bench_nightly
 
-    _show({"nightly": bench_nightly}, as_json)
+    _show({"nightly": lambda: bench_nightly(LARGE if large else SMALL)}, as_json)
 
 
 @bench.command()

@@ -187,6 +187,27 @@ def counterfactual(
         print(f"{name:16}{figures[name]}")
 
 
+@evaluate.command()
+def interleaving(
+    variant: Annotated[str, typer.Option(help="Variant whose order was interleaved with the scene's.")],
+    begin: FirstDay,
+    until: LastDay,
+    scene: Annotated[str, typer.Option(help="Scene whose lists are looked at.")] = "news",
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Say which of two interleaved orders readers clicked in, with the 95 % interval; exit 2 without any."""
+    from operations.evaluation.interleaving import evaluate_interleaving
+
+    with _warehouse(home) as warehouse:
+        figures = evaluate_interleaving(warehouse, scene, begin.date(), until.date(), variant)
+    if as_json:
+        print(json.dumps(figures, ensure_ascii=False))
+        return
+    for name, value in figures.items():
+        print(f"{name:16}{value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")
+
+
 @contextmanager
 def _warehouse(home: Path | None) -> Iterator[Warehouse]:
     from civicrec.settings import load_settings

@@ -24,6 +24,8 @@ class Experiment:
         Variant → share of the visitors, 0..1, together at most 1; all others are shown the scene itself.
     salt
         Another one divides visitors independently.
+    interleaved
+        Visitors of a variant are shown its order and the scene's in one list instead.
     start, end
         First and last day, as the portal's calendar has it; without, from now on and until it is taken out.
     """
@@ -33,6 +35,7 @@ class Experiment:
     salt: str = ""
     start: date | None = None
     end: date | None = None
+    interleaved: bool = False
 
     def variant_of(self, actor: str, today: date) -> str:
         """Return the variant an actor is shown, empty for the scene itself; a stranger's too.

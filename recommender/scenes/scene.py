@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from civicrec.errors import InvalidInput
 from civicrec.items import ITEM_TYPES, ItemType
 from recommender.scenes.experiment import Experiment
+from recommender.scenes.shadow import Shadow
 
 MAX_N = 100
 """Longest list one request may ask for; more is paging, through `cursor`."""
@@ -57,6 +58,8 @@ class Scene:
         Name → this scene as a part of its visitors is shown it.
     experiment
         Which visitors are shown which variant; ``None`` shows the scene itself to all.
+    shadow
+        What runs in the shadow of its lists; ``None`` for nothing.
     order
         Place of the scene where all are listed.
     """
@@ -83,6 +86,7 @@ class Scene:
     rerankers: tuple[str, ...] = ("diversify",)
     variants: Mapping[str, Scene] = field(default_factory=dict)
     experiment: Experiment | None = None
+    shadow: Shadow | None = None
     order: int = 100
 
     def variant(self, name: str) -> Scene:

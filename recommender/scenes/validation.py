@@ -17,12 +17,14 @@ from recommender.ranking.rankers import RANKERS
 from recommender.reranking.rerankers import RERANKERS
 from recommender.scenes.experiment import Experiment
 from recommender.scenes.scene import MAX_N, Scene
+from recommender.scenes.shadow import Shadow
 
 MAX_BYTES = 64 << 10
 MAX_WEIGHT = 100
 MAX_TITLE = 40
 MAX_WORDS = 200
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+_RUN = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
 _NAMES_ARE = "a-z, 0-9, - and _, beginning with a letter, at most 32"
 
 
@@ -55,19 +57,43 @@ def scene_of(name: str, body: Mapping[str, Any], where: str) -> Scene:
     if "title" not in body:
         raise InvalidInput(f"{where}: title is missing; expected {FIELDS['title'][1]}")
     fields = _plain(body)
-    scene = Scene(**{"name": name, "sources": dict(DEFAULT_WEIGHTS), **fields, "variants": {}, "experiment": None})
+    scene = Scene(
+        **{"name": name, "sources": dict(DEFAULT_WEIGHTS), **fields, "variants": {}, "experiment": None, "shadow": None}
+    )
     variants = {}
     for variant, changes in body.get("variants", {}).items():
         _check(changes, VARIANT_FIELDS, where, f"variants.{variant}.")
         variants[variant] = replace(scene, **_plain(changes))
-    return replace(scene, variants=variants, experiment=_experiment(scene, variants, body.get("experiment"), where))
+    return replace(
+        scene,
+        variants=variants,
+        experiment=_experiment(scene, variants, body, where),
+        shadow=_shadow(variants, body.get("shadow"), where),
+    )
 
 
-def _experiment(
-    scene: Scene, variants: Collection[str], body: Mapping[str, Any] | None, where: str
-) -> Experiment | None:
-    """Return the experiment of a scene, whose shares name its variants."""
+def _shadow(variants: Collection[str], body: Mapping[str, Any] | None, where: str) -> Shadow | None:
+    """Return what runs in the shadow of a scene: a variant of it, a run's weights, or both."""
     if body is None:
+        return None
+    _check(body, SHADOW_FIELDS, where, "shadow.")
+    shadow = Shadow(**{"share": 0.0, **body})
+    if not shadow.name:
+        raise InvalidInput(f"{where}: shadow names nothing; expected shadow.variant, shadow.run or both")
+    if shadow.variant and shadow.variant not in variants:
+        raise InvalidInput(f"{where}: shadow.variant {_one_line(shadow.variant)} is no variant; {_known(variants)}")
+    if "share" not in body:
+        raise InvalidInput(f"{where}: shadow.share is missing; expected {SHADOW_FIELDS['share'][1]}")
+    return shadow
+
+
+def _known(variants: Collection[str]) -> str:
+    return f"expected {', '.join(variants) or 'none; write its table [variants.NAME]'}"
+
+
+def _experiment(scene: Scene, variants: Collection[str], whole: Mapping[str, Any], where: str) -> Experiment | None:
+    """Return the experiment of a scene, whose shares name its variants."""
+    if (body := whole.get("experiment")) is None:
         return None
     _check(body, EXPERIMENT_FIELDS, where, "experiment.")
     for name in ("name", "shares"):
@@ -75,8 +101,13 @@ def _experiment(
             raise InvalidInput(f"{where}: experiment.{name} is missing; expected {EXPERIMENT_FIELDS[name][1]}")
     for variant in body["shares"]:
         if variant not in variants:
-            known = ", ".join(variants) or "none; write its table [variants.NAME]"
-            raise InvalidInput(f"{where}: experiment.shares.{_one_line(variant)} is no variant; expected {known}")
+            raise InvalidInput(f"{where}: experiment.shares.{_one_line(variant)} is no variant; {_known(variants)}")
+        for field in whole["variants"][variant] if body.get("interleaved") else ():
+            if field not in ORDER_FIELDS:
+                raise InvalidInput(
+                    f"{where}: variants.{variant}.{field} is more than an order, so lists cannot be interleaved; "
+                    f"expected {', '.join(ORDER_FIELDS)}"
+                )
     if not scene.personalised:
         raise InvalidInput(f"{where}: experiment in a scene that is the same for all; expected personalised = true")
     experiment = Experiment(**body)
@@ -186,6 +217,17 @@ VARIANT_FIELDS: dict[str, _Field] = {
     "first_types": (_each_once(ITEM_TYPES), f"a list, each once, of {', '.join(ITEM_TYPES)}"),
     "first_themes": (_words, f"a list of at most {MAX_WORDS} texts"),
 }  # fmt: skip
+#: What a variant may change that is interleaved: the order of candidates, to which one scene's rules then apply.
+ORDER_FIELDS = ("sources", "ranker")
+#: What a shadow says of itself.
+SHADOW_FIELDS: dict[str, _Field] = {
+    "share": (_is_share, "a number from 0 to 1"),
+    "variant": (lambda value: isinstance(value, str) and bool(_NAME.fullmatch(value)), "the name of a variant"),
+    "run": (
+        lambda value: isinstance(value, str) and bool(_RUN.fullmatch(value)),
+        "the name of a run, as `civicrec model list` shows it",
+    ),
+}
 #: What an experiment says of itself.
 EXPERIMENT_FIELDS: dict[str, _Field] = {
     "name": (lambda value: isinstance(value, str) and bool(_NAME.fullmatch(value)), f"a text of {_NAMES_ARE}"),
@@ -198,6 +240,7 @@ EXPERIMENT_FIELDS: dict[str, _Field] = {
         ),
         "a table of variants and shares from 0 to 1, together at most 1",
     ),
+    "interleaved": (lambda value: isinstance(value, bool), "true or false"),
     "salt": (lambda value: isinstance(value, str) and len(value) <= MAX_TITLE, f"a text of at most {MAX_TITLE}"),
     "start": (lambda value: type(value) is date, "a day, as 2026-03-01 without quotes"),
     "end": (lambda value: type(value) is date, "a day, as 2026-03-31 without quotes"),
@@ -225,4 +268,5 @@ FIELDS: dict[str, _Field] = {
         f"a table [variants.NAME] each, NAME of {_NAMES_ARE}",
     ),
     "experiment": (lambda value: isinstance(value, dict), f"a table with {', '.join(EXPERIMENT_FIELDS)}"),
+    "shadow": (lambda value: isinstance(value, dict), f"a table with {', '.join(SHADOW_FIELDS)}"),
 }

@@ -75,10 +75,10 @@ async def _lists(
     page = await live.page(caller, blocks, explain=explain)
     counters, log, now = request.app.state.counters, request.app.state.list_log, live.clock()
     bodies = []
-    for ranked_list, block in zip(page.lists, blocks, strict=True):
+    for ranked_list, block, shadow in zip(page.lists, blocks, page.shadows, strict=True):
         request_id, is_degraded = block.request_id, page.is_degraded
         counters.list_served(ranked_list.scene, ranked_list.mode, is_degraded)
-        log.add(ranked_list, request_id, now, site=caller.site, slot=block.slot, is_degraded=is_degraded)
+        log.add(ranked_list, request_id, now, site=caller.site, slot=block.slot, is_degraded=is_degraded, shadow=shadow)
         body = list_json(
             ranked_list, page.snapshot, request_id, now, slot=block.slot, is_degraded=is_degraded, explain=explain,
             cursor_key=live.cursor_key,

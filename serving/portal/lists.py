@@ -27,6 +27,7 @@ from serving.portal.views import TYPE_NAMES, Card, ListView, state_of
 from serving.portal.visitor import Visitor
 from serving.related import related
 from serving.schemas import own_site
+from serving.shadow import Shadowed
 
 
 class Lists:
@@ -84,13 +85,15 @@ class Lists:
     def _blocks(self, blocks: Sequence[served.ListQuery]) -> list[ListView]:
         page = from_thread.run(self._live.page, self._caller, blocks)
         return [
-            self._block(ranked_list, block.request_id, page.is_degraded)
-            for ranked_list, block in zip(page.lists, blocks, strict=True)
+            self._block(ranked_list, block.request_id, page.is_degraded, shadow)
+            for ranked_list, block, shadow in zip(page.lists, blocks, page.shadows, strict=True)
         ]
 
-    def _block(self, ranked_list: RankedList, request_id: str, is_degraded: bool) -> ListView:
+    def _block(self, ranked_list: RankedList, request_id: str, is_degraded: bool, shadow: Shadowed | None) -> ListView:
         self._counters.list_served(ranked_list.scene, ranked_list.mode, is_degraded)
-        self._log.add(ranked_list, request_id, self._now, site=self._caller.site, is_degraded=is_degraded)
+        self._log.add(
+            ranked_list, request_id, self._now, site=self._caller.site, is_degraded=is_degraded, shadow=shadow
+        )
         return ListView(
             scene=ranked_list.scene,
             title=ranked_list.title,

@@ -86,3 +86,46 @@ def test_the_log_of_lists_keeps_how_large_a_part_is_shown_the_variant(api: Api) 
     variant(api)
     kept = waiting(api)
     assert [one["variant_share"] for one in kept] == [*(0.2 if arm else 0.8 for arm in arms), 0.0]
+
+
+MIXED = """
+title = "首页"
+[sources]
+fresh = 1.0
+[variants.b]
+sources = {deadline = 1.0, tags = 1.0, related = 1.0}
+[experiment]
+name = "orders"
+interleaved = true
+shares = {b = 0.5}
+"""
+
+
+def test_interleaved_orders_are_told_apart_in_the_log_and_end_at_once(api: Api) -> None:
+    written(api.settings.scenes_path, MIXED, "home")
+    api.live.refresh()
+    arms = set()
+    for user in (f"用户{n}" for n in range(12)):
+        tokens = {"subject_token": api.live.keys.sign("demo", user, NOW)}
+        seen = {variant(api, **tokens, recent="i3", anonymous_id=device) for device in ("phone", "desk")}
+        assert len(seen) == 1
+        arms |= seen
+    assert arms == {"", "b"}
+    kept = waiting(api)
+    assert all(bool(one["teams"]) == (one["variant"] == "b") for one in kept)
+    assert {"A", "B"} <= {team for one in kept for team in one["teams"]}
+    assert {one["variant_share"] for one in kept} == {0.0, 0.5}
+    written(api.settings.scenes_path, MIXED.split("[experiment]")[0], "home")
+    api.live.refresh()
+    assert variant(api, anonymous_id="visitor1") == ""
+
+
+def test_experiments_of_two_scenes_divide_visitors_independently(api: Api) -> None:
+    written(api.settings.scenes_path, HALF, "home")
+    written(api.settings.scenes_path, HALF.replace('"plain"', '"other"'), "news")
+    api.live.refresh()
+    arms = set()
+    for n in range(60):
+        body = {"anonymous_id": f"visitor{n}", "blocks": [{"scene": "home"}, {"scene": "news"}]}
+        arms.add(tuple(block["variant"] for block in api.post(PATH, body).json()["blocks"]))
+    assert arms == {("", ""), ("", "b"), ("b", ""), ("b", "b")}
