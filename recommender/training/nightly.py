@@ -17,7 +17,7 @@ import msgspec
 from sqlalchemy import Engine
 
 from civicrec.clock import utc_now
-from civicrec.crowds import K_ANONYMITY
+from civicrec.crowds import MIN_ORDERING
 from civicrec.errors import ArtifactError
 from civicrec.process.progress import ShowProgress
 from civicrec.registry.runs import choice, latest_run, recent_runs, ruling_runs, save_run
@@ -90,7 +90,7 @@ def publish(registry: Engine, folder: Path, run: str, day: date, manifest: dict[
 
 def _fingerprint(data: Interactions, settings: str, facts: Manifest) -> str:
     rankers = msgspec.to_builtins(facts.rankers)
-    text = json.dumps([data.fingerprint(), settings, FORMAT, SEED, K_ANONYMITY, rankers])
+    text = json.dumps([data.fingerprint(), settings, FORMAT, SEED, MIN_ORDERING, rankers])
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 

@@ -43,8 +43,8 @@ SEED = 20260101
 MAX_GRID_PAIRS, MAX_GRID_ITEMS = 500_000, 2_000
 #: With fewer held-out users a grid would choose by chance.
 MIN_GRID_USERS = 100
-#: How much more than its scene says ALS may count.
-EMPHASES = (1.0, 3.0, 10.0, 30.0)
+#: By how much more or less than its scene says ALS may count; not at all where it only takes from what item-item finds.
+EMPHASES = (0.0, 0.3, 1.0, 3.0, 10.0, 30.0)
 #: EASE penalty when no slice can choose it.
 DEFAULT_L2 = 200.0
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from civicrec.crowds import K_ANONYMITY
+from civicrec.crowds import MIN_ORDERING
 from recommender.training.item_item import (
     COSINE_PART,
     COSINE_SHRINK,
@@ -22,19 +22,26 @@ def user_items() -> csr_matrix:
     return csr_matrix(dense.astype(np.float32))
 
 
-def cosines_of(user_items: csr_matrix, k: int, min_actors: int = K_ANONYMITY) -> Neighbours:
+def cosines_of(user_items: csr_matrix, k: int, min_actors: int = MIN_ORDERING) -> Neighbours:
     """Return the neighbours where no item is active enough for EASE: cosines, here of their own size."""
     near, weights, actors = neighbours(user_items, 7.0, k, max_ease_items=0, min_actors=min_actors)
     return Neighbours(near, weights / COSINE_PART, actors)
 
 
+def weights_by_hand(binary: np.ndarray) -> np.ndarray:
+    """Return what each history weighs: longer ones less an item, all items together as much as there are."""
+    weights = np.array([1 / max(1.0, row.sum()) ** 0.5 for row in binary])
+    return weights * binary.sum() / sum(weight * row.sum() for weight, row in zip(weights, binary, strict=True))
+
+
 def test_ease_is_the_ridge_regression_of_each_item_on_all_others(user_items: csr_matrix) -> None:
     binary = (user_items.toarray() > 0).astype(float)
     weights = ease_weights(user_items, 7.0, dropout=0.0)
+    w = weights_by_hand(binary)
     for j in range(12):
         others = [i for i in range(12) if i != j]
         x = binary[:, others]
-        by_hand = np.linalg.solve(x.T @ x + 7.0 * np.eye(11), x.T @ binary[:, j])
+        by_hand = np.linalg.solve((x.T * w) @ x + 7.0 * np.eye(11), (x.T * w) @ binary[:, j])
         np.testing.assert_allclose(weights[others, j], by_hand, rtol=1e-8, atol=1e-10)
         assert weights[j, j] == 0
 
@@ -44,11 +51,11 @@ def test_dropout_is_the_regression_on_histories_with_items_left_out_at_random() 
     binary = (rng.random((40, 5)) < 0.5).astype(float)
     copies = np.repeat(binary, 4_000, axis=0)
     left = copies * (rng.random(copies.shape) >= 0.3) / 0.7  # as dropout scales what it keeps
-    weights = ease_weights(csr_matrix(binary), 3.0, dropout=0.3)
+    weights, w = ease_weights(csr_matrix(binary), 3.0, dropout=0.3), weights_by_hand(copies)
     for j in range(5):
         others = [i for i in range(5) if i != j]
         x = left[:, others]
-        by_hand = np.linalg.solve(x.T @ x + 4_000 * 3.0 * np.eye(4), x.T @ copies[:, j])
+        by_hand = np.linalg.solve((x.T * w) @ x + 4_000 * 3.0 * np.eye(4), (x.T * w) @ copies[:, j])
         np.testing.assert_allclose(weights[others, j], by_hand, atol=0.01)
 
 
