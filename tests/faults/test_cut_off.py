@@ -17,6 +17,7 @@ from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.settings import Settings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from tests.faults.apart import apart, words_of
+from tests.faults.backlog import wait_streamed
 from tests.faults.kpis import assert_kpis_equal_what_was_sent
 from tests.faults.load import Sender, fill_catalogue, load_on, n_sent
 from tests.faults.proxy import CuttingProxy
@@ -58,7 +59,7 @@ def survive(home: Path, at_least: int, pause_s: float, rounds: int) -> None:
                     break
         cuts = {name: dict(proxy.cuts) for name, proxy in proxies.items()}
         print(f"\n{n_sent(senders)} events in {time.monotonic() - began:.0f} s, cut: {cuts}")  # noqa: T201  # shown by `pytest -s`
-        wait_for(lambda: read_books(settings).pending == 0, 120, "an empty backlog")
+        wait_streamed(settings)
         assert_counted_once(stack, senders, n_poison)
         said = words_of(stack, "stream").read_text()
         # The warehouse's client sends again by itself, once and under the same token.

@@ -12,6 +12,7 @@ from civicrec.clock import utc_now
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from profiles.online.redis_store import RedisOnlineStore
 from tests.builders import raw_event
+from tests.faults.backlog import wait_streamed
 from tests.faults.load import fill_catalogue
 from tests.running import RunningStack, problems, running_stack, settings_on_free_ports, wait_for
 from tests.streaming.world import ITEM_TYPES
@@ -47,7 +48,7 @@ def test_a_store_too_small_sheds_and_one_that_takes_nothing_is_left_out_and_rebu
         with closing(redis_client(stack.settings.redis)) as redis:
             redis.config_set("maxmemory", "5mb")
         n += send(stack, [(f"flood-{number:032d}", ITEMS[number % len(ITEMS)]) for number in range(N_FLOOD)], n)
-        wait_for(lambda: read_books(settings).pending == 0, 120, "an empty backlog")
+        wait_streamed(settings)
         with closing(redis_client(stack.settings.redis)) as redis:
             online = RedisOnlineStore(redis)
             state = online.state()

@@ -13,6 +13,7 @@ import pytest
 
 from civicrec.accounting.books import read_books
 from operations.stack.supervisor import state_path
+from tests.faults.backlog import wait_streamed
 from tests.faults.load import fill_catalogue, load_on, n_sent
 from tests.running import RunningStack, running_stack, settings_on_free_ports, wait_for
 
@@ -83,7 +84,7 @@ def test_every_process_that_is_held_still_is_replaced_and_nothing_is_lost(tmp_pa
             wait_for(lambda: len(workers(stack)) == 2, BACK_S, "two workers")
             held_still(stack, "serve", workers(stack), lambda: len(workers(stack)) == 2 and lists_come(stack))
             assert other not in workers(stack)
-        wait_for(lambda: read_books(settings).pending == 0, 120, "an empty backlog")
+        wait_streamed(settings)
         books = read_books(settings)
         assert books.balanced
         assert books.stored + sum(books.rejected.values()) >= n_sent(senders)

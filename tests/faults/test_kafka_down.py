@@ -17,6 +17,7 @@ from civicrec.events import load
 from civicrec.kafka.reader import KafkaReader, TopicRecord
 from civicrec.metrics import quantile
 from civicrec.settings import Settings
+from tests.faults.backlog import wait_forwarded
 from tests.faults.load import Sender, load_on, n_sent
 from tests.running import RunningStack, running_stack, settings_on_free_ports, wait_for
 from tests.services.broker import Broker
@@ -67,7 +68,7 @@ def topic(settings: Settings) -> list[TopicRecord]:
 
 
 def assert_all_is_there_once_and_in_order(stack: RunningStack, senders: list[Sender]) -> None:
-    wait_for(lambda: read_books(stack.settings).unforwarded == 0, 120, "an empty backlog")
+    wait_forwarded(stack.settings)
     with closing(SqliteEventLog(stack.settings.log_path, readonly=True)) as log:
         kept = log.read(0, log.head())
     wait_for(lambda: len(topic(stack.settings)) >= len(kept), 90, "the last commit to be visible")

@@ -16,6 +16,7 @@ from civicrec.events import Event, load
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from profiles.online.bounds import MAX_HOURS
 from profiles.online.redis_store import RedisOnlineStore
+from tests.faults.backlog import wait_streamed
 from tests.faults.kpis import assert_kpis_equal_what_was_sent
 from tests.faults.load import Sender, fill_catalogue, load_on, n_sent
 from tests.running import RunningStack, running_stack, settings_without_crowds, wait_for
@@ -90,7 +91,7 @@ def assert_online_store_equals_the_log(stack: RunningStack) -> None:
 
 def assert_everything_counts_once(stack: RunningStack, senders: list[Sender]) -> None:
     """What was answered with 200 is in every store, table and report once, after it has been streamed."""
-    wait_for(lambda: read_books(stack.settings).pending == 0, 120, "an empty backlog")
+    wait_streamed(stack.settings)
     sent = [event_id for sender in senders for event_id in sender.acknowledged]
     assert_books(stack, len(sent))
     assert_events_are_there_once(stack, sent)

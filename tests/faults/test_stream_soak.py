@@ -8,6 +8,7 @@ import pytest
 
 from civicrec.accounting.books import read_books
 from operations.harness.load import rss_mb
+from tests.faults.backlog import wait_streamed
 from tests.faults.load import fill_catalogue, load_on
 from tests.faults.test_kill import assert_books, assert_events_are_there_once
 from tests.running import running_stack, settings_on_free_ports, wait_for
@@ -27,7 +28,7 @@ def soak(home: Path, warm_s: float, minutes: float) -> None:
             while time.monotonic() < until:
                 time.sleep(5)
                 readings.append(rss_mb(stream))
-        wait_for(lambda: read_books(settings).pending == 0, 120, "an empty backlog")
+        wait_streamed(settings)
         sent = [event_id for sender in senders for event_id in sender.acknowledged]
         print(f"{len(sent)} events, {min(readings):.0f}-{max(readings):.0f} MB")  # noqa: T201  # shown by `pytest -s`
         assert stack.pids()["stream"] == pid
