@@ -6,7 +6,7 @@ longer.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from html import unescape
 from urllib.parse import unquote
@@ -14,13 +14,14 @@ from urllib.parse import unquote
 from collectors.facts.paths import without_session
 from collectors.facts.personal_numbers import (
     CODE_KINDS,
+    DIGITS,
     HEXADECIMAL,
     NUMBER_KINDS,
     SIGNS,
-    SUSPECT,
-    SUSPECT_CODE,
     UNSEEN,
     NumberKind,
+    is_suspect,
+    is_suspect_code,
     plain,
 )
 
@@ -60,16 +61,12 @@ def _also_in_code(mask: Callable[[str], str], text: str) -> str:
 
 def _masked(text: str) -> str:
     subject = plain(text)
-    if not SUSPECT.search(subject):
+    if not is_suspect(subject):
         return text
     without, n_signs = SIGNS.subn("*", subject)
     if n_signs > _MAX_SIGNS:
         text = subject = without
-        if not SUSPECT.search(subject):
-            return text
-    for kind in NUMBER_KINDS:
-        text, subject = _without(kind, text, subject)
-    return text
+    return _without_any(NUMBER_KINDS, text, subject)
 
 
 def masked_code(text: str) -> str:
@@ -93,12 +90,10 @@ def _masked_code(text: str) -> str:
         seen = "".join(one for one, sign in zip(text, subject, strict=True) if sign != UNSEEN)
         clean = _masked_code(seen)
         return text if clean == seen else clean
-    if not SUSPECT_CODE.search(subject):
+    if not is_suspect_code(subject):
         return text
     subject = HEXADECIMAL.sub(lambda match: "x" * len(match[0]), subject)
-    for kind in CODE_KINDS:
-        text, subject = _without(kind, text, subject)
-    return text
+    return _without_any(CODE_KINDS, text, subject)
 
 
 def are_clean(ids: tuple[str, ...]) -> bool:
@@ -112,6 +107,15 @@ def are_clean(ids: tuple[str, ...]) -> bool:
         _clean_ids.clear()
     _clean_ids.update(new)
     return True
+
+
+def _without_any(kinds: Iterable[NumberKind], text: str, subject: str) -> str:
+    """Take out the numbers of several kinds, looking only for those that can stand in such a text."""
+    n_digits, small = len(DIGITS.findall(subject)), subject.lower()
+    for kind in kinds:
+        if n_digits >= kind.n_digits and (not kind.words or any(word in small for word in kind.words)):
+            text, subject = _without(kind, text, subject)
+    return text
 
 
 def _without(kind: NumberKind, text: str, subject: str) -> tuple[str, str]:

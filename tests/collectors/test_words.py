@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collectors.facts import masking
 from collectors.facts.device import read_user_agent
 from collectors.facts.masking import are_clean, masked, masked_code
+from collectors.facts.personal_numbers import CODE_KINDS, DIGITS, NUMBER_KINDS, NumberKind
 from collectors.facts.referrer import referrer_type
 
 PRIVATE = [
@@ -240,6 +242,27 @@ PIECES = [
     "护照",
     "[dot]",
 ]
+
+
+@pytest.mark.parametrize("kind", dict.fromkeys([*NUMBER_KINDS, *CODE_KINDS]), ids=lambda kind: kind.label)
+@given(data=st.data())
+def test_a_text_with_a_number_has_what_its_kind_is_known_by(kind: NumberKind, data: st.DataObject) -> None:
+    text = data.draw(st.from_regex(kind.pattern))
+    if kind.pattern.search(text):
+        assert len(DIGITS.findall(text)) >= kind.n_digits
+        assert not kind.words or any(word in text.lower() for word in kind.words)
+
+
+@pytest.mark.parametrize("mask", [masked, masked_code])
+@pytest.mark.parametrize("unit", ["[at]", "( at )", "%ff", "@", " at ", "+", "政", "a"])
+def test_a_text_costs_no_look_at_kinds_that_cannot_stand_in_it(
+    monkeypatch: pytest.MonkeyPatch, mask: Callable[[str], str], unit: str
+) -> None:
+    looked_for: list[str] = []
+    plain = masking._without
+    monkeypatch.setattr(masking, "_without", lambda kind, *texts: looked_for.append(kind.label) or plain(kind, *texts))
+    mask(unit * 500)
+    assert set(looked_for) <= ({"mail"} if "@" in unit else set())
 
 
 @pytest.mark.parametrize("mask", [masked, masked_code])
