@@ -15,7 +15,7 @@ from civicrec.errors import CivicrecError, InvalidInput, Unauthorized, Unavailab
 from civicrec.events import MAX_BATCH_BYTES, Dropped, Event
 from civicrec.logs import get_logger, place_of
 from civicrec.security.api_keys import load_api_keys
-from civicrec.security.tokens import Keys, claimed_site
+from civicrec.security.tokens import Keys, claimed_sites
 from civicrec.settings import Settings
 from civicrec.web.asgi import Headers, Receive, Scope, Send, answer, answer_json, answer_problem
 from civicrec.web.bodies import BodyReader, BodyRefused
@@ -183,8 +183,8 @@ class EventsEndpoint:
         token = bearer_of(value)
         if not token:
             raise Unauthorized("expected `Authorization: Bearer <subject token>`")
-        site = claimed_site(token)
-        if not request.subject_of(token, site):
+        site = next((site for site in claimed_sites(token) if request.subject_of(token, site)), "")
+        if not site:
             raise Unauthorized("the bearer token is no subject token, is expired, or is not signed for its site")
         request.proven_site = request.proven_site or site
         return token

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from civicrec.errors import ConfigError, Unauthorized
-from civicrec.security.tokens import Keys, claimed_site, load_keys
+from civicrec.security.tokens import Keys, claimed_sites, load_keys
 from civicrec.settings import Settings, Site
 from tests.builders import NOON
 
@@ -76,9 +76,34 @@ def test_a_token_that_proves_nothing_is_refused(token: str) -> None:
 
 
 def test_a_site_of_half_a_surrogate_pair_proves_nothing() -> None:
-    claimed = claimed_site(jwt.encode({"aud": "\ud800"}, "x" * 32, algorithm="HS256"))
+    (claimed,) = claimed_sites(jwt.encode({"aud": "\ud800"}, "x" * 32, algorithm="HS256"))
     with pytest.raises(Unauthorized):
         Keys(b"p" * 32, {}).subject_of("a.b.c", claimed, NOON)
+
+
+@pytest.mark.parametrize(
+    ("aud", "sites"),
+    [
+        ("gz", ("gz",)),
+        (["gz"], ("gz",)),
+        (["https://id.example", "gz"], ("https://id.example", "gz")),
+        (["a", "b", "c", "d", "e", "f", "g", "gz"], ("a", "b", "c", "d", "e", "f", "g", "gz")),
+    ],
+)
+def test_a_token_may_name_some_sites(aud: Any, sites: tuple[str, ...]) -> None:
+    token = jwt.encode({"sub": "u", "aud": aud, "exp": SOON}, "g" * 32, algorithm="HS256")
+    assert claimed_sites(token) == sites
+    assert TWO_SITES.subject_of(token, "gz", NOON) == TWO_SITES.subject_id("gz", "u")
+
+
+@pytest.mark.parametrize(
+    "aud", [None, "", 7, [], ["sz"], ["gz", 7], ["gz", None], [["gz"]], {"gz": 1}, ["gz"] * 9, ["g", "z"]]
+)
+def test_a_token_that_names_no_site_or_too_many_proves_nothing(aud: Any) -> None:
+    token = jwt.encode({"sub": "u", "aud": aud, "exp": SOON}, "g" * 32, algorithm="HS256")
+    for site in {"gz", "", *claimed_sites(token)}:
+        with pytest.raises(Unauthorized):
+            TWO_SITES.subject_of(token, site, NOON)
 
 
 def test_a_site_that_is_not_configured_has_no_key() -> None:

@@ -27,9 +27,12 @@ MAX_SKEW = timedelta(seconds=60)
 
 #: A token holds who, where and until when. JSON of a megabyte costs a tenth of a second to be told that it is none.
 _MAX_TOKEN = 8_192
-#: Times are judged against the `now` that is passed in, not against the library's own clock.
+#: Each is a signature to be checked where nothing else says for which site a token is.
+_MAX_SITES = 8
+#: Times are judged against the `now` that is passed in, not against the library's own clock; sites by `_sites`.
 _OPTIONS: Any = {
-    "require": ["sub", "aud", "exp"], "verify_exp": False, "verify_iat": False, "verify_nbf": False,
+    "require": ["sub", "aud", "exp"],
+    "verify_exp": False, "verify_iat": False, "verify_nbf": False, "verify_aud": False,
 }  # fmt: skip
 #: What hostile text raises: the library's own errors, those it lets through, and half a surrogate pair in a name.
 _NO_TOKEN = (jwt.InvalidTokenError, ValueError, TypeError, OverflowError, RecursionError)
@@ -73,7 +76,9 @@ class Keys:
         if len(token) > _MAX_TOKEN:
             raise Unauthorized(f"the subject token has {len(token)} characters; expected {_MAX_TOKEN} at most")
         try:
-            claims = jwt.decode(token, self.site_key(site), algorithms=["HS256"], audience=site, options=_OPTIONS)
+            claims = jwt.decode(token, self.site_key(site), algorithms=["HS256"], options=_OPTIONS)
+            if site not in _sites(claims["aud"]):
+                raise ValueError("it is for another one (aud)")
             subject_id = self.subject_id(site, claims["sub"])
             left_s = _seconds(claims["exp"]) - now.timestamp()
             early_s = _seconds(claims.get("nbf", 0)) - now.timestamp()
@@ -95,15 +100,22 @@ def _seconds(claim: object) -> float:
     return float(claim)
 
 
-def claimed_site(token: str) -> str:
-    """Return the site a token says it is for, unproven; empty if it says none."""
+def _sites(claim: object) -> tuple[str, ...]:
+    """Return the sites of an ``aud`` claim: one, or a list of some (RFC 7519)."""
+    sites = (claim,) if isinstance(claim, str) else tuple(claim) if isinstance(claim, list) else ()
+    if not 0 < len(sites) <= _MAX_SITES or not all(isinstance(site, str) for site in sites):
+        raise ValueError(f"expected a site id, or a list of 1 to {_MAX_SITES}, in `aud`")
+    return sites
+
+
+def claimed_sites(token: str) -> tuple[str, ...]:
+    """Return the sites a token says it is for, unproven; empty if it says none."""
     if len(token) > _MAX_TOKEN:
-        return ""
+        return ()
     try:
-        site = jwt.decode(token, options={"verify_signature": False}).get("aud")
+        return _sites(jwt.decode(token, options={"verify_signature": False}).get("aud"))
     except _NO_TOKEN:
-        return ""
-    return site if isinstance(site, str) else ""
+        return ()
 
 
 def load_keys(settings: Settings) -> Keys:

@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -272,6 +273,18 @@ def test_bearer_token_names_subject_and_site(collecting: Callable[..., Collector
     (event,) = collector.events()
     pepper_keys = load_keys(collector.settings)
     assert (event.site, event.subject_id) == ("gz", pepper_keys.subject_id("gz", "user-7"))
+
+
+def test_bearer_token_that_names_several_sites_speaks_for_the_one_whose_key_signed_it(
+    collecting: Callable[..., Collector],
+) -> None:
+    collector = collecting(sites=SITES)
+    claims = {"sub": "user-7", "aud": ["https://id.example", "sz", "gz"], "exp": NOON.timestamp() + 60}
+    bearer = {"authorization": f"Bearer {jwt.encode(claims, 'g' * 32, algorithm='HS256')}"}
+    assert collector.send(raw_event(site="gz", anonymous_id=...), headers=bearer)["accepted"] == 1
+    assert collector.send(raw_event(n=1, site="sz"), headers=bearer)["rejected"][0]["reason"] == "unknown_site"
+    (event,) = collector.events()
+    assert (event.site, event.subject_id) == ("gz", load_keys(collector.settings).subject_id("gz", "user-7"))
 
 
 def test_api_key_speaks_for_its_site(collecting: Callable[..., Collector]) -> None:
