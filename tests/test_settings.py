@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel, SecretStr
 
+from civicrec.clock import utc_now
 from civicrec.errors import ConfigError
-from civicrec.settings import load_settings
+from civicrec.settings import Settings, load_settings
+from operations.stack.doctor import examine
+from operations.stack.state import look
+from operations.stack.tables import migrate_tables
 
 SECRET = "hush-hush-hush-hush"
 
@@ -42,6 +49,52 @@ def test_a_refused_setting_never_tells_a_value_that_may_be_secret(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     assert SECRET not in refusal(monkeypatch, name, value)
+
+
+def open_settings(model: type[BaseModel] = Settings, name: str = "CIVICREC") -> Iterator[tuple[str, bool]]:
+    """Yield the variables that hold text, and whether it is a list of some."""
+    for field, told in model.model_fields.items():
+        kind, variable = told.annotation, f"{name}_{'_' * (model is not Settings)}{field.upper()}"
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from open_settings(kind, variable)
+        elif kind in (str, SecretStr, tuple[str, ...]):
+            yield variable, kind == tuple[str, ...]
+
+
+def all_that_is_told(home: Path) -> Iterator[object]:
+    try:
+        settings = load_settings(home)
+    except ConfigError as refused:
+        yield refused
+    else:
+        yield examine(settings)
+        yield migrate_tables(settings)
+        yield look(settings, utc_now()).as_json()
+
+
+@pytest.mark.parametrize(
+    "address", ["u:{}@h", "u:{}@127.0.0.1:9", "http://u:{}@h:9", "postgresql://u:{}@127.0.0.1:9/d"]
+)
+@pytest.mark.parametrize(("name", "many"), [*open_settings()])
+def test_no_setting_lets_doctor_or_status_print_a_password_that_stands_in_an_address(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, many: bool, address: str
+) -> None:
+    value = address.format(SECRET)
+    monkeypatch.setenv(name, json.dumps([value]) if many else value)
+    assert SECRET not in "\n".join(map(str, all_that_is_told(tmp_path)))
+
+
+@pytest.mark.parametrize(
+    "value", ["b", "b:0", "b:65536", ":9", "b:9,", "b:9,u:x@c:9", "::1:9", "[b]:9", "b:９", "http://b:9"]
+)
+def test_brokers_that_are_no_addresses_are_refused_at_once(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    assert "expected host:port" in refusal(monkeypatch, "CIVICREC_KAFKA__BOOTSTRAP", value)
+
+
+@pytest.mark.parametrize("value", ["b:9", "b1:9092, b2.内网:9092", "[::1]:9092,127.0.0.1:1"])
+def test_any_other_brokers_are_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, value: str) -> None:
+    monkeypatch.setenv("CIVICREC_KAFKA__BOOTSTRAP", value)
+    assert load_settings(tmp_path).kafka.bootstrap == value
 
 
 @pytest.mark.parametrize(

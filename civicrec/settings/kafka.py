@@ -7,13 +7,13 @@ from typing import Literal
 
 from pydantic import Field, SecretStr
 
-from civicrec.settings.fields import Group
+from civicrec.settings.fields import Addresses, Group
 
 
 class KafkaSettings(Group):
     """Kafka behind the collector; see docs/kafka.md."""
 
-    bootstrap: str = ""
+    bootstrap: Addresses = ""
     """Brokers to ask first, ``host:port`` with commas between; empty switches Kafka off."""
     events_topic: str = "events.raw.v1"
     """Topic of event batches, keyed by actor."""
