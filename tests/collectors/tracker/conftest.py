@@ -13,7 +13,7 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
 from tests.collectors.tracker.site import Site, a_site
-from tests.running import RunningStack, free_ports, running_stack
+from tests.running import RunningStack, free_ports, running_stack, wait_for
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 NO_CHROMIUM = "needs chromium and chromedriver (Debian: apt-get install chromium chromium-driver)"
@@ -77,3 +77,13 @@ def browser(chromium: webdriver.Chrome) -> Iterator[webdriver.Chrome]:
 def console_lines(browser: webdriver.Chrome) -> list[str]:
     """What the tracker has said in the console since this was last asked."""
     return [entry["message"] for entry in browser.get_log("browser") if "civicrec:" in entry["message"]]
+
+
+def open_tracked(browser: webdriver.Chrome, address: str) -> None:
+    """Open a page and wait until its tracker has run; on a busy machine the page may be there before."""
+    browser.get(address)
+
+    def has_run() -> bool:
+        return bool(browser.execute_script("return typeof window.civicrec === 'function'"))
+
+    wait_for(has_run, 20, lambda: f"the tracker of {address}; the browser said: {browser.get_log('browser')}")

@@ -8,6 +8,7 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 
+from tests.collectors.tracker.conftest import open_tracked
 from tests.collectors.tracker.site import Site
 from tests.running import wait_for
 
@@ -45,7 +46,7 @@ def test_a_no_keeps_nothing_and_sends_nothing(browser: webdriver.Chrome, site: S
     tag = site.tag(**{"endpoint": site.endpoint, **data})
     browser.get(site.add("/a", BODY, head=head, tag=tag))
     use(browser)
-    browser.get(site.add("/b", BODY, head=head, tag=tag))
+    open_tracked(browser, site.add("/b", BODY, head=head, tag=tag))
     assert browser.execute_script("return civicrec('id')") == ""
     assert kept(browser) == NOTHING
     assert site.batches == []
@@ -60,7 +61,7 @@ def test_a_signal_that_comes_later_clears_what_was_kept(browser: webdriver.Chrom
 
 
 def test_measure_keeps_nothing_beyond_the_tab(browser: webdriver.Chrome, site: Site) -> None:
-    browser.get(site.add("/a", BODY, tag=site.tag(consent="measure", endpoint=site.endpoint)))
+    open_tracked(browser, site.add("/a", BODY, tag=site.tag(consent="measure", endpoint=site.endpoint)))
     first = browser.execute_script("return civicrec('id')")
     use(browser)
     browser.refresh()
@@ -68,14 +69,14 @@ def test_measure_keeps_nothing_beyond_the_tab(browser: webdriver.Chrome, site: S
     lasting, _, cookies = kept(browser)
     assert (lasting, cookies) == ([], "")
     browser.switch_to.new_window("tab")
-    browser.get(site.url + "/a")
+    open_tracked(browser, site.url + "/a")
     assert browser.execute_script("return civicrec('id')") != first
     told = site.wait_events(4)
     assert {event.consent for event in told} == {"measure"}
 
 
 def test_an_id_of_the_page_is_used_and_none_is_made(browser: webdriver.Chrome, site: Site) -> None:
-    browser.get(site.add("/a", BODY, tag=site.tag(anonymous_id="from-the-portal")))
+    open_tracked(browser, site.add("/a", BODY, tag=site.tag(anonymous_id="from-the-portal")))
     browser.execute_script("civicrec('flush')")
     assert site.wait_events(1)[0].anonymous_id == "from-the-portal"
     assert "civicrec.id" not in json.dumps(kept(browser))
@@ -98,7 +99,7 @@ def test_nothing_is_kept_or_sent_before_the_answer_and_a_yes_tells_what_was_held
     (given,) = [event for event in told if event.kind == "consent_given"]
     assert given.props == {"purpose": "personalise"}
     assert (told[1].occurred_at - told[0].occurred_at).total_seconds() >= 0.5  # each at its own time
-    browser.get(site.add("/b", BODY, tag=site.tag(consent="wait", endpoint=site.endpoint)))
+    open_tracked(browser, site.add("/b", BODY, tag=site.tag(consent="wait", endpoint=site.endpoint)))
     browser.execute_script("civicrec('flush')")
     assert [event.url_path for event in site.wait_events(2, "page_view")] == ["/a", "/b"]  # not asked again
 
@@ -114,7 +115,7 @@ def test_a_no_while_waiting_forgets_what_was_held(browser: webdriver.Chrome, sit
 
 def test_what_is_held_while_waiting_is_bounded_and_counted(browser: webdriver.Chrome, site: Site) -> None:
     # Without the pings of engaged time it is known what there is to tell.
-    browser.get(site.add("/a", head="window.setInterval = () => 0", tag=site.tag(consent="wait")))
+    open_tracked(browser, site.add("/a", head="window.setInterval = () => 0", tag=site.tag(consent="wait")))
     browser.execute_script("for (let n = 0; n < 700; n++) civicrec('event', 'share', {item_id: 'x' + n})")
     browser.execute_script("civicrec('consent', 'personalise')")
     browser.execute_script("civicrec('flush')")
@@ -134,7 +135,7 @@ def test_withdrawal_clears_ids_and_queue_and_acts_in_every_tab(browser: webdrive
     first = browser.current_window_handle
     use(browser)
     browser.switch_to.new_window("tab")
-    browser.get(site.url + "/a")
+    open_tracked(browser, site.url + "/a")
     browser.execute_script("civicrec('consent', 'none')")
     assert kept(browser) == [["civicrec.consent"], [], ""]
     site.status = 200
@@ -150,18 +151,18 @@ def test_withdrawal_clears_ids_and_queue_and_acts_in_every_tab(browser: webdrive
 
 
 def test_the_lower_of_the_pages_level_and_the_visitors_answer_holds(browser: webdriver.Chrome, site: Site) -> None:
-    browser.get(site.add("/a", BODY))
+    open_tracked(browser, site.add("/a", BODY))
     browser.execute_script("civicrec('flush')")
     site.wait_events(1)
     before = browser.execute_script("return civicrec('id')")
     browser.execute_script("civicrec('consent', 'measure')")
     assert kept(browser)[0] == ["civicrec.consent"]
     assert browser.execute_script("return civicrec('id')") != before
-    browser.get(site.add("/b", BODY))
+    open_tracked(browser, site.add("/b", BODY))
     browser.execute_script("civicrec('flush')")
     assert {event.consent for event in site.wait_events(2) if event.url_path == "/b"} == {"measure"}
     browser.execute_script("civicrec('consent', 'personalise')")
-    browser.get(site.add("/c", BODY, tag=site.tag(consent="measure")))
+    open_tracked(browser, site.add("/c", BODY, tag=site.tag(consent="measure")))
     browser.execute_script("civicrec('flush')")
     site.wait_events(3, "page_view")
     assert {event.consent for event in site.events() if event.url_path == "/c"} == {"measure"}

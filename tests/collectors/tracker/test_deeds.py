@@ -11,7 +11,7 @@ from selenium import webdriver
 from selenium.webdriver import ActionChains, Keys
 from selenium.webdriver.common.by import By
 
-from tests.collectors.tracker.conftest import console_lines
+from tests.collectors.tracker.conftest import console_lines, open_tracked
 from tests.collectors.tracker.site import Site
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser]
@@ -78,7 +78,7 @@ def test_a_search_form_tells_its_words_unless_the_address_will(browser: webdrive
         '<form id="two" data-civicrec-search="q"><input name="q" value="会在地址里"></form>'
     )
     head = "addEventListener('submit', (event) => event.preventDefault())"
-    browser.get(site.add("/a", body, head=head, tag=site.tag(search_param="q")))
+    open_tracked(browser, site.add("/a", body, head=head, tag=site.tag(search_param="q")))
     browser.execute_script("two.requestSubmit(); one.requestSubmit(); civicrec('flush')")
     assert [event.query for event in site.wait_events(1, "search")] == ["居住证"]
 
@@ -105,7 +105,7 @@ def test_a_form_is_begun_once_and_sent_and_its_fields_stay_on_the_page(browser: 
 
 
 def test_the_page_tells_events_of_its_own(browser: webdriver.Chrome, site: Site) -> None:
-    browser.get(site.add("/a"))
+    open_tracked(browser, site.add("/a"))
     made = browser.execute_script(
         "return civicrec('event', 'rate', {item_id: 'x', value: 4, props: {rating_scale: 5}, event_id: 'mine', "
         "consent: 'none', anonymous_id: 'not me'})"

@@ -6,6 +6,7 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 
+from tests.collectors.tracker.conftest import open_tracked
 from tests.collectors.tracker.site import Site
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser]
@@ -53,7 +54,7 @@ def test_every_page_of_an_application_in_one_document_is_a_view(browser: webdriv
 
 
 def test_two_steps_at_once_are_two_views(browser: webdriver.Chrome, site: Site) -> None:
-    browser.get(site.add("/app"))
+    open_tracked(browser, site.add("/app"))
     browser.execute_script("history.pushState(0, '', '/one'); history.pushState(0, '', '/two'); civicrec('flush')")
     assert [view.url_path for view in site.wait_events(3, "page_view")] == ["/app", "/one", "/two"]
 

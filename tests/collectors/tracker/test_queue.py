@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from selenium import webdriver
 
-from tests.collectors.tracker.conftest import CHROMIUM, DRIVER, NO_CHROMIUM, console_lines, open_chromium
+from tests.collectors.tracker.conftest import CHROMIUM, DRIVER, NO_CHROMIUM, console_lines, open_chromium, open_tracked
 from tests.collectors.tracker.site import STRANGERS, Site, arrive_once
 from tests.running import wait_for
 
@@ -147,7 +147,7 @@ def test_an_answer_that_is_not_the_collectors_keeps_the_events(browser: webdrive
 
 def test_one_event_that_a_firewall_dislikes_does_not_hold_the_others(browser: webdriver.Chrome, site: Site) -> None:
     site.disliked = "union select"
-    browser.get(site.add("/a", head=f"{HURRY}; {HURRIED_CLOCK}", tag=site.tag(endpoint=site.endpoint)))
+    open_tracked(browser, site.add("/a", head=f"{HURRY}; {HURRIED_CLOCK}", tag=site.tag(endpoint=site.endpoint)))
     browser.execute_script("civicrec('event', 'search', {query: '1 union select 2'})")
     browser.execute_script(MANY.format(n=20, name="x"))
     wait_for(lambda: len(site.events("share")) == 20, 40, "the events beside it")
@@ -157,7 +157,7 @@ def test_one_event_that_a_firewall_dislikes_does_not_hold_the_others(browser: we
 
 
 def test_events_that_the_collector_rejects_are_counted_and_said_once(browser: webdriver.Chrome, site: Site) -> None:
-    browser.get(behind_the_endpoint(site))
+    open_tracked(browser, behind_the_endpoint(site))
     browser.execute_script("civicrec('event', 'nonsense', {}); civicrec('event', 'folly', {}); civicrec('flush')")
     wait_for(lambda: browser.execute_script(QUEUED) == 0, 5, "an empty queue")
     browser.execute_script("civicrec('event', 'favourite', {item_id: 'after'})")
@@ -279,7 +279,7 @@ def test_a_browser_without_keepalive_hands_over_a_beacon_and_repeats_it_later(
     browser: webdriver.Chrome, site: Site
 ) -> None:
     head = "delete Request.prototype.keepalive"
-    browser.get(site.add("/a", head=head, tag=site.tag(endpoint=site.endpoint)))
+    open_tracked(browser, site.add("/a", head=head, tag=site.tag(endpoint=site.endpoint)))
     browser.execute_script("civicrec('event', 'share', {item_id: 'last'})")
     browser.get("about:blank")
     assert [event.item_id for event in site.wait_events(1, "share")] == ["last"]
@@ -337,6 +337,6 @@ def test_a_token_covers_only_what_its_own_page_made(browser: webdriver.Chrome, s
 
 def test_what_a_wrong_clock_has_left_is_passed_over(browser: webdriver.Chrome, site: Site) -> None:
     head = "localStorage.setItem('civicrec.wait', '99999999999999'); localStorage.setItem('civicrec.session', 'x')"
-    browser.get(site.add("/a", head=head, tag=site.tag(endpoint=site.endpoint)))
+    open_tracked(browser, site.add("/a", head=head, tag=site.tag(endpoint=site.endpoint)))
     browser.execute_script("civicrec('event', 'share', {item_id: 'late'})")
     assert site.wait_events(1, "share")
