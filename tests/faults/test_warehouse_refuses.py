@@ -43,13 +43,15 @@ REFUSALS = {
 }
 
 
-def survive_refusals(home: Path, refusals: Mapping[str, tuple[str, str]], refused_s: float) -> None:
+def survive_refusals(
+    home: Path, refusals: Mapping[str, tuple[str, str]], refused_s: float, pause_s: float = 0.1
+) -> None:
     settings = settings_without_crowds(home)
     fill_catalogue(settings)
     with (
         running_stack(home, settings=settings, env={"CIVICREC_ALARMS__WAITING_S": "1"}) as stack,
         closing(ClickHouseWarehouse(settings.warehouse)) as warehouse,
-        load_on(stack.collector_url, settings, pause_s=0.1, again=0.05) as senders,
+        load_on(stack.collector_url, settings, pause_s, again=0.05) as senders,
     ):
         for reason, (begin, end) in refusals.items():
             stored = read_books(settings).stored
@@ -85,7 +87,7 @@ def test_a_warehouse_that_refuses_under_load_is_told_nothing_twice(tmp_path: Pat
 
 @pytest.mark.stack
 @pytest.mark.slow
-@pytest.mark.timeout(1_500)
+@pytest.mark.timeout(3_000)
 def test_a_warehouse_that_refuses_for_every_reason_again_and_again(tmp_path: Path) -> None:
     rounds = {f"{name}, {n}": how for n in range(4) for name, how in REFUSALS.items()}
-    survive_refusals(tmp_path, rounds, refused_s=10)
+    survive_refusals(tmp_path, rounds, refused_s=5, pause_s=0.25)
