@@ -14,6 +14,7 @@ import json
 import os
 import queue
 import re
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -23,9 +24,13 @@ from typing import Any
 
 from civicrec.errors import ConfigError
 from operations.stack.rights import BOUNDS, engine_address
+from operations.stack.statements import defines
 
+NOT_ENOUGH_SPACE = 243
 TOO_MANY_SIMULTANEOUS_QUERIES = 202
 MEMORY_LIMIT_EXCEEDED = 241
+#: So much of the disk is wanted for the definition of a table, though nothing is to be left free.
+_LEAST_SPARE_MB = 1
 #: Longest SQL text, as opposed to rows. ClickHouse's own limit of 256 KiB is soon passed by a list of ids.
 MAX_SQL_BYTES = BOUNDS["max_query_size"][1] - 1
 #: In force on every connection unless a request asks for less.
@@ -227,7 +232,7 @@ class Engine:
         Parameters
         ----------
         spare_mb
-            Disk space that no insert and no merge takes.
+            Disk space that no insert, no merge and no new definition of a table takes.
         kept
             For an engine that only reads: settings that hold for every statement, whatever it asks for.
 
@@ -238,6 +243,7 @@ class Engine:
         """
         _end_without_destructors()
         self._is_reader = kept is not None
+        self._path, self._spare_bytes = path, max(spare_mb, _LEAST_SPARE_MB) << 20
         self._idle: queue.LifoQueue[_Connection] = queue.LifoQueue()
         try:
             self._address = engine_address(path, kept, spare_mb)
@@ -256,8 +262,10 @@ class Engine:
         Raises
         ------
         EngineError
-            With ClickHouse's code; 202 if no connection came free.
+            With ClickHouse's code; 202 if no connection came free, 243 if a definition might find no space.
         """
+        if statement.body is None and not self._is_reader and defines(statement.sql):
+            self._check_space()
         try:
             connection = self._idle.get(timeout=wait_s)
         except queue.Empty:
@@ -277,6 +285,17 @@ class Engine:
         finally:
             # Spent or not: the next statement finds another one in its place, once one can be opened.
             self._idle.put(connection)
+
+    def _check_space(self) -> None:
+        """Refuse what the engine would write to an empty file, and answer: no table is there at its next start."""
+        free = shutil.disk_usage(self._path).free
+        if free < self._spare_bytes:
+            raise EngineError(
+                NOT_ENOUGH_SPACE,
+                f"Code: {NOT_ENOUGH_SPACE}. DB::Exception: the disk of the warehouse has {free >> 20} MB free, the "
+                f"definition of a table wants {self._spare_bytes >> 20}; free disk space, then send this again. "
+                "(NOT_ENOUGH_SPACE)",
+            )
 
     def _open(self) -> _Connection:
         return _Connection(self._address, is_reader=self._is_reader)

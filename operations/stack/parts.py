@@ -18,12 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from civicrec.logs import get_logger
-from operations.stack.engine import EngineError, Result, Statement, identifier, quoted
+from operations.stack.engine import NOT_ENOUGH_SPACE, EngineError, Result, Statement, identifier, quoted
 from operations.stack.part_files import blocks, is_whole, made_from
 
 log = get_logger("gateway")
 
-NOT_ENOUGH_SPACE = 243
 #: A folder whose time is younger may change again without getting another time.
 _TICK_NS = 100_000_000
 

@@ -55,6 +55,10 @@ _ENGINES = frozenset(("ATOMIC", "MEMORY", "NULL", "LOG", "TINYLOG", "STRIPELOG",
 _HOW = frozenset(("OR", "REPLACE", "TEMPORARY", "MATERIALIZED"))
 #: Names that reach files, objects of this process, or programs, however they are called or handed on.
 _NAMES = frozenset(("file", "python", "executable"))
+_DEFINES = frozenset(("CREATE", "ALTER", "RENAME", "EXCHANGE", "ATTACH"))
+_MAY_DEFINE = re.compile(r"\b(?:CREATE|ALTER|RENAME|EXCHANGE|ATTACH)\b", re.IGNORECASE)
+#: What an ALTER of parts or rows says, and one of the table never does.
+_OF_ROWS = frozenset(("PARTITION", "PART", "DELETE", "UPDATE"))
 _WORDS = re.compile(
     r"""
     (?: [ \t\n\r\f\v]++ | --[^\n]*+ | \#[ !][^\n]*+ | /\*(?:[^*]++|\*(?!/))*+\*/      # blanks and comments
@@ -121,6 +125,21 @@ def reads_only(sql: str, parameters: Mapping[str, str]) -> bool:
     _refuse_names(words, parameters)
     _refuse_deeds(first, words)
     return first in READS and "INSERT" not in words
+
+
+def defines(sql: str) -> bool:
+    """Tell whether a statement makes or changes the definition of a table, which the engine writes to a file.
+
+    Examples
+    --------
+    >>> [defines(sql) for sql in ("CREATE TABLE a AS b", "ALTER TABLE a ADD COLUMN c UInt8", "DROP TABLE a",
+    ...                           "ALTER TABLE a DROP PARTITION 1", "SELECT 1")]
+    [True, True, False, False, False]
+    """
+    if not _MAY_DEFINE.search(sql):
+        return False
+    first, *others = words_of(sql) or [""]
+    return first in _DEFINES and not (first == "ALTER" and _OF_ROWS.intersection(others))
 
 
 def check_reader(sql: str, table_functions: Container[str]) -> None:

@@ -11,6 +11,7 @@ import pytest
 from civicrec.errors import CivicrecError
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.day_tables import replace_day
+from operations.stack.engine import NOT_ENOUGH_SPACE, Engine, EngineError, Statement
 from tests.builders import NOON
 from tests.faults.disk import filled, small_disk
 from tests.running import RunningStack, problems, running_stack, wait_for
@@ -56,6 +57,31 @@ def test_a_full_disk_takes_no_insert_for_stored_and_no_day_away(tmp_path: Path) 
                 warehouse.insert("full", rows, token=str(n))
                 assert warehouse.rows("SELECT count() AS n FROM full") == [{"n": (n + 1) * ROWS}]
         assert n_failed >= 5
+
+
+def test_a_full_disk_takes_no_definition_of_a_table(tmp_path: Path) -> None:
+    def run(engine: Engine, sql: str) -> bytes:
+        return engine.run(Statement(sql)).data
+
+    with small_disk(tmp_path / "disk", 60) as disk:
+        with closing(Engine(disk / "data", 1)) as engine:
+            for name in ("kept", "gone"):
+                run(engine, f"CREATE TABLE {name} (a UInt64) ENGINE = MergeTree ORDER BY a ")
+            run(engine, "INSERT INTO kept VALUES (2)")
+            with filled(disk, 0):
+                for definition in (
+                    "CREATE TABLE more (a UInt64) ENGINE = MergeTree ORDER BY a",
+                    "ALTER TABLE kept ADD COLUMN b UInt64",
+                    "-- why\n rename table kept to other",
+                ):
+                    with pytest.raises(EngineError) as caught:
+                        run(engine, definition)
+                    assert caught.value.code == NOT_ENOUGH_SPACE
+                run(engine, "DROP TABLE gone SYNC")  # what makes room is let through
+            run(engine, "ALTER TABLE kept ADD COLUMN b UInt64")
+        with closing(Engine(disk / "data", 1)) as engine:
+            assert run(engine, "SHOW TABLES") == b"kept\n"
+            assert run(engine, "SELECT a, b FROM kept") == b"2\t0\n"
 
 
 class Writer(threading.Thread):
