@@ -4,7 +4,7 @@ import errno
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,18 +27,27 @@ def small_disk(folder: Path, size_mb: int) -> Iterator[Path]:
 
 
 @contextmanager
-def filled(disk: Path, left_bytes: int) -> Iterator[None]:
-    """Let another program's file leave only so many bytes of the disk free, for the length of the body."""
+def filled(disk: Path, left_bytes: int) -> Iterator[Callable[[], int]]:
+    """Let another program's file leave only so many bytes of the disk free, for the length of the body.
+
+    Yields a function that takes what others gave back since, and returns how many bytes were free before.
+    """
     file = disk / "of-another-program"
     try:
         with file.open("wb", buffering=0) as out:
-            while (left := shutil.disk_usage(disk).free - left_bytes) > 0:
-                try:
-                    out.write(b"\0" * min(left, 1 << 20))
-                except OSError as fault:
-                    if fault.errno != errno.ENOSPC:
-                        raise
-                    break  # the stack took the rest meanwhile
-        yield
+
+            def fill() -> int:
+                before = shutil.disk_usage(disk).free
+                while (left := shutil.disk_usage(disk).free - left_bytes) > 0:
+                    try:
+                        out.write(b"\0" * min(left, 1 << 20))
+                    except OSError as fault:
+                        if fault.errno != errno.ENOSPC:
+                            raise
+                        break  # the stack took the rest meanwhile
+                return before
+
+            fill()
+            yield fill
     finally:
         file.unlink()

@@ -51,6 +51,10 @@ def held_still(stack: RunningStack, name: str, pids: list[int], is_back: Callabl
     )
     wait_for(lambda: not set(pids) & {child.pid for child in psutil.process_iter()}, BACK_S, "the end")
     wait_for(is_back, BACK_S, f"{name} again")
+    # What a process tells of its workers comes with its next beat.
+    wait_for(
+        lambda: entry_of(stack, name)["killed_silent"] - before["killed_silent"] >= len(pids), BACK_S, "a count of it"
+    )
     after = entry_of(stack, name)
     assert after["killed_silent"] - before["killed_silent"] == len(pids)
     assert after["restarts"] > before["restarts"]
