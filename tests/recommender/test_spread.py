@@ -68,3 +68,13 @@ def test_every_row_stands_once(n: int) -> None:
 def test_a_scene_by_date_stays_by_date() -> None:
     catalogue = a_cold_catalogue()
     assert [item.item_id for item in shown(catalogue, "latest", 4)] == ["p0", "p1", "p2", "p3"]
+
+
+def test_a_place_with_themes_of_its_own_begins_with_them_although_they_are_rare() -> None:
+    themes = [*(f"主题{n}" for n in range(60)), "医疗卫生", "社会保障"]
+    items = [an_item(f"s{n:03}", "service", theme=(themes[n % len(themes)],)) for n in range(310)]
+    made = shown(Catalogue.of([*items, *[an_item(f"p{n}", theme=("医疗卫生",)) for n in range(9)]]), "elder", 9)
+    assert Counter((item.item_type, *item.theme) for item in made) == {
+        ("service", "医疗卫生"): 3,
+        ("service", "社会保障"): 3,
+    }
