@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
 from math import log
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -33,6 +33,16 @@ _TYPE_NUMBER = {name: number for number, name in enumerate(ITEM_TYPES)}
 #: How much of a text is looked through for the documents it names.
 MAX_TEXT = 20_000
 _encode = msgspec.json.Encoder().encode
+
+
+_Made = TypeVar("_Made")
+_OF_TITLES: set[Callable[[Any], object]] = set()
+
+
+def of_titles(work_out: Callable[[Catalogue], _Made]) -> Callable[[Catalogue], _Made]:
+    """Mark what is worked out of ids, titles and times of publication alone: it stays while none of these changes."""
+    _OF_TITLES.add(work_out)
+    return work_out
 
 
 def theme_number(name: str) -> int:
@@ -203,7 +213,7 @@ class Catalogue(Derives):
             places[newest] = np.arange(len(newest))
         if is_moved or any(tags[row] != self.tags[row] for row in latest):
             tag_rows = _inverted(tags, places, len(names))
-        return Catalogue(
+        refreshed = Catalogue(
             version=version,
             items=items,
             item_ids=item_ids,
@@ -223,6 +233,9 @@ class Catalogue(Derives):
             fragments=tuple(fragments),
             **facts,
         )
+        if not is_moved and all(old.title == item.title for old, item in before):
+            refreshed._derived.update({made: kept for made, kept in self._derived.items() if made in _OF_TITLES})
+        return refreshed
 
 
 def _tag_names(catalogue: Catalogue) -> list[str]:
@@ -244,6 +257,7 @@ def _is_public(item: Item) -> bool:
     return item.status == "online" and (item.source_permitted or item.item_type != "news")
 
 
+@of_titles
 def _by_hash(catalogue: Catalogue) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
     """Return the rows by rising hash, and these hashes."""
     order = catalogue.hashes.argsort(kind="stable")

@@ -16,7 +16,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender.catalogue import Catalogue
+from recommender.catalogue import Catalogue, of_titles
 
 #: Hashed terms: two of the some ten thousand of a portal seldom share a number.
 N_TERMS = 1 << 15
@@ -67,7 +67,7 @@ def likeness(
     -------
     (histories, n) the cosine of each candidate's terms with the sum of those of a history, 0 without a shared term.
     """
-    rarity, kept = catalogue.once(_rarity), catalogue.once(_kept)
+    rarity, kept = catalogue.once(rarity_of_terms), catalogue.once(_kept)
     alike = np.zeros((len(read), len(rows)))
     of_row = [_terms(catalogue, kept, row) for row in rows.tolist()]
     if not of_row:
@@ -97,13 +97,15 @@ def _terms(catalogue: Catalogue, kept: list[NDArray[np.int64] | None], row: int)
     return terms
 
 
+@of_titles
 def _kept(catalogue: Catalogue) -> list[NDArray[np.int64] | None]:
     """Return where the terms of a catalogue's titles are kept, by row, once they were asked for."""
     return [None] * len(catalogue)
 
 
-def _rarity(catalogue: Catalogue) -> NDArray[np.float64]:
-    """Return (N_TERMS,) the inverse document frequency of each term, above 0."""
+@of_titles
+def rarity_of_terms(catalogue: Catalogue) -> NDArray[np.float64]:
+    """Return (N_TERMS,) the inverse document frequency of each term, above 0; asked for before a list needs it."""
     titles = [terms_of(catalogue.title(row)) for row in catalogue.newest[:COUNTED_TITLES].tolist()]
     counts = np.bincount(np.concatenate(titles), minlength=N_TERMS) if titles else np.zeros(N_TERMS)
     return np.log((2.0 + len(titles)) / (1.0 + counts))

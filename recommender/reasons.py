@@ -1,6 +1,6 @@
 """Reasons: why an item is in a list, in words for the visitor and in evidence for a checker. Each is true and credible.
 
-In: the query a list answered and its rows, in order. Out: the `Reason`s of the generators, or that of a filler.
+In: the query that lists answered and their rows, in order. Out: the `Reason`s of the generators, or that of a filler.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from itertools import chain
 from operator import itemgetter
 
-from recommender.candidates.generator import GENERAL, Query
+from recommender.candidates.generator import GENERAL, Generator, Query
 from recommender.generators import GENERATORS
 from recommender.request import Reason, ReasonCode, Source
 
@@ -21,27 +21,35 @@ _GENERAL = [source for source, generator in GENERATORS.items() if generator.cred
 _SPECIFIC = [source for source in GENERATORS if source not in _GENERAL]
 
 
-def reasons_for(
-    query: Query, parts_of: Mapping[int, Mapping[Source, float]], free: Collection[ReasonCode] = ()
-) -> dict[int, tuple[Reason, ...]]:
-    """Return row → its reasons, the most credible first; never empty.
+Parts = Mapping[int, Mapping[Source, float]]
 
-    Of one that stands at a third of the block the others go without, and lead with their next one. What holds for
+
+def reasons_for(
+    query: Query, lists: Sequence[Parts], free: Collection[ReasonCode] = ()
+) -> list[dict[int, tuple[Reason, ...]]]:
+    """Return of each list row → its reasons, the most credible first; never empty.
+
+    Of one that stands at a third of a list the others go without, and lead with their next one. What holds for
     anybody (`GENERAL`) may stand at each, where there is little else.
 
     Parameters
     ----------
-    parts_of
-        Row, in the order of the block, → generator → its part of the score.
+    lists
+        Of each its rows in order → generator → its part of the score; no row stands in two. What is true of a row is
+        asked once for all of them.
     free
         Codes that may stand at each item.
     """
-    rows = list(parts_of)
-    shown = _shared_out(_proposed(query, parts_of, rows, _SPECIFIC), free)
-    little = [row for row in rows if len(shown[row]) < _ENOUGH]
-    for row, reasons in _proposed(query, parts_of, little, _GENERAL).items():
-        shown[row] += reasons or ([] if shown[row] else [_filler(query, row)])
-    return {row: tuple(reasons) for row, reasons in shown.items()}
+    proposed = _proposed(query, lists, _SPECIFIC)
+    shown = [_shared_out(of_list, free) for of_list in proposed]
+    little = [
+        {row: parts for row, parts in parts_of.items() if len(of_list[row]) < _ENOUGH}
+        for parts_of, of_list in zip(lists, shown, strict=True)
+    ]
+    for of_list, general in zip(shown, _proposed(query, little, _GENERAL), strict=True):
+        for row, reasons in general.items():
+            of_list[row] += reasons or ([] if of_list[row] else [_filler(query, row)])
+    return [{row: tuple(reasons) for row, reasons in of_list.items()} for of_list in shown]
 
 
 def _shared_out(proposed: Mapping[int, Sequence[Reason]], free: Collection[ReasonCode]) -> dict[int, list[Reason]]:
@@ -64,18 +72,30 @@ def _shared_out(proposed: Mapping[int, Sequence[Reason]], free: Collection[Reaso
     return shown
 
 
-def _proposed(
-    query: Query, parts_of: Mapping[int, Mapping[Source, float]], rows: Sequence[int], sources: Sequence[Source]
-) -> dict[int, list[Reason]]:
+def _proposed(query: Query, lists: Sequence[Parts], sources: Sequence[Source]) -> list[dict[int, list[Reason]]]:
     """Return row → what these generators say of it, by falling credibility, then by falling part of the score."""
+    rows = list(chain.from_iterable(lists))
     if not rows:
-        return {}
-    proposing = set(chain.from_iterable(parts_of.values()))
-    ranked: dict[int, list[tuple[int, float, Sequence[Reason]]]] = {row: [] for row in rows}
-    for source in sources:
-        generator = GENERATORS[source]
-        if generator.tells_of_any or source in proposing:
-            for row, reasons in generator.reasons(query, rows).items():
+        return [{} for _ in lists]
+    proposing = [set(chain.from_iterable(parts_of.values())) for parts_of in lists]
+    said = [
+        (source, generator, generator.reasons(query, rows))
+        for source in sources
+        if (generator := GENERATORS[source]).tells_of_any or any(source in of_list for of_list in proposing)
+    ]
+    return [
+        _by_credibility(parts_of, [one for one in said if one[1].tells_of_any or one[0] in of_list])
+        for parts_of, of_list in zip(lists, proposing, strict=True)
+    ]
+
+
+def _by_credibility(
+    parts_of: Parts, said: Sequence[tuple[Source, Generator, Mapping[int, Sequence[Reason]]]]
+) -> dict[int, list[Reason]]:
+    ranked: dict[int, list[tuple[int, float, Sequence[Reason]]]] = {row: [] for row in parts_of}
+    for source, generator, reasons_of in said:
+        for row, reasons in reasons_of.items():
+            if row in ranked:
                 ranked[row].append((-generator.credibility, -parts_of[row].get(source, 0.0), reasons))
     for of_row in ranked.values():
         of_row.sort(key=itemgetter(0, 1))

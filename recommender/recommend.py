@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,7 +64,7 @@ def recommend(
     InvalidInput
         If the scene has no such variant.
     """
-    return _recommend(request, profile, catalogue, signals, now, {})
+    return recommend_page([request], profile, catalogue, signals, now)[0]
 
 
 def recommend_page(
@@ -71,25 +72,71 @@ def recommend_page(
 ) -> list[RankedList]:
     """Return the lists of one page, as `recommend` makes each; no item stands in two of them.
 
-    What is known of the reader is worked out once for all of them.
+    What is known of a reader is worked out once for all of them, and what is true of an item asked for all at once.
     """
-    lists: list[RankedList] = []
+    chosen: list[_Chosen] = []
     shown: frozenset[str] = frozenset()
-    queries: _Queries = {}
+    queries: dict[_Reader, Query] = {}
     for request in requests:
         narrowed = replace(request, exclude=request.exclude | shown) if shown else request
-        lists.append(_recommend(narrowed, profile, catalogue, signals, now, queries))
-        shown |= {ranked.item.item_id for ranked in lists[-1].items}
-    return lists
+        chosen.append(_chosen(narrowed, profile, catalogue, signals, now, queries))
+        shown |= {catalogue.item_ids[row] for row in chosen[-1].page}
+    parts_of = [one.ranked.parts_of(one.query, one.page) for one in chosen]
+    reasons_of: dict[int, tuple[Reason, ...]] = {}
+    for reader, query in queries.items():
+        of_reader = [parts for one, parts in zip(chosen, parts_of, strict=True) if reader_of(one.request) == reader]
+        for of_list in reasons_for(query, of_reader):
+            reasons_of |= of_list
+    return [_explained(one, parts, reasons_of) for one, parts in zip(chosen, parts_of, strict=True)]
 
 
-#: What makes a reader of a page, apart from the profile, → the last query for it.
-_Queries = dict[tuple[bool, tuple[str, ...], str], Query]
+#: What makes a reader of a page, apart from the profile.
+_Reader = tuple[bool, tuple[str, ...], str]
 
 
-def _recommend(
-    request: Request, profile: ActorState, catalogue: Catalogue, signals: Signals, now: datetime, queries: _Queries
-) -> RankedList:
+def reader_of(request: Request) -> _Reader:
+    """Return what lists of one page must have in common to be made from the same seed items."""
+    return request.is_personal, request.recent, request.item_id
+
+
+class _Chosen(NamedTuple):
+    """What a list shows, before it is told why.
+
+    Attributes
+    ----------
+    page
+        Rows in the order of the list.
+    n_shown
+        How many stood on the pages before.
+    is_last
+        Whether nothing is left to be shown after it.
+    sources
+        Row → what put it where it stands, of those no generator did.
+    pins
+        Row → its editors' reason.
+    propensity
+        `RankedItem.propensity` of the last row.
+    teams
+        Row → the order it came by, where two are interleaved.
+    """
+
+    request: Request
+    query: Query
+    ranked: Ordered
+    page: list[int]
+    n_shown: int
+    is_last: bool
+    is_personal: bool
+    sources: Mapping[int, Source]
+    pins: Mapping[int, Reason]
+    propensity: float
+    teams: Mapping[int, str]
+
+
+def _chosen(
+    request: Request, profile: ActorState, catalogue: Catalogue, signals: Signals, now: datetime,
+    queries: dict[_Reader, Query],
+) -> _Chosen:  # fmt: skip
     scene = request.scene.variant(request.variant if request.coins is None else "")
     n = min(request.n, scene.max_n)
     rules = signals.editorial.acting(scene.name, to_ms(now))
@@ -98,7 +145,7 @@ def _recommend(
     pins = rules.due(open_rows, n_shown, n, scene.editorial_slots) if rules.pins else {}
     pinned = [pin.row for pin in pins.values()]
     open_rows[pinned] = False
-    reader = request.is_personal, request.recent, request.item_id
+    reader = reader_of(request)
     if reader in queries:
         query = queries[reader].among(_unseen(open_rows, queries[reader].history, queries[reader].seen_before))
     else:
@@ -120,26 +167,10 @@ def _recommend(
         new, propensity = explored(page, query, scene, request.draw)
         if new is not None:
             page[-1], sources[new] = new, EXPLORATION
-    return RankedList(
-        scene=scene.name,
-        mode="personalised" if is_personal else "general",
-        model=signals.model,
-        items=_explained(
-            page,
-            ranked,
-            query,
-            n_shown,
-            sources,
-            {pin.row: pin.reason for pin in pins.values()},
-            request.explain,
-            propensity if not teams else 0.0,
-            teams,
-        ),
-        variant=request.variant,
-        variant_share=request.variant_share,
-        title=scene.title,
-        next_cursor=_next_cursor(request, catalogue, page) if n_left > len(page) else None,
-    )
+    return _Chosen(
+        request, query, ranked, page, n_shown, n_left <= len(page), is_personal, sources,
+        {pin.row: pin.reason for pin in pins.values()}, 0.0 if teams else propensity, teams,
+    )  # fmt: skip
 
 
 def history_of(request: Request, profile: ActorState, catalogue: Catalogue, now: datetime) -> list[int]:
@@ -271,32 +302,35 @@ def _seen_again(query: Query, may_show: NDArray[np.bool_], n: int) -> list[int]:
 
 
 def _explained(
-    page: Sequence[int],
-    ranked: Ordered,
-    query: Query,
-    shown: int,
-    sources: Mapping[int, Source],
-    fixed_reasons: Mapping[int, Reason],
-    with_features: bool,
-    propensity: float,
-    teams: Mapping[int, str],
-) -> tuple[RankedItem, ...]:
-    catalogue, parts_of = query.catalogue, ranked.parts_of(query, page)
-    reasons_of, features_of = reasons_for(query, parts_of), ranked.features_of(page) if with_features else {}
-    return tuple(
+    chosen: _Chosen, parts_of: Mapping[int, Mapping[Source, float]], reasons_of: Mapping[int, tuple[Reason, ...]]
+) -> RankedList:
+    request, ranked, page = chosen.request, chosen.ranked, chosen.page
+    catalogue, signals = chosen.query.catalogue, chosen.query.signals
+    features_of = ranked.features_of(page) if request.explain else {}
+    items = tuple([
         RankedItem(
             item=catalogue.items[catalogue.item_ids[row]],
             row=row,
-            position=shown + nth,
+            position=position,
             score=float(ranked.scores[ranked.rows.index(row)]) if parts else 0.0,
-            source=sources.get(row) or max(parts, key=parts.__getitem__, default=FALLBACK),
-            reasons=(fixed_reasons[row],) if row in fixed_reasons else reasons_of[row],
+            source=chosen.sources.get(row) or max(parts, key=parts.__getitem__, default=FALLBACK),
+            reasons=(chosen.pins[row],) if row in chosen.pins else reasons_of[row],
             parts=parts,
             features=features_of.get(row, {}),
-            propensity=propensity if nth == len(page) - 1 else float(not teams),
-            team="" if row in sources else teams.get(row, ""),
+            propensity=chosen.propensity if row == page[-1] else float(not chosen.teams),
+            team="" if row in chosen.sources else chosen.teams.get(row, ""),
         )
-        for nth, (row, parts) in enumerate(parts_of.items())
+        for position, (row, parts) in enumerate(parts_of.items(), chosen.n_shown)
+    ])  # fmt: skip
+    return RankedList(
+        scene=request.scene.name,
+        mode="personalised" if chosen.is_personal else "general",
+        model=signals.model,
+        items=items,
+        variant=request.variant,
+        variant_share=request.variant_share,
+        title=request.scene.title,
+        next_cursor=None if chosen.is_last else _next_cursor(request, catalogue, page),
     )
 
 

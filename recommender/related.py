@@ -1,24 +1,29 @@
 """What belongs to an item (配套): its policies, interpretations, services and questions, one list per type.
 
 In: an item, a catalogue, live co-clicks. Out: ranked items per type: explicit links of both directions first, then
-those that name each other, then those that share readers or tags. Nobody's profile is used.
+those that name each other, then those that share readers or tags; where few do, those whose titles are like the item's.
+Nobody's profile is used.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from itertools import starmap
+from itertools import chain, starmap
+
+import numpy as np
 
 from civicrec.clock import to_ms
 from civicrec.items import ITEM_TYPES, ItemType
+from recommender.candidates.content import title_likeness
 from recommender.candidates.generator import Query
 from recommender.candidates.mention import mentioned
 from recommender.candidates.related import links_of
+from recommender.candidates.selection import first_open
 from recommender.catalogue import Catalogue
 from recommender.eligibility import eligible
 from recommender.generators import DEFAULT_WEIGHTS, GENERATORS
-from recommender.ranking.blend import blend
+from recommender.ranking.blend import blend, distinct
 from recommender.reasons import reasons_for
 from recommender.request import RankedItem, ReasonCode, Source
 from recommender.signals import Signals
@@ -34,6 +39,14 @@ _MIN_LEARNED = 0.1
 #: What the heading of the list says already: 配套.
 _FREE: tuple[ReasonCode, ...] = ("related", "mention")
 _SOURCES: tuple[Source, ...] = ("item_item", "co_click", "tags")
+#: What says more of two items than their words do: with so few of them titles are compared too.
+_TIED: frozenset[Source] = frozenset({"related", "mention", "item_item", "co_click"})
+_FEW = 5
+#: A title that is the same counts as much; below the least share of it two titles have only common words.
+_TITLE_WEIGHT = 0.8
+_LEAST_LIKENESS = 0.2
+#: Newest open items whose titles are compared, and of each tag of the item.
+_LOOKED_AT = 300
 
 
 def related_to(
@@ -63,10 +76,24 @@ def related_to(
     for other, learned in ranked.parts_of(query, ranked.rows).items():
         if other in parts or sum(learned.values()) >= _MIN_LEARNED:
             parts[other] = {**parts.get(other, {}), **learned}
+    if sum(open_rows[other] and not _TIED.isdisjoint(of_row) for other, of_row in parts.items()) < _FEW:
+        for other, cosine in _like(query).items():
+            parts.setdefault(other, {})["content"] = _TITLE_WEIGHT * cosine
     order = sorted(
         (other for other in parts if open_rows[other]), key=lambda other: (-sum(parts[other].values()), other)
     )
     return _by_type(query, order, parts, n)
+
+
+def _like(query: Query) -> dict[int, float]:
+    """Return row → how like its title is to that of the page's item; of what is newest, or shares a tag with it."""
+    catalogue = query.catalogue
+    orders = [catalogue.newest, *(catalogue.tag_rows[number] for number in catalogue.tags[query.context])]
+    rows = distinct(np.concatenate([first_open(query, order, _LOOKED_AT) for order in orders]))
+    cosines = title_likeness(query, rows)[0]
+    like = np.argsort(-cosines, kind="stable")[:_CANDIDATES]
+    like = like[cosines[like] >= _LEAST_LIKENESS]
+    return dict(zip(rows[like].tolist(), cosines[like].tolist(), strict=True))
 
 
 def _by_type(
@@ -78,11 +105,8 @@ def _by_type(
         of_type = rows[ITEM_TYPES[catalogue.types[row]]]
         if len(of_type) < n:
             of_type.append(row)
-    reasons_of = {
-        row: reasons
-        for of_type in rows.values()
-        for row, reasons in reasons_for(query, {row: parts[row] for row in of_type}, free=_FREE).items()
-    }
+    parts_of = [{row: parts[row] for row in of_type} for of_type in rows.values()]
+    reasons_of = dict(chain.from_iterable(of_list.items() for of_list in reasons_for(query, parts_of, free=_FREE)))
 
     def ranked(position: int, row: int) -> RankedItem:
         of_row = parts[row]

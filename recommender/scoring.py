@@ -6,7 +6,7 @@ In: `Models` and the row numbers of what somebody interacted with. Out: one scor
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,17 +32,23 @@ def item_item_scores(
     return scores
 
 
-def ridge_inverse(models: Models) -> NDArray[np.float64]:
-    """Return the (f, f) inverse of YᵀY + λI over all item vectors Y: needed by every fold-in, made once a model."""
+class Ridge(NamedTuple):
+    """YᵀY + λI over all item vectors Y, (f, f), and its inverse: needed by every fold-in, made once a model."""
+
+    matrix: NDArray[np.float64]
+    inverse: NDArray[np.float64]
+
+
+def ridge_of(models: Models) -> Ridge:
+    """Return the ridge of a model's factors."""
     wide = np.asarray(models.factors, dtype=np.float64)
     # Without regularisation it may have no inverse; the pseudo-inverse serves as well, for a history lies in Y.
     ridge = wide.T @ wide + models.als_regularization * np.eye(wide.shape[1])
-    inverse: NDArray[np.float64] = np.linalg.pinv(ridge, hermitian=True).astype(np.float64, copy=False)
-    return inverse
+    return Ridge(ridge, np.linalg.pinv(ridge, hermitian=True).astype(np.float64, copy=False))
 
 
 def fold_in(
-    models: Models, inverse: NDArray[np.float64], rows: Sequence[int], weights: Sequence[float] | None = None
+    models: Models, ridge: Ridge, rows: Sequence[int], weights: Sequence[float] | None = None
 ) -> NDArray[np.float32]:
     """Return the (f,) ALS vector of a user with this history (Hu, Koren & Volinsky 2008, eq. 4).
 
@@ -51,8 +57,8 @@ def fold_in(
 
     Parameters
     ----------
-    inverse
-        A⁻¹ as `ridge_inverse` makes it.
+    ridge
+        A and A⁻¹ as `ridge_of` makes them.
 
     Notes
     -----
@@ -62,11 +68,12 @@ def fold_in(
     """
     seen = models.factors[list(rows)].astype(np.float64)
     confidence = models.als_alpha * (np.ones(len(rows)) if weights is None else np.asarray(weights, dtype=np.float64))
-    if len(seen) > len(inverse):
-        ridge = np.linalg.pinv(inverse, hermitian=True) + (seen.T * (confidence - 1.0)) @ seen
-        long: NDArray[np.float32] = np.linalg.lstsq(ridge, seen.T @ confidence)[0].astype(np.float32)
-        return long
-    spread = seen @ inverse
+    if len(seen) > len(ridge.matrix):
+        left, right = ridge.matrix + (seen.T * (confidence - 1.0)) @ seen, seen.T @ confidence
+        # Least squares take ten times as long, and are needed only where there may be no single solution.
+        long = np.linalg.solve(left, right) if models.als_regularization > 0 else np.linalg.lstsq(left, right)[0]
+        return long.astype(np.float32)
+    spread = seen @ ridge.inverse
     left = (confidence - 1.0)[:, None] * (spread @ seen.T)
     left.flat[:: len(rows) + 1] += 1.0
     vector: NDArray[np.float32] = (np.linalg.solve(left, confidence) @ spread).astype(np.float32)
@@ -74,10 +81,10 @@ def fold_in(
 
 
 def als_scores(
-    models: Models, inverse: NDArray[np.float64], rows: Sequence[int], weights: Sequence[float] | None = None
+    models: Models, ridge: Ridge, rows: Sequence[int], weights: Sequence[float] | None = None
 ) -> NDArray[np.float32]:
     """Return (n_items,) scores of a folded-in history."""
-    scores: NDArray[np.float32] = models.factors @ fold_in(models, inverse, rows, weights)
+    scores: NDArray[np.float32] = models.factors @ fold_in(models, ridge, rows, weights)
     return scores
 
 

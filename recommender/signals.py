@@ -16,7 +16,7 @@ from civicrec.items import ITEM_TYPES
 from recommender.artifacts import Models
 from recommender.catalogue import Catalogue
 from recommender.editorial import Editorial
-from recommender.scoring import ridge_inverse
+from recommender.scoring import Ridge, ridge_of
 from recommender.trends import Trends
 
 #: ALS scores this many of the most popular items only: the product with all of a catalogue of 100 000 takes
@@ -39,7 +39,7 @@ class PlacedModels:
         (n_catalogue,) the reverse, -1 for what the model never saw.
     popular
         Catalogue rows by falling popularity, those that a crowd interacted with.
-    inverse
+    ridge
         As `scoring.fold_in` needs it.
     busy
         Rows of what people do at an office that most actors used in the last week, the first tenth of them.
@@ -55,7 +55,7 @@ class PlacedModels:
     popular: NDArray[np.int64]
     busy: frozenset[int]
     often: frozenset[int]
-    inverse: NDArray[np.float64]
+    ridge: Ridge
     als_rows: NDArray[np.int64]
     als_factors: NDArray[np.float32]
 
@@ -88,7 +88,7 @@ class PlacedModels:
             popular=row_of_model[crowded],
             busy=_busy(models, row_of_model, catalogue),
             often=frozenset(row_of_model[crowded][: max(MIN_OFTEN, len(catalogue) // 10)].tolist()),
-            inverse=ridge_inverse(models),
+            ridge=ridge_of(models),
             als_rows=row_of_model[scored],
             als_factors=np.ascontiguousarray(models.factors[scored]),
         )

@@ -23,7 +23,7 @@ from recommender.artifacts import Models
 from recommender.candidates.next_click import MAX_NEXT_CLICK_SEEDS
 from recommender.catalogue import Catalogue
 from recommender.cursor import decode_cursor
-from recommender.recommend import recommend_page, seed_ids
+from recommender.recommend import reader_of, recommend_page, seed_ids
 from recommender.request import Mode, RankedList, Request
 from recommender.scenes.files import SceneFiles
 from recommender.scenes.scene import Scene, scene_named
@@ -242,7 +242,8 @@ class Live:
 
         async def ask() -> _Read:
             profile = await self.reader.actor(caller.actor) if reads_profile else ActorState()
-            seeds = [seed_ids(request, profile, catalogue, now) for request in requests]
+            readers = {reader_of(request): request for request in requests}
+            seeds = [seed_ids(request, profile, catalogue, now) for request in readers.values()]
             clicked = list(dict.fromkeys(chain.from_iterable(seeds)))
             last = list(dict.fromkeys(chain.from_iterable(ids[:MAX_NEXT_CLICK_SEEDS] for ids in seeds)))
             pairs = await self.reader.pairs(clicked, last, N_PAIRS) if clicked else Pairs({}, {})

@@ -29,6 +29,7 @@ from profiles.online.ports import CrowdReader
 from recommender.artifacts import load_models, stamp_of
 from recommender.catalogue import Catalogue, shelved
 from recommender.editorial import Editorial
+from recommender.likeness import rarity_of_terms
 from recommender.signals import PlacedModels
 from recommender.trends import TREND_HOURS, Trends, TrendWindows
 
@@ -110,6 +111,7 @@ class SnapshotKeeper:
                 snapshot = replace(snapshot, catalogue=replace(known, version=version))
             snapshot = replace(snapshot, editorial=Editorial.of(rules(registry), snapshot.catalogue))
             _log.info("catalogue_refreshed", version=version, changed=len(changed), items=len(snapshot.catalogue))
+            snapshot.catalogue.once(rarity_of_terms)  # 2 000 titles, which no list should wait for
         models = self._models(snapshot, registry)
         self.current = snapshot if models is snapshot.models else replace(snapshot, models=models)
         if self.current is not before:

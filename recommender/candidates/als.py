@@ -49,7 +49,7 @@ def _scores(query: Query) -> NDArray[np.float32]:
     placed = query.signals.models
     if placed is None:
         return np.zeros(0, np.float32)
-    vector = fold_in(placed.models, placed.inverse, list(query.model_seeds.values()))
+    vector = fold_in(placed.models, placed.ridge, list(query.model_seeds.values()))
     scores: NDArray[np.float32] = placed.als_factors @ vector
     return scores
 

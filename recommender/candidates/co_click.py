@@ -29,7 +29,11 @@ class Neighbours(NamedTuple):
 
 def co_click_candidates(query: Query, n: int) -> Scored:
     """Return what was clicked by the same actors as the newest seed items; each of them contributes as much."""
-    return paired(query, query.once(live_neighbours), query.seeds, n)
+    return best(query, *query.once(_sums), n)
+
+
+def _sums(query: Query) -> Scored:
+    return paired(query, query.once(live_neighbours), query.seeds)
 
 
 def live_neighbours(query: Query) -> dict[int, Neighbours]:
@@ -53,8 +57,8 @@ def placed(query: Query, pairs: Mapping[str, Sequence[tuple[str, float]]], n_see
     return neighbours
 
 
-def paired(query: Query, neighbours: Mapping[int, Neighbours], weight_of_seed: Mapping[int, float], n: int) -> Scored:
-    """Return the neighbours of the seeds; of each seed its weight, times the share of its heaviest pair, counts."""
+def paired(query: Query, neighbours: Mapping[int, Neighbours], weight_of_seed: Mapping[int, float]) -> Scored:
+    """Return the neighbours of the seeds, open or not; each with weights of seeds times shares of their heaviest."""
     if not neighbours:
         return NOTHING
     rows = np.array(list(chain.from_iterable(near.rows for near in neighbours.values())), np.int64)
@@ -62,7 +66,7 @@ def paired(query: Query, neighbours: Mapping[int, Neighbours], weight_of_seed: M
     sizes = [len(near.rows) for near in neighbours.values()]
     weights *= np.repeat([weight_of_seed[seed] for seed in neighbours], sizes)
     weights /= np.repeat([max(near.weights) for near in neighbours.values()], sizes)
-    return best(query, rows, summed(query, rows, weights), n)
+    return Scored(rows, summed(query, rows, weights))
 
 
 def co_click_reasons(query: Query, rows: Sequence[int]) -> dict[int, list[Reason]]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from civicrec.clock import from_ms, rfc3339
 from recommender.candidates.generator import GENERAL, Generator, Query, Scored
 from recommender.candidates.selection import first_open
-from recommender.catalogue import EVER_MS, Catalogue
+from recommender.catalogue import EVER_MS, Catalogue, of_titles
 from recommender.request import Reason
 
 FRESH_DAYS = 7
@@ -49,6 +49,7 @@ def _text_of(epoch_ms: int) -> str:
     return rfc3339(from_ms(epoch_ms))
 
 
+@of_titles
 def _falling(catalogue: Catalogue) -> NDArray[np.int64]:
     """Return minus the times of publication in the order of `Catalogue.newest`, which is ascending."""
     return -catalogue.published_ms[catalogue.newest].clip(min=EVER_MS + 1)

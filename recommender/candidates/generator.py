@@ -6,7 +6,8 @@ In: a `Query`. Out: `Scored`: distinct open rows with scores above 0, best first
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from copy import copy
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -89,9 +90,9 @@ class Query(Derives):
         return self.once(_model_seeds)
 
     def among(self, open_rows: NDArray[np.bool_]) -> Query:
-        """Return the query of the same reader for other rows; it keeps what was worked out, which is of the reader."""
-        other = replace(self, open_rows=open_rows)
-        other._derived.update(self._derived)
+        """Return the query of the same reader for other rows; they share what is worked out, which is of the reader."""
+        other = copy(self)
+        object.__setattr__(other, "open_rows", open_rows)
         return other
 
     def title(self, row: int) -> str:

@@ -33,11 +33,15 @@ class Contributions(NamedTuple):
 
 def item_item_candidates(query: Query, n: int) -> Scored:
     """Return the items to which the seed items contribute most; negative weights of EASE count against."""
+    return best(query, *query.once(_sums), n)
+
+
+def _sums(query: Query) -> Scored:
     contributions = query.once(model_contributions)
     if contributions is None:
         return NOTHING
     rows = contributions.rows.ravel()
-    return best(query, rows, summed(query, rows, contributions.scores.ravel()), n)
+    return Scored(rows, summed(query, rows, contributions.scores.ravel()))
 
 
 def model_contributions(query: Query) -> Contributions | None:

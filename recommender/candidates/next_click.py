@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from recommender.candidates.co_click import Neighbours, paired, placed, strongest
 from recommender.candidates.generator import Generator, Query, Scored
+from recommender.candidates.selection import best
 from recommender.request import Reason
 
 #: Seed items whose next clicks are asked for: the page's own, and the newest. What came before says no more.
@@ -14,8 +15,12 @@ MAX_NEXT_CLICK_SEEDS = 2
 
 def next_click_candidates(query: Query, n: int) -> Scored:
     """Return what was clicked right after the newest seed items; of each its share of the heaviest counts."""
+    return best(query, *query.once(_sums), n)
+
+
+def _sums(query: Query) -> Scored:
     neighbours = query.once(next_clicks)
-    return paired(query, neighbours, dict.fromkeys(neighbours, 1.0), n)
+    return paired(query, neighbours, dict.fromkeys(neighbours, 1.0))
 
 
 def next_clicks(query: Query) -> dict[int, Neighbours]:

@@ -24,7 +24,7 @@ from recommender.evaluation.metrics import breese_score, ndcg_at, recall_at, rec
 from recommender.recommend import recommend
 from recommender.request import Request
 from recommender.scenes.files import shipped_scenes
-from recommender.scoring import als_scores, item_item_scores, ridge_inverse
+from recommender.scoring import als_scores, item_item_scores, ridge_of
 from recommender.signals import PlacedModels, Signals
 
 #: Items without dates are the same at any time.
@@ -93,11 +93,11 @@ def recommenders(models: Models) -> dict[str, Recommender]:
     Ties, and a stranger's whole list, go by popularity.
     """
     rows = {item_id: row for row, item_id in enumerate(models.item_ids)}
-    inverse = ridge_inverse(models)
+    ridge = ridge_of(models)
     scorers: Mapping[str, Callable[[list[int]], NDArray[np.float32]]] = {
         "popular": lambda _: models.popularity,
         "item-item": lambda seen: item_item_scores(models, seen),
-        "als": lambda seen: als_scores(models, inverse, seen),
+        "als": lambda seen: als_scores(models, ridge, seen),
     }
 
     def ranking_by(score: Callable[[list[int]], NDArray[np.float32]]) -> Recommender:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from civicrec.clock import PORTAL_TZ, to_ms
 from recommender.artifacts import Models
 from recommender.generators import als_share
-from recommender.scoring import als_scores, item_item_scores, ridge_inverse, shares_of_best
+from recommender.scoring import als_scores, item_item_scores, ridge_of, shares_of_best
 from recommender.training.holdout import Scorer
 
 
@@ -32,7 +32,7 @@ def earlier_scorer(models: Models, item_ids: tuple[str, ...]) -> Scorer:
     row_of = {item_id: row for row, item_id in enumerate(models.item_ids)}
     rows = np.array([row_of.get(item_id, -1) for item_id in item_ids], np.int64)
     known = rows >= 0
-    inverse = ridge_inverse(models)
+    ridge = ridge_of(models)
     emphasis = (models.manifest.emphasis or {}).get("als", 1.0)
     share = als_share(emphasis)
 
@@ -46,7 +46,7 @@ def earlier_scorer(models: Models, item_ids: tuple[str, ...]) -> Scorer:
                 continue
             own, weights = [row for row, _ in seen], [weight for _, weight in seen]
             near = shares_of_best(item_item_scores(models, own).astype(np.float64), own)
-            near += share * shares_of_best(als_scores(models, inverse, own, weights).astype(np.float64), own)
+            near += share * shares_of_best(als_scores(models, ridge, own, weights).astype(np.float64), own)
             scores[place, known] = near[rows[known]]
         return scores
 

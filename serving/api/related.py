@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Request, Response
 
-from recommender.request import RankedItem
 from serving.answers import item_json, json_answer
 from serving.query import query_of
-from serving.related import DEFAULT_N, related
-from serving.schemas import Explain
+from serving.related import DEFAULT_N, RelatedList, related
+from serving.schemas import Explain, SiteName, own_site, site_of
 from serving.snapshot import Snapshot
 
 router = APIRouter(tags=["lists"])
@@ -22,21 +20,25 @@ class RelatedQueryString(msgspec.Struct, forbid_unknown_fields=True):
     """The query of ``GET /v1/items/{id}/related``."""
 
     n: Annotated[int, msgspec.Meta(ge=1, le=20, description="length of each list")] = DEFAULT_N
+    site: SiteName = ""
     explain: Explain = False
 
 
 @router.get("/v1/items/{item_id:path}/related")
 async def get_related(request: Request, item_id: str) -> Response:
     """Return related policies, interpretations, services and questions; the same for everybody."""
-    query = query_of(request, RelatedQueryString)
-    of_item = await related(request.app.state.live, item_id, query.n)
-    lists = [_list_json(name, ranked, of_item.snapshot, query.explain) for name, ranked in of_item.lists.items()]
+    query, state = query_of(request, RelatedQueryString), request.app.state
+    settings = state.live.settings
+    site = site_of(query.site, settings) if query.site else own_site(settings)
+    of_item = await related(state.live, state.list_log, item_id, query.n, site)
+    lists = [_list_json(one, of_item.snapshot, query.explain) for one in of_item.lists]
     head = msgspec.json.encode({
         "item_id": item_id, "title": of_item.item.title, "model": of_item.model, "degraded": of_item.is_degraded
     })  # fmt: skip
     return json_answer(head[:-1] + b',"lists":[' + b",".join(lists) + b"]}")
 
 
-def _list_json(item_type: str, ranked: Sequence[RankedItem], snapshot: Snapshot, explain: bool) -> bytes:
-    items = (item_json(one, snapshot.catalogue.fragments, f"related-{item_type}", explain) for one in ranked)
-    return b'{"item_type":"%s","items":[%s]}' % (item_type.encode(), b",".join(items))
+def _list_json(one: RelatedList, snapshot: Snapshot, explain: bool) -> bytes:
+    items = (item_json(ranked, snapshot.catalogue.fragments, one.slot, explain) for ranked in one.ranked_list.items)
+    head = msgspec.json.encode({"item_type": one.item_type, "request_id": one.request_id})
+    return head[:-1] + b',"items":[' + b",".join(items) + b"]}"

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from typing import overload
-from uuid import uuid4
 
 import msgspec
 import numpy as np
@@ -19,13 +18,14 @@ from civicrec.events import anonymous_actor
 from civicrec.items import Item, ItemType
 from recommender.catalogue import Catalogue
 from recommender.eligibility import is_public, public_rows
+from recommender.related import RELATED
 from recommender.request import RankedItem, RankedList
 from serving import live as served
 from serving.counters import ListCounters
 from serving.list_log import ListLog
 from serving.portal.views import TYPE_NAMES, Card, ListView, state_of
 from serving.portal.visitor import Visitor
-from serving.related import related
+from serving.related import DEFAULT_N, related
 from serving.schemas import own_site
 from serving.shadow import Shadowed
 
@@ -66,15 +66,15 @@ class Lists:
 
     def bundle(self, item: Item) -> list[ListView]:
         """Return what belongs to an item (配套), a block per type, as ``/related`` answers."""
-        lists = from_thread.run(related, self._live, item.item_id).lists
+        of_item = from_thread.run(related, self._live, self._log, item.item_id, DEFAULT_N, self._caller.site)
         return [
             ListView(
-                "related",
-                f"配套{TYPE_NAMES[item_type]}",
-                tuple(self._card(one, f"related-{item_type}") for one in ranked),
-                uuid4().hex,
+                RELATED,
+                f"配套{TYPE_NAMES[one.item_type]}",
+                tuple(self._card(ranked, one.slot) for ranked in one.ranked_list.items),
+                one.request_id,
             )
-            for item_type, ranked in lists.items()
+            for one in of_item.lists
         ]
 
     @property

@@ -13,6 +13,7 @@ from civicrec.items import ITEM_TYPES, Item, Link, hash_of
 from profiles.tags import learned_tags
 from recommender.catalogue import Catalogue, mentions, shelved
 from recommender.eligibility import eligible, in_force, is_public, public_rows
+from recommender.likeness import rarity_of_terms
 from recommender.related import related_to
 from recommender.scenes.files import shipped_scenes
 from tests.recommender.worlds import NOW, World, an_item, items, signals_of, worlds
@@ -153,3 +154,33 @@ def test_related_items_come_by_type_links_first_then_names_then_shared_tags() ->
 def test_names_are_found_in_texts() -> None:
     named = {"办法": 3, "云府〔2026〕1号": 4, "府〔2026〕1号": 5}
     assert mentions("见《办法》与《办法》以及云府〔2026〕1号、《没有的》", named) == [3, 4]
+
+
+def test_what_nothing_else_ties_to_an_item_is_related_by_its_title() -> None:
+    items = [
+        Item(item_id="t", item_type="service", title="城乡居民医疗保险参保登记"),
+        Item(item_id="like", item_type="service", title="城乡居民医疗保险参保查询"),
+        *[Item(item_id=f"other{n}", item_type="service", title=f"第{n}类船舶营运证核发") for n in range(40)],
+    ]
+    catalogue = Catalogue.of(items)
+    (service,) = related_to("t", catalogue, signals_of(catalogue), NOW, 5)["service"]
+    assert (service.item.item_id, service.source) == ("like", "content")
+    assert [reason.code for reason in service.reasons] == ["content"]
+    linked = [an_item(f"link{n}", "service", links=(Link("serves", "t"),)) for n in range(5)]
+    tied = Catalogue.of([*items, *linked])
+    shown = related_to("t", tied, signals_of(tied), NOW, 9)["service"]
+    assert {one.item.item_id for one in shown} == {item.item_id for item in linked}
+
+
+def test_what_is_worked_out_of_titles_stays_until_one_changes() -> None:
+    before = Catalogue.of([an_item("a", published_at=NOW), an_item("b")])
+    made = before.once(rarity_of_terms), before.rows_of_hashes([hash_of("b")])
+    withdrawn = before.refreshed(2, [an_item("a", status="withdrawn", published_at=NOW)])
+    assert withdrawn.once(rarity_of_terms) is made[0]
+    assert withdrawn.rows_of_hashes([hash_of("b")]) == made[1]
+    retitled = withdrawn.refreshed(3, [Item(item_id="b", item_type="policy", title="医保报销办法")])
+    moved = withdrawn.refreshed(3, [an_item("b", published_at=NOW)])
+    for changed in (retitled, moved, withdrawn.refreshed(3, [an_item("c")])):
+        fresh = Catalogue.of(changed.items.values())
+        assert np.array_equal(changed.once(rarity_of_terms), fresh.once(rarity_of_terms))
+    assert not np.array_equal(retitled.once(rarity_of_terms), made[0])

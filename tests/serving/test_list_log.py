@@ -63,6 +63,22 @@ def test_each_block_and_each_list_of_a_page_is_kept_under_the_number_it_shows(ap
     assert all(str(one["request_id"]) in page for one in kept[2:])
 
 
+def test_what_belongs_to_an_item_is_kept_under_the_number_it_shows(api: Api) -> None:
+    lists = api.get("/v1/items/i0/related", n=3, site="gz", explain=1).json()["lists"]
+    page = api.get("/portal/items/i0").text
+    kept = waiting(api)
+    told = [(one["request_id"], f"related-{one['item_type']}", [item["item_id"] for item in one["items"]])
+            for one in lists]  # fmt: skip
+    assert [(one["request_id"], one["slot"], one["item_ids"]) for one in kept[: len(lists)]] == told
+    assert {(one["scene"], one["site"], one["mode"]) for one in kept[: len(lists)]} == {("related", "gz", "general")}
+    assert [one["reasons"] for one in kept[: len(lists)]] == [
+        [[reason["code"] for reason in item["reasons"]] for item in one["items"]] for one in lists
+    ]
+    of_page = [one for one in kept[len(lists) :] if one["scene"] == "related"]
+    assert of_page
+    assert all(str(one["request_id"]) in page for one in of_page)
+
+
 def test_nothing_that_is_kept_says_who_asked(api: Api) -> None:
     api.get("/v1/recommendations", anonymous_id=VISITOR, recent="i7,i9")
     api.app.state.list_log.flush()

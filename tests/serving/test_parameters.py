@@ -44,7 +44,7 @@ def refused(answer: httpx.Response, *words: str) -> None:
 
 @pytest.mark.parametrize(
     ("path", "known"),
-    [(URL, "scene, n, site"), ("/v1/items/i0/related", "n, explain"), ("/v1/transparency", "takes none")],
+    [(URL, "scene, n, site"), ("/v1/items/i0/related", "n, site, explain"), ("/v1/transparency", "takes none")],
 )
 def test_an_unknown_parameter_is_refused_with_the_known_ones(api: Api, path: str, known: str) -> None:
     refused(api.get(path, scenes="home"), "unknown parameter 'scenes'", known)

@@ -7,7 +7,7 @@ from threadpoolctl import threadpool_limits
 
 from recommender.artifacts import Models
 from recommender.manifest import Manifest
-from recommender.scoring import als_scores, fold_in, ridge_inverse
+from recommender.scoring import als_scores, fold_in, ridge_of
 from recommender.training.als import AlsConfig, fit_als
 from tests.recommender.training.blocks import ITEMS, N_BLOCKS, blocks, item
 
@@ -28,12 +28,12 @@ def test_als_finds_the_withheld_item_of_a_block_where_popularity_does_not() -> N
     data = blocks()
     models = models_with(fit_als(data.user_items(), CONFIG, 1), CONFIG, data.item_ids)
     popularity = np.bincount(data.items, minlength=len(data.item_ids))
-    inverse = ridge_inverse(models)
+    ridge = ridge_of(models)
     for block in range(1, N_BLOCKS):
         for hidden in range(ITEMS):
             rows = [data.item_ids.index(item(block, place)) for place in range(ITEMS) if place != hidden]
             wanted = data.item_ids.index(item(block, hidden))
-            scores = als_scores(models, inverse, rows)
+            scores = als_scores(models, ridge, rows)
             scores[rows] = -np.inf
             assert int(np.argmax(scores)) == wanted
             assert popularity[wanted] < popularity[data.item_ids.index(item(0, hidden))]
@@ -48,7 +48,7 @@ def test_fold_in_is_the_vector_that_implicit_itself_computes() -> None:
         model.fit(matrix, show_progress=False)
         theirs = model.recalculate_user(7, matrix[7])
     models = models_with(model.item_factors, CONFIG, data.item_ids)
-    ours = fold_in(models, ridge_inverse(models), matrix[7].indices.tolist(), matrix[7].data.tolist())
+    ours = fold_in(models, ridge_of(models), matrix[7].indices.tolist(), matrix[7].data.tolist())
     np.testing.assert_allclose(ours, theirs, rtol=2e-3, atol=1e-4)
 
 
@@ -76,4 +76,4 @@ def test_there_are_never_more_factors_than_items_or_users(factors: int) -> None:
 def test_a_history_of_nothing_scores_nothing() -> None:
     data = blocks()
     models = models_with(fit_als(data.user_items(), CONFIG, 1), CONFIG, data.item_ids)
-    assert not als_scores(models, ridge_inverse(models), []).any()
+    assert not als_scores(models, ridge_of(models), []).any()
