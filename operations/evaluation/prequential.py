@@ -6,6 +6,7 @@ A pair that comes again is not asked for; a click that introduces its item is a 
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -45,6 +46,7 @@ class _Outcomes:
     ages_ms: list[int] = field(default_factory=list)
     impressions: Counter[str] = field(default_factory=Counter)
     young_impressions: int = 0
+    novelty_bits: float = 0.0
 
 
 def evaluate_prequential(
@@ -67,8 +69,9 @@ def evaluate_prequential(
     dict
         ``warm`` (visitors with history) and ``first`` (the first click of a visitor): algorithm → ``n``, ``hr@10``,
         ``mrr@10`` and ``hr@10_95``, an interval by bootstrap over users. Of what was served: ``coverage`` (share of
-        the items known at the end that stood in a list), ``gini`` of their impressions, ``share_under_a_day`` of
-        clicks and of impressions, ``by_age``: hit rate by the age of the item in hours. ``seconds``.
+        the items known at the end that stood in a list), ``gini`` of their impressions, ``novelty``, the mean
+        `surprise` of an impression in bits, ``share_under_a_day`` of clicks and of impressions, ``by_age``: hit rate by
+        the age of the item in hours. ``seconds``.
 
     Raises
     ------
@@ -82,6 +85,7 @@ def evaluate_prequential(
     published_ms = portal.catalogue.published_ms
     windows = {name: PopularWithin(minutes) for name, minutes in WINDOWS.items()}
     seen: dict[str, set[str]] = defaultdict(set)
+    readers: Counter[str] = Counter()
     outcomes, day = _Outcomes(), None
     for place, click in enumerate(clicks):
         if click.at_ms >= end_ms:
@@ -100,8 +104,10 @@ def evaluate_prequential(
             outcomes.is_warm.append(bool(history))
             outcomes.ages_ms.append(click.at_ms - int(published_ms[portal.catalogue.rows[click.item_id]]))
             outcomes.impressions.update(lists["served"])
+            outcomes.novelty_bits += sum(surprise(readers[item_id], len(seen)) for item_id in lists["served"])
             rows = portal.catalogue.rows_of(lists["served"])
             outcomes.young_impressions += int(np.count_nonzero(click.at_ms - published_ms[rows] < _DAY_MS))
+        readers[click.item_id] += click.item_id not in seen[click.user_id]
         seen[click.user_id].add(click.item_id)
         portal.add(click)
         for window in windows.values():
@@ -129,6 +135,7 @@ def _figures(outcomes: _Outcomes, n_known: int) -> dict[str, Any]:
         "first": {name: _measured(ranks[~is_warm], users[~is_warm]) for name, ranks in ranks_of.items()},
         "coverage": round(len(impressions) / max(1, n_known), 4),
         "gini": round(gini(np.pad(impressions, (max(0, n_known - len(impressions)), 0))), 4),
+        "novelty": round(outcomes.novelty_bits / max(1.0, float(impressions.sum())), 3),
         "share_under_a_day": {
             "clicks": round(float(np.mean(ages_ms < _DAY_MS)), 4),
             "impressions": round(outcomes.young_impressions / max(1.0, float(impressions.sum())), 4),
@@ -151,6 +158,20 @@ def _measured(ranks: np.ndarray[Any, Any], users: np.ndarray[Any, Any]) -> dict[
         "mrr@10": round(float(gains.mean()), 4),
         "hr@10_95": [round(bound, 4) for bound in interval_95(hits, users)],
     }
+
+
+def surprise(readers: int, visitors: int) -> float:
+    """Return how little expected an item is, in bits: -log2 of the share of the visitors who read it so far.
+
+    Mean self-information is the novelty of Zhou et al. 2010 and of Vargas & Castells 2011; of an item that nobody read
+    it is that of one more reader.
+
+    Examples
+    --------
+    >>> surprise(4, 16), surprise(0, 7)
+    (2.0, 3.0)
+    """
+    return math.log2((visitors + (not readers)) / max(1, readers)) if visitors else 0.0
 
 
 def gini(ascending: np.ndarray[Any, Any]) -> float:

@@ -75,11 +75,17 @@ def linear(
     query: Query, candidates: Mapping[Source, Scored], weights: Mapping[Source, float],
     learned: Mapping[str, float] | None = None,
 ) -> Blended | Weighed:  # fmt: skip
-    """Order candidates by the learned weights of features; equal scores go by time, then by id."""
+    """Order candidates by the learned weights of features; equal scores go by time, then by id.
+
+    Where one of the sums is no number the scene's declared weights order.
+    """
     blended = blend(query, candidates, weights)
     if learned is None or not blended.rows:
         return blended
     features = features_of(query, candidates)
     of_feature = np.array([learned.get(name, 0.0) for name in FEATURES])
-    utilities, order = in_order(query, features.rows, features.values @ of_feature)
+    utilities = features.values @ of_feature
+    if not np.isfinite(utilities).all():
+        return blended
+    utilities, order = in_order(query, features.rows, utilities)
     return Weighed(features.rows[order].tolist(), utilities[order] - utilities.min(), features, of_feature, blended)

@@ -55,6 +55,7 @@ def test_each_new_pair_of_the_period_is_asked_for_once_before_it_is_told(tmp_pat
     assert sum(of_age["n"] for of_age in figures["by_age"].values()) == sum(asked.values())
     assert 0 < figures["coverage"] <= 1
     assert 0 <= figures["gini"] < 1
+    assert 0 < figures["novelty"] < 10
 
 
 def test_a_window_holds_the_most_clicked_that_its_reader_has_not_seen() -> None:
