@@ -16,12 +16,13 @@ from typing import Any
 
 import uvloop
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import HTMLResponse
+from fastapi.routing import APIRoute
 from granian.server.embed import Server
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 
-from civicrec.accounting.books import read_books
+from civicrec.accounting.books import Books, read_books
 from civicrec.accounting.proofs import missing_events
 from civicrec.accounting.readers import acknowledged
 from civicrec.clock import Clock, to_ms, utc_now
@@ -37,10 +38,14 @@ from civicrec.process.ports import check_ports
 from civicrec.security.tokens import load_keys
 from civicrec.settings import Settings
 from civicrec.web.asgi import PROBLEM, Receive, Scope, Send, for_a_framework, head_as_get, problem
+from civicrec.web.calls import TEXT, Answer, Call, describes
 from civicrec.web.connections import allow_files, granian_options
+from civicrec.web.docs_page import HEADERS, docs_page
+from civicrec.web.openapi import Operation, document, operations_of
 from collectors.commit import GroupCommit
 from collectors.counters import Counters
 from collectors.dedup.seen import SeenIds, warm
+from collectors.described import EVENTS_CALL, EVENTS_SAYS, State
 from collectors.endpoint import EventsEndpoint
 from collectors.forwarding.assembly import Forwarding
 from collectors.limits.capacity import Capacity
@@ -49,6 +54,10 @@ from collectors.script import Script
 _log = get_logger(__name__)
 EVENTS_PATH = "/v1/events"
 SCRIPT_PATH = "/c.js"
+_SAYS = (
+    "Takes what happens on the pages of a portal, and answers once it is durable. "
+    "接收门户页面上的行为事件，落盘后才应答。"
+)
 #: By default a thread that needs the interpreter waits 5 ms for it, and the writer of the log needs it once a row.
 _SWITCH_S = 0.001
 
@@ -109,23 +118,31 @@ def _api(settings: Settings, collector: CollectorApp, counters: Counters) -> Fas
     )  # their pages need a CDN
     tracker = Script()
 
-    @api.exception_handler(HTTPException)
-    async def explain(_: Request, error: HTTPException) -> JSONResponse:
-        """Answer an unknown path or method as every other fault is answered."""
-        body = problem(error.status_code, f"{error.detail}; the addresses are in docs/contracts.md")
-        return JSONResponse(body, error.status_code, error.headers, media_type=PROBLEM)
+    @api.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        """Show every call with its parameters."""
+        return HTMLResponse(docs_page(api.openapi()), headers=HEADERS)
 
-    @api.get(SCRIPT_PATH)
+    @api.exception_handler(HTTPException)
+    async def explain(_: Request, error: HTTPException) -> Response:
+        """Answer an unknown path or method as every other fault is answered."""
+        body = problem(error.status_code, f"{error.detail}; the addresses are in /docs")
+        return Response(body, error.status_code, error.headers, media_type=PROBLEM)
+
+    @api.get(SCRIPT_PATH, tags=["tracker"])
+    @describes(Call({200: Answer("JavaScript", media="text/javascript")}))
     async def script(request: Request) -> Response:
         """Return the tracker."""
         return tracker.answer(request.headers)
 
-    @api.get("/healthz")
+    @api.get("/healthz", tags=["health"])
+    @describes(Call({200: Answer("it runs", State)}))
     async def healthz() -> dict[str, str]:
         """Say that the process runs."""
         return {"status": "ok"}
 
-    @api.get("/readyz")
+    @api.get("/readyz", tags=["health"])
+    @describes(Call({200: Answer("events are taken", State), 503: Answer("events are not taken", State)}))
     async def readyz(response: Response) -> dict[str, str]:
         """Say whether events can be kept.
 
@@ -146,16 +163,23 @@ def _api(settings: Settings, collector: CollectorApp, counters: Counters) -> Fas
                 return {"status": "degraded", "detail": detail}
         return {"status": "ok"}
 
-    @api.get("/metrics")
+    @api.get("/metrics", tags=["health"])
+    @describes(Call({200: Answer("text as Prometheus reads it", media=TEXT)}))
     def metrics() -> Response:
         """Return the metrics of this process for Prometheus."""
         return Response(generate_latest(counters.registry), media_type=CONTENT_TYPE_LATEST)
 
-    @api.get("/v1/accounting")
+    @api.get("/v1/accounting", tags=["books"])
+    @describes(Call({200: Answer("the books", Books)}))
     def accounting() -> dict[str, Any]:
         """Return the books: accepted = stored + rejected + pending."""
         return asdict(read_books(settings))
 
+    events = Operation("POST", EVENTS_PATH, "post_events", "events", EVENTS_SAYS, EVENTS_CALL)
+    made = document(
+        "civicrec collector", _SAYS, [events, *operations_of(r for r in api.routes if isinstance(r, APIRoute))]
+    )
+    api.openapi = lambda: made  # type: ignore[method-assign]  # FastAPI's own way to replace it
     return api
 
 

@@ -25,7 +25,7 @@ from profiles.online.bounds import bounds_of
 from profiles.online.ports import OnlineReader, ServedStore
 from profiles.online.redis_reader import RedisOnlineReader
 from profiles.online.redis_store import RedisOnlineStore
-from serving.api import docs, feedback, health, items, recommendations, related, transparency
+from serving.api import document, feedback, health, items, recommendations, related, transparency
 from serving.counters import ListCounters
 from serving.direct import Direct
 from serving.feedback import Recorder
@@ -100,8 +100,11 @@ def create_app(
             expose_headers=["Retry-After"],
         )  # fmt: skip
     add_problem_handlers(app)
-    for module in (recommendations, related, items, feedback, transparency, health, docs):
+    modules = (recommendations, related, items, feedback, transparency, health, document)
+    for module in modules:
         app.include_router(module.router)
+    app.state.routes = [route for module in modules for route in module.router.routes]
+    document.describe(app, [module.router for module in modules])
     return app
 
 

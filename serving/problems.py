@@ -5,24 +5,26 @@ In: an exception. Out: ``{"type", "title", "status", "detail"}`` as ``applicatio
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 
-import msgspec
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from civicrec.errors import CivicrecError, ConfigError
 from civicrec.logs import get_logger, place_of
+from civicrec.web import asgi
 
 _log = get_logger(__name__)
 
 
-def problem(status: int, detail: str) -> Response:
+def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
     """Return a problem document."""
-    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
-    headers = {"Retry-After": "1"} if status == HTTPStatus.SERVICE_UNAVAILABLE else None
-    return Response(msgspec.json.encode(body), status, headers, media_type="application/problem+json")
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers = {"Retry-After": "1", **(headers or {})}
+    return Response(asgi.problem(status, detail), status, dict(headers or {}), media_type=asgi.PROBLEM)
 
 
 def refusal(error: CivicrecError) -> Response:
@@ -34,6 +36,11 @@ def refusal(error: CivicrecError) -> Response:
     return problem(error.http_status, str(error))
 
 
+def methods_at(path: str, routes: Iterable[APIRoute]) -> list[str]:
+    """Return the methods that a path takes."""
+    return sorted({method for route in routes if route.path_regex.match(path) for method in route.methods or ()})
+
+
 def add_problem_handlers(app: FastAPI) -> None:
     """Answer every error of the app with a problem document."""
 
@@ -42,8 +49,12 @@ def add_problem_handlers(app: FastAPI) -> None:
         return refusal(error)
 
     @app.exception_handler(HTTPException)
-    async def http(_: Request, error: HTTPException) -> Response:
-        return problem(error.status_code, str(error.detail))
+    async def http(request: Request, error: HTTPException) -> Response:
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            allowed = ", ".join(methods_at(request.scope["path"], getattr(request.app.state, "routes", ())))
+            if allowed:  # the framework names those of the first route with this path
+                return problem(error.status_code, f"got {request.method}; expected {allowed}", {"Allow": allowed})
+        return problem(error.status_code, str(error.detail), error.headers)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> Response:

@@ -15,6 +15,8 @@ from fastapi import Request
 
 from civicrec.errors import InvalidInput
 
+#: Said of a 429, which any route may answer.
+TOO_MANY = "the address asks for more than its share"
 Q = TypeVar("Q", bound=msgspec.Struct)
 _PLACE = re.compile(r" - at `\$\.?([^`]*)`\Z")
 #: Python reads no number of thousands of digits, and no number of ours has so many.

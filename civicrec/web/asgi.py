@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote_from_bytes
 
 import msgspec
@@ -33,14 +33,23 @@ async def answer_json(send: Send, value: Any, headers: Headers) -> None:
     await answer(send, 200, _encode(value), [(b"content-type", b"application/json"), *headers])
 
 
-def problem(status: int, detail: str) -> dict[str, Any]:
+class Problem(msgspec.Struct):
+    """What is wrong with a request, or with this server (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: Annotated[str, msgspec.Meta(description="what was got, what was expected, what to do")]
+
+
+def problem(status: int, detail: str) -> bytes:
     """Return an RFC 9457 problem document."""
-    return {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+    return _encode(Problem("about:blank", HTTPStatus(status).phrase, status, detail))
 
 
 async def answer_problem(send: Send, status: int, detail: str, headers: Headers) -> None:
     """Send a problem document."""
-    await answer(send, status, _encode(problem(status, detail)), [(b"content-type", PROBLEM.encode()), *headers])
+    await answer(send, status, problem(status, detail), [(b"content-type", PROBLEM.encode()), *headers])
 
 
 def for_a_framework(scope: Scope) -> Scope:

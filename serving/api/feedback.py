@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 
 from civicrec.clock import to_ms
 from civicrec.errors import InvalidInput, NotFound, Unavailable
+from civicrec.web.calls import JSON, Answer, Body, Call, describes, refused
 from civicrec.web.guard import charge
 from civicrec.web.query import bearer_of
 from civicrec.web.signals import is_from, refuses
@@ -16,13 +17,46 @@ from recommender.eligibility import is_public
 from serving.answers import json_answer
 from serving.feedback import LISTS_OF_FEEDBACK
 from serving.live import Live
-from serving.query import NoQuery, query_of
+from serving.query import TOO_MANY, NoQuery, query_of
 from serving.schemas import FeedbackBody, actor_of, body_of, origins_of, site_of
+from serving.shapes import FeedbackAnswer
 
 router = APIRouter(tags=["feedback"])
 
 
-@router.post("/v1/feedback", openapi_extra={"requestBody": {"content": {"application/json": {}}}})
+@router.post("/v1/feedback")
+@describes(
+    Call(
+        {
+            202: Answer("taken", FeedbackAnswer),
+            **refused(
+                s400="a body cut off",
+                s401="a token that is not valid for the site",
+                s404="no such item",
+                s408="a body too slow",
+                s413="a body of more than 1 MiB",
+                s422="a field that cannot be, named",
+                s429=TOO_MANY,
+                s503="neither store nor collector took it",
+            ),
+        },
+        query=NoQuery,
+        body=Body(
+            {JSON: FeedbackBody},
+            {
+                "不感兴趣": {"kind": "dislike", "item_id": "gd-440100-0001", "site": "gz", "anonymous_id": "visitor-1"},
+                "take it back": {
+                    "kind": "undislike",
+                    "item_id": "gd-440100-0001",
+                    "site": "gz",
+                    "consent": "personalise",
+                    "anonymous_id": "visitor-1",
+                },
+            },
+        ),
+        security=("subject_token",),
+    )
+)
 async def post_feedback(request: Request) -> Response:
     """Take ``{"kind": "dislike", "item_id", "subject_token" | "anonymous_id"}``; ``undislike`` takes it back.
 

@@ -8,19 +8,23 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from civicrec.clock import rfc3339
+from civicrec.web.calls import TEXT, Answer, Call, describes
 from serving.live import Live
+from serving.shapes import Health, Readiness
 from serving.state_metrics import model_problems, online_problems, state_metrics
 
 router = APIRouter(tags=["health"])
 
 
 @router.get("/healthz")
+@describes(Call({200: Answer("it runs", Health)}))
 async def healthz() -> dict[str, str]:
     """Say that the process runs."""
     return {"status": "ok"}
 
 
 @router.get("/readyz")
+@describes(Call({200: Answer("lists are served", Readiness), 503: Answer("not yet", Readiness)}))
 async def readyz(request: Request, response: Response) -> dict[str, object]:
     """Say whether the catalogue was read, and what is served from; degraded while some of that is out of date."""
     live: Live = request.app.state.live
@@ -38,6 +42,7 @@ async def readyz(request: Request, response: Response) -> dict[str, object]:
 
 
 @router.get("/metrics")
+@describes(Call({200: Answer("text as Prometheus reads it", media=TEXT)}))
 def metrics(request: Request) -> Response:
     """Return the metrics for Prometheus."""
     live: Live = request.app.state.live

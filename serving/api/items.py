@@ -6,31 +6,49 @@ In: items as JSON. Out: items as they are kept, with their entity tags; of many,
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from io import BytesIO
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import Engine
+from starlette.convertors import Convertor, register_url_convertor
 
 from civicrec.clock import utc_now
 from civicrec.errors import InvalidInput
 from civicrec.events import Time
-from civicrec.items import Item
+from civicrec.items import Item, ItemId
 from civicrec.json_files import objects_in
+from civicrec.publishing import one_item
 from civicrec.publishing.conditions import Condition, etag_of, is_named
 from civicrec.publishing.following import items_after
 from civicrec.publishing.imports import import_items
-from civicrec.publishing.one_item import Published, kept_item, patch_item, put_item, withdraw_item
 from civicrec.registry.catalogue import Change
+from civicrec.web.calls import JSON, Answer, Body, Call, Security, describes, refused
 from serving.answers import json_answer
 from serving.publisher import ITEMS_PATH, Publisher
-from serving.query import NoQuery, query_of
+from serving.query import TOO_MANY, NoQuery, query_of
 
 router = APIRouter(tags=["catalogue"])
 _GZIP = b"\x1f\x8b"
-_ONE_ITEM = f"{ITEMS_PATH}/{{item_id:path}}"
+
+
+class _ItemId(Convertor[str]):
+    """An id in an address, slashes and all; what ends in ``/related`` is another address."""
+
+    regex = ".+(?<!/related)"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("item_id", _ItemId())
+_ONE_ITEM = f"{ITEMS_PATH}/{{item_id:item_id}}"
 
 Why = Annotated[str, msgspec.Meta(max_length=500, description="reason, kept in the audit")]
 
@@ -58,6 +76,21 @@ class ItemsQuery(msgspec.Struct, forbid_unknown_fields=True):
     ] = None
     cursor: Annotated[str, msgspec.Meta(description="`cursor` of the answer before, also one of last week")] = ""
     n: Annotated[int, msgspec.Meta(ge=1, le=1_000, description="items of an answer at most")] = 100
+
+
+def _item_without(name: str, says: str, required: frozenset[str]) -> type[msgspec.Struct]:
+    """Return the struct of an item's fields of which only these must be given: the id stands in the address."""
+    fields: list[Any] = [
+        (field.name, field.type)
+        if field.name in required
+        else (field.name, field.type | msgspec.UnsetType, msgspec.UNSET)
+        for field in msgspec.structs.fields(Item)
+    ]  # fmt: skip
+    return msgspec.defstruct(name, fields, kw_only=True, forbid_unknown_fields=True, namespace={"__doc__": says})
+
+
+ItemFields = _item_without("ItemFields", "An item that is put.", frozenset({"item_type", "title"}))
+ItemChanges = _item_without("ItemChanges", "The fields of an item that change.", frozenset())
 
 
 class KeptItem(msgspec.Struct):
@@ -102,7 +135,38 @@ class ItemsAnswer(msgspec.Struct):
     has_more: bool
 
 
+_POLICY = {
+    "item_id": "gd-440100-0001", "item_type": "policy", "title": "关于促进新能源汽车消费的通知",
+    "issuer": "广州市人民政府办公厅", "document_no": "穗府办〔2026〕3号", "theme": ["商贸"],
+    "published_at": "2026-01-31T08:00:00+08:00", "url": "https://www.example.gov.cn/zc/1.html",
+}  # fmt: skip
+_GUIDE = {"item_type": "guide", "title": "How to apply for a residence permit", "status": "draft", "source": "CMS"}
+_LOCKED = {"If-Match": "only if the item has this entity tag", "If-None-Match": "* makes only what is not there"}
+_NO_KEY = refused(
+    s401="no API key of a configured site", s403="the key lacks the scope catalogue",
+    s422="a parameter or field, named", s429=TOO_MANY, s503="the registry is away",
+)  # fmt: skip
+_BODY_REFUSED = refused(
+    s400="a body cut off", s408="a body too slow", s413="a body of more than 1 MiB, 32 MiB for rows"
+)
+_CHANGE_REFUSED = _NO_KEY | _BODY_REFUSED | refused(
+    s404="no such item", s409="the id is another document's, or was erased",
+    s412="If-Match or If-None-Match does not hold",
+)  # fmt: skip
+_ETAG = {"ETag": "entity tag of the item"}
+_ITEM = {"item_id": ItemId}
+_KEY: tuple[Security, ...] = ("api_key",)
+
+
+def _changing(body: Body | None) -> Call:
+    return Call(
+        {200: Answer("as it is kept", ChangedItem, headers=_ETAG), **_CHANGE_REFUSED},
+        ChangeQuery, _ITEM, body, _LOCKED, _KEY, is_open=False,
+    )  # fmt: skip
+
+
 @router.get(ITEMS_PATH)
+@describes(Call({200: Answer("the next ones", ItemsAnswer), **_NO_KEY}, ItemsQuery, security=_KEY, is_open=False))
 async def get_items(request: Request) -> Response:
     """Return items of any status in the order in which they last changed, so that a copy can follow."""
     publisher, _ = _let_in(request)
@@ -113,6 +177,23 @@ async def get_items(request: Request) -> Response:
 
 
 @router.post(ITEMS_PATH)
+@describes(
+    Call(
+        {
+            200: Answer("what became of each row", ImportAnswer),
+            **_NO_KEY,
+            **_BODY_REFUSED,
+            **refused(s415="a packed body"),
+        },
+        ImportQuery,
+        body=Body(
+            {"application/json": list[Item], "application/x-ndjson": Item},
+            {"两条": [_POLICY, _GUIDE | {"item_id": "g-1"}]},
+        ),
+        security=_KEY,
+        is_open=False,
+    )
+)
 async def post_items(request: Request) -> Response:
     """Take many items, a JSON object a line; the good rows land, every bad one is answered with its line and reason."""
     publisher, who = _let_in(request)
@@ -138,41 +219,75 @@ async def post_items(request: Request) -> Response:
 
 
 @router.get(_ONE_ITEM)
+@describes(
+    Call(
+        {
+            200: Answer("the item", KeptItem, headers=_ETAG),
+            304: Answer("it is as you know it", media="", headers=_ETAG),
+            **_NO_KEY,
+            **refused(s404="no such item"),
+        },
+        NoQuery,
+        _ITEM,
+        None,
+        {"If-None-Match": "entity tag of what is known"},
+        _KEY,
+        is_open=False,
+    )
+)
 async def get_item(request: Request, item_id: str) -> Response:
     """Return an item of any status; ``If-None-Match`` spares an answer that is known."""
     publisher, _ = _let_in(request)
     query_of(request, NoQuery)
-    item = await publisher.write(lambda registry: kept_item(registry, item_id))
+    item = await publisher.write(lambda registry: one_item.kept_item(registry, item_id))
     if (known := request.headers.get("if-none-match")) and is_named(item, known):
         return Response(status_code=304, headers={"ETag": etag_of(item), "Cache-Control": "private, no-store"})
     return _tagged(msgspec.json.encode(KeptItem(item, etag_of(item))), item)
 
 
 @router.put(_ONE_ITEM)
-async def put_one(request: Request, item_id: str) -> Response:
+@describes(
+    replace(
+        _changing(Body({JSON: ItemFields}, {"政策": _POLICY, "an English draft": _GUIDE})),
+        answers={
+            **_changing(None).answers,
+            201: Answer("made", ChangedItem, headers=_ETAG),
+        },
+    )
+)
+async def put_item(request: Request, item_id: str) -> Response:
     """Make an item what the body says. One that was withdrawn stays so until it is patched to another `status`."""
-    return await _change(request, item_id, put_item)
+    return await _change(request, item_id, one_item.put_item)
 
 
 @router.patch(_ONE_ITEM)
-async def patch_one(request: Request, item_id: str) -> Response:
+@describes(
+    _changing(
+        Body(
+            {JSON: ItemChanges},
+            {"标题": {"title": "关于促进新能源汽车消费的通知（修订）"}, "bring back": {"status": "online"}},
+        )
+    )
+)
+async def patch_item(request: Request, item_id: str) -> Response:
     """Change the fields that the body names (JSON Merge Patch); a `status` also brings back what was withdrawn."""
-    return await _change(request, item_id, patch_item)
+    return await _change(request, item_id, one_item.patch_item)
 
 
 @router.delete(_ONE_ITEM)
-async def delete_one(request: Request, item_id: str) -> Response:
+@describes(_changing(None))
+async def withdraw_item(request: Request, item_id: str) -> Response:
     """Withdraw an item: it leaves every list within a second, and its history stays."""
 
     def withdraw(
         registry: Engine, item_id: str, _: bytes, condition: Condition, *, who: str, why: str, now: datetime
-    ) -> Published:
-        return withdraw_item(registry, item_id, condition, who=who, why=why, now=now)
+    ) -> one_item.Published:
+        return one_item.withdraw_item(registry, item_id, condition, who=who, why=why, now=now)
 
     return await _change(request, item_id, withdraw)
 
 
-async def _change(request: Request, item_id: str, change: Callable[..., Published]) -> Response:
+async def _change(request: Request, item_id: str, change: Callable[..., one_item.Published]) -> Response:
     publisher, who = _let_in(request)
     query = query_of(request, ChangeQuery)
     headers, body = request.headers, await request.body()

@@ -9,13 +9,14 @@ from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
 from civicrec.clock import monotonic_s
+from civicrec.web.calls import JSON, Answer, Body, Call, describes, refused
 from civicrec.web.guard import charge
 from civicrec.web.query import bearer_of
 from civicrec.web.signals import refuses
 from serving.answers import json_answer, list_json
 from serving.debug import told
 from serving.live import Caller, ListQuery, Live
-from serving.query import query_of
+from serving.query import TOO_MANY, query_of
 from serving.schemas import (
     MAX_RECENT,
     ListQueryString,
@@ -27,6 +28,7 @@ from serving.schemas import (
     ids_of,
     query_block,
 )
+from serving.shapes import BlocksAnswer, ListAnswer
 
 router = APIRouter(tags=["lists"])
 
@@ -34,7 +36,27 @@ router = APIRouter(tags=["lists"])
 _ITEMS_OF_A_LIST = 25
 
 
+_REFUSED = refused(
+    s401="a token that is not valid for the site; debug without a site's key",
+    s422="an unknown scene, parameter or site, n, a cursor that is none, a body that cannot be read", s429=TOO_MANY,
+)  # fmt: skip
+_PAGE = {
+    "首页三栏": {
+        "site": "gz", "anonymous_id": "visitor-1",
+        "blocks": [{"scene": "home", "n": 6}, {"scene": "hot", "n": 5, "slot": "sidebar"}],
+    },
+    "beside an article": {
+        "site": "gz", "recent": ["gd-440100-0001"], "blocks": [{"scene": "item", "item_id": "gd-440100-0002", "n": 5}],
+    },
+}  # fmt: skip
+
+
 @router.get("/v1/recommendations")
+@describes(
+    Call(
+        {200: Answer("the list", ListAnswer), **_REFUSED}, query=ListQueryString, security=("subject_token", "api_key")
+    )
+)
 async def get_list(request: Request) -> Response:
     """Return one list for a visitor, with the reason for each item."""
     began, live, query = monotonic_s(), _live(request), query_of(request, ListQueryString)
@@ -47,6 +69,18 @@ async def get_list(request: Request) -> Response:
 
 
 @router.post("/v1/recommendations")
+@describes(
+    Call(
+        {
+            200: Answer("the lists", BlocksAnswer),
+            **_REFUSED,
+            **refused(s400="a body cut off", s408="a body too slow", s413="a body of more than 1 MiB"),
+        },
+        query=PageQueryString,
+        body=Body({JSON: PageBody}, _PAGE),
+        security=("subject_token", "api_key"),
+    )
+)
 async def post_page(request: Request) -> Response:
     """Return several lists of one page: ``{"blocks": [{"scene", "n", …}], …}``; no item stands twice."""
     began, live, query = monotonic_s(), _live(request), query_of(request, PageQueryString)

@@ -7,10 +7,13 @@ from typing import Annotated
 import msgspec
 from fastapi import APIRouter, Request, Response
 
+from civicrec.items import ItemId
+from civicrec.web.calls import Answer, Call, describes, refused
 from serving.answers import item_json, json_answer
-from serving.query import query_of
+from serving.query import TOO_MANY, query_of
 from serving.related import DEFAULT_N, RelatedList, related
 from serving.schemas import Explain, SiteName, own_site, site_of
+from serving.shapes import RelatedAnswer
 from serving.snapshot import Snapshot
 
 router = APIRouter(tags=["lists"])
@@ -25,6 +28,16 @@ class RelatedQueryString(msgspec.Struct, forbid_unknown_fields=True):
 
 
 @router.get("/v1/items/{item_id:path}/related")
+@describes(
+    Call(
+        {
+            200: Answer("one list per type", RelatedAnswer),
+            **refused(s404="unknown, or not public", s422="an unknown parameter, or n", s429=TOO_MANY),
+        },
+        query=RelatedQueryString,
+        path={"item_id": ItemId},
+    )
+)
 async def get_related(request: Request, item_id: str) -> Response:
     """Return related policies, interpretations, services and questions; the same for everybody."""
     query, state = query_of(request, RelatedQueryString), request.app.state

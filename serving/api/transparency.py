@@ -12,6 +12,7 @@ from fastapi import APIRouter, Request
 
 from civicrec.clock import rfc3339
 from civicrec.events import INTEREST_WEIGHTS
+from civicrec.web.calls import Answer, Call, describes, refused
 from profiles.online.ports import (
     DISLIKED_TTL_DAYS,
     DONE_TTL_DAYS,
@@ -24,12 +25,19 @@ from profiles.online.ports import (
 from recommender.artifacts import Models
 from recommender.generators import GENERATORS
 from serving.live import Live
-from serving.query import NoQuery, query_of
+from serving.query import TOO_MANY, NoQuery, query_of
+from serving.shapes import Transparency
 
 router = APIRouter(tags=["about"])
 
 
 @router.get("/v1/transparency")
+@describes(
+    Call(
+        {200: Answer("as it runs now", Transparency), **refused(s422="an unknown parameter", s429=TOO_MANY)},
+        query=NoQuery,
+    )
+)
 async def get_transparency(request: Request) -> dict[str, Any]:
     """Say what lists are made from."""
     query_of(request, NoQuery)

@@ -1,0 +1,156 @@
+"""The OpenAPI document of a process, made from the structs that read and write what it exchanges.
+
+In: the calls, with their methods and paths. Out: an OpenAPI 3.1 document, as a value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from inspect import cleandoc
+from typing import Any
+
+import msgspec
+
+from civicrec.web.calls import Answer, Body, Call, call_of
+
+_SCHEMES = {
+    "api_key": {
+        "type": "apiKey", "in": "header", "name": "X-API-Key", "description": "a site's API key, for servers only",
+    },
+    "subject_token": {
+        "type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "a subject token of the portal",
+    },
+}  # fmt: skip
+#: What Python's patterns have and those of JSON Schema have not.
+_ONLY_PYTHON = re.compile(r"\+\+|\*\+|\(\?<")
+_REF = "#/components/schemas/{name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A call at its address: the names of its parameters in braces, its group, and the docstring of what does it."""
+
+    method: str
+    path: str
+    name: str
+    group: str
+    says: str
+    call: Call
+
+
+def operations_of(routes: Iterable[Any]) -> Iterator[Operation]:
+    """Return the operations of a framework's routes, of those that a call was told of."""
+    for route in routes:
+        if call := call_of(route.endpoint):
+            for method in sorted(route.methods):
+                name, says = route.endpoint.__name__, route.endpoint.__doc__ or ""
+                yield Operation(method, route.path_format, name, str(route.tags[0]), says, call)
+
+
+def document(title: str, says: str, operations: Iterable[Operation]) -> dict[str, Any]:
+    """Return the document of an application."""
+    operations = list(operations)
+    types = {id(one): one for operation in operations for one in _types(operation.call)}
+    schemas, components = msgspec.json.schema_components(list(types.values()), ref_template=_REF)
+    schema_of = dict(zip(types, schemas, strict=True))
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in operations:
+        told = _told(operation, schema_of, components)
+        paths.setdefault(operation.path, {})[operation.method.lower()] = told
+    for operation in operations:  # parameters stand beside their call
+        components.pop(getattr(operation.call.query, "__name__", ""), None)
+    used = {name for operation in operations for name in operation.call.security}
+    made: dict[str, Any] = _portable({
+        "openapi": "3.1.0",
+        "info": {"title": title, "version": version("civicrec"), "description": says},
+        "paths": paths,
+        "components": {"schemas": components, "securitySchemes": {name: _SCHEMES[name] for name in sorted(used)}},
+    })  # fmt: skip
+    return made
+
+
+def _types(call: Call) -> list[Any]:
+    bodies = list(call.body.types.values()) if call.body else []
+    answers = [answer.type for answer in call.answers.values()]
+    return [one for one in (call.query, *call.path.values(), *bodies, *answers) if one is not None]
+
+
+def _told(operation: Operation, schema_of: dict[int, Any], components: dict[str, Any]) -> dict[str, Any]:
+    call = operation.call
+    summary, _, rest = cleandoc(operation.says).partition("\n\n")
+    parameters = [
+        {"name": name, "in": "path", "required": True, "schema": schema_of[id(kind)]}
+        for name, kind in call.path.items()
+    ]
+    if call.query is not None:
+        parameters += _query(components[call.query.__name__])
+    parameters += [
+        {"name": name, "in": "header", "required": False, "description": says, "schema": {"type": "string"}}
+        for name, says in call.headers.items()
+    ]
+    told: dict[str, Any] = {
+        "operationId": operation.name, "tags": [operation.group], "summary": " ".join(summary.split()),
+        "description": rest, "parameters": parameters,
+        "responses": {str(status): _answer(one, schema_of) for status, one in sorted(call.answers.items())},
+    }  # fmt: skip
+    if call.body:
+        told["requestBody"] = _body(call.body, schema_of)
+    if call.security:
+        told["security"] = [{name: []} for name in call.security] + ([{}] if call.is_open else [])
+    return told
+
+
+def _query(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    parameters = []
+    for name, said in schema.get("properties", {}).items():
+        plain = [one for one in said.get("anyOf", [said]) if one.get("type") != "null"]
+        one = {**plain[0], "default": said.get("default")}
+        says = one.pop("description", "")
+        if one["default"] in (None, ""):
+            del one["default"]
+        parameters.append({
+            "name": name, "in": "query", "required": name in schema.get("required", ()), "description": says,
+            "schema": one,
+        })  # fmt: skip
+    return parameters
+
+
+def _body(body: Body, schema_of: dict[int, Any]) -> dict[str, Any]:
+    examples = {name: {"value": value} for name, value in body.examples.items()}
+    return {
+        "required": True,
+        "content": {
+            media: {"schema": schema_of[id(kind)]} | ({"examples": examples} if n == 0 and examples else {})
+            for n, (media, kind) in enumerate(body.types.items())
+        },
+    }
+
+
+def _answer(answer: Answer, schema_of: dict[int, Any]) -> dict[str, Any]:
+    headers = {name: {"description": says, "schema": {"type": "string"}} for name, says in answer.headers.items()}
+    told: dict[str, Any] = {"description": answer.says}
+    if answer.media:
+        schema = {"type": "string"} if answer.type is None else schema_of[id(answer.type)]
+        told["content"] = {answer.media: {"schema": schema}}
+    return told | ({"headers": headers} if headers else {})
+
+
+def _portable(value: Any) -> Any:
+    """Return a document whose patterns any language reads, and whose closed lists say of what type they are."""
+    if isinstance(value, list):
+        return [_portable(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    portable = {name: _portable(one) for name, one in value.items()}
+    pattern = portable.get("pattern")
+    if isinstance(pattern, str):
+        if _ONLY_PYTHON.search(pattern):
+            del portable["pattern"]
+        else:
+            portable["pattern"] = pattern.replace(r"\Z", "$")
+    if isinstance(portable.get("enum"), list) and all(isinstance(one, str) for one in portable["enum"]):
+        portable.setdefault("type", "string")
+    return portable

@@ -1,0 +1,32 @@
+"""``/openapi.json`` and ``/docs``: what this API takes and answers, for programs and for people.
+
+In: the routes of an application. Out: its document, and a page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import HTMLResponse
+
+from civicrec.web.docs_page import HEADERS, docs_page
+from civicrec.web.openapi import document, operations_of
+
+router = APIRouter(include_in_schema=False)
+_SAYS = (
+    "Lists for the pages of a government portal, each item with a true reason; and the catalogue they are made from. "
+    "政务门户的推荐列表（每条都带真实理由）与内容目录。"
+)
+
+
+def describe(app: FastAPI, routers: Iterable[APIRouter]) -> None:
+    """Make the application's document from what these routers tell of their routes."""
+    made = document("civicrec", _SAYS, (one for each in routers for one in operations_of(each.routes)))
+    app.openapi = lambda: made  # type: ignore[method-assign]  # FastAPI's own way to replace it
+
+
+@router.get("/docs")
+async def docs(request: Request) -> HTMLResponse:
+    """Show every call with its parameters."""
+    return HTMLResponse(docs_page(request.app.openapi()), headers=HEADERS)
