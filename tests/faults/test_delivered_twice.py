@@ -34,7 +34,7 @@ def survive(home: Path, rounds: int, again: int, at_least: int, pause_s: float) 
         with load_on(stack.collector_url, settings, pause_s) as senders:
             for _ in range(rounds):
                 with apart(stack, "stream"):
-                    wait_for(lambda before=stored(): stored() > before, 60, "the first batch")
+                    wait_for(lambda before=stored(): stored() > before, 300, "the first batch")
                     copy_in_use(settings.stream_path, older)
                     wait_for(lambda before=stored(): stored() >= before + again, 300, "the load")
                 done = stored()
