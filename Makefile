@@ -30,6 +30,7 @@ check: setup  ## formatting, lint, types, import rules
 	$(RUN)mypy
 	$(RUN)lint-imports
 	@size=$$(gzip -9 < collectors/static/c.js | wc -c); echo "c.js: $$size of at most 6000 bytes, packed"; test $$size -le 6000
+	@size=$$(gzip -9 < serving/static/w.js | wc -c); echo "w.js: $$size of at most 4000 bytes, packed"; test $$size -le 4000
 
 format: setup  ## rewrite the code in the project's format
 	$(RUN)ruff format .

@@ -42,6 +42,7 @@ from civicrec.web.calls import TEXT, Answer, Call, describes
 from civicrec.web.connections import allow_files, granian_options
 from civicrec.web.docs_page import HEADERS, docs_page
 from civicrec.web.openapi import Operation, document, operations_of
+from civicrec.web.script import Script
 from collectors.commit import GroupCommit
 from collectors.counters import Counters
 from collectors.dedup.seen import SeenIds, warm
@@ -49,7 +50,6 @@ from collectors.described import EVENTS_CALL, EVENTS_SAYS, State
 from collectors.endpoint import EventsEndpoint
 from collectors.forwarding.assembly import Forwarding
 from collectors.limits.capacity import Capacity
-from collectors.script import Script
 
 _log = get_logger(__name__)
 EVENTS_PATH = "/v1/events"
@@ -116,7 +116,7 @@ def _api(settings: Settings, collector: CollectorApp, counters: Counters) -> Fas
     api = FastAPI(
         title="civicrec collector", lifespan=lifespan, docs_url=None, redoc_url=None
     )  # their pages need a CDN
-    tracker = Script()
+    tracker = Script("collectors", "static/c.js")
 
     @api.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:

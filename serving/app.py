@@ -20,12 +20,11 @@ from civicrec.settings import Settings
 from civicrec.web.bodies import BodyReader
 from civicrec.web.guard import Guard
 from civicrec.web.limits import Addresses, Buckets
-from civicrec.web.origins import origin_of
 from profiles.online.bounds import bounds_of
 from profiles.online.ports import OnlineReader, ServedStore
 from profiles.online.redis_reader import RedisOnlineReader
 from profiles.online.redis_store import RedisOnlineStore
-from serving.api import document, feedback, health, items, recommendations, related, transparency
+from serving.api import document, feedback, health, items, recommendations, related, scripts, transparency
 from serving.counters import ListCounters
 from serving.direct import Direct
 from serving.feedback import Recorder
@@ -33,6 +32,7 @@ from serving.list_log import ListLog
 from serving.live import Live
 from serving.problems import add_problem_handlers, refusal
 from serving.publisher import Publisher
+from serving.schemas import DEFAULT_SITE, origins_of
 
 #: The largest page body that asks for anything: twenty lists that leave out a thousand items each.
 MAX_BODY_BYTES = 1 << 20
@@ -93,14 +93,14 @@ def create_app(
         clock=monotonic_s,
         bodies_of=app.state.publisher.bodies_of,
     )
-    origins = sorted({origin_of(origin) for site in settings.sites.values() for origin in site.origins})
+    origins = sorted(frozenset().union(*(origins_of(settings, site) for site in settings.sites or [DEFAULT_SITE])))
     if origins:
         app.add_middleware(
             _ListCORS, allow_origins=origins, allow_methods=["GET", "POST"], allow_headers=["*"],
             expose_headers=["Retry-After"],
         )  # fmt: skip
     add_problem_handlers(app)
-    modules = (recommendations, related, items, feedback, transparency, health, document)
+    modules = (recommendations, related, items, feedback, transparency, scripts, health, document)
     for module in modules:
         app.include_router(module.router)
     app.state.routes = [route for module in modules for route in module.router.routes]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-#: Sources and build of the tracker; what is made of them, collectors/static/c.js, is in the wheel.
+#: Sources and build of the tracker; what is made of them, collectors/static and serving/static, is in the wheel.
 TRACKER = ROOT / "collectors" / "tracker"
 PACKAGES = {"civicrec", "collectors", "streaming", "profiles", "recommender", "serving", "operations"}
 

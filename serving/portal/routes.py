@@ -32,7 +32,7 @@ MAX_PAGE = 99_999
 HOME_ITEMS, ELDER_ITEMS, SIDE_ITEMS, RELATED_ITEMS = 8, 5, 6, 6
 STATIC = {
     "portal.css": "text/css; charset=utf-8",
-    "widget.js": "text/javascript; charset=utf-8",
+    "portal.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
 
@@ -127,7 +127,7 @@ def about(request: Request) -> HTMLResponse:
 
 @router.get("/portal/static/{name}")
 def static(name: str) -> Response:
-    """Serve the style sheet, the widget and the icon."""
+    """Serve the style sheet, the script and the icon."""
     if name not in STATIC:
         return Response(status_code=404)
     return Response(_static_bytes(name), media_type=STATIC[name], headers={"Cache-Control": "max-age=300"})

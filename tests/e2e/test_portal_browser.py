@@ -79,7 +79,7 @@ def a_browser(folder: Path, *, javascript: bool = True) -> Iterator[webdriver.Ch
 
 
 def cards(driver: webdriver.Chrome) -> list[WebElement]:
-    return driver.find_elements(By.CSS_SELECTOR, ".recommended ol.cards > li")
+    return driver.find_elements(By.CSS_SELECTOR, ".recommended ol.civicrec-list > li")
 
 
 def links(driver: webdriver.Chrome) -> list[WebElement]:
@@ -235,7 +235,7 @@ def test_the_widget_renews_the_list_of_an_open_page_after_a_click(portal: Runnin
         wait_for(lambda: first not in item_ids(driver), 20, "a list without what was read")
         assert driver.execute_script("return window.stillTheSamePage")
         renewed = driver.execute_script(
-            "return [...document.querySelectorAll('.recommended ol.cards > li')].map((n) => "
+            "return [...document.querySelectorAll('.recommended ol.civicrec-list > li')].map((n) => "
             "({...n.querySelector('a').dataset, path: n.querySelector('a').pathname, "
             "day: n.querySelector('time').textContent}))"
         )
@@ -274,7 +274,7 @@ def test_the_portal_works_without_javascript(portal: RunningStack, tmp_path: Pat
         assert len(item_ids(driver)) == 8
         press(driver, ".consent button[value=personalise]")
         assert driver.find_elements(By.CSS_SELECTOR, ".consent") == []
-        press(driver, ".recommended ol.cards a")
+        press(driver, ".recommended ol.civicrec-list a")
         assert driver.find_element(By.TAG_NAME, "h1").text
         press(driver, "header .tools button")
         assert driver.find_elements(By.CSS_SELECTOR, "html.elder")

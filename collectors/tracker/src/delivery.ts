@@ -127,9 +127,9 @@ export function delivery(endpoint: string, queue: Queue, shelf: () => Shelf, all
     });
     try {
       if (leaving && !("keepalive" in Request.prototype)) throw 0;
-      // text/plain needs no preflight; keepalive lets it outlive the page.
+      // A text is sent as text/plain, which needs no preflight; keepalive lets it outlive the page.
       fetch(endpoint, {
-        method: "POST", body, keepalive: true, credentials: "omit", headers: { "Content-Type": "text/plain" },
+        method: "POST", body, keepalive: true, credentials: "omit",
       }).then((response) => {
         const tell = (data?: unknown) => heard(response, data as Data);
         return response.json().then(tell, () => tell());

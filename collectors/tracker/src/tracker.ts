@@ -35,7 +35,8 @@ export interface Options {
 export interface Commands {
   event(kind: string, fields?: Fields): string | undefined;
   flush(): void;
-  consent(level: Level): void;
+  /** Keeps the visitor's answer, if one is given; returns what holds. */
+  consent(level?: Level): Standing;
   token(value: string): void;
   id(): string;
 }
@@ -84,19 +85,23 @@ export function track(options: Options): Commands {
     return event_id;
   }
 
-  function answer(level: Level): void {
-    if (!isLevel(level)) return;
-    const before = agreed.standing();
-    agreed.answer(level);
-    const standing = agreed.standing();
-    if (rank(standing) < rank(before) || standing === "none") forget("none");
-    const waiting = held;
-    held = [];
-    if (!isAllowed()) return;
-    events.lose(Array(lostHeld) as undefined[], FULL);
-    lostHeld = 0;
-    waiting.forEach((event) => keep(event, standing as Level));
-    if (rank(standing) > rank(before)) put("consent_given", { props: { purpose: standing } });
+  function answer(level?: Level): Standing {
+    if (isLevel(level)) {
+      const before = rank(agreed.standing());
+      agreed.answer(level);
+      const standing = agreed.standing() as Level;
+      const waiting = held;
+      held = [];
+      if (rank(standing) < before || !isAllowed()) forget("none");
+      if (isAllowed()) {
+        events.lose(Array(lostHeld) as undefined[], FULL);
+        lostHeld = 0;
+        waiting.forEach((event) => keep(event, standing));
+        if (rank(standing) > before) put("consent_given", { props: { purpose: standing } });
+      }
+      dispatchEvent(new Event("civicrec"));
+    }
+    return agreed.standing();
   }
 
   if (agreed.standing() !== "wait") forget(agreed.standing());

@@ -21,6 +21,7 @@ FOLDER = Path(collectors.__file__).parent
 SCRIPT = FOLDER / "static" / "c.js"
 TRACKER = FOLDER / "tracker"
 SOURCES = {path.name: path.read_text() for path in sorted((TRACKER / "src").glob("*.ts"))}
+SERVED = FOLDER.parent / "serving" / "static"
 PAGE = (FOLDER.parent / "docs" / "tracker.md").read_text()
 
 
@@ -29,9 +30,10 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the sources, with their packages, built anew."""
     if not (shutil.which("node") and shutil.which("npm")):
         pytest.skip("needs node and npm; users need neither, the built file is kept with the sources")
-    folder = tmp_path_factory.mktemp("built") / "tracker"
+    folder = tmp_path_factory.mktemp("built") / "collectors" / "tracker"
     shutil.copytree(TRACKER, folder, ignore=shutil.ignore_patterns("node_modules", "dist"))
-    (folder.parent / "static").mkdir()
+    for static in ("static", "../serving/static"):
+        (folder.parent / static).mkdir(parents=True)
     run(folder, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline", install=True)
     run(folder, "npm", "run", "build")
     return folder
@@ -48,6 +50,10 @@ def test_tracker_is_at_most_six_thousand_bytes_packed() -> None:
     assert len(gzip.compress(SCRIPT.read_bytes(), 9, mtime=0)) <= 6_000
 
 
+def test_widget_is_at_most_four_thousand_bytes_packed() -> None:
+    assert len(gzip.compress((SERVED / "w.js").read_bytes(), 9, mtime=0)) <= 4_000
+
+
 def test_tracker_is_served_as_it_stands(collector: Collector) -> None:
     answer = collector.get("/c.js")
     assert (answer.status_code, answer.content) == (200, SCRIPT.read_bytes())
@@ -56,14 +62,18 @@ def test_tracker_is_served_as_it_stands(collector: Collector) -> None:
 
 def test_sources_make_exactly_the_file_that_is_kept(built: Path) -> None:
     assert (built.parent / "static" / "c.js").read_bytes() == SCRIPT.read_bytes(), "run `make generate`"
+    for name in ("w.js", "consent.js"):
+        made = (built.parent.parent / "serving" / "static" / name).read_bytes()
+        assert made == (SERVED / name).read_bytes(), "run `make generate`"
 
 
-def test_the_script_is_written_in_the_language_of_2015(built: Path) -> None:
+@pytest.mark.parametrize("script", [SCRIPT, SERVED / "w.js", SERVED / "consent.js"], ids=lambda path: path.name)
+def test_a_script_is_written_in_the_language_of_2015(built: Path, script: Path) -> None:
     program = (
         "const { parse } = require(process.argv[1]); const text = require('fs').readFileSync(process.argv[2], 'utf8');"
         "parse(text, { ecmaVersion: 2015 });"
     )
-    run(built, "node", "-e", program, str(built / "node_modules" / "acorn"), str(SCRIPT))
+    run(built, "node", "-e", program, str(built / "node_modules" / "acorn"), str(script))
 
 
 @pytest.mark.stack
@@ -88,7 +98,10 @@ def test_the_package_can_be_installed_and_imported(built: Path, tmp_path: Path) 
     (package,) = tmp_path.glob("civicrec-tracker-*.tgz")
     (tmp_path / "package.json").write_text('{"private": true}')
     run(tmp_path, "npm", "install", "--offline", "--no-audit", "--no-fund", f"./{package.name}")
-    imported = "import { start } from 'civicrec-tracker'; if (typeof start !== 'function') process.exit(1)"
+    imported = (
+        "import { start } from 'civicrec-tracker'; import { define } from 'civicrec-tracker/widget';"
+        "if (typeof start !== 'function' || typeof define !== 'function') process.exit(1)"
+    )
     run(tmp_path, "node", "--input-type=module", "-e", imported)
     installed = {path.name for path in (tmp_path / "node_modules" / "civicrec-tracker").rglob("*") if path.is_file()}
     assert installed >= {"package.json", "index.js", "index.d.ts"}

@@ -166,3 +166,19 @@ def test_the_lower_of_the_pages_level_and_the_visitors_answer_holds(browser: web
     browser.execute_script("civicrec('flush')")
     site.wait_events(3, "page_view")
     assert {event.consent for event in site.events() if event.url_path == "/c"} == {"measure"}
+
+
+def test_the_page_can_ask_what_holds_and_hears_when_it_turns(browser: webdriver.Chrome, site: Site) -> None:
+    head = "window.heard = []; addEventListener('civicrec', () => heard.push(civicrec('consent')))"
+    browser.get(site.add("/a", BODY, head=head, tag=site.tag(consent="wait")))
+    assert browser.execute_script("return civicrec('consent')") == "wait"
+    answers = [
+        browser.execute_script(f"return civicrec('consent', '{word}')") for word in ("personalise", "maybe", "none")
+    ]
+    assert answers == ["personalise", "personalise", "none"]
+    assert browser.execute_script("return heard") == ["personalise", "none"]
+
+
+def test_an_answer_says_what_holds_and_not_what_was_given(browser: webdriver.Chrome, site: Site) -> None:
+    browser.get(site.add("/a", BODY, tag=site.tag(consent="measure")))
+    assert browser.execute_script("return civicrec('consent', 'personalise')") == "measure"

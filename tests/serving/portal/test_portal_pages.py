@@ -72,7 +72,7 @@ def ask(app: FastAPI) -> Ask:
 
 
 def recommended(text: str) -> list[str]:
-    block = text[text.index("data-civicrec-block") : text.index("<template>")]
+    block = text[text.index("<civicrec-list") : text.index("<template>")]
     return re.findall(r'data-civicrec-item="([^"]+)"', block)
 
 

@@ -1,4 +1,4 @@
-"""``GET /c.js``: the tracker, packed where the browser takes it, and not sent again while it is the same.
+"""A script for pages, packed where the browser takes it, and not sent again while it is the same.
 
 In: request headers. Out: a response. Any page may load it, also with ``crossorigin`` and ``integrity``.
 """
@@ -22,10 +22,16 @@ _CANNOT_READ_IT = re.compile(r"\bMSIE |\bTrident/")
 
 
 class Script:
-    """The built tracker, read once."""
+    """A built script, read once.
 
-    def __init__(self) -> None:
-        self._plain = resources.files("collectors").joinpath("static/c.js").read_bytes()
+    Parameters
+    ----------
+    package, path
+        Where the file lies: an import package, and the path in it.
+    """
+
+    def __init__(self, package: str, path: str) -> None:
+        self._plain = resources.files(package).joinpath(path).read_bytes()
         self._packed = gzip.compress(self._plain, mtime=0)
         self._tag = f'W/"{hashlib.sha256(self._plain).hexdigest()[:32]}"'  # weak: packed or not, it is the same
         self._headers = {
