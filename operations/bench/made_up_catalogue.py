@@ -36,7 +36,7 @@ def fill(settings: Settings, n_items: int, seed: int = 0) -> None:
     rng, now = np.random.default_rng(seed), utc_now()
     registry = open_registry(settings.registry_address)
     ages_h = rng.exponential(24 * 30, n_items)
-    words = _themes()
+    words = governed_themes()
     themes, types = rng.integers(0, _N_THEMES, (n_items, 2)), rng.integers(0, len(ITEM_TYPES), n_items)
     for start in range(0, n_items, _CHUNK):
         upsert_items(registry, [
@@ -71,18 +71,16 @@ def _fill_store(settings: Settings, n_items: int, rng: np.random.Generator, now_
     read = {f"bench-{actor}": rng.integers(0, n_items, rng.integers(1, 15)) for actor in range(N_ACTORS)}
     interacted_with = sorted({int(item) for items in read.values() for item in items})
     hour, crowd = now_ms // 3_600_000, {f"crowd-{actor}": 1.0 for actor in range(K_ANONYMITY)}
-    update = OnlineUpdate(
-        recent={
-            actor: [RecentItem(f"item-{item}", now_ms - 60_000 * place) for place, item in enumerate(items)]
-            for actor, items in read.items()
-        },
-        interests={
-            hour - back: {f"item-{item}": crowd for item in rng.integers(0, n_items, 1_000)} for back in range(24)
-        },
-    )
+    recent = {
+        actor: [RecentItem(f"item-{item}", now_ms - 60_000 * place) for place, item in enumerate(items)]
+        for actor, items in read.items()
+    }
     client = redis_client(settings.redis, timeout_s=60)
-    words, store = _themes(), RedisOnlineStore(client)
-    store.apply(Commit("bench", 0, 1), update)
+    words, store = governed_themes(), RedisOnlineStore(client)
+    store.apply(Commit("bench", 0, 1), OnlineUpdate(recent=recent))
+    for back in range(24):  # one by one: the store answers nobody while it takes an update
+        of_hour = {f"item-{item}": crowd for item in rng.integers(0, n_items, 1_000)}
+        store.apply(Commit("bench", 1 + back, 2 + back), OnlineUpdate(interests={hour - back: of_hour}))
     pipeline = client.pipeline(transaction=False)
     for item in interacted_with:  # written as they stand once a crowd made them
         near = rng.integers(0, n_items, 50)
@@ -92,7 +90,7 @@ def _fill_store(settings: Settings, n_items: int, rng: np.random.Generator, now_
     store.put_tags(_RUN, tags.items())
 
 
-def _themes() -> list[str]:
+def governed_themes() -> list[str]:
     """Return governed words: others never become tags, and a list would have less to do."""
     tags = load_vocabulary().tags.values()
     return [tag.word for tag in tags if tag.dimension == "theme" and tag.inferable][:_N_THEMES]

@@ -122,6 +122,18 @@ def stack(as_json: Json = False) -> None:
     _show({"stack": bench_stack}, as_json)
 
 
+@bench.command()
+def sizing(
+    subjects: Annotated[int, typer.Option(min=400, help="Visitors of each kind.")] = 20_000,
+    items: Annotated[int, typer.Option(min=1_000, help="Items of the larger of two catalogues.")] = 100_000,
+    as_json: Json = False,
+) -> None:
+    """Measure bytes of the online store a visitor, and the memory of a serving process for two catalogues."""
+    from operations.bench.sizing import bench_sizing
+
+    _show({"sizing": lambda: bench_sizing(subjects, items)}, as_json)
+
+
 @bench.command("all")
 def everything(as_json: Json = False) -> None:
     """Run all of them, one after the other."""
