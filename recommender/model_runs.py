@@ -164,6 +164,10 @@ def _ranker(scene: str, ranker: Mapping[str, Any]) -> Iterator[str]:
     for name, value in gate["mrr@10"].items():
         gap = "{:+.4f} ({:+.4f} to {:+.4f})".format(*gate["against"][name]) if name in gate.get("against", {}) else ""
         yield f"| {name} | {value:.4f} | {gap} |"
+    if bins := gate.get("reliability"):
+        yield from ("", "Its probabilities among the candidates of these clicks, predicted and observed:", "")
+        yield from ("| candidates | predicted | clicked |", "|---|---|---|")
+        yield from (f"| {n} | {predicted:.4f} | {clicked:.4f} |" for n, predicted, clicked in bins)
 
 
 def _with_state(folder: Path, run: Run, in_force: str | None, chosen: Choice | None) -> ModelRun:

@@ -6,6 +6,7 @@ Importing this file loads Altair (about a second), so web handlers import it whe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -56,6 +57,24 @@ def funnel_chart(report: Report, width: int = 480) -> alt.LayerChart:
     bars = base.mark_bar(color=BLUE).encode(x=alt.X("actors:Q", title="访客数（人）"))
     text = base.mark_text(align="left", dx=6, color="#1d2329").encode(x="actors:Q", text="label:N")
     return _styled(alt.layer(bars, text), report.title, width, 40 * len(rows))
+
+
+def reliability_chart(scene: str, bins: Sequence[tuple[int, float, float]], size: int = 320) -> alt.LayerChart:
+    """Draw predicted and observed click probabilities of a ranker's candidates, beside the line where both are alike.
+
+    Parameters
+    ----------
+    bins
+        Candidates, mean predicted probability, share clicked; one with no click has no place on the scale.
+    """
+    rows = [{"n": n, "predicted": told, "clicked": seen} for n, told, seen in bins if told > 0 and seen > 0]
+    low = min((min(row["predicted"], row["clicked"]) for row in rows), default=0.001)
+    scale = alt.Scale(type="log", domain=[low / 2, 1])
+    line = alt.Chart(_values([{"predicted": low / 2, "clicked": low / 2}, {"predicted": 1, "clicked": 1}]))
+    x, y = alt.X("predicted:Q", title="预测概率", scale=scale), alt.Y("clicked:Q", title="实际点击率", scale=scale)
+    points = alt.Chart(_values(rows)).mark_line(color=BLUE, point=alt.OverlayMarkDef(color=BLUE)).encode(x=x, y=y)
+    diagonal = line.mark_line(color=GREY, strokeDash=[4, 4]).encode(x=x, y=y)
+    return _styled(alt.layer(diagonal, points), f"{scene}：预测与实际（虚线为一致）", size, size)
 
 
 def svg(chart: Any) -> str:

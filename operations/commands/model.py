@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from json import dumps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -53,6 +53,10 @@ def list_(
 def show(
     run: Annotated[str, typer.Argument(help="Name of the run; the one in force when not given.")] = "",
     json: Annotated[bool, typer.Option("--json", help="Print the run's manifest as one JSON object.")] = False,
+    plot: Annotated[
+        Path | None,
+        typer.Option(help="Folder for reliability-SCENE.svg of each ranker: predicted and observed probabilities."),
+    ] = None,
     home: Home = None,
 ) -> None:
     """Print the card of a run: data window, counts, knobs, metrics, versions; as Markdown. Exit 2 if it is unknown."""
@@ -64,6 +68,24 @@ def show(
         print(dumps({**details.run.manifest, **details.as_json()}, ensure_ascii=False))
     else:
         print(card(details))
+    if plot:
+        _plot((details.run.manifest.get("models") or {}).get("rankers") or {}, plot)
+
+
+def _plot(rankers: Mapping[str, Any], folder: Path) -> None:
+    from civicrec.errors import InvalidInput
+    from civicrec.reports.charts import reliability_chart, svg
+
+    told = {scene: (ranker.get("gate") or {}).get("reliability") for scene, ranker in rankers.items()}
+    bins = {scene: of_one for scene, of_one in told.items() if of_one}
+    if not bins:
+        raise InvalidInput("no ranker of this run tells how reliable it is; expected a run with a learned one")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for scene, of_one in bins.items():
+            (folder / f"reliability-{scene}.svg").write_text(svg(reliability_chart(scene, of_one)), encoding="utf-8")
+    except OSError as error:
+        raise InvalidInput(f"cannot write to {folder}: {error.strerror}; expected a folder") from error
 
 
 def rollback(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
@@ -17,6 +18,7 @@ from threadpoolctl import threadpool_limits
 from recommender.manifest import LearnedWeights
 from recommender.ranking.features import FEATURES, SOURCE_OF
 from recommender.training.ranker_gate import judge_ranker
+from recommender.training.reliability import reliability
 
 #: With fewer clicks the weights a scene declares stand.
 MIN_CLICKS = 300
@@ -86,6 +88,8 @@ def learn(examples: Sequence[Example], earlier: LearnedWeights | None = None) ->
         {name: _places_by_one(judged, number) for number, name in SINGLES.items()},
         [example.visitor for example in judged],
     )
+    predicted = reliability([example.values @ trial for example in judged], [example.clicked for example in judged])
+    gate = msgspec.structs.replace(gate, reliability=predicted)
     weights: dict[str, float] = {}
     if gate.decision == "kept" and earlier:
         weights = earlier.weights

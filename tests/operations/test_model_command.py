@@ -53,6 +53,7 @@ MANIFEST = {
                     "clicks": 180,
                     "mrr@10": {"learned": 0.3, "declared": 0.2, "earlier": 0.4},
                     "against": {"earlier": [-0.1, -0.2, -0.05]},
+                    "reliability": [[5000, 0.002, 0.0018], [180, 0.2, 0.15]],
                 },
             },
             "of an older run": {"weights": {"idle": -0.5}, "clicks": 700, "learned": 0.35, "declared": 0.25},
@@ -133,6 +134,7 @@ def test_a_card_tells_what_the_manifest_does(tmp_path: Path, make: Callable[...,
         "Gate: published, loses to nothing clearly.",
         "Ranker of `news`: kept weights, finds clearly less than the weights in force; 900 clicks learned from.",
         "| earlier | 0.4000 | -0.1000 (-0.2000 to -0.0500) |",
+        "| 180 | 0.2000 | 0.1500 |",
         "Ranker of `of an older run`; 700 clicks learned from.",
         "| learned | 0.3500 |  |",
     ):
@@ -201,3 +203,15 @@ def test_a_night_removes_neither_what_was_rolled_back_to_nor_what_would_rule_aft
     make(4, is_refused=True)
     publish(registry, Settings(home=tmp_path).models_path, "run-4", TODAY - timedelta(days=6), {})
     assert {path.name for path in Settings(home=tmp_path).models_path.iterdir()} == {"run-1", "run-3", "run-4"}
+
+
+def test_reliability_is_drawn_for_each_ranker_that_tells_it(tmp_path: Path, make: Callable[..., str]) -> None:
+    make(1)
+    civicrec(tmp_path, "show", "--plot", str(tmp_path / "plots"))
+    (drawn,) = (tmp_path / "plots").iterdir()
+    assert drawn.name == "reliability-news.svg"
+    text = drawn.read_text()
+    assert text.startswith("<svg")
+    assert "news：预测与实际" in text
+    with pytest.raises(InvalidInput, match="cannot write"):
+        civicrec(tmp_path, "show", "--plot", str(drawn))

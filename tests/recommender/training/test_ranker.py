@@ -131,3 +131,13 @@ def test_one_signal_that_says_it_all_is_not_given_up_for_less() -> None:
     ranker = learn([*chosen_by(by_it / 100, 1_500, seed=1), *(replace(one, declared=20) for one in newer)])
     assert ranker is not None
     assert ranker.weights
+
+
+def test_what_is_learned_tells_how_reliable_its_probabilities_are() -> None:
+    examples = chosen_by(planted(), 2_000)
+    learned = learn(examples)
+    assert learned is not None
+    assert learned.gate is not None
+    assert sum(n * seen for n, _, seen in learned.gate.reliability) == pytest.approx(learned.gate.clicks, rel=0.02)
+    n, told, seen = learned.gate.reliability[-1]
+    assert seen == pytest.approx(told, abs=5 * (told / n) ** 0.5)
