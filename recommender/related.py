@@ -8,6 +8,7 @@ Nobody's profile is used.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import chain, starmap
 
@@ -65,7 +66,9 @@ def related_to(
     open_rows = eligible(catalogue, ITEM_TYPES, now).copy()
     open_rows[row] = False
     open_rows[signals.editorial.acting(RELATED, to_ms(now)).blocked] = False
-    query = Query(catalogue, signals, open_rows, to_ms(now), context=row)
+    # What stands beside an item says that it belongs there: only what may be told.
+    told = {of_item: [pair for pair in pairs if pair[1] > 0] for of_item, pairs in signals.co_clicks.items()}
+    query = Query(catalogue, replace(signals, co_clicks=told), open_rows, to_ms(now), context=row)
     parts: dict[int, dict[Source, float]] = {}
     for place, linked in enumerate(links_of(catalogue, row)):
         parts.setdefault(linked, {})["related"] = _LINK_WEIGHT - 0.001 * place

@@ -28,7 +28,9 @@ for index = 1, #progress, 2 do
 end
 local groups = cmsgpack.unpack(ARGV[2])
 -- A few: a number, then short hashes of different actors, nine signs each. Once they are a crowd they are no longer kept.
+-- A pair of some of them stands among those of crowds too, under a name that says so, from crowd[10] actors on.
 local crowd = claim[11]
+local FEW = '\t'
 
 local function few_of(key, name)
   local number, digests = string.match(redis.call('HGET', key, name) or '', '^(%S+) (.*)$')
@@ -39,7 +41,7 @@ local function with(digests, digest)
   return string.find(digests, digest, 1, true) and digests or digests .. digest .. ','
 end
 
--- Whether it is a crowd now; if not, it is kept, and of too many the least known of some is let go.
+-- Whether it is a crowd now; if not, it is kept, and of too many the least known of some is let go, which comes second.
 local function is_crowd(key, name, number, digests, bound, ttl_s)
   if #digests >= 9 * crowd[1] then
     redis.call('HDEL', key, name)
@@ -56,6 +58,7 @@ local function is_crowd(key, name, number, digests, bound, ttl_s)
       end
     end
     redis.call('HDEL', key, some[least])
+    return false, some[least]
   end
   return false
 end
@@ -88,8 +91,16 @@ for _, entry in ipairs(groups[3]) do
     else
       local sum, digests = few_of(few, member)
       sum = (sum or 0) + score
-      if is_crowd(few, member, sum, with(digests, pairs_[index + 2]), crowd[5], crowd[9]) then
+      digests = with(digests, pairs_[index + 2])
+      local is_told, dropped = is_crowd(few, member, sum, digests, crowd[5], crowd[9])
+      if is_told then
+        redis.call('ZREM', key, FEW .. member)
         redis.call('ZINCRBY', key, sum, member)
+      elseif #digests >= 9 * crowd[10] then
+        redis.call('ZADD', key, sum, FEW .. member)
+      end
+      if dropped then
+        redis.call('ZREM', key, FEW .. dropped)
       end
     end
   end

@@ -13,7 +13,7 @@ from itertools import chain
 from typing import Any
 
 from civicrec.accounting.progress import Commit, CommittedProgress
-from civicrec.crowds import K_ANONYMITY
+from civicrec.crowds import K_ANONYMITY, MIN_ORDERING
 from profiles.online.ports import (
     CROWD_HOURS,
     MAX_CO_CLICKED,
@@ -35,6 +35,8 @@ from profiles.online.ports import (
 from profiles.online.pseudonyms import digest_of, hashes_of, pair_of
 
 Scores = dict[str, float]
+#: Begins the name of a pair that fewer than a crowd made.
+_FEW = "\t"
 
 
 class MemoryOnlineReader:
@@ -248,7 +250,7 @@ class MemoryOnlineStore:
 
 
 class _Pairs:
-    """Pairs of items: item → other → weight, read once a crowd made the pair."""
+    """Pairs of items: item → other → weight, told once a crowd made the pair, and ordering before that."""
 
     def __init__(self, min_actors: int, bound: int) -> None:
         self._min_actors = min_actors
@@ -257,7 +259,7 @@ class _Pairs:
         self._few: dict[tuple[str, str], Scores] = {}
 
     def add(self, item_id: str, others: Mapping[str, Mapping[str, float]]) -> None:
-        """Add what actors made; nothing of a pair that few made, then all of it."""
+        """Add what actors made; a pair that few made stands apart, one of two at least under a name that says so."""
         gained = {other: self._gained(item_id, other, weights) for other, weights in others.items()}
         self._weights[item_id] = _increased(
             self._weights[item_id], {name: n for name, n in gained.items() if n}, self._bound
@@ -266,7 +268,11 @@ class _Pairs:
     def heaviest(self, item_ids: Sequence[str], n: int) -> dict[str, list[tuple[str, float]]]:
         """Return item → up to `n` (other, weight), heaviest first, for the items that have any."""
         heaviest = {item_id: _heaviest(self._weights.get(item_id, {}), n) for item_id in item_ids}
-        return {item_id: pairs for item_id, pairs in heaviest.items() if pairs}
+        return {
+            item_id: [(name[1:], -weight) if name.startswith(_FEW) else (name, weight) for name, weight in pairs]
+            for item_id, pairs in heaviest.items()
+            if pairs
+        }
 
     def _gained(self, item_id: str, other: str, weights: Mapping[str, float]) -> float:
         if other in self._weights[item_id]:
@@ -275,7 +281,12 @@ class _Pairs:
         for actor, weight in weights.items():
             digest = digest_of(actor)
             few[digest] = few.get(digest, 0.0) + weight
-        return sum(self._few.pop((item_id, other)).values()) if len(few) >= self._min_actors else 0.0
+        if len(few) >= self._min_actors:
+            self._weights[item_id].pop(_FEW + other, None)
+            return sum(self._few.pop((item_id, other)).values())
+        if len(few) >= MIN_ORDERING:
+            self._weights[item_id][_FEW + other] = sum(few.values())
+        return 0.0
 
 
 def _heaviest(scores: Mapping[str, float], n: int) -> list[tuple[str, float]]:

@@ -94,7 +94,8 @@ class OnlineUpdate:
         of the strongest interests of its actors, however many batches told of them.
     co_clicks
         item → item → actor → weight added, both directions present; weights are forward-decayed (`profiles.decay`).
-        What few actors made is kept aside, and told of no item before `K_ANONYMITY` actors stand behind the pair.
+        What fewer than `MIN_ORDERING` actors made is kept aside, and told of no item before `K_ANONYMITY` actors stand
+        behind the pair.
     next_clicks
         item → item clicked right after it, within `NEXT_CLICK_WINDOW_MINUTES` → actor → weight added; as `co_clicks`.
     restored
@@ -194,11 +195,14 @@ class CrowdReader(Protocol):
         ...
 
     def co_clicks(self, item_ids: Sequence[str], n: int = MAX_CO_CLICKED) -> dict[str, list[tuple[str, float]]]:
-        """Return item → up to `n` (neighbour, weight), heaviest first; items without any are absent."""
+        """Return item → up to `n` (neighbour, weight), heaviest first; items without any are absent.
+
+        The weight of a pair that fewer than `K_ANONYMITY` actors made is below 0: it may order, and is told to nobody.
+        """
         ...
 
     def next_clicks(self, item_ids: Sequence[str], n: int = MAX_NEXT_CLICKED) -> dict[str, list[tuple[str, float]]]:
-        """Return item → up to `n` (next item, weight), heaviest first; items without any are absent."""
+        """Return item → up to `n` (next item, weight), heaviest first, signs as of `co_clicks`; none are absent."""
         ...
 
 

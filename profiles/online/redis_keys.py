@@ -13,7 +13,7 @@ CLEARED = (
 
 #: There while the store holds all it should: a wipe takes it away with the rest. The number is that of the form of what
 #: is kept: a store of another form is incomplete, so the stream rebuilds it.
-COMPLETE_KEY = "complete:11"
+COMPLETE_KEY = "complete:12"
 
 
 def recent_key(actor: str) -> str:
@@ -47,7 +47,7 @@ def counted_key(hour: int) -> str:
 
 
 def co_key(item_id: str) -> str:
-    """Name the sorted set neighbour → forward-decayed weight."""
+    """Name the sorted set neighbour → forward-decayed weight; a tab begins the name of one that few actors made."""
     return f"co:{item_id}"
 
 
@@ -77,7 +77,7 @@ def few_key(item_id: str) -> str:
 
 
 def next_key(item_id: str) -> str:
-    """Name the sorted set next item → forward-decayed weight."""
+    """Name the sorted set next item → forward-decayed weight; a tab begins the name of one that few actors made."""
     return f"next:{item_id}"
 
 

@@ -17,6 +17,10 @@ from profiles.online.redis_keys import disliked_key, done_key, recent_key, seen_
 Command = tuple[str | int, ...]
 
 
+#: Begins the name of a pair that fewer than a crowd made, which no id does.
+_FEW = b"\t"
+
+
 class StoredTags(msgspec.Struct):
     """What stands under `tags_key`: the run that made the tags, and tag → weight."""
 
@@ -61,8 +65,9 @@ def neighbours_of(item_ids: Sequence[str], answers: Sequence[Any]) -> dict[str, 
 
 
 def _decoded(pairs: Sequence[tuple[bytes, float]]) -> list[tuple[str, float]]:
-    names, weights = zip(*pairs, strict=True)
-    return list(zip(map(bytes.decode, names), weights, strict=True))
+    return [
+        (name[1:].decode(), -weight) if name.startswith(_FEW) else (name.decode(), weight) for name, weight in pairs
+    ]
 
 
 def largest(key: str, n: int) -> Command:

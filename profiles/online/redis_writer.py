@@ -22,6 +22,7 @@ from civicrec.accounting.progress import (
     read_all_progress,
 )
 from civicrec.clock import to_ms, utc_now
+from civicrec.crowds import MIN_ORDERING
 from profiles.online.bounds import LATE_SHARE, MAX_HOURS, Bounds
 from profiles.online.ports import (
     CO_CLICK_TTL_DAYS,
@@ -140,7 +141,7 @@ class RedisOnlineWriter(RedisCalls):
 #: What apply.lua needs to tell a crowd from a few, and how it keeps both.
 _CROWD = (
     FEW_TRENDS_KEY, CROWD_KEY, CROWD_HOURS, MAX_FEW, MAX_FEW_TRENDS, TREND_TTL_HOURS * 3_600,
-    MAX_TREND_ITEMS, CO_CLICK_TTL_DAYS * DAY_S,
+    MAX_TREND_ITEMS, CO_CLICK_TTL_DAYS * DAY_S, MIN_ORDERING,
 )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import chain, islice
+from itertools import accumulate, chain, islice
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -21,7 +21,7 @@ HOTTEST = 20
 
 
 class Neighbours(NamedTuple):
-    """What was clicked with or after one item: rows, each once, and their weights > 0."""
+    """What was clicked with or after one item: rows, each once, and weights, below 0 where few made the pair."""
 
     rows: list[int]
     weights: tuple[float, ...]
@@ -49,8 +49,8 @@ def placed(query: Query, pairs: Mapping[str, Sequence[tuple[str, float]]], n_see
         if near := pairs.get(item_ids[seed]):
             ids, weights = zip(*near, strict=True)
             rows = list(map(row_of, ids))
-            if None in rows or min(weights) <= 0:
-                there = [place for place, row in enumerate(rows) if row is not None and weights[place] > 0]
+            if None in rows or 0 in weights:
+                there = [place for place, row in enumerate(rows) if row is not None and weights[place]]
                 rows, weights = [rows[place] for place in there], tuple([weights[place] for place in there])
             if rows:
                 neighbours[seed] = Neighbours(cast(list[int], rows), weights)
@@ -62,19 +62,19 @@ def paired(query: Query, neighbours: Mapping[int, Neighbours], weight_of_seed: M
     if not neighbours:
         return NOTHING
     rows = np.array(list(chain.from_iterable(near.rows for near in neighbours.values())), np.int64)
-    weights = np.array(list(chain.from_iterable(near.weights for near in neighbours.values())))
+    weights = np.abs(list(chain.from_iterable(near.weights for near in neighbours.values())))
     sizes = [len(near.rows) for near in neighbours.values()]
-    weights *= np.repeat([weight_of_seed[seed] for seed in neighbours], sizes)
-    weights /= np.repeat([max(near.weights) for near in neighbours.values()], sizes)
+    heaviest = np.maximum.reduceat(weights, [0, *accumulate(sizes[:-1])])
+    weights *= np.repeat(np.array([weight_of_seed[seed] for seed in neighbours]) / heaviest, sizes)
     return Scored(rows, summed(query, rows, weights))
 
 
 def co_click_reasons(query: Query, rows: Sequence[int]) -> dict[int, list[Reason]]:
     """Name the seed items whose strongest live neighbours a row is among.
 
-    Ten people stand behind every pair; how often chance would bring them together is not known, because the counts of
-    single items are not at hand. So only the `MAX_LIVE` heaviest of a seed count, and nothing that is among the
-    hottest of the moment, which goes with everything.
+    Ten people stand behind each pair named; how often chance would bring them together is not known, because the
+    counts of single items are not at hand. So only the `MAX_LIVE` heaviest of a seed count, and nothing that is among
+    the hottest of the moment, which goes with everything.
     """
     return strongest(query, rows, query.once(live_neighbours), "co_click", "的人近日也看了")
 
@@ -89,7 +89,8 @@ def strongest(
         wanted.difference_update(query.signals.trends.rows[:HOTTEST].tolist())
     reasons: dict[int, list[Reason]] = {}
     for seed, near in named.items():
-        for _, row in sorted((-weight, row) for row, weight in zip(near.rows, near.weights, strict=True))[:MAX_LIVE]:
+        told = ((-weight, row) for row, weight in zip(near.rows, near.weights, strict=True) if weight > 0)
+        for _, row in sorted(told)[:MAX_LIVE]:
             if row in wanted:
                 evidence = {"item_id": query.catalogue.item_ids[seed], "live": True}
                 reason = Reason(code, f"看过《{query.title(seed)}》{words}", evidence)

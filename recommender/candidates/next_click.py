@@ -29,7 +29,7 @@ def next_clicks(query: Query) -> dict[int, Neighbours]:
 
 
 def next_click_reasons(query: Query, rows: Sequence[int]) -> dict[int, list[Reason]]:
-    """Name the seed items after which a row was clicked most; as for co-clicks, ten people stand behind every pair."""
+    """Name the seed items after which a row was clicked most; as for co-clicks, ten people stand behind it."""
     return strongest(query, rows, query.once(next_clicks), "next_click", "的人接着看了")
 
 

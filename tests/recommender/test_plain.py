@@ -110,7 +110,7 @@ class Plain:
     def paired(self, pairs_of: Mapping[str, Sequence[tuple[str, float]]], weight_of_seed: Scores) -> Scores:
         scores: Scores = Counter()
         for seed, weight in weight_of_seed.items():
-            pairs = {name: times for name, times in pairs_of.get(seed, ()) if name in self.catalogue.items}
+            pairs = {name: abs(times) for name, times in pairs_of.get(seed, ()) if name in self.catalogue.items}
             for name, times in pairs.items():
                 scores[name] += weight * times / max(pairs.values())
         return scores

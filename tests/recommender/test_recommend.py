@@ -15,6 +15,7 @@ from civicrec.items import Item, hash_of
 from profiles.online.ports import ActorState, RecentItem
 from recommender.catalogue import Catalogue
 from recommender.recommend import recommend
+from recommender.related import related_to
 from recommender.request import RankedList, Request
 from recommender.scenes.files import shipped_scenes
 from recommender.scenes.scene import Scene
@@ -181,6 +182,18 @@ def test_three_clicks_change_a_list_with_and_without_models() -> None:
         after = a_list(catalogue, signals, Request(HOME, 8, recent=("i4", "i8", "i12")))
         assert len(set(after) - set(before)) >= 3
         assert not {"i4", "i8", "i12"} & set(after)
+
+
+def test_a_pair_of_few_people_orders_and_is_told_to_nobody() -> None:
+    names = [f"i{n}" for n in range(40)]
+    catalogue = Catalogue.of([an_item(name, "news") for name in names])
+    signals = signals_of(catalogue, None, None, {"i4": [("i33", -3.0), ("i20", 2.0)]})
+    first, second, *_ = recommend(Request(HOME, 8, recent=("i4",)), ActorState(), catalogue, signals, NOW).items
+    assert [(one.item.item_id, one.source) for one in (first, second)] == [("i33", "co_click"), ("i20", "co_click")]
+    assert [reason.code for reason in second.reasons] == ["co_click"]
+    assert "co_click" not in [reason.code for reason in first.reasons]
+    beside = related_to("i4", catalogue, signals, NOW, 5)["news"]
+    assert [one.item.item_id for one in beside] == ["i20"]
 
 
 def test_what_was_seen_long_ago_comes_last_the_longest_ago_first() -> None:
