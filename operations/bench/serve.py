@@ -18,6 +18,7 @@ from civicrec.clock import monotonic_s, rfc3339, utc_now
 from civicrec.errors import Unavailable
 from civicrec.metrics import quantile
 from civicrec.settings import Settings
+from operations.bench.acts import bench_acts
 from operations.bench.made_up_catalogue import N_ACTORS, fill
 from operations.bench.one_list import bench_one_list
 from operations.harness.load import held_to, measure, rss_mb, server_on
@@ -38,7 +39,7 @@ def bench_serve(n_items: int = 100_000, seconds: float = 4.0) -> dict[str, Any]:
         turn by turn: requests a second, p50, p99 and CPU in milliseconds of both, and ``ratio``, lists over bare
         reads a second. ``one_list``: the CPU of a list by itself, of which the server's is the sum with HTTP and store.
         ``as_deployed``: as many processes as the settings say, free to use every core, at 8 connections; the load
-        generator shares the machine.
+        generator shares the machine. ``acts``: how soon decisions act in all of them, as `acts.bench_acts` tells it.
     """
     cores = sorted(os.sched_getaffinity(0))
     with own_stack(only=("valkey",)) as stack:
@@ -49,12 +50,14 @@ def bench_serve(n_items: int = 100_000, seconds: float = 4.0) -> dict[str, Any]:
         with server_on(["-m", "civicrec", "serve"], ours, stack.env) as serving:
             _check(f"http://127.0.0.1:{ours}")
             deployed = asyncio.run(measure(ours, 8, seconds, _request("/v1/recommendations?n=10&"), serving))
+            acts = bench_acts(stack.settings)
     workers = stack.settings.serving.workers
     return {
         "items": n_items,
         "one_list": alone,
         "one_core": one_core,
         "as_deployed": {"processes": workers, "8": deployed.figures()},
+        "acts": acts,
     }
 
 
