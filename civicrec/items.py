@@ -32,7 +32,10 @@ ITEM_TYPES: tuple[ItemType, ...] = get_args(ItemType)
 
 #: Printable, without our own separator (`,` in ``recent=``). `\Z`, because `$` lets one line end pass.
 ItemId = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=r"^[^\s,\x00-\x1f\x7f]+\Z")]
+_WITHOUT_OFFSET = re.compile(r"Expected `datetime` with a timezone component - at `\$\.(\w+)`")
 _SCHEME = re.compile(r"([a-z][a-z0-9+.\-]*):", re.IGNORECASE)
+#: A time without an offset would be read as local time by one program and as UTC by the next.
+Time = Annotated[datetime, msgspec.Meta(tz=True)]
 Text64 = Annotated[str, msgspec.Meta(max_length=64)]
 
 
@@ -67,18 +70,18 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     enterprise_scales: tuple[Text64, ...] = ()
     region_code: Text64 = ""
     tags: tuple[Text64, ...] = ()
-    published_at: datetime | None = None
-    valid_from: datetime | None = None
-    valid_until: datetime | None = None
-    apply_from: datetime | None = None
-    apply_until: datetime | None = None
+    published_at: Time | None = None
+    valid_from: Time | None = None
+    valid_until: Time | None = None
+    apply_from: Time | None = None
+    apply_until: Time | None = None
     validity: Validity = "有效"
     status: Status = "online"
     source: Annotated[str, msgspec.Meta(max_length=200)] = ""
     source_permitted: bool = True
     links: tuple[Link, ...] = ()
     version: int = 1
-    updated_at: datetime | None = None
+    updated_at: Time | None = None
 
 
 def item_from(row: dict[str, Any]) -> Item:
@@ -95,6 +98,8 @@ def item_from(row: dict[str, Any]) -> Item:
     try:
         item = msgspec.convert(_cleaned(row), Item)
     except msgspec.ValidationError as error:
+        if without := _WITHOUT_OFFSET.match(str(error)):
+            raise InvalidInput(f"{without[1]} needs an offset, for example 2026-01-31T08:00:00Z") from None
         raise InvalidInput(str(error)) from None
     if not item.title:
         raise InvalidInput("title is blank; expected the words a list shows")
@@ -163,8 +168,6 @@ def _utc_times(item: Item) -> dict[str, datetime]:
         at = getattr(item, name)
         if at is None:
             continue
-        if at.tzinfo is None:
-            raise InvalidInput(f"{name} needs an offset, for example 2026-01-31T08:00:00Z")
         try:
             times[name] = at.astimezone(UTC)
         except OverflowError:

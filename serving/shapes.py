@@ -5,12 +5,11 @@ In: nothing. Out: types, for the OpenAPI document and for who decodes an answer.
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
 
-from civicrec.items import ItemType
+from civicrec.items import ItemType, Time
 from recommender.request import Mode, Reason
 from serving.debug import ListDebug
 
@@ -29,7 +28,7 @@ class ListItem(msgspec.Struct):
     item_type: ItemType
     title: str
     url: Annotated[str, msgspec.Meta(description="http, https, relative to the portal, or empty")]
-    published_at: datetime | None
+    published_at: Time | None
     position: Annotated[int, msgspec.Meta(ge=0, description="from 0, counted on across pages")]
     slot: str
     score: Annotated[float, msgspec.Meta(description="comparable within one list only")]
@@ -47,7 +46,7 @@ class ListAnswer(msgspec.Struct):
     mode: Annotated[Mode, msgspec.Meta(description="what was really done")]
     variant: Annotated[str, msgspec.Meta(description="of the scene's experiment, empty if there is none")]
     model: Annotated[str, msgspec.Meta(description="the nightly run, empty before the first")]
-    generated_at: datetime
+    generated_at: Time
     degraded: Annotated[bool, msgspec.Meta(description="the fallback answered, because a store was down")]
     next_cursor: Annotated[str | None, msgspec.Meta(description="send it as cursor for the next page")]
     items: list[ListItem]
@@ -99,7 +98,7 @@ class Readiness(msgspec.Struct):
     items: int
     catalogue_version: int
     model: str
-    at: datetime
+    at: Time
 
 
 class Transparency(msgspec.Struct):
@@ -111,4 +110,4 @@ class Transparency(msgspec.Struct):
     data: dict[str, Any]
     model: dict[str, Any] | None
     switch_off: str
-    generated_at: datetime
+    generated_at: Time

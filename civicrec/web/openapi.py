@@ -151,6 +151,8 @@ def _portable(value: Any) -> Any:
             del portable["pattern"]
         else:
             portable["pattern"] = pattern.replace(r"\Z", "$")
+    if "default" in portable and not portable["default"] and portable["default"] is not False:
+        del portable["default"]  # nothing at all: generators would ask for it to be given
     if isinstance(portable.get("enum"), list) and all(isinstance(one, str) for one in portable["enum"]):
         portable.setdefault("type", "string")
     return portable

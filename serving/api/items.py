@@ -18,8 +18,7 @@ from starlette.convertors import Convertor, register_url_convertor
 
 from civicrec.clock import utc_now
 from civicrec.errors import InvalidInput
-from civicrec.events import Time
-from civicrec.items import Item, ItemId
+from civicrec.items import Item, ItemId, Time
 from civicrec.json_files import objects_in
 from civicrec.publishing import one_item
 from civicrec.publishing.conditions import Condition, etag_of, is_named
