@@ -18,6 +18,11 @@ from civicrec.markup import lost_characters, plain
 from civicrec.text import unprintable
 
 ItemType = Literal["policy", "interpretation", "service", "news", "guide", "faq", "topic"]
+#: As pages print them.
+TYPE_NAMES: dict[ItemType, str] = {
+    "policy": "政策文件", "interpretation": "政策解读", "service": "办事服务", "news": "新闻动态",
+    "guide": "办事指南", "faq": "常见问题", "topic": "专题",
+}  # fmt: skip
 Validity = Literal["有效", "失效", "废止", "修改"]
 Status = Literal["draft", "online", "withdrawn"]
 Rel = Literal["interprets", "implements", "serves", "answers", "part_of"]

@@ -19,12 +19,12 @@ from serving.snapshot import Snapshot
 MAX_REASONS = 2
 _encode = msgspec.json.Encoder().encode
 #: Lists are a person's, or carry a number that counts as one showing: nobody on the way may keep them.
-_HEADERS = {"Cache-Control": "private, no-store"}
+NO_STORE = {"Cache-Control": "private, no-store"}
 
 
 def json_answer(body: bytes, status: int = 200) -> Response:
     """Return an answer that no cache may keep."""
-    return Response(body, status, _HEADERS, media_type="application/json")
+    return Response(body, status, NO_STORE, media_type="application/json")
 
 
 def list_json(

@@ -46,13 +46,18 @@ AnonymousId = Annotated[
 PageItem = Annotated[str, _text("item of the page the list stands on", 128, ["gd-440100-0001"])]
 Cursor = Annotated[str, _text("next_cursor of the page before")]
 Slot = Annotated[str, _text("name of the place on the page; the scene when not given", 64, ["sidebar"])]
+Link = Annotated[
+    str,
+    _text("address of an item's page, for items that have none or none with a host; {id} and {type} are filled in", 512,
+          ["/items/{id}"]),
+]  # fmt: skip
 ListMode = Annotated[Literal["personalised", "general"], _text("general reads no profile; personalised when not given")]
 Explain = Annotated[bool, _text("tells all reasons and each generator's part of the score")]
 Debug = Annotated[bool, _text("tells what was altered or dropped and why a list is general; with a site's X-API-Key")]
 
 
-class ListQueryString(msgspec.Struct, forbid_unknown_fields=True):
-    """The query of ``GET /v1/recommendations``."""
+class ListParameters(msgspec.Struct, forbid_unknown_fields=True):
+    """What a query says of one list and of who asks for it."""
 
     scene: SceneName = ""
     n: Length | None = None
@@ -67,8 +72,19 @@ class ListQueryString(msgspec.Struct, forbid_unknown_fields=True):
     mode: ListMode = "personalised"
     cursor: Cursor = ""
     slot: Slot = ""
+
+
+class ListQueryString(ListParameters, forbid_unknown_fields=True):
+    """The query of ``GET /v1/recommendations``."""
+
     explain: Explain = False
     debug: Debug = False
+
+
+class FragmentQueryString(ListParameters, forbid_unknown_fields=True):
+    """The query of ``GET /v1/recommendations.html``."""
+
+    link: Link = ""
 
 
 class PageQueryString(msgspec.Struct, forbid_unknown_fields=True):
@@ -187,7 +203,7 @@ def excluded(item_ids: tuple[str, ...]) -> tuple[str, ...]:
     return item_ids
 
 
-def query_block(query: ListQueryString) -> ListQuery:
+def query_block(query: ListParameters) -> ListQuery:
     """Return the block that a query string of ``GET /v1/recommendations`` asks for."""
     exclude = excluded(ids_of(query.exclude, MAX_EXCLUDE + 1))
     return ListQuery(
@@ -196,7 +212,7 @@ def query_block(query: ListQueryString) -> ListQuery:
 
 
 def caller_of(
-    said: ListQueryString | PageBody, recent: tuple[str, ...], bearer: str, settings: Settings, keys: Keys,
+    said: ListParameters | PageBody, recent: tuple[str, ...], bearer: str, settings: Settings, keys: Keys,
     now: datetime,
 ) -> Caller:  # fmt: skip
     """Return who asks.

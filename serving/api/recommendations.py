@@ -1,4 +1,4 @@
-"""``GET`` and ``POST /v1/recommendations``: one list, or all lists of a page.
+"""``GET`` and ``POST /v1/recommendations``: one list, or all of a page; ``GET /v1/recommendations.html``: one as HTML.
 
 In: a query string or a JSON body. Out: lists as docs/contracts.md §3 has them.
 """
@@ -6,6 +6,7 @@ In: a query string or a JSON body. Out: lists as docs/contracts.md §3 has them.
 from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
 
 from civicrec.clock import monotonic_s
@@ -13,12 +14,14 @@ from civicrec.web.calls import JSON, Answer, Body, Call, describes, refused
 from civicrec.web.guard import charge
 from civicrec.web.query import bearer_of
 from civicrec.web.signals import refuses
-from serving.answers import json_answer, list_json
+from serving.answers import NO_STORE, json_answer, list_json
 from serving.debug import told
-from serving.live import Caller, ListQuery, Live
+from serving.fragment import list_html
+from serving.live import Caller, ListQuery, Live, Page
 from serving.query import TOO_MANY, query_of
 from serving.schemas import (
     MAX_RECENT,
+    FragmentQueryString,
     ListQueryString,
     PageBody,
     PageQueryString,
@@ -31,6 +34,7 @@ from serving.schemas import (
 from serving.shapes import BlocksAnswer, ListAnswer
 
 router = APIRouter(tags=["lists"])
+HTML = "text/html"
 
 #: A longer list is charged as so many more: one of 100 with all reasons takes four times as long as one of ten.
 _ITEMS_OF_A_LIST = 25
@@ -93,35 +97,71 @@ async def post_page(request: Request) -> Response:
     return json_answer(b'{"blocks":[' + b",".join(bodies) + b"]}")
 
 
+@router.get("/v1/recommendations.html")
+@describes(
+    Call(
+        {
+            200: Answer("HTML, marked for the tracker; empty without items that can be linked to", media=HTML),
+            **_REFUSED,
+        },
+        query=FragmentQueryString,
+        security=("subject_token",),
+    )
+)
+async def get_fragment(request: Request) -> Response:
+    """Return one list as a piece of HTML for a page; empty if nothing in it can be linked to."""
+    began, live, query = monotonic_s(), _live(request), query_of(request, FragmentQueryString)
+    bearer = bearer_of(request.headers.get("authorization", ""))
+    caller = caller_of(query, ids_of(query.recent, MAX_RECENT), bearer, live.settings, live.keys, live.clock())
+    block = query_block(query)
+    page = await _made(request, live, _allowed(request, caller), [block], explain=False)
+    text = list_html(page.lists[0], block.request_id, slot=block.slot, link=query.link)
+    request.app.state.counters.answered(monotonic_s() - began)
+    return HTMLResponse(text, headers=NO_STORE)
+
+
 #: What `serving.direct` calls: the functions take the request and return the response.
 ROUTES = [route for route in router.routes if isinstance(route, APIRoute)]
 
 
+async def _made(request: Request, live: Live, caller: Caller, blocks: list[ListQuery], *, explain: bool) -> Page:
+    """Make the lists of a page, count them and keep them in the log of lists."""
+    charge(request.scope, len(blocks) - 1 + sum((block.n or 0) // _ITEMS_OF_A_LIST for block in blocks))
+    page = await live.page(caller, blocks, explain=explain)
+    counters, log, now, is_degraded = (
+        request.app.state.counters,
+        request.app.state.list_log,
+        live.clock(),
+        page.is_degraded,
+    )
+    for made, block, shadow in zip(page.lists, blocks, page.shadows, strict=True):
+        counters.list_served(made.scene, made.mode, is_degraded)
+        log.add(made, block.request_id, now, site=caller.site, slot=block.slot, is_degraded=is_degraded, shadow=shadow)
+    return page
+
+
 async def _lists(
-    request: Request, live: Live, caller: Caller, blocks: list[ListQuery], *, explain: bool, debug: bool
+    request: Request, live: Live, asked: Caller, blocks: list[ListQuery], *, explain: bool, debug: bool
 ) -> list[bytes]:
     if debug:
         request.app.state.publisher.site(request.headers.raw)
-    charge(request.scope, len(blocks) - 1 + sum((block.n or 0) // _ITEMS_OF_A_LIST for block in blocks))
-    asked = caller
-    if refuses(request.headers.raw):
-        caller = Caller(mode="general", site=caller.site)  # the signal holds for lists as it does for events
-    page = await live.page(caller, blocks, explain=explain)
-    counters, log, now = request.app.state.counters, request.app.state.list_log, live.clock()
+    caller = _allowed(request, asked)
+    page, now = await _made(request, live, caller, blocks, explain=explain), live.clock()
     bodies = []
-    for ranked_list, block, shadow in zip(page.lists, blocks, page.shadows, strict=True):
-        request_id, is_degraded = block.request_id, page.is_degraded
-        counters.list_served(ranked_list.scene, ranked_list.mode, is_degraded)
-        log.add(ranked_list, request_id, now, site=caller.site, slot=block.slot, is_degraded=is_degraded, shadow=shadow)
+    for made, block in zip(page.lists, blocks, strict=True):
         body = list_json(
-            ranked_list, page.snapshot, request_id, now, slot=block.slot, is_degraded=is_degraded, explain=explain,
+            made, page.snapshot, block.request_id, now, slot=block.slot, is_degraded=page.is_degraded, explain=explain,
             cursor_key=live.cursor_key,
         )  # fmt: skip
         if debug:
-            facts = told(asked, caller, block, page, ranked_list, live.scenes[ranked_list.scene])
-            body = body[:-1] + b',"debug":%s}' % facts
+            body = body[:-1] + b',"debug":%s}' % told(asked, caller, block, page, made, live.scenes[made.scene])
         bodies.append(body)
     return bodies
+
+
+def _allowed(request: Request, asked: Caller) -> Caller:
+    """Return who asks as the signals of the browser let it be: they hold for lists as they do for events."""
+    return Caller(mode="general", site=asked.site) if refuses(request.headers.raw) else asked
 
 
 def _live(request: Request) -> Live:

@@ -15,7 +15,7 @@ from anyio import from_thread
 from numpy.typing import NDArray
 
 from civicrec.events import anonymous_actor
-from civicrec.items import Item, ItemType
+from civicrec.items import TYPE_NAMES, Item, ItemType
 from recommender.catalogue import Catalogue
 from recommender.eligibility import is_public, public_rows
 from recommender.related import RELATED
@@ -23,7 +23,7 @@ from recommender.request import RankedItem, RankedList
 from serving import live as served
 from serving.counters import ListCounters
 from serving.list_log import ListLog
-from serving.portal.views import TYPE_NAMES, Card, ListView, state_of
+from serving.portal.views import Card, ListView, state_of
 from serving.portal.visitor import Visitor
 from serving.related import DEFAULT_N, related
 from serving.schemas import own_site

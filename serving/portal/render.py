@@ -13,10 +13,10 @@ import jinja2
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 
+from civicrec.items import TYPE_NAMES
 from civicrec.process.ports import address_of, is_everywhere
 from civicrec.web.signals import refuses
 from serving.portal.masthead import masthead_of
-from serving.portal.views import TYPE_NAMES
 from serving.portal.visitor import Visitor, visitor_of
 
 MENU = (

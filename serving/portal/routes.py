@@ -11,6 +11,7 @@ from importlib import resources
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
+from civicrec.items import TYPE_NAMES
 from civicrec.web.guard import charge
 from civicrec.web.query import whole_number
 from recommender.eligibility import is_public
@@ -19,7 +20,6 @@ from serving.portal.render import render, render_message, visitor_on
 from serving.portal.views import (
     ELDER_PAGE_ITEMS,
     PAGE_ITEMS,
-    TYPE_NAMES,
     ListView,
     facts_of,
     list_page,

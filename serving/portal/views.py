@@ -11,13 +11,8 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from civicrec.clock import local_date, moved
-from civicrec.items import Item, ItemType
+from civicrec.items import TYPE_NAMES, Item
 from serving.links import item_path
-
-TYPE_NAMES: dict[ItemType, str] = {
-    "policy": "政策文件", "interpretation": "政策解读", "service": "办事服务", "news": "新闻动态",
-    "guide": "办事指南", "faq": "常见问题", "topic": "专题",
-}  # fmt: skip
 
 PAGE_ITEMS = 15
 ELDER_PAGE_ITEMS = 8

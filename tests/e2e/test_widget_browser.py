@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -375,3 +378,44 @@ def test_main_thread_is_kept_for_less_than_ten_milliseconds(portal: Portal, brow
     portal.pages["/without"] = portal.pages["/"].replace("civicrec-list", "div").replace("w.js", "none.js")
     added = script_ms("/") - script_ms("/without")
     assert added <= 10, f"{added:.1f} ms"
+
+
+def programs(folder: Path) -> dict[str, list[str]]:
+    """The programs to copy that are to be run, by language; each takes a server and parameters."""
+    python = "import sys; from python_list import recommended as r; a = dict(x.split('=', 1) for x in sys.argv[2:])"
+    node = "import {recommended as r} from './node_list.mjs'; const [s, ...a] = process.argv.slice(1);"
+    return {
+        "python": [sys.executable, "-c", f"{python}; sys.stdout.write(r(sys.argv[1], timeout_s=10, **a))"],
+        "node": ["node", "--input-type=module", "-e",
+                 f"{node} process.stdout.write(await r(s, a.map((x) => x.split('=')), {{timeoutMs: 10000}}))", "--"],
+        "java": ["java", str(folder / "RecommendedList.java")],
+        "php": ["php", str(folder / "php_list.php")],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("language", ["python", "node", "java", "php"])
+def test_the_portals_server_writes_the_list_and_the_widget_takes_it_over(
+    portal: Portal, browser: webdriver.Chrome, language: str
+) -> None:
+    folder = Path(__file__).parents[2] / "docs" / "senders"
+    command = programs(folder)[language]
+    if not shutil.which(command[0]):
+        pytest.skip(f"needs {command[0]}")
+
+    def written(server: str) -> str:
+        done = subprocess.run(
+            [*command, server, "scene=latest", "n=4", "link=/items/{id}"],
+            capture_output=True, text=True, timeout=60, check=True, cwd=folder,
+        )  # fmt: skip
+        return done.stdout
+
+    text = written(portal.stack.serving_url)
+    browser.get(portal.add("/", f"<civicrec-list scene=latest n=4 bare>{text}</civicrec-list>", consent="personalise"))
+    (ids,) = shown(browser, 4)
+    assert portal.asked == []
+    links = browser.find_elements(By.CSS_SELECTOR, "a[data-civicrec-request]")
+    assert [urlsplit(str(link.get_attribute("href"))).path for link in links] == [f"/items/{one}" for one in ids]
+    # Nobody who answers instead of the list server, and nobody at all, gets into the page.
+    assert written(portal.url) == ""
+    (closed,) = free_ports(1)
+    assert written(f"http://127.0.0.1:{closed}") == ""
