@@ -103,6 +103,10 @@ SECRET_KEY = HomeFile(
     "secret.key", "pseudonyms, cursors, keys of sites without one", "collect, serve",
     "every visitor becomes a new one; keep a copy apart from the data",
 )  # fmt: skip
+SITES = HomeFile(
+    "sites.json", "portals: their keys and origins", "site add",
+    "tokens and API keys of these portals are refused; keep a copy apart from the data",
+)  # fmt: skip
 WAREHOUSE_KEY = HomeFile("warehouse.key", "password of the embedded warehouse", "warehouse")
 READER_KEY = HomeFile("reader.key", "the same for those who only read", "warehouse")
 VALKEY_KEY = HomeFile("valkey.key", "password of the embedded online store", "up")

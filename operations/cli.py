@@ -28,7 +28,7 @@ app = typer.Typer(
 #: Modules of `operations.commands`; each has ``register(app)``. The order is the order of the help page.
 _COMMANDS = (
     "demo", "stack", "stages", "nightly", "model", "rebuild", "catalog", "editorial", "events", "profile", "subject",
-    "console", "evaluate", "bench",
+    "site", "console", "evaluate", "bench",
 )  # fmt: skip
 
 for _name in _COMMANDS:

@@ -16,6 +16,7 @@ from pydantic_settings import SettingsError
 from civicrec.errors import ConfigError
 from civicrec.security.passwords import with_passwords
 from civicrec.settings.installation import Settings
+from civicrec.settings.site_file import with_sites
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -27,7 +28,7 @@ _QUOTED = re.compile(r'"(\w+)"')
 
 
 def load_settings(home: Path | None = None) -> Settings:
-    """Read the environment, and the passwords the home holds; an explicit `home` wins over ``CIVICREC_HOME``.
+    """Read the environment, and the passwords and sites the home holds; an explicit `home` wins over ``CIVICREC_HOME``.
 
     Raises
     ------
@@ -48,7 +49,7 @@ def load_settings(home: Path | None = None) -> Settings:
         why = f" ({cause.msg}, column {cause.colno})" if isinstance(cause, json.JSONDecodeError) else ""
         name = "CIVICREC_" + (field[1].upper() if field else "…")
         raise ConfigError(f"{name}: not JSON{why}; expected an object or a list, see docs/settings.md") from None
-    return with_passwords(settings)
+    return with_passwords(with_sites(settings))
 
 
 def _refuse_misspelt(names: Iterable[str]) -> None:

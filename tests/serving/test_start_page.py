@@ -48,14 +48,14 @@ def test_the_start_page_says_what_is_missing_until_it_is_there(tmp_path: Path) -
     empty = open_api(tmp_path / "empty", MemoryOnlineStore())
     empty.live.refresh()
     text = empty.get("/").text
-    assert all(what in text for what in ("civicrec catalog import", "CIVICREC_SITES", "civicrec nightly"))
+    assert all(what in text for what in ("civicrec catalog import", "civicrec site add", "civicrec nightly"))
     upsert_items(empty.registry, items())
     empty.live.refresh()
     assert "civicrec catalog import" not in empty.get("/").text
     empty.registry.dispose()
     configured = open_api(tmp_path / "configured", MemoryOnlineStore(), sites={"gz": SITE})
     configured.live.refresh()
-    assert "CIVICREC_SITES" not in configured.get("/").text
+    assert "civicrec site add" not in configured.get("/").text
     configured.registry.dispose()
 
 

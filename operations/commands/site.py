@@ -1,0 +1,149 @@
+"""``civicrec site …``: the portals that send events and ask for lists, kept in the home."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from operations.commands.options import Home, Json
+
+if TYPE_CHECKING:
+    from civicrec.settings import Settings
+
+SiteId = Annotated[str, typer.Argument(metavar="SITE", help="Site id, 1 to 64 of a-z A-Z 0-9 . _ -")]
+CollectUrl = Annotated[str, typer.Option(help="Address of the collector as browsers reach it; default this machine's.")]
+ListsUrl = Annotated[str, typer.Option(help="Address of the lists as browsers reach it; default this machine's.")]
+Link = Annotated[str, typer.Option(help="Address of an item's page, for items without one: /items/{id}")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group `site` to the root command."""
+    group = typer.Typer(no_args_is_help=True, help="Portals: their keys, origins and the lines for their pages.")
+    for command in (add, tag, keys, remove):
+        group.command()(command)
+    group.command("list")(list_)
+    app.add_typer(group, name="site")
+
+
+def add(
+    site: SiteId,
+    origin: Annotated[list[str], typer.Option(help="https://host of its pages; may be given several times.")],
+    catalogue: Annotated[bool, typer.Option(help="Its API key may change the catalogue.")] = False,
+    link: Link = "/items/{id}",
+    collect_url: CollectUrl = "",
+    lists_url: ListsUrl = "",
+    home: Home = None,
+) -> None:
+    """Register a portal: make its keys, keep them in the home, and print the lines for its pages.
+
+    Running processes know it after their next start.
+    """
+    import secrets
+    import sys
+
+    from pydantic import SecretStr
+
+    from civicrec.errors import ConfigError
+    from civicrec.home import SITES
+    from civicrec.security.secrets import private_folder
+    from civicrec.settings import Site, load_settings
+    from civicrec.settings.site_file import keep_sites, kept_sites
+    from operations.stack.site_lines import checked_id, checked_origin
+
+    site_id, origins = checked_id(site), tuple(checked_origin(one) for one in origin)
+    settings = load_settings(home)
+    if site_id in settings.sites:
+        raise ConfigError(f"site {site_id} is registered; `civicrec site tag {site_id}` prints its lines again")
+    made = Site(
+        key=SecretStr(secrets.token_hex(32)), api_key=SecretStr(secrets.token_hex(32)), origins=origins,
+        scopes=("events", "catalogue") if catalogue else ("events",),
+    )  # fmt: skip
+    private_folder(settings.home)
+    path = SITES.of(settings.home)
+    keep_sites(path, {**kept_sites(path), site_id: made})
+    print(f"{site_id}: kept in {path}; start civicrec again, then put into the pages:\n", file=sys.stderr)
+    _print_lines(settings, site_id, link, collect_url, lists_url)
+    print(f"\n`civicrec site keys {site_id}` prints the keys for the portal's servers.", file=sys.stderr)
+
+
+def tag(
+    site: SiteId, link: Link = "/items/{id}", collect_url: CollectUrl = "", lists_url: ListsUrl = "", home: Home = None
+) -> None:
+    """Print the lines for the pages of a portal, and the content security policy they need."""
+    from civicrec.settings import load_settings
+
+    settings = load_settings(home)
+    _known(settings, site)
+    _print_lines(settings, site, link, collect_url, lists_url)
+
+
+def keys(site: SiteId, home: Home = None) -> None:
+    """Print the keys of a portal as JSON: `key` signs tokens of its users, `api_key` is for calls of its servers."""
+    from json import dumps
+
+    from civicrec.settings import load_settings
+
+    settings = load_settings(home)
+    _known(settings, site)
+    found = settings.sites[site]
+    api_key = found.api_key.get_secret_value() if found.api_key else None
+    print(dumps({"key": found.key.get_secret_value(), "api_key": api_key}))
+
+
+def list_(json: Json = False, home: Home = None) -> None:
+    """List the portals with their origins, without keys."""
+    from json import dumps
+
+    from civicrec.settings import load_settings
+
+    sites = load_settings(home).sites
+    if json:
+        print(dumps({name: {"origins": one.origins, "scopes": one.scopes} for name, one in sites.items()}))
+        return
+    for name, one in sites.items():
+        print(f"{name}\t{' '.join(one.origins) or '(no origin: no page may send events)'}\t{' '.join(one.scopes)}")
+
+
+def remove(site: SiteId, home: Home = None) -> None:
+    """Forget a portal that `site add` registered; its tokens and keys are refused after the next start."""
+    from civicrec.errors import ConfigError
+    from civicrec.home import SITES
+    from civicrec.settings import load_settings
+    from civicrec.settings.site_file import keep_sites, kept_sites
+
+    settings = load_settings(home)
+    path = SITES.of(settings.home)
+    kept = kept_sites(path)
+    if site not in kept:
+        where = (
+            "it stands in CIVICREC_SITES: take it out there"
+            if site in settings.sites
+            else "`civicrec site list` names them"
+        )
+        raise ConfigError(f"no site {site!r} in {path}; {where}")
+    keep_sites(path, {name: one for name, one in kept.items() if name != site})
+
+
+def _known(settings: Settings, site: str) -> None:
+    from civicrec.errors import ConfigError
+
+    if site not in settings.sites:
+        known = ", ".join(sorted(settings.sites)) or "none"
+        raise ConfigError(
+            f"no site {site!r}; registered: {known}. `civicrec site add {site} --origin https://…` adds it"
+        )
+
+
+def _print_lines(settings: Settings, site: str, link: str, collect_url: str, lists_url: str) -> None:
+    import sys
+
+    from operations.stack.site_lines import lines_of
+
+    collect, lists = collect_url or settings.collector.endpoint.url, lists_url or settings.serving.endpoint.url
+    print(lines_of(site, collect.rstrip("/"), lists.rstrip("/"), link))
+    if not (collect_url and lists_url):
+        print(
+            "\nThese are addresses on this machine; give --collect-url and --lists-url as browsers reach them.",
+            file=sys.stderr,
+        )
