@@ -16,6 +16,9 @@ Why = Annotated[str, typer.Option(help="Reason, kept in the audit log.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 JsonLines = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
 
+CollectUrl = Annotated[str, typer.Option(help="Address of the collector as browsers reach it; default this machine's.")]
+ListsUrl = Annotated[str, typer.Option(help="Address of the lists as browsers reach it; default this machine's.")]
+
 
 def check_why(why: str) -> None:
     """Refuse a blank reason.

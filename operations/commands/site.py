@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from operations.commands.options import Home, Json
+from operations.commands.options import CollectUrl, Home, Json, ListsUrl
 
 if TYPE_CHECKING:
     from civicrec.settings import Settings
 
 SiteId = Annotated[str, typer.Argument(metavar="SITE", help="Site id, 1 to 64 of a-z A-Z 0-9 . _ -")]
-CollectUrl = Annotated[str, typer.Option(help="Address of the collector as browsers reach it; default this machine's.")]
-ListsUrl = Annotated[str, typer.Option(help="Address of the lists as browsers reach it; default this machine's.")]
 Link = Annotated[str, typer.Option(help="Address of an item's page, for items without one: /items/{id}")]
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from operations.commands.options import Home, Json
+from operations.commands.options import CollectUrl, Home, Json, ListsUrl
 
 
 def register(app: typer.Typer) -> None:
@@ -58,23 +58,32 @@ def register(app: typer.Typer) -> None:
         books: Annotated[
             bool, typer.Option("--books", help="Only count again in the warehouse what the stream has stored.")
         ] = False,
+        site: Annotated[str, typer.Option(help="Only ask what pages and servers of this portal ask.")] = "",
+        origin: Annotated[str, typer.Option(help="With --site: origin of its pages; the first one it has.")] = "",
+        collect_url: CollectUrl = "",
+        lists_url: ListsUrl = "",
     ) -> None:
         """Say what this machine has and lacks for civicrec; exit 1 if something needed is missing.
 
         With --migrate: say which migrations ran; exit 1 if a store could not be migrated. Again changes nothing.
+        With --site: play a browser of the portal (scripts, preflight, event, list, consent, token) and store nothing.
         With --books: name the records of the log whose events are missing, and what fills them in; exit 1 if there are.
         """
-        from functools import partial
-
         from civicrec.clock import utc_now
         from civicrec.settings import load_settings
         from operations.stack.doctor import examine
         from operations.stack.holes import examine_books
+        from operations.stack.site_check import examine_site
         from operations.stack.tables import migrate_tables
 
         settings = load_settings(home)
-        look = partial(examine_books, now=utc_now()) if books else migrate_tables if migrate else examine
-        findings = look(settings)
+        if site:
+            collect, lists = collect_url or settings.collector.endpoint.url, lists_url or settings.serving.endpoint.url
+            findings = examine_site(settings, site, origin, collect, lists, utc_now())
+        elif books:
+            findings = examine_books(settings, now=utc_now())
+        else:
+            findings = (migrate_tables if migrate else examine)(settings)
         for finding in findings:
             print(f"{finding.state:9}{finding.name:20}{finding.detail}")
         raise typer.Exit(1 if any(finding.state == "missing" for finding in findings) else 0)
