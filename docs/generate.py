@@ -36,7 +36,8 @@ def settings_page() -> str:
     return "\n".join([
         "# Settings", "", NOTE, "",
         "Environment variables, read once when a process starts; groups are joined with two underscores.",
-        "`CIVICREC_SITES` is JSON:",
+        "A list is JSON, or words with commas: `https://a.gov.cn,https://b.gov.cn`.",
+        "Portals are kept by `civicrec site add`, or in `CIVICREC_SITES`, JSON:",
         '`{"gz": {"key": "…", "api_key": "…", "scopes": ["events", "catalogue"],'
         ' "origins": ["https://www.example.gov.cn"]}}`;',
         "`key` signs subject tokens, `api_key` is for servers; `scopes` say what it may do (`events` when not given).",

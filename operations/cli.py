@@ -11,6 +11,8 @@ import json
 import os
 import sys
 from importlib import import_module
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
@@ -18,7 +20,6 @@ from civicrec.errors import CivicrecError
 
 app = typer.Typer(
     name="civicrec",
-    help="Recommendations for government portals: events in, news, policies and services out.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,  # rich help pages cost a third of a second at every start
@@ -30,6 +31,22 @@ _COMMANDS = (
     "demo", "stack", "stages", "nightly", "model", "rebuild", "catalog", "editorial", "events", "profile", "subject",
     "site", "console", "evaluate", "bench",
 )  # fmt: skip
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(version("civicrec"))  # noqa: T201
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version and stop.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """Recommendations for government portals: events in, news, policies and services out."""
+
 
 for _name in _COMMANDS:
     import_module(f"operations.commands.{_name}").register(app)

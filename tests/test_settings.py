@@ -104,7 +104,7 @@ def test_any_other_brokers_are_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: 
         ("CIVICREC_LOG_FORMAT", "xml", "'xml'"),
         ("CIVICREC_STREAM__POLL_S", "soon", "'soon'"),
         ("CIVICREC_COLLECTOR__TRUSTED_PROXIES", '["1.2.3.4.5"]', "1.2.3.4.5"),
-        ("CIVICREC_COLLECTOR__ORIGINS", "https://a.gov.cn", "not JSON"),
+        ("CIVICREC_COLLECTOR__ORIGINS", '["https://a.gov.cn', "not JSON"),
     ],
 )
 def test_a_refused_setting_tells_what_was_got_when_that_is_no_secret(
@@ -163,3 +163,43 @@ def test_variables_of_other_programs_are_passed_over(
 ) -> None:
     monkeypatch.setenv(name, "x")
     assert load_settings(tmp_path).home == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("value", "origins"),
+    [
+        ('["https://a.cn", "https://b.cn"]', ("https://a.cn", "https://b.cn")),
+        ("https://a.cn, https://b.cn,", ("https://a.cn", "https://b.cn")),
+        ("https://a.cn", ("https://a.cn",)),
+    ],
+)
+def test_a_list_is_json_or_words_between_commas(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, value: str, origins: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("CIVICREC_COLLECTOR__ORIGINS", value)
+    assert load_settings(tmp_path).collector.origins == origins
+
+
+@pytest.mark.parametrize("value", ['["https://a.cn"', '{"a": 1}', '"https://a.cn'])
+def test_what_begins_as_json_is_not_taken_for_words(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, value: str
+) -> None:
+    monkeypatch.setenv("CIVICREC_COLLECTOR__ORIGINS", value)
+    with pytest.raises(ConfigError):
+        load_settings(tmp_path)
+
+
+def test_pages_of_this_machine_may_send_events_wherever_serving_listens(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert load_settings(tmp_path).collector.origins == ("http://127.0.0.1:8702", "http://localhost:8702")
+    monkeypatch.setenv("CIVICREC_SERVING__PORT", "9002")
+    assert load_settings(tmp_path).collector.origins == ("http://127.0.0.1:9002", "http://localhost:9002")
+    monkeypatch.setenv("CIVICREC_COLLECTOR__ORIGINS", "https://a.cn")
+    assert load_settings(tmp_path).collector.origins == ("https://a.cn",)
+
+
+def test_doctor_names_variables_of_ours_that_are_no_setting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CIVICREC_WEATHER", "sun")
+    (finding,) = [one for one in examine(load_settings(tmp_path)) if one.name == "variables"]
+    assert (finding.state, "CIVICREC_WEATHER" in finding.detail) == ("absent", True)

@@ -46,7 +46,7 @@ class CollectorSettings(ConnectionSettings, PeerSettings):
     log_keep_days: float = Field(default=7, gt=0, le=3_650)
     """Acknowledged records older than this are removed even if there is space, days; not before `dedup_hours`."""
     origins: tuple[str, ...] = ("http://127.0.0.1:8702", "http://localhost:8702")
-    """Browser origins whose pages may send events while no site is configured."""
+    """Browser origins whose pages may send events while no site is configured; this machine at the port of serving."""
     trusted_proxies: NetworkList = ()
     """Networks whose ``X-Forwarded-For`` is believed: the portal's own proxies, such as ``10.1.2.3``."""
     limits: LimitSettings = LimitSettings()

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from civicrec import home as files
 from civicrec.settings.alarms import AlarmSettings
 from civicrec.settings.collector import CollectorSettings
+from civicrec.settings.environment import Variables
 from civicrec.settings.fields import KeyOrEmpty
 from civicrec.settings.flink import FlinkSettings
 from civicrec.settings.kafka import KafkaSettings
@@ -71,6 +72,18 @@ class Settings(BaseSettings):
     redis: RedisSettings = RedisSettings()
     training: TrainingSettings = TrainingSettings()
     alarms: AlarmSettings = AlarmSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take what a caller gives, then the environment, and no file."""
+        return init_settings, Variables(settings_cls)
 
     @property
     def log_path(self) -> Path:

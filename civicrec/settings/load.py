@@ -49,7 +49,22 @@ def load_settings(home: Path | None = None) -> Settings:
         why = f" ({cause.msg}, column {cause.colno})" if isinstance(cause, json.JSONDecodeError) else ""
         name = "CIVICREC_" + (field[1].upper() if field else "…")
         raise ConfigError(f"{name}: not JSON{why}; expected an object or a list, see docs/settings.md") from None
-    return with_passwords(with_sites(settings))
+    return with_passwords(with_sites(_with_own_origin(settings)))
+
+
+def unknown_variables() -> list[str]:
+    """Return the names of variables of ours that are no setting and nearly none: they have no effect."""
+    known = {name.upper() for name in Settings.model_fields}
+    names = (name for name in os.environ if name.upper().startswith(_PREFIX))  # noqa: TID251
+    return sorted(name for name in names if name.upper().removeprefix(_PREFIX).partition("__")[0] not in known)
+
+
+def _with_own_origin(settings: Settings) -> Settings:
+    """Let the pages that serving itself shows send events, on whatever port it listens."""
+    if "origins" in settings.collector.model_fields_set:
+        return settings
+    origins = tuple(f"http://{host}:{settings.serving.port}" for host in ("127.0.0.1", "localhost"))
+    return settings.model_copy(update={"collector": settings.collector.model_copy(update={"origins": origins})})
 
 
 def _refuse_misspelt(names: Iterable[str]) -> None:

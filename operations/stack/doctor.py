@@ -10,6 +10,7 @@ from urllib.request import getproxies
 from civicrec.errors import CivicrecError, ConfigError
 from civicrec.home import unknown_files
 from civicrec.settings import Settings
+from civicrec.settings.load import unknown_variables
 from operations.stack.checks import check_disk, check_home, free_disk_mb, is_private
 from operations.stack.endpoints import is_ready, peers
 from operations.stack.findings import Finding
@@ -29,6 +30,7 @@ def examine(settings: Settings) -> list[Finding]:
         *_packages(),
         *_machine(settings),
         *_proxies(),
+        *_variables(),
         *_endpoints(settings),
         *examine_tables(settings),
         *_kafka(settings),
@@ -76,6 +78,15 @@ def _proxies() -> list[Finding]:
     named = sorted(name for name in getproxies() if name != "no")
     detail = f"the environment names one for {', '.join(named)}; nothing of civicrec goes through it"
     return [Finding("proxy", "ok", detail)] if named else []
+
+
+def _variables() -> list[Finding]:
+    names = unknown_variables()
+    return (
+        [Finding("variables", "absent", f"{', '.join(names)}: no setting, without effect; docs/settings.md")]
+        if names
+        else []
+    )
 
 
 def _endpoints(settings: Settings) -> list[Finding]:
