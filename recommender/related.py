@@ -92,7 +92,10 @@ def _like(query: Query) -> dict[int, float]:
     """Return row → how like its title is to that of the page's item; of what is newest, or shares a tag with it."""
     catalogue = query.catalogue
     orders = [catalogue.newest, *(catalogue.tag_rows[number] for number in catalogue.tags[query.context])]
-    rows = distinct(np.concatenate([first_open(query, order, _LOOKED_AT) for order in orders]))
+    found = np.concatenate([first_open(query, order, _LOOKED_AT) for order in orders])
+    if not len(found):
+        return {}
+    rows = distinct(found)
     cosines = title_likeness(query, rows)[0]
     like = np.argsort(-cosines, kind="stable")[:_CANDIDATES]
     like = like[cosines[like] >= _LEAST_LIKENESS]

@@ -215,9 +215,10 @@ def test_the_list_changes_after_clicks_and_every_event_names_its_list(
     actor = portal.asked[-1]["anonymous_id"]
     assert actor == browser.execute_script("return civicrec('id')")
     for _ in range(3):
-        link = browser.find_element(By.CSS_SELECTOR, "civicrec-list a.civicrec-title")
-        path = str(link.get_attribute("pathname"))
-        link.click()
+        # In one step: the list may be renewed between two questions.
+        path = browser.execute_script(
+            "const link = document.querySelector('civicrec-list a.civicrec-title'); link.click(); return link.pathname"
+        )
         wait_for(lambda path=path: urlsplit(browser.current_url).path == path, 10, "the item's page")
         browser.get(portal.url + "/")
         clicked = path.removeprefix("/items/")

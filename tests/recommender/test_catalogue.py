@@ -156,6 +156,11 @@ def test_names_are_found_in_texts() -> None:
     assert mentions("见《办法》与《办法》以及云府〔2026〕1号、《没有的》", named) == [3, 4]
 
 
+def test_an_item_that_stands_alone_has_nothing_related() -> None:
+    alone = Catalogue.of([an_item("a")])
+    assert related_to("a", alone, signals_of(alone), NOW, 5) == {}
+
+
 def test_what_nothing_else_ties_to_an_item_is_related_by_its_title() -> None:
     items = [
         Item(item_id="t", item_type="service", title="城乡居民医疗保险参保登记"),
