@@ -14,7 +14,7 @@ from typing import Any
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
-from civicrec.errors import ConfigError, Unavailable
+from civicrec.errors import Unavailable
 from civicrec.security.tls import context_of
 from civicrec.settings import KafkaSettings
 
@@ -77,8 +77,6 @@ def check_contact(settings: KafkaSettings) -> None:
             return
         except OSError as error:
             trouble = error
-        except ValueError:
-            raise ConfigError(f"CIVICREC_KAFKA__BOOTSTRAP: got {broker!r}; expected host:port") from None
     with kafka_faults(settings):
         raise trouble or OSError("no broker is named")
 
