@@ -41,7 +41,7 @@ from civicrec.web.asgi import PROBLEM, Receive, Scope, Send, for_a_framework, he
 from civicrec.web.calls import TEXT, Answer, Call, describes
 from civicrec.web.connections import allow_files, granian_options
 from civicrec.web.docs_page import HEADERS, docs_page
-from civicrec.web.openapi import Operation, document, operations_of
+from civicrec.web.openapi import Operation, describe, operations_of
 from civicrec.web.script import Script
 from collectors.commit import GroupCommit
 from collectors.counters import Counters
@@ -176,10 +176,8 @@ def _api(settings: Settings, collector: CollectorApp, counters: Counters) -> Fas
         return asdict(read_books(settings))
 
     events = Operation("POST", EVENTS_PATH, "post_events", "events", EVENTS_SAYS, EVENTS_CALL)
-    made = document(
-        "civicrec collector", _SAYS, [events, *operations_of(r for r in api.routes if isinstance(r, APIRoute))]
-    )
-    api.openapi = lambda: made  # type: ignore[method-assign]  # FastAPI's own way to replace it
+    others = operations_of(route for route in api.routes if isinstance(route, APIRoute))
+    describe(api, "civicrec collector", _SAYS, [events, *others])
     return api
 
 

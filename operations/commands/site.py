@@ -136,10 +136,9 @@ def _known(settings: Settings, site: str) -> None:
 def _print_lines(settings: Settings, site: str, link: str, collect_url: str, lists_url: str) -> None:
     import sys
 
-    from operations.stack.site_lines import lines_of
+    from operations.stack.site_lines import lines_of, public_addresses
 
-    collect, lists = collect_url or settings.collector.endpoint.url, lists_url or settings.serving.endpoint.url
-    print(lines_of(site, collect.rstrip("/"), lists.rstrip("/"), link))
+    print(lines_of(site, *public_addresses(settings, collect_url, lists_url), link))
     if not (collect_url and lists_url):
         print(
             "\nThese are addresses on this machine; give --collect-url and --lists-url as browsers reach them.",

@@ -74,12 +74,13 @@ def register(app: typer.Typer) -> None:
         from operations.stack.doctor import examine
         from operations.stack.holes import examine_books
         from operations.stack.site_check import examine_site
+        from operations.stack.site_lines import public_addresses
         from operations.stack.tables import migrate_tables
 
         settings = load_settings(home)
         if site:
-            collect, lists = collect_url or settings.collector.endpoint.url, lists_url or settings.serving.endpoint.url
-            findings = examine_site(settings, site, origin, collect, lists, utc_now())
+            addresses = public_addresses(settings, collect_url, lists_url)
+            findings = examine_site(settings, site, origin, *addresses, utc_now())
         elif books:
             findings = examine_books(settings, now=utc_now())
         else:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -52,7 +53,7 @@ def examine_site(
         of_page if listed else f"{of_page} is not among those of {site}: {', '.join(origins) or 'none'}",
     )  # fmt: skip
     with http_client(timeout=_TIMEOUT_S, follow_redirects=False) as client:
-        page = _Page(client, site, of_page, collect_url.rstrip("/"), lists_url.rstrip("/"), settings, now)
+        page = _Page(client, site, of_page, collect_url, lists_url, settings, now)
         return [finding, *page.findings()]
 
 
@@ -99,7 +100,7 @@ class _Page:
         if not isinstance(body, dict):
             what = response.headers.get("content-type", "nothing")
             raise _Wrong(f"{response.url} is answered by somebody else: status {response.status_code}, {what}")
-        if response.status_code != 200:  # noqa: PLR2004
+        if response.status_code != HTTPStatus.OK:
             raise _Wrong(f"{response.status_code}: {str(body.get('detail', body))[:_SHOWN]}")
         return body
 
@@ -112,7 +113,7 @@ class _Page:
 
     def _script(self, url: str) -> str:
         response = self._ask("GET", url)
-        if response.status_code != 200 or "javascript" not in response.headers.get("content-type", ""):  # noqa: PLR2004
+        if response.status_code != HTTPStatus.OK or "javascript" not in response.headers.get("content-type", ""):
             what = response.headers.get("content-type", "nothing")
             raise _Wrong(f"{url} is no script: status {response.status_code}, {what}")
         return f"{url}, {len(response.content)} bytes"
@@ -162,19 +163,13 @@ class _Page:
             raise _Wrong(str(error)) from None
         headers = {"Authorization": f"Bearer {token}"}
         response = self._ask("GET", f"{self._lists}/v1/recommendations?site={self._site}&n=1", headers=headers)
-        if response.status_code == 401:  # noqa: PLR2004
-            detail = self._detail(response)
-            raise _Wrong(
-                f"a token signed with the site's key is refused: {detail}; was civicrec started after the key was made?"
-            )
-        self._json(response)
-        return "a token signed with the site's key is taken"
-
-    def _detail(self, response: Response) -> str:
         try:
-            return str(response.json()["detail"])[:_SHOWN]
-        except (ValueError, KeyError, TypeError):
-            return "no reason given"
+            self._json(response)
+        except _Wrong as wrong:
+            if response.status_code == HTTPStatus.UNAUTHORIZED:
+                raise _Wrong(f"{wrong}; the key is the site's: was civicrec started after it was made?") from None
+            raise
+        return "a token signed with the site's key is taken"
 
 
 class _Wrong(Exception):

@@ -10,6 +10,7 @@ import re
 from html import escape
 
 from civicrec.errors import InvalidInput
+from civicrec.settings import Settings
 from civicrec.web.origins import host_of, origin_of
 
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -43,6 +44,12 @@ def checked_origin(text: str) -> str:
             f"got origin {text[:100]!r}; expected scheme and host alone, such as https://www.example.gov.cn"
         )
     return origin
+
+
+def public_addresses(settings: Settings, collect_url: str, lists_url: str) -> tuple[str, str]:
+    """Return the addresses of collector and lists as browsers reach them; of this machine where none is given."""
+    collect, lists = collect_url or settings.collector.endpoint.url, lists_url or settings.serving.endpoint.url
+    return collect.rstrip("/"), lists.rstrip("/")
 
 
 def lines_of(site: str, collect_url: str, lists_url: str, link: str) -> str:

@@ -22,6 +22,7 @@ from serving.query import TOO_MANY, query_of
 from serving.schemas import (
     MAX_RECENT,
     FragmentQueryString,
+    ListParameters,
     ListQueryString,
     PageBody,
     PageQueryString,
@@ -64,9 +65,7 @@ _PAGE = {
 async def get_list(request: Request) -> Response:
     """Return one list for a visitor, with the reason for each item."""
     began, live, query = monotonic_s(), _live(request), query_of(request, ListQueryString)
-    bearer = bearer_of(request.headers.get("authorization", ""))
-    recent = ids_of(query.recent, MAX_RECENT)
-    caller = caller_of(query, recent, bearer, live.settings, live.keys, live.clock())
+    caller = _caller(request, live, query, ids_of(query.recent, MAX_RECENT))
     bodies = await _lists(request, live, caller, [query_block(query)], explain=query.explain, debug=query.debug)
     request.app.state.counters.answered(monotonic_s() - began)
     return json_answer(bodies[0])
@@ -89,8 +88,7 @@ async def post_page(request: Request) -> Response:
     """Return several lists of one page: ``{"blocks": [{"scene", "n", …}], …}``; no item stands twice."""
     began, live, query = monotonic_s(), _live(request), query_of(request, PageQueryString)
     body = body_of(await request.body(), PageBody)
-    bearer = bearer_of(request.headers.get("authorization", ""))
-    caller = caller_of(body, body.recent, bearer, live.settings, live.keys, live.clock())
+    caller = _caller(request, live, body, body.recent)
     blocks = [body_block(block) for block in body.blocks]
     bodies = await _lists(request, live, caller, blocks, explain=body.explain, debug=query.debug)
     request.app.state.counters.answered(monotonic_s() - began)
@@ -111,8 +109,7 @@ async def post_page(request: Request) -> Response:
 async def get_fragment(request: Request) -> Response:
     """Return one list as a piece of HTML for a page; empty if nothing in it can be linked to."""
     began, live, query = monotonic_s(), _live(request), query_of(request, FragmentQueryString)
-    bearer = bearer_of(request.headers.get("authorization", ""))
-    caller = caller_of(query, ids_of(query.recent, MAX_RECENT), bearer, live.settings, live.keys, live.clock())
+    caller = _caller(request, live, query, ids_of(query.recent, MAX_RECENT))
     block = query_block(query)
     page = await _made(request, live, _allowed(request, caller), [block], explain=False)
     text = list_html(page.lists[0], block.request_id, slot=block.slot, link=query.link)
@@ -128,15 +125,12 @@ async def _made(request: Request, live: Live, caller: Caller, blocks: list[ListQ
     """Make the lists of a page, count them and keep them in the log of lists."""
     charge(request.scope, len(blocks) - 1 + sum((block.n or 0) // _ITEMS_OF_A_LIST for block in blocks))
     page = await live.page(caller, blocks, explain=explain)
-    counters, log, now, is_degraded = (
-        request.app.state.counters,
-        request.app.state.list_log,
-        live.clock(),
-        page.is_degraded,
-    )
+    state, now, is_degraded = request.app.state, live.clock(), page.is_degraded
     for made, block, shadow in zip(page.lists, blocks, page.shadows, strict=True):
-        counters.list_served(made.scene, made.mode, is_degraded)
-        log.add(made, block.request_id, now, site=caller.site, slot=block.slot, is_degraded=is_degraded, shadow=shadow)
+        state.counters.list_served(made.scene, made.mode, is_degraded)
+        state.list_log.add(
+            made, block.request_id, now, site=caller.site, slot=block.slot, is_degraded=is_degraded, shadow=shadow
+        )
     return page
 
 
@@ -157,6 +151,11 @@ async def _lists(
             body = body[:-1] + b',"debug":%s}' % told(asked, caller, block, page, made, live.scenes[made.scene])
         bodies.append(body)
     return bodies
+
+
+def _caller(request: Request, live: Live, said: ListParameters | PageBody, recent: tuple[str, ...]) -> Caller:
+    bearer = bearer_of(request.headers.get("authorization", ""))
+    return caller_of(said, recent, bearer, live.settings, live.keys, live.clock())
 
 
 def _allowed(request: Request, asked: Caller) -> Caller:
