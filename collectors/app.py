@@ -69,6 +69,7 @@ class CollectorApp:
         self, settings: Settings, log: EventLog, clock: Clock = utc_now, forwarding: Forwarding | None = None
     ) -> None:
         collector = settings.collector
+        self._settings, self._clock = settings, clock
         self.forwarding = forwarding
         self._seen = SeenIds(settings.ids_path, collector.dedup_window, collector.dedup_hours)
         n_ids = warm(self._seen, log, to_ms(clock()))
@@ -93,6 +94,21 @@ class CollectorApp:
             if scope["path"].endswith(SCRIPT_PATH):
                 scope = {**scope, "path": SCRIPT_PATH}
             await self._api(scope, receive, send)
+
+    def problems(self) -> list[str]:
+        """Return what portals lately sent wrongly."""
+        return self._endpoint.faults.sentences(self._clock())
+
+    async def degraded(self) -> str:
+        """Return what keeps the events that are taken from going on; empty if nothing does."""
+        if self.forwarding and self.forwarding.acknowledged.degraded:
+            return self.forwarding.acknowledged.degraded
+        with suppress(Unavailable):  # the ledger is the stream's: `status` tells of it
+            if missing := await asyncio.to_thread(missing_events, self._settings.stream_path):
+                return f"{missing} events are missing in the warehouse, their log is kept: `civicrec doctor --books`"
+            books = await asyncio.to_thread(read_books, self._settings)
+            return books.waiting(utc_now(), self._settings.alarms.waiting_s)
+        return ""
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
@@ -143,25 +159,20 @@ def _api(settings: Settings, collector: CollectorApp, counters: Counters) -> Fas
 
     @api.get("/readyz", tags=["health"])
     @describes(Call({200: Answer("events are taken", State), 503: Answer("events are not taken", State)}))
-    async def readyz(response: Response) -> dict[str, str]:
+    async def readyz(response: Response) -> dict[str, object]:
         """Say whether events can be kept.
 
         503 while there is no capacity or the last try failed; degraded while Kafka is not keeping up, while events that
-        were written are missing in the warehouse, and while events wait too long for the stream.
+        were written are missing in the warehouse, while events wait too long for the stream, and (`problems`) while
+        a noticeable share is sent by pages, for sites or with tokens that are refused.
         """
         if fault := collector.capacity.refusal() or collector.commit.fault:
             response.status_code = 503
             return {"status": "unavailable", "detail": fault}
-        if collector.forwarding and collector.forwarding.acknowledged.degraded:
-            return {"status": "degraded", "detail": collector.forwarding.acknowledged.degraded}
-        with suppress(Unavailable):  # the ledger is the stream's: `status` tells of it
-            if missing := await asyncio.to_thread(missing_events, settings.stream_path):
-                detail = f"{missing} events are missing in the warehouse, their log is kept: `civicrec doctor --books`"
-                return {"status": "degraded", "detail": detail}
-            books = await asyncio.to_thread(read_books, settings)
-            if detail := books.waiting(utc_now(), settings.alarms.waiting_s):
-                return {"status": "degraded", "detail": detail}
-        return {"status": "ok"}
+        detail = await collector.degraded()
+        problems = collector.problems()
+        told = ({"detail": detail} if detail else {}) | ({"problems": problems} if problems else {})
+        return {"status": "degraded" if told else "ok", **told}
 
     @api.get("/metrics", tags=["health"])
     @describes(Call({200: Answer("text as Prometheus reads it", media=TEXT)}))

@@ -58,10 +58,11 @@ class EventsAnswer(msgspec.Struct):
 
 
 class State(msgspec.Struct):
-    """Whether events are taken."""
+    """Whether events are taken; `problems`: what portals send wrongly."""
 
     status: Literal["ok", "degraded", "unavailable"]
     detail: str | msgspec.UnsetType = msgspec.UNSET
+    problems: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
 def _sent(name: str) -> type[msgspec.Struct]:

@@ -28,6 +28,7 @@ from collectors.commit import GroupCommit
 from collectors.facts.device import read_user_agent
 from collectors.limits.capacity import Capacity
 from collectors.limits.rates import Limits
+from collectors.portal_faults import PortalFaults
 from collectors.request_facts import RequestFacts, clock_skew
 from collectors.robots.behaviour import Behaviour
 from collectors.robots.declared import known_robots
@@ -65,6 +66,11 @@ class EventsEndpoint:
         Called with the seconds and the status of each answer.
     clock
         The time of arrival.
+
+    Attributes
+    ----------
+    faults
+        What portals lately sent wrongly.
     """
 
     def __init__(
@@ -87,6 +93,7 @@ class EventsEndpoint:
         self._bodies = BodyReader(settings.collector.body_timeout_s, MAX_BATCH_BYTES)
         self._limits = Limits(settings.collector.limits, settings.collector.trusted_proxies, monotonic_s)
         self._behaviour = Behaviour()
+        self.faults = PortalFaults(settings.alarms.misdirected_share)
         known_robots()  # now, so that the first request need not wait for it
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -152,10 +159,12 @@ class EventsEndpoint:
         told: list[dict[str, Any]] | None = [] if debug else None
         events, rejected, counts = _judged(envelope, request, told)
         site = ""
+        of_sites = Counter((event.site, event.subject_id != "") for event in events)
         if self._sites and events:  # else any name is taken, and proves nothing
             site = events[0].site
-            self._limits.charge_sites(payer, Counter(event.site for event in events))
+            self._limits.charge_sites(payer, _by_site(of_sites))
         duplicates = await self._commit.put(events, counts, site)
+        self.faults.note(of_sites, request.faults, request.received_at)
         answer = {"accepted": len(events) - duplicates, "duplicates": duplicates, "rejected": rejected}
         if debug:
             answer["debug"] = {"site": server_of, "batch": envelope.altered, "events": told}
@@ -188,6 +197,13 @@ class EventsEndpoint:
             raise Unauthorized("the bearer token is no subject token, is expired, or is not signed for its site")
         request.proven_site = request.proven_site or site
         return token
+
+
+def _by_site(events: Counter[tuple[str, bool]]) -> Counter[str]:
+    sites = Counter[str]()
+    for (site, _), n in events.items():
+        sites[site] += n
+    return sites
 
 
 def _allowed(headers: dict[bytes, bytes]) -> tuple[bytes, bytes]:

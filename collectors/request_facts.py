@@ -11,6 +11,7 @@ from typing import Any
 from civicrec.errors import Unauthorized
 from civicrec.events import Device
 from civicrec.security.tokens import Keys
+from collectors.portal_faults import PortalFault
 from collectors.robots.behaviour import Behaviour
 
 #: Below this a difference is the way through the network, not a wrong clock; and whole minutes make a retry, sent a
@@ -51,6 +52,8 @@ class RequestFacts:
         The token of the envelope or the Authorization header.
     altered
         What was taken away from its events, counted.
+    faults
+        What tells of a portal set up wrong, counted.
     """
 
     received_at: datetime
@@ -68,6 +71,7 @@ class RequestFacts:
     is_server: bool = False
     subject_token: Any = None
     altered: Counter[str] = field(default_factory=Counter)
+    faults: Counter[PortalFault] = field(default_factory=Counter)
     _subjects: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def subject_of(self, token: Any, site: str) -> str:

@@ -18,6 +18,7 @@ from collectors.facts.masking import are_clean, masked, masked_code
 from collectors.facts.paths import clean_path, path_of
 from collectors.facts.referrer import referrer_type
 from collectors.facts.session import MAX_SESSION, began_at
+from collectors.portal_faults import PortalFault
 from collectors.request_facts import RequestFacts
 
 _MAX_PATH = 512
@@ -61,8 +62,10 @@ def put_site(event: Arrival, request: RequestFacts) -> None:
 def drop_unknown_site(event: Arrival, request: RequestFacts) -> Dropped | None:
     """End an event of a site that is not configured, once any is, or not the one whose key or token came with it."""
     if request.proven_site and event.site != request.proven_site:
+        request.faults[PortalFault("unknown_site", event.site, request.origin, request.proven_site)] += 1
         return Dropped("unknown_site", f"got site {event.site!r} with a key or token of {request.proven_site!r}")
     if request.sites is not None and event.site not in request.sites:
+        request.faults[PortalFault("unknown_site", event.site, request.origin)] += 1
         return Dropped("unknown_site", f"got site {event.site!r}; expected a configured site id")
     return None
 
@@ -71,6 +74,7 @@ def drop_foreign_origin(event: Arrival, request: RequestFacts) -> Dropped | None
     """End an event that a page of somebody else sent: it would tell of visits the portal never had."""
     if request.origin_sites is None or event.site in request.origin_sites:
         return None
+    request.faults[PortalFault("foreign_origin", event.site, request.origin)] += 1
     return Dropped(
         "foreign_origin", f"a page of {request.origin[:100]!r} sent it; expected an origin of site {event.site!r}"
     )
@@ -136,6 +140,7 @@ def put_subject(event: Arrival, request: RequestFacts) -> None:
         event.subject_id = request.subject_of(token, event.site)
         if not event.subject_id:
             request.altered["bad_token"] += 1
+            request.faults[PortalFault("bad_token", event.site)] += 1
 
 
 def drop_without_actor(event: Arrival, request: RequestFacts) -> Dropped | None:

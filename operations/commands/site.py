@@ -9,7 +9,7 @@ import typer
 from operations.commands.options import CollectUrl, Home, Json, ListsUrl
 
 if TYPE_CHECKING:
-    from civicrec.settings import Settings
+    from civicrec.settings import Settings, Site
 
 SiteId = Annotated[str, typer.Argument(metavar="SITE", help="Site id, 1 to 64 of a-z A-Z 0-9 . _ -")]
 Link = Annotated[str, typer.Option(help="Address of an item's page, for items without one: /items/{id}")]
@@ -35,31 +35,29 @@ def add(
 ) -> None:
     """Register a portal: make its keys, keep them in the home, and print the lines for its pages.
 
+    One that is registered gets these origins, and the right to the catalogue, besides what it has; its keys stay.
     Running processes know it after their next start.
     """
-    import secrets
     import sys
-
-    from pydantic import SecretStr
 
     from civicrec.errors import ConfigError
     from civicrec.home import SITES
     from civicrec.security.secrets import private_folder
-    from civicrec.settings import Site, load_settings
+    from civicrec.settings import load_settings
     from civicrec.settings.site_file import keep_sites, kept_sites
     from operations.stack.site_lines import checked_id, checked_origin
 
     site_id, origins = checked_id(site), tuple(checked_origin(one) for one in origin)
     settings = load_settings(home)
-    if site_id in settings.sites:
-        raise ConfigError(f"site {site_id} is registered; `civicrec site tag {site_id}` prints its lines again")
-    made = Site(
-        key=SecretStr(secrets.token_hex(32)), api_key=SecretStr(secrets.token_hex(32)), origins=origins,
-        scopes=("events", "catalogue") if catalogue else ("events",),
-    )  # fmt: skip
-    private_folder(settings.home)
     path = SITES.of(settings.home)
-    keep_sites(path, {**kept_sites(path), site_id: made})
+    kept = kept_sites(path)
+    if site_id in settings.sites and (site_id not in kept or settings.sites[site_id] != kept[site_id]):
+        raise ConfigError(f"site {site_id} stands in CIVICREC_SITES: add its origins there")
+    before = kept.get(site_id) or _new_site()
+    scopes = ("events", "catalogue") if catalogue else before.scopes
+    more = {"origins": tuple(dict.fromkeys((*before.origins, *origins))), "scopes": scopes}
+    private_folder(settings.home)
+    keep_sites(path, {**kept, site_id: before.model_copy(update=more)})
     print(f"{site_id}: kept in {path}; start civicrec again, then put into the pages:\n", file=sys.stderr)
     _print_lines(settings, site_id, link, collect_url, lists_url)
     print(f"\n`civicrec site keys {site_id}` prints the keys for the portal's servers.", file=sys.stderr)
@@ -121,6 +119,16 @@ def remove(site: SiteId, home: Home = None) -> None:
         )
         raise ConfigError(f"no site {site!r} in {path}; {where}")
     keep_sites(path, {name: one for name, one in kept.items() if name != site})
+
+
+def _new_site() -> Site:
+    import secrets
+
+    from pydantic import SecretStr
+
+    from civicrec.settings import Site
+
+    return Site(key=SecretStr(secrets.token_hex(32)), api_key=SecretStr(secrets.token_hex(32)))
 
 
 def _known(settings: Settings, site: str) -> None:

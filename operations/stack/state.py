@@ -115,10 +115,11 @@ def look(settings: Settings, now: datetime) -> StackState:
         problems.append("the books do not balance: accepted differs from stored + rejected + pending")
     answers = {name: is_ready(name, settings) for name in peers(settings)}
     problems += [f"{name} does not answer" for name, does in answers.items() if not does]
-    if settings.kafka.bootstrap and answers["collect"]:
-        ready = readiness("collect", settings)
+    ready = readiness("collect", settings) if answers["collect"] else {}
+    problems += ready.get("problems", [])
+    if settings.kafka.bootstrap:
         explained = books and (books.missing or books.waiting(now, settings.alarms.waiting_s))
-        if ready.get("status") == "degraded" and not explained:
+        if "detail" in ready and not explained:
             problems.append(f"Kafka does not keep up with the event log: {ready['detail']}")
     if answers["serve"]:
         problems += [sentence for sentence in readiness("serve", settings).get("problems", [])]

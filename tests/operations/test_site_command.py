@@ -61,6 +61,25 @@ def test_a_collector_started_afterwards_takes_its_events_and_no_other_sites(tmp_
             assert answer["accepted"] == accepted, answer
 
 
+def test_a_registered_site_gets_more_origins_and_keeps_its_keys(tmp_path: Path) -> None:
+    assert civicrec(tmp_path, "add", "gz", "--origin", ORIGIN).returncode == 0
+    (before,) = kept_sites(SITES.of(tmp_path)).values()
+    mobile = "https://m.example.gov.cn"
+    assert civicrec(tmp_path, "add", "gz", "--origin", mobile, "--origin", ORIGIN, "--catalogue").returncode == 0
+    (after,) = kept_sites(SITES.of(tmp_path)).values()
+    assert (after.origins, after.scopes) == ((ORIGIN, mobile), ("events", "catalogue"))
+    assert (after.key, after.api_key) == (before.key, before.api_key)
+
+
+@pytest.mark.parametrize("in_file", [True, False])
+def test_a_site_of_the_environment_is_changed_there(in_file: bool, tmp_path: Path) -> None:
+    if in_file:
+        keep_sites(SITES.of(tmp_path), {"zh": Site(key=SecretStr("k" * 32))})
+    env = {"CIVICREC_SITES": json.dumps({"zh": {"key": "z" * 32}})}
+    done = civicrec(tmp_path, "add", "zh", "--origin", ORIGIN, **env)
+    assert (done.returncode, "CIVICREC_SITES: add its origins there" in done.stderr) == (2, True), done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -68,7 +87,6 @@ def test_a_collector_started_afterwards_takes_its_events_and_no_other_sites(tmp_
         (("add", "gz", "--origin", "www.example.gov.cn"), "such as https://www.example.gov.cn"),
         (("add", "gz", "--origin", f"{ORIGIN}/path"), "scheme and host alone"),
         (("add", "gz", "--origin", "https://u:p@h"), "scheme and host alone"),
-        (("add", "kept", "--origin", ORIGIN), "civicrec site tag kept"),
         (("tag", "gz"), "registered: kept"),
         (("keys", "gz"), "site add gz"),
         (("remove", "gz"), "site list"),
