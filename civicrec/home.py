@@ -89,6 +89,10 @@ SERVED = HomeFile(
 )  # fmt: skip
 MODELS = HomeFile("models", "models of the newest nights", "nightly", "nothing: made by the next night")
 SCENES = HomeFile("scenes", "scenes of your own", "you", "those of civicrec are in force; keep a copy")
+CMS = HomeFile(
+    "cms", "what the CMS of a portal calls its fields, a file a site", "you",
+    "pushes of these portals are refused; keep a copy",
+)  # fmt: skip
 VALKEY = HomeFile(
     "valkey",
     "the embedded online store",

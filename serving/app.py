@@ -24,7 +24,7 @@ from profiles.online.bounds import bounds_of
 from profiles.online.ports import OnlineReader, ServedStore
 from profiles.online.redis_reader import RedisOnlineReader
 from profiles.online.redis_store import RedisOnlineStore
-from serving.api import document, feedback, health, items, recommendations, related, scripts, transparency
+from serving.api import document, feedback, health, items, pushes, recommendations, related, scripts, transparency
 from serving.counters import ListCounters
 from serving.direct import Direct
 from serving.feedback import Recorder
@@ -100,7 +100,7 @@ def create_app(
             expose_headers=["Retry-After"],
         )  # fmt: skip
     add_problem_handlers(app)
-    modules = (recommendations, related, items, feedback, transparency, scripts, health, document)
+    modules = (recommendations, related, items, pushes, feedback, transparency, scripts, health, document)
     for module in modules:
         app.include_router(module.router)
     app.state.routes = [route for module in modules for route in module.router.routes]

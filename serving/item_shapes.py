@@ -89,6 +89,19 @@ class ImportAnswer(msgspec.Struct):
     notes: list[RowFault]
 
 
+class PushAnswer(msgspec.Struct):
+    """What became of the rows of a push: those that are not `bad` are in the catalogue, or withdrawn."""
+
+    rows: int
+    added: int
+    changed: int
+    unchanged: int
+    withdrawn: int
+    restored: int
+    bad: list[RowFault]
+    notes: list[RowFault]
+
+
 class ItemsAnswer(msgspec.Struct):
     """Items in the order in which they last changed."""
 

@@ -1,6 +1,6 @@
 """The way of servers into the catalogue: who may go it, one connection to the registry, one large import at a time.
 
-In: the headers of a request. Out: the name that goes into the audit, and the registry to write to.
+In: the headers of a request, or its signature. Out: the name that goes into the audit, and the registry to write to.
 """
 
 from __future__ import annotations
@@ -9,18 +9,22 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import TypeVar
 
 from sqlalchemy import Engine
 
-from civicrec.errors import Unavailable
+from civicrec.errors import ConfigError, InvalidInput, NotFound, Unavailable
+from civicrec.publishing.cms_fields import CmsFields, fields_path, read_fields
 from civicrec.registry.tables import open_registry
 from civicrec.security.api_keys import load_api_keys
+from civicrec.security.signatures import checked_signature
 from civicrec.settings import Settings
 from civicrec.web.asgi import Scope
 from civicrec.web.bodies import BodyReader
 
 ITEMS_PATH = "/v1/items"
+CMS_PATH = "/v1/cms/{site}"
 #: 10 000 items of a portal are some 8 MB, those with long texts three times that.
 MAX_ITEMS_BYTES = 32 << 20
 #: At 5 Mbit/s, which is a slow way between two offices.
@@ -42,6 +46,7 @@ class Publisher:
         self.counted = counted
         self.keys = load_api_keys(settings)
         self._address = settings.registry_address
+        self._home = settings.home
         self._registry: Engine | None = None
         self._opening = threading.Lock()
         self._importing = asyncio.Lock()
@@ -57,7 +62,7 @@ class Publisher:
         Forbidden
             If the site's key may not do that.
         """
-        return f"site:{self.keys.allowed(_key_of(headers), 'catalogue')}"[:_WHO_CHARACTERS]
+        return name_of(self.keys.allowed(_key_of(headers), "catalogue"))
 
     def site(self, headers: Iterable[tuple[bytes, bytes]]) -> str:
         """Return the site whose key came with a request, whatever it may do.
@@ -68,6 +73,39 @@ class Publisher:
             If there is no key, or it is no site's.
         """
         return self.keys.known(_key_of(headers))
+
+    def signed(self, site: str, timestamp: str, signature: str, body: bytes, now: datetime) -> str:
+        """Return the signature of a push, if a server of this site signed it and its key may change the catalogue.
+
+        Raises
+        ------
+        Unauthorized
+            If nobody with the site's key signed it a short while ago.
+        Forbidden
+            If the site's key may not do that.
+        """
+        key = self.keys.keys.get(site, b"")
+        good = checked_signature(key, timestamp, signature, body, now)
+        self.keys.allowed(key, "catalogue")
+        return good
+
+    def fields_of(self, site: str) -> CmsFields:
+        """Return what the CMS of a site calls its fields.
+
+        Raises
+        ------
+        NotFound
+            If there is no file of this site.
+        ConfigError
+            If it is damaged: its author is the operator, not the caller.
+        """
+        path = fields_path(self._home, site)
+        if not path.exists():
+            raise NotFound(f"no file tells the fields of the CMS of {site!r}; docs/add-to-your-portal.md shows one")
+        try:
+            return read_fields(path)
+        except InvalidInput as error:
+            raise ConfigError(str(error)) from error
 
     def bodies_of(self, scope: Scope) -> BodyReader | None:
         """Return what reads the body of a request that may bring a whole catalogue, ``None`` for any other."""
@@ -103,6 +141,11 @@ class Publisher:
             if self._registry is None:
                 self._registry = open_registry(self._address)
             return self._registry
+
+
+def name_of(site: str) -> str:
+    """Return the name of a site's servers in the audit."""
+    return f"site:{site}"[:_WHO_CHARACTERS]
 
 
 def _key_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:

@@ -91,6 +91,14 @@ audit = Table(
     Column("facts", JSON, nullable=False),
 )
 
+pushes = Table(
+    "pushes",
+    metadata,
+    Column("signature", String(64), primary_key=True),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("answer", Text, nullable=False),
+)
+
 editorial = Table(
     "editorial",
     metadata,

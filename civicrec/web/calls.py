@@ -14,8 +14,8 @@ from civicrec.web.asgi import PROBLEM, Problem
 
 F = TypeVar("F", bound=Callable[..., Any])
 JSON, TEXT = "application/json", "text/plain"
-#: Who may call: a server with a site's key, a signed-in user.
-Security = Literal["api_key", "subject_token"]
+#: Who may call: a server with a site's key, one that signed with it, a signed-in user.
+Security = Literal["api_key", "signature", "subject_token"]
 
 
 @dataclass(frozen=True, slots=True)

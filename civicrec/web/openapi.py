@@ -22,6 +22,10 @@ _SCHEMES = {
     "api_key": {
         "type": "apiKey", "in": "header", "name": "X-API-Key", "description": "a site's API key, for servers only",
     },
+    "signature": {
+        "type": "apiKey", "in": "header", "name": "X-Civicrec-Signature",
+        "description": "sha256= and HMAC-SHA256 of `timestamp.body` with a site's API key, in hex",
+    },
     "subject_token": {
         "type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "a subject token of the portal",
     },

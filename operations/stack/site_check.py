@@ -14,7 +14,9 @@ from uuid import uuid4
 
 from civicrec.clients import http_client
 from civicrec.clock import rfc3339
-from civicrec.errors import CivicrecError
+from civicrec.errors import CivicrecError, InvalidInput
+from civicrec.publishing.cms_fields import fields_path, read_fields
+from civicrec.security.api_keys import load_api_keys
 from civicrec.security.tokens import load_keys
 from civicrec.settings import Settings
 from civicrec.web.origins import origin_of
@@ -54,7 +56,21 @@ def examine_site(
     )  # fmt: skip
     with http_client(timeout=_TIMEOUT_S, follow_redirects=False) as client:
         page = _Page(client, site, of_page, collect_url, lists_url, settings, now)
-        return [finding, *page.findings()]
+        return [finding, *page.findings(), *_cms(settings, site)]
+
+
+def _cms(settings: Settings, site: str) -> list[Finding]:
+    """Look at the file that tells the fields of its CMS, where there is one."""
+    path = fields_path(settings.home, site)
+    if not path.exists():
+        return []
+    try:
+        cms = read_fields(path)
+    except InvalidInput as error:
+        return [Finding("cms", "missing", str(error))]
+    if not load_api_keys(settings).scopes.get(site, frozenset()) >= {"catalogue"}:
+        return [Finding("cms", "missing", f"{path} is there, and the key of {site} has no scope catalogue")]
+    return [Finding("cms", "ok", f"{path} names {len(cms.fields)} fields")]
 
 
 class _Page:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import date
@@ -12,6 +11,7 @@ from typing import Any
 
 from civicrec.errors import InvalidInput
 from civicrec.items import ITEM_TYPES
+from civicrec.toml_files import one_line, read_table
 from recommender.generators import DEFAULT_WEIGHTS, GENERATORS
 from recommender.ranking.rankers import RANKERS
 from recommender.reranking.rerankers import RERANKERS
@@ -19,7 +19,6 @@ from recommender.scenes.experiment import Experiment
 from recommender.scenes.scene import MAX_N, Scene
 from recommender.scenes.shadow import Shadow
 
-MAX_BYTES = 64 << 10
 MAX_WEIGHT = 100
 MAX_TITLE = 40
 MAX_WORDS = 200
@@ -38,17 +37,7 @@ def read_scene(path: Path) -> Scene:
     """
     if not _NAME.fullmatch(path.stem):
         raise InvalidInput(f"{path}: its name is that of the scene; expected {_NAMES_ARE}, then .toml")
-    try:
-        if not path.is_file():  # a pipe or a device would be read for ever
-            raise InvalidInput(f"{path} is no file; expected a scene as TOML")
-        if path.stat().st_size > MAX_BYTES:
-            raise InvalidInput(f"{path} has more than {MAX_BYTES} bytes; expected a scene as TOML")
-        body = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InvalidInput(f"{path} cannot be read: {error.strerror or error}; expected a scene as TOML") from error
-    except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, a date or a number that is none
-        raise InvalidInput(f"{path}: {_one_line(error)}; expected TOML in UTF-8") from error
-    return scene_of(path.stem, body, str(path))
+    return scene_of(path.stem, read_table(path, "a scene"), str(path))
 
 
 def scene_of(name: str, body: Mapping[str, Any], where: str) -> Scene:
@@ -81,7 +70,7 @@ def _shadow(variants: Collection[str], body: Mapping[str, Any] | None, where: st
     if not shadow.name:
         raise InvalidInput(f"{where}: shadow names nothing; expected shadow.variant, shadow.run or both")
     if shadow.variant and shadow.variant not in variants:
-        raise InvalidInput(f"{where}: shadow.variant {_one_line(shadow.variant)} is no variant; {_known(variants)}")
+        raise InvalidInput(f"{where}: shadow.variant {one_line(shadow.variant)} is no variant; {_known(variants)}")
     if "share" not in body:
         raise InvalidInput(f"{where}: shadow.share is missing; expected {SHADOW_FIELDS['share'][1]}")
     return shadow
@@ -101,7 +90,7 @@ def _experiment(scene: Scene, variants: Collection[str], whole: Mapping[str, Any
             raise InvalidInput(f"{where}: experiment.{name} is missing; expected {EXPERIMENT_FIELDS[name][1]}")
     for variant in body["shares"]:
         if variant not in variants:
-            raise InvalidInput(f"{where}: experiment.shares.{_one_line(variant)} is no variant; {_known(variants)}")
+            raise InvalidInput(f"{where}: experiment.shares.{one_line(variant)} is no variant; {_known(variants)}")
         for field in whole["variants"][variant] if body.get("interleaved") else ():
             if field not in ORDER_FIELDS:
                 raise InvalidInput(
@@ -127,7 +116,7 @@ def _check(body: Mapping[str, Any], fields: Mapping[str, _Field], where: str, pr
     for name, value in body.items():
         if name not in fields:
             raise InvalidInput(
-                f"{where}: {prefix}{_one_line(name)} is no field of a scene; expected {', '.join(fields)}"
+                f"{where}: {prefix}{one_line(name)} is no field of a scene; expected {', '.join(fields)}"
             )
         is_right, expected = fields[name]
         if not is_right(value):
@@ -136,7 +125,7 @@ def _check(body: Mapping[str, Any], fields: Mapping[str, _Field], where: str, pr
             for source, weight in value.items():
                 if source not in GENERATORS:
                     raise InvalidInput(
-                        f"{where}: {prefix}sources.{_one_line(source)} is no source; expected {', '.join(GENERATORS)}"
+                        f"{where}: {prefix}sources.{one_line(source)} is no source; expected {', '.join(GENERATORS)}"
                     )
                 if not (_is_number(weight) and 0 < weight <= MAX_WEIGHT):
                     raise InvalidInput(
@@ -147,14 +136,9 @@ def _check(body: Mapping[str, Any], fields: Mapping[str, _Field], where: str, pr
 
 def _shown(value: object) -> str:
     try:
-        return _one_line(repr(value))
+        return one_line(repr(value))
     except (ValueError, RecursionError):  # a number of more digits than Python prints, tables in tables without end
         return f"a {type(value).__name__} too long to print"
-
-
-def _one_line(message: object) -> str:
-    text = " ".join(str(message).split())
-    return text if len(text) <= 80 else text[:79] + "…"
 
 
 def _is_whole(value: object) -> bool:

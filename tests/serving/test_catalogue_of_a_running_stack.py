@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
-from civicrec.clock import utc_now
+from civicrec.clock import rfc3339, utc_now
 from civicrec.json_files import objects_in
 from civicrec.publishing.imports import import_items
 from civicrec.registry.tables import registry_at
@@ -70,6 +76,67 @@ def test_a_change_acts_in_every_process_within_a_second(own: RunningStack) -> No
         assert seconds_until(own, is_shown=True) <= 1
         httpx.delete(f"{own.serving_url}/v1/items/new", headers=KEY).raise_for_status()
         assert seconds_until(own, is_shown=False) <= 1
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "add-to-your-portal.md").read_text()
+SENDER = Path(__file__).parents[2] / "docs" / "senders" / "python_push.py"
+
+
+def of_the_page(kind: str, holds: str) -> str:
+    """Return the one block of the guide that holds these words."""
+    [block] = [one for one in re.findall(rf"```{kind}\n(.*?)```", PAGE, re.DOTALL) if holds in one]
+    return block
+
+
+def pushed(own: RunningStack, folder: Path, *rows: dict[str, str], by: str) -> dict[str, Any]:
+    """Push as the guide says: by its lines for a shell, or by the program to copy."""
+    body = json.dumps({"data": rows}, ensure_ascii=False)
+    (folder / "push.json").write_text(body)
+    given = {"PATH": os.environ["PATH"], "API_KEY": KEY["x-api-key"], "LISTS_URL": own.serving_url}  # noqa: TID251
+    command = (
+        ["sh", "-c", of_the_page("sh", "openssl")]
+        if by == "curl"
+        else [sys.executable, "-I", str(SENDER), own.serving_url, "gz"]
+    )
+    done = subprocess.run(
+        command, input=body, env=given, cwd=folder, capture_output=True, text=True, timeout=60, check=False
+    )
+    told: dict[str, Any] = json.loads(done.stdout or f'{{"failed": {json.dumps(done.stderr)}}}')
+    assert (done.returncode == 0) is (told.get("bad") == []), told
+    return told
+
+
+@pytest.mark.parametrize("by", ["python", "curl"])
+def test_what_a_cms_pushes_as_the_guide_says_acts_in_every_process_within_a_second(
+    own: RunningStack, tmp_path: Path, by: str
+) -> None:
+    if by == "curl" and not (shutil.which("curl") and shutil.which("openssl")):
+        pytest.skip("needs curl and openssl")
+    (own.settings.home / "cms").mkdir(exist_ok=True)
+    fields = of_the_page("toml", "docPubUrl").replace('"gz-"', '""')
+    (own.settings.home / "cms" / "gz.toml").write_text(fields)
+    row = {"docId": "new", "docTitle": f"{by} 推送的消息", "chnlName": "要闻", "docPubTime": rfc3339(utc_now())}
+    came = pushed(own, tmp_path, row | {"opType": "republish"}, by=by)
+    assert came["bad"] == []
+    assert came["added"] + came["restored"] == 1
+    assert seconds_until(own, is_shown=True) <= 1
+    assert pushed(own, tmp_path, row | {"opType": "modify"}, by=by)["unchanged"] == 1
+    assert pushed(own, tmp_path, {"docId": "new", "opType": "revoke"}, by=by)["withdrawn"] == 1
+    assert seconds_until(own, is_shown=False) <= 1
+
+
+def test_the_program_tells_what_is_refused(own: RunningStack, tmp_path: Path) -> None:
+    (own.settings.home / "cms").mkdir(exist_ok=True)
+    (own.settings.home / "cms" / "gz.toml").write_text(of_the_page("toml", "docPubUrl"))
+    command = [sys.executable, "-I", str(SENDER), own.serving_url, "gz"]
+    wrong = {"API_KEY": "another-key-of-2026-x"}
+    done = subprocess.run(command, input="{}", env=wrong, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("401: ")
+    right = {"API_KEY": KEY["x-api-key"]}
+    row = '{"data": {"opType": "burn"}}'
+    done = subprocess.run(command, input=row, env=right, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, [one["line"] for one in json.loads(done.stdout)["bad"]]) == (1, [1])
 
 
 def test_ten_thousand_items_cost_little_more_than_from_a_file(
