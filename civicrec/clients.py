@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ssl
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from civicrec.process.whose import LOCKED, REFUSAL, VALKEY_TITLE, is_anothers
 from civicrec.security.tls import redis_arguments
 from civicrec.settings import RedisSettings
 
@@ -28,10 +30,35 @@ def redis_client(settings: RedisSettings, timeout_s: float = 5.0) -> Redis:
         socket_connect_timeout=timeout_s,
         # The caller decides what a failure means (fall back or back off), so the client must not hide it.
         retry=Retry(NoBackoff(), 0),
+        redis_connect_func=partial(_connect, settings),
         **redis_arguments(settings),
         protocol=3,  # scores arrive as numbers beside their members
         decode_responses=False,
     )
+
+
+def _connect(settings: RedisSettings, connection: Any) -> None:
+    """Say who we are, and leave if the store is another home's."""
+    from redis.exceptions import AuthenticationError, ResponseError
+    from redis.exceptions import ConnectionError as NotReached
+
+    if not (home := settings.endpoint.home):
+        connection.on_connect()
+        return
+    where = settings.endpoint.address
+    try:
+        connection.on_connect()
+    except (AuthenticationError, ResponseError) as error:
+        if isinstance(error, AuthenticationError) or str(error).startswith("HELLO must"):  # without a password
+            raise NotReached(f"{where} {LOCKED} ({error})") from error
+        raise
+    connection.send_command("CONFIG", "GET", VALKEY_TITLE)
+    try:
+        said = connection.read_response()
+    except ResponseError:  # a server of one's own may not let us look
+        return
+    if is_anothers(b"".join(said.values()).decode(), home):
+        raise NotReached(f"{where} {REFUSAL}")
 
 
 def http_client(**options: Any) -> Client:

@@ -141,6 +141,18 @@ _WORKING_FILES = re.compile(r"-(?:wal|shm|journal)$|\.\d+\.draft$")
 _DRAFT_OF_SECRET = re.compile(r"\.(.+\.key)\.[^.]+")
 
 
+def home_id(home: Path) -> str:
+    """Return what tells a home from every other on this machine: its folder on its disk; ``none`` if it is not there.
+
+    A copy of a home is another, one that was renamed or is reached by another path is the same.
+    """
+    try:
+        folder = os.stat(home)
+    except OSError:
+        return "none"
+    return f"{folder.st_dev:x}-{folder.st_ino:x}"
+
+
 def personal_files(home: Path) -> list[Path]:
     """Return what is there that tells of single visitors: what an erasure has to go through, and a copy to guard."""
     return [path for path in _entries(home) if any(file.personal for file in FILES if _is(path.name, file))]

@@ -29,7 +29,7 @@ from civicrec.clock import Clock, to_ms, utc_now
 from civicrec.errors import ConfigError, Unavailable
 from civicrec.eventlog.ports import EventLog
 from civicrec.eventlog.sqlite import SqliteEventLog
-from civicrec.home import COLLECTOR_LOCK
+from civicrec.home import COLLECTOR_LOCK, home_id
 from civicrec.logs import get_logger
 from civicrec.process.gc_tuning import spare_what_lives_long
 from civicrec.process.heartbeat import beating
@@ -43,6 +43,7 @@ from civicrec.web.connections import allow_files, granian_options
 from civicrec.web.docs_page import HEADERS, docs_page
 from civicrec.web.openapi import Operation, describe, operations_of
 from civicrec.web.script import Script
+from civicrec.web.whose import OwnHome
 from collectors.commit import GroupCommit
 from collectors.counters import Counters
 from collectors.dedup.seen import SeenIds, warm
@@ -220,8 +221,9 @@ def run(settings: Settings) -> None:
 
 async def _serve(settings: Settings, log: EventLog) -> None:
     forwarding = Forwarding(settings, log) if settings.kafka.bootstrap else None
+    app = CollectorApp(settings, log, forwarding=forwarding)
     server = Server(
-        CollectorApp(settings, log, forwarding=forwarding),
+        OwnHome(app, home_id(settings.home)),
         address=settings.collector.host,
         port=settings.collector.port,
         **granian_options(settings.collector),

@@ -15,11 +15,13 @@ from starlette.types import Receive, Scope, Send
 
 from civicrec.clients import redis_client
 from civicrec.clock import Clock, monotonic_s, utc_now
+from civicrec.home import home_id
 from civicrec.process.heartbeat import beating
 from civicrec.settings import Settings
 from civicrec.web.bodies import BodyReader
 from civicrec.web.guard import Guard
 from civicrec.web.limits import Addresses, Buckets
+from civicrec.web.whose import OwnHome
 from profiles.online.bounds import bounds_of
 from profiles.online.ports import OnlineReader, ServedStore
 from profiles.online.redis_reader import RedisOnlineReader
@@ -99,6 +101,7 @@ def create_app(
             _ListCORS, allow_origins=origins, allow_methods=["GET", "POST"], allow_headers=["*"],
             expose_headers=["Retry-After"],
         )  # fmt: skip
+    app.add_middleware(OwnHome, home=home_id(settings.home))
     add_problem_handlers(app)
     modules = (recommendations, related, items, pushes, feedback, transparency, scripts, health, document)
     for module in modules:

@@ -24,12 +24,12 @@ class Recorder:
     """Sends what visitors say to the collector, one client for all of it; for threads."""
 
     def __init__(self, settings: Settings) -> None:
-        self._collector = settings.collector.endpoint
+        self._settings = settings.collector
 
     @cached_property
     def _client(self) -> httpx.Client:
         # Without TLS there is no certificate to check, and reading the authorities takes 20 ms.
-        options = {} if self._collector.tls else {"verify": False}
+        options = {} if self._settings.endpoint.tls else {"verify": False}
         return http_client(timeout=_COLLECTOR_TIMEOUT_S, **options)
 
     def record(self, event: dict[str, str], token: str, now: datetime) -> bool:
@@ -39,7 +39,8 @@ class Recorder:
             "events": [{"event_id": str(uuid4()), "occurred_at": rfc3339(now), **event}],
         } | ({"subject_token": token} if token else {})
         try:
-            answer = self._client.post(f"{self._collector.url}/v1/events", json=body)
+            collector = self._settings.endpoint
+            answer = self._client.post(f"{collector.url}/v1/events", json=body, headers=collector.headers)
             return bool(answer.status_code == 200 and answer.json()["accepted"] == 1)
         except (httpx.HTTPError, ValueError, KeyError, TypeError):
             return False

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 from civicrec.errors import ConfigError
+from civicrec.process.whose import HOME_HEADER
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +19,14 @@ class Endpoint:
     ----------
     tls
         Whether it speaks TLS there.
+    home
+        Of whom it is to be, by `civicrec.home.home_id`; empty where it is whoever answers there.
     """
 
     host: str
     port: int
     tls: bool = False
+    home: str = field(default="", compare=False)
 
     @property
     def address(self) -> str:
@@ -33,6 +37,11 @@ class Endpoint:
     def url(self) -> str:
         """The same for a server of HTTP, without a slash at the end."""
         return f"{'https' if self.tls else 'http'}://{self.address}"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What each request over HTTP says, so that the process of another home refuses it."""
+        return {HOME_HEADER: self.home} if self.home else {}
 
 
 def is_everywhere(host: str) -> bool:

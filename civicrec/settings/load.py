@@ -49,7 +49,25 @@ def load_settings(home: Path | None = None) -> Settings:
         why = f" ({cause.msg}, column {cause.colno})" if isinstance(cause, json.JSONDecodeError) else ""
         name = "CIVICREC_" + (field[1].upper() if field else "…")
         raise ConfigError(f"{name}: not JSON{why}; expected an object or a list, see docs/settings.md") from None
-    return with_passwords(with_sites(_with_own_origin(settings)))
+    return with_passwords(with_sites(_with_own_origin(of_its_home(settings))))
+
+
+def of_its_home(settings: Settings) -> Settings:
+    """Return the settings for the processes of their home alone, where no URL names others.
+
+    The home may be made later: who it is, is asked at each connection.
+    """
+    return _called(settings, settings.home.absolute())
+
+
+def of_any_home(settings: Settings) -> Settings:
+    """Return the settings for whoever answers where they say: a worker of a cluster has a home of its own."""
+    return _called(settings, None)
+
+
+def _called(settings: Settings, home: Path | None) -> Settings:
+    groups = ("collector", "serving", "warehouse", "redis")
+    return settings.model_copy(update={group: getattr(settings, group).of_home(home) for group in groups})
 
 
 def unknown_variables() -> list[str]:

@@ -6,11 +6,13 @@ In: host, port and, where it is called elsewhere than it listens, an URL. Out: t
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Self
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, PrivateAttr
 
+from civicrec.home import home_id
 from civicrec.process.ports import Endpoint, host_to_call
 from civicrec.settings.fields import Group, Host, Port, is_host
 
@@ -28,12 +30,20 @@ class PeerSettings(Group):
     """Port to listen on."""
     url: str = ""
     """Where the others call it."""
+    _home: Path | None = PrivateAttr(default=None)
+
+    def of_home(self, home: Path | None) -> Self:
+        """Return the same for the process of that home and no other; None: whoever answers there."""
+        copy = self.model_copy()
+        copy._home = home
+        return copy
 
     @property
     def endpoint(self) -> Endpoint:
         """Where it is called: `url`, else where it listens, on the loopback if that is everywhere."""
         if not self.url:
-            return Endpoint(host_to_call(self.host), self.port)
+            home = home_id(self._home) if self._home else ""
+            return Endpoint(host_to_call(self.host), self.port, home=home)
         called = urlsplit(self.url)
         return Endpoint(
             host_to_call(called.hostname or ""), called.port or _PORTS[called.scheme], called.scheme in _WITH_TLS

@@ -18,6 +18,7 @@ from uuid import uuid4
 import numpy as np
 
 from civicrec.errors import ConfigError, InvalidInput, Unavailable
+from civicrec.process.whose import MISDIRECTED, REFUSAL
 from civicrec.security.passwords import READER
 from civicrec.security.tls import tls_context
 from civicrec.settings import WarehouseSettings
@@ -165,6 +166,7 @@ class ClickHouseWarehouse:
             tz_mode="aware",
             # A reader of the embedded warehouse may set nothing; it has limits of its own.
             settings={} if settings.user == READER else {"max_execution_time": max(1, int(settings.timeout_s))},
+            headers=settings.endpoint.headers,
             # A pool of our own: the client's would ask the environment for a proxy.
             pool_mgr=get_pool_manager(ssl_context=context) if context else get_pool_manager(),
         )
@@ -195,6 +197,8 @@ class ClickHouseWarehouse:
                 raise Unavailable(f"the warehouse at {where} does not answer: {_reason(error)}") from error
             raise InvalidInput(f"the warehouse refused {_shortened(doing)}: {_reason(error)}") from error
         except exceptions.DatabaseError as error:
+            if f"HTTP status {MISDIRECTED}" in str(error):
+                raise Unavailable(f"the warehouse at {where} {REFUSAL}") from error
             if error.code in _PASSING or "HTTP status 50" in str(error):
                 raise Unavailable(f"the warehouse at {where} cannot do this now: {_reason(error)}") from error
             if error.code == _AUTHENTICATION_FAILED:

@@ -17,6 +17,7 @@ from civicrec.clock import monotonic_s
 from civicrec.errors import InvalidInput, Unavailable
 from civicrec.events import MAX_BATCH_BYTES, MAX_EVENT_BYTES, Dropped
 from civicrec.process.retry import Retry
+from civicrec.process.whose import MISDIRECTED, REFUSAL
 from collectors.arrival import Arrival, read_event
 from collectors.replay.lines import Lines
 from collectors.replay.resume import ReplayProgress
@@ -182,6 +183,8 @@ def _post(client: httpx.Client, batch: list[tuple[int, bytes]]) -> dict[str, Any
                 return _refused(batch, "too_large", trouble)
             if (wait := answer.headers.get("retry-after", "")).isdecimal():
                 retry_after_s = float(wait)
+            if answer.status_code == MISDIRECTED:
+                raise Unavailable(f"the collector at {client.base_url} {REFUSAL}")
             if answered and answer.status_code not in (408, 429, 502, 503, 504):
                 raise InvalidInput(f"the collector refuses lines {first} to {batch[-1][0]}: {trouble}")
         retry.wait(retry_after_s)

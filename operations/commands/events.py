@@ -118,8 +118,11 @@ def replay(
     from collectors.replay.replay import replay as send
     from collectors.replay.resume import Bookmark, ReplayProgress
 
-    collector = load_settings(home).collector
-    address = url or collector.endpoint.url
+    collector = load_settings(home).collector.endpoint
+    address = url or collector.url
+    headers = {} if url else collector.headers
+    if api_key:
+        headers = {**headers, "x-api-key": api_key}
     if origin_of(address).partition("://")[0] not in ("http", "https") or not host_of(address):
         raise InvalidInput(
             f"got --url {address}; expected an address such as http://127.0.0.1:8701 or http://[::1]:8701"
@@ -129,7 +132,7 @@ def replay(
     bookmark = None if file == "-" else Bookmark(Path(file), address)
     with (
         open_lines(file) as lines,
-        http_client(base_url=address, timeout=30, headers={"x-api-key": api_key} if api_key else {}) as client,
+        http_client(base_url=address, timeout=30, headers=headers) as client,
         byte_bar(lines) as show,
     ):
         progress = bookmark.open(lines, from_start=from_line > 0) if bookmark else ReplayProgress()

@@ -12,7 +12,7 @@ from civicrec.home import unknown_files
 from civicrec.settings import Settings
 from civicrec.settings.load import unknown_variables
 from operations.stack.checks import check_disk, check_home, free_disk_mb, is_private
-from operations.stack.endpoints import is_ready, peers
+from operations.stack.endpoints import peers, what_is_wrong
 from operations.stack.findings import Finding
 from operations.stack.tables import examine_tables
 from operations.stack.valkey import valkey_binary
@@ -92,9 +92,11 @@ def _variables() -> list[Finding]:
 def _endpoints(settings: Settings) -> list[Finding]:
     findings = []
     for name, peer in peers(settings).items():
-        there = is_ready(name, settings)
-        detail = f"{peer.endpoint.address} " + ("answers" if there else "does not answer; `civicrec up` starts it")
-        findings.append(Finding(name, "ok" if there else "absent", detail))
+        fault = what_is_wrong(name, settings)
+        detail = f"{peer.endpoint.address} answers"
+        if fault:
+            detail = fault if fault.startswith("at ") else f"{peer.endpoint.address} {fault}; `civicrec up` starts it"
+        findings.append(Finding(name, "absent" if fault else "ok", detail))
     return findings
 
 

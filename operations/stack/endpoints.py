@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from civicrec.process.whose import LOCKED, REFUSAL
 from civicrec.security.tls import tls_context
 from civicrec.settings import PeerSettings, Settings
-from operations.stack.probes import http_json, http_ok, redis_ok
+from operations.stack.probes import Reached, ask_http, ask_redis, http_json
 
 _READY_PATHS = {"warehouse": "/ping", "collect": "/readyz", "serve": "/readyz"}
 
@@ -22,12 +23,27 @@ def peers(settings: Settings) -> dict[str, PeerSettings]:
 
 
 def is_ready(name: str, settings: Settings) -> bool:
-    """Ask the process called `name`, where it is called, whether it does its work now."""
+    """Tell whether the process called `name`, where it is called, does its work now."""
+    return _asked(name, settings) is Reached.READY
+
+
+def what_is_wrong(name: str, settings: Settings) -> str:
+    """Return why the process called `name` does not do its work for this home; empty if it does."""
+    reached = _asked(name, settings)
+    if reached is Reached.READY:
+        return ""
+    if reached is Reached.AWAY:
+        return "does not answer"
+    address = peers(settings)[name].endpoint.address
+    return f"at {address} {LOCKED if reached is Reached.LOCKED else REFUSAL}"
+
+
+def _asked(name: str, settings: Settings) -> Reached:
     peer = peers(settings)[name]
     called, context = peer.endpoint, tls_context(peer)
     if name == "valkey":
-        return redis_ok(called.host, called.port, settings.redis.password.get_secret_value(), context)
-    return http_ok(called, _READY_PATHS[name], context)
+        return ask_redis(called, settings.redis.password.get_secret_value(), context)
+    return ask_http(called, _READY_PATHS[name], context)
 
 
 def readiness(name: str, settings: Settings) -> dict[str, Any]:

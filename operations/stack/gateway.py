@@ -21,10 +21,12 @@ from urllib.parse import parse_qsl
 
 from civicrec.clock import monotonic_s
 from civicrec.errors import ConfigError, Unavailable
+from civicrec.home import home_id
 from civicrec.logs import get_logger, place_of
 from civicrec.process.heartbeat import Heart
 from civicrec.process.locks import owned
 from civicrec.process.ports import host_to_call
+from civicrec.process.whose import HOME_HEADER, MISDIRECTED, REFUSAL
 from civicrec.security.passwords import READER, ensure_warehouse_passwords
 from civicrec.settings import Settings, WarehouseSettings
 from civicrec.warehouse.migrate import migrate
@@ -75,9 +77,11 @@ class GatewayServer(BoundedServer):
     """The listening socket, the engine behind it, and the count of requests under way."""
 
     def __init__(
-        self, where: WarehouseSettings, engines: Mapping[GatewayCaller, Engine], parts: Parts, guard: GatewayGuard
+        self, where: WarehouseSettings, engines: Mapping[GatewayCaller, Engine], parts: Parts, guard: GatewayGuard,
+        home: str = "",
     ) -> None:  # fmt: skip
         host, port = where.host, where.port
+        self.home = home
         self.bounds = where
         self.guard = guard
         self.table_functions: frozenset[str] = frozenset()
@@ -149,6 +153,17 @@ class _Handler(BoundedHandler):
     wbufsize = -1
     #: Whether the other end is this account's; the kernel is asked once a connection, when no password comes.
     _is_own: bool | None = None
+
+    def parse_request(self) -> bool:
+        """Read the head; end here what is meant for another home's warehouse."""
+        if not super().parse_request():
+            return False
+        if self.headers.get(HOME_HEADER, self.server.home) == self.server.home:
+            return True
+        self.close_connection = True  # the body was not read
+        self._fail(MISDIRECTED, 0, f"this warehouse {REFUSAL}")
+        self.wfile.flush()
+        return False
 
     def do_GET(self) -> None:
         """Answer a probe, or a statement that only reads."""
@@ -349,6 +364,7 @@ def run(settings: Settings) -> None:
                 {GatewayCaller.FULL: engine, GatewayCaller.READER: reading},
                 parts := Parts(looking.run, data),
                 guard,
+                home_id(settings.home),
             ) as server,
         ):
             thread = threading.Thread(target=server.serve_forever, name="accept", kwargs={"poll_interval": 0.25})

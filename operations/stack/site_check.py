@@ -103,6 +103,9 @@ class _Page:
         from httpx import HTTPError
 
         headers = self._origin | given.pop("headers", {})
+        for own in (self._settings.collector.endpoint, self._settings.serving.endpoint):
+            if url.startswith(f"{own.url}/"):  # not through a proxy, so it may be another home's
+                headers = headers | own.headers
         try:
             return self._client.request(method, url, headers=headers, **given)
         except HTTPError as error:
@@ -129,6 +132,8 @@ class _Page:
 
     def _script(self, url: str) -> str:
         response = self._ask("GET", url)
+        if response.status_code == HTTPStatus.MISDIRECTED_REQUEST:
+            self._json(response)
         if response.status_code != HTTPStatus.OK or "javascript" not in response.headers.get("content-type", ""):
             what = response.headers.get("content-type", "nothing")
             raise _Wrong(f"{url} is no script: status {response.status_code}, {what}")

@@ -18,9 +18,11 @@ from civicrec.accounting.books import Books, read_books
 from civicrec.accounting.served import ServedCounts, served_counts
 from civicrec.clock import to_ms
 from civicrec.errors import CivicrecError
+from civicrec.home import STACK_LOCK
+from civicrec.process.locks import is_owned
 from civicrec.settings import Settings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
-from operations.stack.endpoints import is_ready, peers, readiness
+from operations.stack.endpoints import peers, readiness, what_is_wrong
 from operations.stack.flink_state import FlinkState, look_at_flink
 from operations.stack.holes import alarms
 from operations.stack.problems import online_problems, problems_of
@@ -113,8 +115,9 @@ def look(settings: Settings, now: datetime) -> StackState:
         problems.append(f"the books cannot be read: {error}")
     if books is not None and not books.balanced and not books.missing:
         problems.append("the books do not balance: accepted differs from stored + rejected + pending")
-    answers = {name: is_ready(name, settings) for name in peers(settings)}
-    problems += [f"{name} does not answer" for name, does in answers.items() if not does]
+    wrong = {name: what_is_wrong(name, settings) for name in peers(settings)}
+    answers = {name: not fault for name, fault in wrong.items()}
+    problems += [f"{name} {fault}" for name, fault in wrong.items() if fault]
     ready = readiness("collect", settings) if answers["collect"] else {}
     problems += ready.get("problems", [])
     if settings.kafka.bootstrap:
@@ -135,8 +138,8 @@ def look(settings: Settings, now: datetime) -> StackState:
     online = None
     if answers["valkey"]:
         try:
-            online, wrong = online_problems(settings)
-            problems += wrong
+            online, faults = online_problems(settings)
+            problems += faults
         except CivicrecError as error:
             problems.append(f"the online store cannot tell its state: {error}")
     problems += problems_of(settings, books, now)
@@ -178,11 +181,11 @@ def _freshness_s(settings: Settings, now: datetime) -> float | None:
 
 
 def _processes(settings: Settings, now: datetime) -> dict[str, ProcessState]:
+    if not is_owned(STACK_LOCK.of(settings.home)):  # a supervisor that was killed could not tidy up
+        return {}
     try:
         state = json.loads(state_path(settings).read_text())
     except (OSError, ValueError):
-        return {}
-    if not psutil.pid_exists(state["supervisor"]):  # the supervisor was killed and could not tidy up
         return {}
     entries = {"up": {"pid": state["supervisor"], "restarts": 0}, **state["processes"]}
     return {name: _process(name, entry, now) for name, entry in entries.items()}

@@ -26,6 +26,7 @@ from civicrec.process.locks import owned
 from civicrec.process.ports import check_ports
 from civicrec.security.passwords import with_passwords, with_valkey_password
 from civicrec.settings import Settings
+from civicrec.settings.load import of_its_home
 from operations.stack.checks import check_disk, check_home, free_disk_mb
 from operations.stack.children import Child, ChildSpec
 from operations.stack.endpoints import is_ready, peers, urls
@@ -188,6 +189,7 @@ def running(
         If it cannot start: the folder is in use or cannot be written, the disk is full, a port is taken.
     """
     check_home(settings.home)
+    settings = of_its_home(settings)  # which may be another than the one they were read for
     ended = stop or threading.Event()
     started = threading.Event()
     faults: list[BaseException] = []

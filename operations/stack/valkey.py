@@ -12,7 +12,8 @@ from pathlib import Path
 
 from civicrec.clock import utc_now
 from civicrec.errors import ConfigError
-from civicrec.home import VALKEY, VALKEY_DAMAGED
+from civicrec.home import VALKEY, VALKEY_DAMAGED, home_id
+from civicrec.process.whose import VALKEY_TITLE, valkey_title
 from civicrec.settings import RedisSettings, Settings
 
 #: What Valkey says when a file of its own cannot be read back, and what it says when that is not the file's fault.
@@ -57,6 +58,7 @@ def valkey_config(settings: RedisSettings, folder: Path) -> str:
         f"bind {settings.host}", f"port {settings.port}", "protected-mode yes", "tcp-keepalive 60",
         f"dir {_quoted(str(folder.resolve()))}", "daemonize no", 'logfile ""', "loglevel notice",
         "appendonly yes", "appendfsync always", 'save ""',
+        f"{VALKEY_TITLE} {_quoted(valkey_title(home_id(folder.parent)))}",
         f"maxmemory {settings.max_memory_mb}mb", "maxmemory-policy noeviction",
     ]  # fmt: skip
     password = settings.password.get_secret_value()

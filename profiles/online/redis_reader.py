@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 import hiredis
 
 from civicrec.errors import Unavailable
+from civicrec.process.ports import Endpoint
+from civicrec.process.whose import REFUSAL, VALKEY_TITLE, is_anothers
 from civicrec.security.tls import tls_context
 from civicrec.settings import RedisSettings
 from profiles.online.ports import MAX_CO_CLICKED, ActorState, Pairs
@@ -82,10 +84,21 @@ async def _connect(settings: RedisSettings) -> _Connection:
     hello: Command = ("HELLO", 3, "AUTH", "default", password) if password else ("HELLO", 3)
     try:
         await connection.ask([hello, ("SELECT", settings.db)])
+        if peer.home:
+            await _refuse_anothers(connection, peer)
     except BaseException:
         connection.give_up("it did not let us in")
         raise
     return connection
+
+
+async def _refuse_anothers(connection: _Connection, peer: Endpoint) -> None:
+    try:
+        (said,) = await connection.ask([("CONFIG", "GET", VALKEY_TITLE)])
+    except Unavailable:  # a server of one's own may not let us look
+        return
+    if is_anothers(b"".join(said.values()).decode(), peer.home):
+        raise Unavailable(f"the online store at {peer.address} {REFUSAL}")
 
 
 class _Question(NamedTuple):

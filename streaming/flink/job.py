@@ -33,6 +33,7 @@ from civicrec.process.heartbeat import Heart
 from civicrec.process.locks import owned
 from civicrec.registry.tables import open_registry
 from civicrec.settings import FlinkSettings, KafkaSettings, Settings, load_settings
+from civicrec.settings.load import of_any_home
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.migrate import migrate
 from profiles.online.bounds import bounds_of
@@ -64,7 +65,7 @@ _PAUSE_S = 0.5
 @cache
 def _worker_stores(kafka: KafkaSettings) -> Stores:
     """Open the stores of this worker process, once, under the settings of its own environment."""
-    settings = load_settings()
+    settings = of_any_home(load_settings())
     stores = Stores(
         ClickHouseWarehouse(settings.warehouse),
         RedisOnlineStore(redis_client(settings.redis), bounds_of(settings.redis)),

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from civicrec.process.ports import Endpoint
+from civicrec.process.whose import VALKEY_TITLE
 from civicrec.settings import RedisSettings
-from operations.stack.probes import redis_ok
+from operations.stack.probes import Reached, ask_redis
 from operations.stack.valkey import valkey_binary, valkey_config
 from tests.running import free_ports, wait_for
 
@@ -29,17 +31,18 @@ def _program(server: str) -> str | Path:
 
 @contextmanager
 def running_redis(server: str, folder: Path, password: SecretStr = SecretStr("")) -> Iterator[RedisSettings]:
-    """Run a server of this kind, configured as the stack configures its own, for the length of the body."""
+    """Run a server of one's own of this kind for the length of the body: as the stack's own, but of no home."""
     settings = RedisSettings(port=free_ports(1)[0], password=password)
     with (folder / "out.log").open("ab") as out:
         child = subprocess.Popen([_program(server), "-"], stdin=subprocess.PIPE, stdout=out, stderr=out)
     assert child.stdin is not None
     with child.stdin as stdin:
-        stdin.write(valkey_config(settings, folder).encode())
+        lines = valkey_config(settings, folder).splitlines(keepends=True)
+        stdin.write("".join(line for line in lines if not line.startswith(VALKEY_TITLE)).encode())
 
     def answers() -> bool:
         assert child.poll() is None, f"{server} ended: {(folder / 'out.log').read_text()[-2000:]}"
-        return redis_ok(settings.host, settings.port)
+        return ask_redis(Endpoint(settings.host, settings.port)) is Reached.READY
 
     try:
         wait_for(answers, what=f"{server}; its words are in {folder / 'out.log'}")

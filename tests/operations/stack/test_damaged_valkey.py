@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 
 from civicrec.clients import redis_client
-from civicrec.settings import RedisSettings
+from civicrec.settings import RedisSettings, Settings
 from operations.stack.children import Child, ChildSpec
-from operations.stack.probes import redis_ok
+from operations.stack.endpoints import is_ready
 from operations.stack.valkey import KEPT_ASIDE, set_aside, set_aside_if_damaged, valkey_binary, valkey_config
 from tests.running import free_ports, wait_for
 
 
 def a_valkey(folder: Path) -> tuple[Child, RedisSettings]:
     settings = RedisSettings(port=free_ports(1)[0])
-    ready = partial(redis_ok, settings.host, settings.port)
+    ready = partial(is_ready, "valkey", Settings(home=folder.parent, redis=settings))
     mend = partial(set_aside_if_damaged, folder)
     command = (str(valkey_binary()), "-")
     text = valkey_config(settings, folder)
