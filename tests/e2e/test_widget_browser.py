@@ -7,11 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -20,140 +16,23 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from civicrec.clock import utc_now
-from civicrec.registry.catalogue import upsert_items
-from civicrec.registry.tables import open_registry
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
-from operations.demo.catalogue import demo_items
-from tests.collectors.tracker.conftest import CHROMIUM, DRIVER, NO_CHROMIUM, open_chromium
-from tests.collectors.tracker.site import serving
-from tests.running import RunningStack, free_ports, running_stack, settings_on_free_ports, wait_for
+from tests.collectors.tracker.conftest import CHROMIUM, DRIVER, NO_CHROMIUM
+from tests.e2e.widget_portal import Portal
+from tests.running import free_ports, wait_for
 
 pytestmark = [
     pytest.mark.stack,
     pytest.mark.browser,
     pytest.mark.skipif(not (CHROMIUM and DRIVER), reason=NO_CHROMIUM),
 ]
-KEY = "0123456789abcdef0123456789abcdef"
 FALLBACK = '<ul><li><a href="/all">全部政策</a></li></ul>'
 LISTS = (
     '<civicrec-list scene="home" n="6"></civicrec-list><h2>新闻</h2><civicrec-list scene="news" n="4"></civicrec-list>'
 )
-#: What keeps the place of lists before the script is there: 6.5 em an item.
-STYLE = b"""civicrec-list { display: block }
-civicrec-list[n="6"] { min-height: 39em } civicrec-list[n="4"] { min-height: 26em }"""
 SHOWN = "return [...document.querySelectorAll('civicrec-list')].map((list) => list.items || [])"
 SHIFTS = """new Promise((give) => new PerformanceObserver((list) => give(list.getEntries().map((e) => e.value)))
   .observe({ type: 'layout-shift', buffered: true }) || setTimeout(() => give([]), 400))"""
-
-
-@dataclass
-class Portal:
-    """Pages of a portal, and the list server as its pages reach it: through a door that can be slow or shut.
-
-    Attributes
-    ----------
-    late_s
-        How long the door keeps an answer to a list.
-    answer
-        What the door answers to a list instead of the server: status and body.
-    asked
-        Bodies of the lists that were asked for.
-    """
-
-    stack: RunningStack
-    port: int
-    door_port: int
-    pages: dict[str, str] = field(default_factory=dict)
-    late_s: float = 0.0
-    answer: tuple[int, str] | None = None
-    asked: list[dict[str, Any]] = field(default_factory=list)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def door(self) -> str:
-        return f"http://127.0.0.1:{self.door_port}"
-
-    def add(self, path: str, body: str, *, tag: str = 'data-link="/items/{id}"', consent: str = "wait") -> str:
-        """Put a page with the two tags on the portal and return its address."""
-        tags = (
-            f'<script src="{self.stack.collector_url}/c.js" data-site="gz" data-consent="{consent}" defer></script>'
-            f'<script src="{self.door}/w.js" {tag} defer></script>'
-        )
-        self.pages[path] = (
-            '<!doctype html><html lang="zh-CN"><head><meta charset="utf-8"><title>门户</title>'
-            '<meta name="viewport" content="width=device-width">'
-            f'<link rel="stylesheet" href="/portal.css">{tags}</head>'
-            f"<body><main><h1>首页</h1>{body}<p id=after>页尾</p></main></body></html>"
-        )
-        return self.url + path
-
-    def page(self, request: BaseHTTPRequestHandler) -> None:
-        path = urlsplit(request.path).path
-        if path == "/portal.css":
-            reply(request, 200, STYLE, {"Content-Type": "text/css"})
-            return
-        text = self.pages.get(path, f"<!doctype html><title>{path}</title><h1>{path}</h1>")
-        hosts = f"{self.stack.collector_url} {self.door}"
-        policy = f"default-src 'none'; script-src {hosts}; connect-src {hosts}; style-src 'self'"
-        reply(
-            request, 200, text.encode(), {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": policy}
-        )
-
-    def pass_on(self, request: BaseHTTPRequestHandler) -> None:
-        body = request.rfile.read(int(request.headers.get("Content-Length", 0)))
-        is_list = request.path == "/v1/recommendations"
-        if is_list:
-            self.asked.append(json.loads(body))
-            time.sleep(self.late_s)
-        allowed = {"Access-Control-Allow-Origin": self.url}
-        if is_list and self.answer:
-            status, text = self.answer
-            reply(request, status, text.encode(), {**allowed, "Content-Type": "application/json"})
-            return
-        kept = {name: request.headers[name] for name in ("origin", "content-type") if request.headers[name]}
-        got = httpx.request(
-            request.command, self.stack.serving_url + request.path, content=body, headers=kept, timeout=30
-        )
-        names = [name for name in got.headers if name.startswith(("access-control", "content-type"))]
-        reply(request, got.status_code, got.content, {name: got.headers[name] for name in names})
-
-
-def reply(request: BaseHTTPRequestHandler, status: int, body: bytes, headers: dict[str, str]) -> None:
-    request.send_response(status)
-    for name, value in {**headers, "Content-Length": str(len(body))}.items():
-        request.send_header(name, value)
-    request.end_headers()
-    request.wfile.write(body)
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningStack, tuple[int, int]]]:
-    home = tmp_path_factory.mktemp("portal")
-    page, door = free_ports(2)
-    sites = json.dumps({"gz": {"key": KEY, "origins": [f"http://127.0.0.1:{page}"]}})
-    settings = settings_on_free_ports(home)
-    upsert_items(open_registry(settings.registry_address), demo_items(utc_now()))
-    with running_stack(home, settings=settings, env={"CIVICREC_SITES": sites}) as running:
-        yield running, (page, door)
-
-
-@pytest.fixture
-def portal(stack: tuple[RunningStack, tuple[int, int]]) -> Iterator[Portal]:
-    running, (page, door) = stack
-    portal = Portal(running, page, door)
-    with serving(page, portal.page), serving(door, portal.pass_on):
-        yield portal
-
-
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
-    driver = open_chromium(tmp_path)
-    yield driver
-    driver.quit()
 
 
 def lists(browser: webdriver.Chrome) -> list[list[str]]:
@@ -282,7 +161,7 @@ def test_one_wrong_scene_takes_no_other_list_with_it(portal: Portal, browser: we
         portal.add("/", '<civicrec-list scene="hoem" n="3"></civicrec-list><civicrec-list n="5"></civicrec-list>')
     )
     shown(browser, 0, 5)
-    assert "hoem" in " ".join(said(browser))
+    wait_for(lambda: "hoem" in " ".join(said(browser)), 10, "its name on the console")
 
 
 def test_items_without_an_address_are_named_and_not_shown(portal: Portal, browser: webdriver.Chrome) -> None:
@@ -381,7 +260,7 @@ def test_main_thread_is_kept_for_less_than_ten_milliseconds(portal: Portal, brow
     assert added <= 10, f"{added:.1f} ms"
 
 
-def programs(folder: Path) -> dict[str, list[str]]:
+def programs(folder: Path, built: Path) -> dict[str, list[str]]:
     """The programs to copy that are to be run, by language; each takes a server and parameters."""
     python = "import sys; from python_list import recommended as r; a = dict(x.split('=', 1) for x in sys.argv[2:])"
     node = "import {recommended as r} from './node_list.mjs'; const [s, ...a] = process.argv.slice(1);"
@@ -389,19 +268,21 @@ def programs(folder: Path) -> dict[str, list[str]]:
         "python": [sys.executable, "-c", f"{python}; sys.stdout.write(r(sys.argv[1], timeout_s=10, **a))"],
         "node": ["node", "--input-type=module", "-e",
                  f"{node} process.stdout.write(await r(s, a.map((x) => x.split('=')), {{timeoutMs: 10000}}))", "--"],
-        "java": ["java", str(folder / "RecommendedList.java")],
+        "java": ["java", "-cp", str(built), "RecommendedList"],
         "php": ["php", str(folder / "php_list.php")],
     }  # fmt: skip
 
 
 @pytest.mark.parametrize("language", ["python", "node", "java", "php"])
 def test_the_portals_server_writes_the_list_and_the_widget_takes_it_over(
-    portal: Portal, browser: webdriver.Chrome, language: str
+    portal: Portal, browser: webdriver.Chrome, language: str, tmp_path: Path
 ) -> None:
     folder = Path(__file__).parents[2] / "docs" / "senders"
-    command = programs(folder)[language]
+    command = programs(folder, tmp_path)[language]
     if not shutil.which(command[0]):
         pytest.skip(f"needs {command[0]}")
+    if language == "java":
+        subprocess.run(["javac", "-d", str(tmp_path), str(folder / "RecommendedList.java")], check=True, timeout=60)
 
     def written(server: str) -> str:
         done = subprocess.run(

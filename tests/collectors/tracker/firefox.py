@@ -1,4 +1,4 @@
-"""Debian's Firefox over WebDriver BiDi, which it serves itself: the three commands these tests need.
+"""Debian's Firefox over WebDriver BiDi, which it serves itself: the few commands these tests need.
 
 BiDi is JSON over a WebSocket: ``{"id", "method", "params"}`` one way, ``{"id", "type", "result"}`` back, events between
 them.
@@ -76,11 +76,17 @@ class Firefox:
         assert answer["type"] == "success", answer
         return answer["result"].get("value")
 
+    def resize(self, width: int, height: int) -> None:
+        """Give the page so many CSS pixels."""
+        size = {"width": width, "height": height}
+        self.call("browsingContext.setViewport", context=self._context, viewport=size)
+
 
 @contextmanager
-def open_firefox(folder: Path) -> Iterator[Firefox]:
-    """Run Firefox on a profile of its own for the length of the body."""
-    lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});" for name, value in PREFERENCES.items()]
+def open_firefox(folder: Path, **preferences: Any) -> Iterator[Firefox]:
+    """Run Firefox on a profile of its own for the length of the body; `preferences`, ``_`` for the dot, go first."""
+    chosen = PREFERENCES | {name.replace("_", "."): value for name, value in preferences.items()}
+    lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});" for name, value in chosen.items()]
     (folder / "user.js").write_text("\n".join(lines))
     log = folder / "firefox.log"
     with log.open("wb") as stderr:
