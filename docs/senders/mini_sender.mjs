@@ -102,5 +102,5 @@ export function sender({ url, site, channel, consent, post, load, save, timer = 
   }
 
   later(0); // what the last run left
-  return { event, flush };
+  return { event, flush, anonymousId };
 }
