@@ -93,6 +93,8 @@ CMS = HomeFile(
     "cms", "what the CMS of a portal calls its fields, a file a site", "you",
     "pushes of these portals are refused; keep a copy",
 )  # fmt: skip
+FEEDS = HomeFile("feeds", "feeds and sitemaps that are polled", "you", "they are polled no more; keep a copy")
+POLLS = HomeFile("polls", "what the last polls found", "catalog poll", "nothing: all is asked for again")
 VALKEY = HomeFile(
     "valkey",
     "the embedded online store",
@@ -131,6 +133,7 @@ STREAM_LOCK = _lock("stream", "stream, rebuild-online")
 NIGHTLY_LOCK = _lock("nightly", "nightly")
 REPROCESS_LOCK = _lock("reprocess", "events reprocess")
 HISTORY_LOCK = _lock("history", "events load")
+POLL_LOCK = _lock("polls", "catalog poll")
 STACK_LOCK = _lock("stack", "up, demo")
 
 #: All of them, in the order of docs/operations.md.

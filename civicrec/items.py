@@ -33,6 +33,8 @@ _LINES = ("title", "summary", "issuer", "document_no", "index_no", "region_code"
 _WORD_LISTS = ("theme", "life_events", "audiences", "person_groups", "industries", "enterprise_scales", "tags")
 _TIMES = ("published_at", "valid_from", "valid_until", "apply_from", "apply_until", "updated_at")
 
+#: What stands in place of the title of an item that was erased.
+ERASED_TITLE = "（已清除）"
 ITEM_TYPES: tuple[ItemType, ...] = get_args(ItemType)
 
 #: Printable, without our own separator (`,` in ``recent=``). `\Z`, because `$` lets one line end pass.

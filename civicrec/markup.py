@@ -73,9 +73,21 @@ def has_markup(text: str) -> bool:
     return ("<" in text and _TAG.search(text) is not None) or ("&" in text and _ENTITY.search(text) is not None)
 
 
-def _without_tags(text: str) -> str:
+def without_unread(text: str) -> str:
+    """Return a page without its scripts, styles and comments, in one walk each.
+
+    Examples
+    --------
+    >>> without_unread("<!-- <b> --><i>公积金</i><script>a<b</script>")
+    '<i>公积金</i>'
+    """
     for opening, closing in _UNREAD:
         text = _without(text, opening, closing)
+    return text
+
+
+def _without_tags(text: str) -> str:
+    text = without_unread(text)
     return _TAG.sub("", _LINE.sub("\n", text))
 
 

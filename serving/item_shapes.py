@@ -25,7 +25,8 @@ class ImportQuery(msgspec.Struct, forbid_unknown_fields=True):
     """The query of an import."""
 
     format: Annotated[
-        Literal["civicrec", "zwfw-services", "gov-policies"], msgspec.Meta(description="what the rows look like")
+        Literal["civicrec", "zwfw-services", "gov-policies", "feed-entries"],
+        msgspec.Meta(description="what the rows look like"),
     ] = "civicrec"
     why: Why = ""
 

@@ -18,12 +18,11 @@ from sqlalchemy import Connection, Engine, bindparam, insert, select, update
 
 from civicrec.clock import monotonic_s, utc_now
 from civicrec.errors import Conflict, InvalidInput, NotFound
-from civicrec.items import Item, Status, item_json
+from civicrec.items import ERASED_TITLE, Item, Status, item_json
 from civicrec.registry.tables import VERSION_COUNTER, audit, counters, items
 
 #: Stands where a withdrawn item keeps the status it goes back to: an erased one has none.
 ERASED: Literal["erased"] = "erased"
-_ERASED_TITLE = "（已清除）"
 #: A transaction of so many holds the registry's write lock for some hundredths of a second.
 _ITEMS_A_TRANSACTION = 500
 _LONGEST_PAUSE_S = 0.1
@@ -317,7 +316,7 @@ def erase(engine: Engine, item_ids: Iterable[str], *, who: str, why: str, now: d
         left: list[Item] = []
         for item_id, kept in _wanted(connection, item_ids).items():
             old = _decode(kept.body)
-            item = Item(item_id=item_id, item_type=old.item_type, title=_ERASED_TITLE, status="withdrawn")
+            item = Item(item_id=item_id, item_type=old.item_type, title=ERASED_TITLE, status="withdrawn")
             values = _row(item, version, ERASED, now)
             connection.execute(update(items).where(items.c.item_id == item_id).values(**values))
             connection.execute(insert(audit).values(**_Act(who, why, now).row(item_id, "item_erased")))

@@ -13,6 +13,7 @@ from civicrec.settings.installation import Settings
 from civicrec.settings.kafka import KafkaSettings
 from civicrec.settings.load import load_settings
 from civicrec.settings.peers import PeerSettings
+from civicrec.settings.polling import PollingSettings
 from civicrec.settings.redis import RedisSettings
 from civicrec.settings.serving import ListLimitSettings, ServingSettings
 from civicrec.settings.sites import Site
@@ -30,6 +31,7 @@ __all__ = [
     "LimitSettings",
     "ListLimitSettings",
     "PeerSettings",
+    "PollingSettings",
     "RedisSettings",
     "ServingSettings",
     "Settings",

@@ -16,6 +16,7 @@ from civicrec.settings.environment import Variables
 from civicrec.settings.fields import KeyOrEmpty
 from civicrec.settings.flink import FlinkSettings
 from civicrec.settings.kafka import KafkaSettings
+from civicrec.settings.polling import PollingSettings
 from civicrec.settings.redis import RedisSettings
 from civicrec.settings.serving import ServingSettings
 from civicrec.settings.sites import Site
@@ -71,6 +72,7 @@ class Settings(BaseSettings):
     warehouse: WarehouseSettings = WarehouseSettings()
     redis: RedisSettings = RedisSettings()
     training: TrainingSettings = TrainingSettings()
+    polling: PollingSettings = PollingSettings()
     alarms: AlarmSettings = AlarmSettings()
 
     @classmethod

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 import typer
 
 from operations.commands.options import Home, JsonLines, Who, Why, check_why
+from operations.commands.poll import poll
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -26,8 +27,10 @@ _SHOWN_FINDINGS = 10  # of each kind, in the report for people; `--json` holds t
 
 def register(app: typer.Typer) -> None:
     """Add the group `catalog` to the root command."""
-    group = typer.Typer(no_args_is_help=True, help="Bring items in, check, list, withdraw, restore and erase them.")
-    for command in (check, withdraw, restore, erase):
+    group = typer.Typer(
+        no_args_is_help=True, help="Bring items in, poll feeds, check, list, withdraw, restore and erase."
+    )
+    for command in (check, withdraw, restore, erase, poll):
         group.command()(command)
     group.command("import")(import_)
     group.command("list")(list_)
@@ -36,7 +39,9 @@ def register(app: typer.Typer) -> None:
 
 def import_(
     file: Annotated[str, typer.Argument(help="File of JSON objects; - for standard input.")],
-    form: Annotated[str, typer.Option("--format", help="civicrec, zwfw-services or gov-policies.")] = "civicrec",
+    form: Annotated[
+        str, typer.Option("--format", help="civicrec, zwfw-services, gov-policies or feed-entries.")
+    ] = "civicrec",
     who: Who = "operator",
     json: JsonLines = False,
     home: Home = None,

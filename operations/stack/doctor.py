@@ -7,8 +7,10 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from urllib.request import getproxies
 
+from civicrec.clock import utc_now
 from civicrec.errors import CivicrecError, ConfigError
 from civicrec.home import unknown_files
+from civicrec.polling.watch import feed_states
 from civicrec.settings import Settings
 from civicrec.settings.load import unknown_variables
 from operations.stack.checks import check_disk, check_home, free_disk_mb, is_private
@@ -34,6 +36,7 @@ def examine(settings: Settings) -> list[Finding]:
         *_endpoints(settings),
         *examine_tables(settings),
         *_kafka(settings),
+        *_feeds(settings),
     ]
 
 
@@ -110,3 +113,10 @@ def _kafka(settings: Settings) -> list[Finding]:
     except CivicrecError as error:
         return [Finding("kafka", "absent", str(error))]
     return [Finding("kafka", "ok", f"{settings.kafka.bootstrap} answers")]
+
+
+def _feeds(settings: Settings) -> list[Finding]:
+    return [
+        Finding(f"feed {one.name}", "absent" if one.wrong else "ok", f"{one.wrong}: {one.says}".removeprefix(": "))
+        for one in feed_states(settings.home, utc_now())
+    ]

@@ -14,6 +14,7 @@ from civicrec.accounting.books import Books
 from civicrec.accounting.nights import failed_night
 from civicrec.clock import local_date
 from civicrec.errors import CivicrecError
+from civicrec.polling.watch import feed_states
 from civicrec.settings import Settings
 from operations.stack.checks import free_disk_mb
 
@@ -29,6 +30,7 @@ def problems_of(settings: Settings, books: Books | None, now: datetime) -> list[
         "the disk": lambda: _disk(settings),
         "the stream": lambda: _if_any(books.waiting(now, settings.alarms.waiting_s) if books else ""),
         "the nightly job": lambda: _if_any(failed_night(settings.home, now)),
+        "the feeds": lambda: _feeds(settings, now),
         "the models": lambda: _models(settings, local_date(now)),
     }
     for what, look in looks.items():
@@ -37,6 +39,10 @@ def problems_of(settings: Settings, books: Books | None, now: datetime) -> list[
         except (CivicrecError, OSError) as error:
             sentences.append(f"the state of {what} cannot be told: {error}")
     return sentences
+
+
+def _feeds(settings: Settings, now: datetime) -> Iterator[str]:
+    return (f"feed {one.name} is {one.wrong}: {one.says}" for one in feed_states(settings.home, now) if one.wrong)
 
 
 def _if_any(sentence: str) -> Iterator[str]:

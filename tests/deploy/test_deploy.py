@@ -115,7 +115,9 @@ def test_every_command_exists_and_each_process_has_one() -> None:
     for unit in SERVICES:
         check_command(exec_start(unit))
     assert {"collect", "stream", "serve", "nightly"} <= {service["command"][0] for service in OURS.values()}
-    assert {exec_start(unit)[0] for unit in SERVICES} == {"collect", "stream", "serve", "warehouse", "nightly", "up"}
+    assert {exec_start(unit)[0] for unit in SERVICES} == {
+        "collect", "stream", "serve", "warehouse", "nightly", "up", "catalog",
+    }  # fmt: skip
 
 
 def test_compose_is_whole_what_is_named_is_there_and_stores_are_official_images_that_tell_of_their_health() -> None:
@@ -131,7 +133,7 @@ def test_compose_is_whole_what_is_named_is_there_and_stores_are_official_images_
     }  # fmt: skip
     assert all("healthcheck" in services[name] for name in stores)
     assert all(port.startswith("127.0.0.1:") for service in services.values() for port in service.get("ports", []))
-    assert OURS["nightly"]["profiles"]  # else it would run at every start
+    assert all(OURS[name]["profiles"] for name in ("nightly", "poll"))  # else they would run at every start
 
 
 def test_the_health_of_our_endpoints_is_asked_at_their_own_ports(monkeypatch: pytest.MonkeyPatch) -> None:

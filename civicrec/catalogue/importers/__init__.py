@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from civicrec.catalogue.importers import civicrec_jsonl, gov_policies, zwfw_services
+from civicrec.catalogue.importers import civicrec_jsonl, feed_entries, gov_policies, zwfw_services
 from civicrec.catalogue.importers.fields import Note
 from civicrec.catalogue.importers.identity import KeptItems, NothingKept, PossibleIds, Register
 from civicrec.catalogue.importers.quoting import linked_by_title
@@ -51,6 +51,7 @@ class Format:
 FORMATS: Mapping[str, Format] = {
     "civicrec": Format(civicrec_jsonl.item),
     "zwfw-services": Format(zwfw_services.item),
+    "feed-entries": Format(feed_entries.item, ids=feed_entries.ids_of),
     "gov-policies": Format(gov_policies.item, gov_policies.ALSO_CALLED, gov_policies.ids_of, linked_by_title),
 }
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Protocol
@@ -27,6 +27,30 @@ _ALIKE = 0.75
 _OF_A_SERIES = re.compile("[0-9a-z一二三四五六七八九十百千零〇两上中下甲乙丙丁戊]")
 
 
+def is_same_document(one: Item, other: Item) -> bool:
+    """Tell whether two items of one number are one document: its page or its title stayed."""
+    if one.item_type != other.item_type:
+        return False
+    return (one.url == other.url and is_page(one.url)) or is_alike(one.title, other.title)
+
+
+def is_alike(one: str, other: str) -> bool:
+    """Tell whether two titles are one title and its correction."""
+    one, other = (unicodedata.normalize("NFKC", title).casefold() for title in (one, other))
+    if _OF_A_SERIES.findall(one) != _OF_A_SERIES.findall(other):
+        return False
+    return SequenceMatcher(None, one, other, autojunk=False).ratio() >= _ALIKE
+
+
+def is_page(url: str) -> bool:
+    """Tell whether an address is a page of its own, not a site's front."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return bool(parts.path.strip("/") or parts.query)
+
+
 @dataclass(frozen=True, slots=True)
 class PossibleIds:
     """The ids a row may have.
@@ -39,11 +63,14 @@ class PossibleIds:
         Those that earlier versions gave to such rows: kept where the catalogue has this document under one.
     derived_prefix
         How ids that are derived from a row begin; empty for a source with ids of its own.
+    is_same
+        Tells whether the item that has an id, and the row's, are one document.
     """
 
     takes: tuple[str, ...]
     had: tuple[str, ...] = ()
     derived_prefix: str = ""
+    is_same: Callable[[Item, Item], bool] = is_same_document
 
 
 class KeptItems(Protocol):
@@ -77,9 +104,7 @@ class Register:
         self._kept = dict(kept.named({name for ids in choices for name in (*ids.takes, *ids.had)}))
         self._pages: dict[str, list[Item]] = defaultdict(list)
         self._taken: dict[str, tuple[int, Item]] = {}
-        for prefix in sorted(
-            {ids.derived_prefix for _, item, ids in rows if ids.derived_prefix and _is_page(item.url)}
-        ):
+        for prefix in sorted({ids.derived_prefix for _, item, ids in rows if ids.derived_prefix and is_page(item.url)}):
             for item in kept.with_prefix(prefix):
                 if item.item_id in own:  # itself, and no earlier state of another row
                     self._kept[item.item_id] = item
@@ -115,7 +140,7 @@ class Register:
             return item_id
         for item_id in (*ids.takes, *ids.had):
             holder = self._taken[item_id][1] if item_id in self._taken else self._kept.get(item_id)
-            if holder is not None and (item_id == derived or _is_same_document(holder, item)):
+            if holder is not None and (item_id == derived or ids.is_same(holder, item)):
                 return item_id
         free = next(item_id for item_id in ids.takes if item_id == derived or not self._is_held(item_id))
         return (free == derived and self._corrected(item)) or free
@@ -129,33 +154,10 @@ class Register:
             old.item_id
             for old in self._pages.get(item.url, ())
             if (old.item_type, old.published_at) == (item.item_type, item.published_at)
-            and _alike(old.title, item.title)
+            and is_alike(old.title, item.title)
         ]
         return same_documents[0] if len(same_documents) == 1 and same_documents[0] not in self._taken else ""
 
 
 def _face(item: Item) -> tuple[object, ...]:
     return item.item_type, item.title, item.url, item.published_at, item.document_no, item.index_no
-
-
-def _is_same_document(one: Item, other: Item) -> bool:
-    """Tell whether two items of one number are one document: its page or its title stayed."""
-    if one.item_type != other.item_type:
-        return False
-    return (one.url == other.url and _is_page(one.url)) or _alike(one.title, other.title)
-
-
-def _alike(one: str, other: str) -> bool:
-    one, other = (unicodedata.normalize("NFKC", title).casefold() for title in (one, other))
-    if _OF_A_SERIES.findall(one) != _OF_A_SERIES.findall(other):
-        return False
-    return SequenceMatcher(None, one, other, autojunk=False).ratio() >= _ALIKE
-
-
-def _is_page(url: str) -> bool:
-    """Tell whether an address is a page of its own, not a site's front."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    return bool(parts.path.strip("/") or parts.query)
