@@ -30,6 +30,8 @@ class Portal:
     ----------
     late_s
         How long the door keeps an answer to a list.
+    style
+        The portal's own style sheet.
     answer
         What the door answers to a list instead of the server: status and body.
     asked
@@ -40,6 +42,7 @@ class Portal:
     port: int
     door_port: int
     pages: dict[str, str] = field(default_factory=dict)
+    style: bytes = STYLE
     late_s: float = 0.0
     answer: tuple[int, str] | None = None
     asked: list[dict[str, Any]] = field(default_factory=list)
@@ -84,7 +87,7 @@ class Portal:
     def page(self, request: BaseHTTPRequestHandler) -> None:
         path = urlsplit(request.path).path
         if path == "/portal.css":
-            reply(request, 200, STYLE, {"Content-Type": "text/css"})
+            reply(request, 200, self.style, {"Content-Type": "text/css"})
             return
         text = self.pages.get(path, f"<!doctype html><title>{path}</title><h1>{path}</h1>")
         hosts = f"{self.stack.collector_url} {self.door}"
