@@ -77,12 +77,12 @@ def due_pages(wanted: Mapping[str, str], pages: Mapping[str, Page], now: datetim
     The longest ago come first, so that a page which never answers does not keep others waiting.
     """
     before = rfc3339(now - again)
-    fresh = [
+    fresh = {
         address for address, changed in wanted.items() if address not in pages or pages[address].changed != changed
-    ]
-    old = [address for address, page in pages.items() if page.asked_at < before and address not in set(fresh)]
-    asked_at = {address: page.asked_at for address, page in pages.items()}
-    return sorted(fresh, key=lambda one: asked_at.get(one, "")) + sorted(old, key=lambda one: asked_at[one])
+    }
+    old = {address for address, page in pages.items() if page.asked_at < before} - fresh
+    asked_at = {address: (page.asked_at, address) for address, page in pages.items()}
+    return [address for some in (fresh, old) for address in sorted(some, key=lambda one: asked_at.get(one, ("", one)))]
 
 
 class _Asking:

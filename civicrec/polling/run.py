@@ -29,6 +29,8 @@ from civicrec.registry.catalogue import Kept
 FORM = "feed-entries"
 #: Of a feed or sitemap; the protocol of sitemaps sets the same.
 MAX_ENTRIES = 50_000
+#: Of all sitemaps of a feed together: they are kept from one poll to the next.
+MAX_PAGES = 100_000
 #: Of an index; each is asked for at each poll.
 _MAX_SITEMAPS = 50
 
@@ -134,6 +136,10 @@ def read_listed(polling: Polling, memory: Memory) -> tuple[dict[str, Listed], Do
             documents[child], _, _ = _read(polling, child, memory.documents.get(child))
             if documents[child].kind != "sitemap":
                 raise InvalidInput(f"{child} is no sitemap, and {address} says that it is")
+            if sum(len(one.addresses) for one in documents.values()) > MAX_PAGES:
+                raise InvalidInput(
+                    f"{address} leads to more than {MAX_PAGES} pages; name its sitemaps in feeds of their own"
+                )
     return documents, document if listed.kind == "feed" else None, base
 
 

@@ -7,6 +7,8 @@ from datetime import timedelta
 
 import pytest
 
+from civicrec.clock import monotonic_s
+from civicrec.polling import run
 from civicrec.polling.fetch import Known
 from civicrec.polling.memory import Page, memory_of
 from civicrec.polling.pages_of_sitemap import due_pages
@@ -150,6 +152,24 @@ def test_a_server_that_does_not_answer_any_more_ends_the_poll(home: Home, city: 
     outcome = home.one()
     assert "5 pages in a row did not answer" in outcome.fault
     assert len(city.paths()) == 6
+
+
+def test_an_index_of_too_many_pages_is_refused(home: Home, city: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "MAX_PAGES", 3)
+    index = "".join(f"<sitemap><loc>{city.url}/{name}.xml</loc></sitemap>" for name in "ab")
+    city.says["/map.xml"] = Said(f"<sitemapindex>{index}</sitemapindex>".encode())
+    city.says |= {f"/{name}.xml": Said(sitemap(f"/zw/{name}1.html", f"/zw/{name}2.html")) for name in "ab"}
+    assert "leads to more than 3 pages" in home.one().fault
+
+
+def test_a_hundred_thousand_pages_are_ordered_in_a_moment(home: Home) -> None:
+    pages = {f"/{n}": Page(Known(), "", f"2026-01-{n % 28 + 1:02}T00:00:00Z") for n in range(50_000)}
+    wanted = {f"/{n}": "" for n in range(100_000)}
+    began_s = monotonic_s()
+    due = due_pages(wanted, pages, home.now, timedelta(days=7))
+    assert monotonic_s() - began_s < 10
+    assert len(due) == len(set(due)) == 100_000
+    assert pages.keys().isdisjoint(due[:50_000])
 
 
 def test_the_next_pages_are_those_never_seen_then_changed_then_the_oldest(home: Home) -> None:
