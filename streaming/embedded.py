@@ -250,15 +250,18 @@ def run(settings: Settings) -> None:
         stores = Stores(warehouse, RedisOnlineStore(redis, bounds_of(settings.redis)), CatalogueSnapshot(registry))
 
         def restore(done: Done) -> None:
-            log.warning(
-                "online_store_incomplete", remedy="it is rebuilt from the warehouse; lists are plainer meanwhile"
-            )
+            is_first = not ledger.committed()  # a new home lacks nothing yet
+            if not is_first:
+                log.warning(
+                    "online_store_incomplete", remedy="it is rebuilt from the warehouse; lists are plainer meanwhile"
+                )
             rebuilt = rebuild_online(
                 warehouse, stores.online, done, utc_now(), suppressions(registry), lambda *_: heart.beat(_REBUILD_S)
             )
             log.info(
-                "online_store_rebuilt", interactions=rebuilt.interactions, actors_with_tags=rebuilt.actors_with_tags
-            )
+                "online_store_begun" if is_first else "online_store_rebuilt",
+                interactions=rebuilt.interactions, actors_with_tags=rebuilt.actors_with_tags,
+            )  # fmt: skip
 
         driver = stack.enter_context(closing(Driver(events, ledger, stores, settings.stream, restore)))
 

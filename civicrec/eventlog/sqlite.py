@@ -70,6 +70,8 @@ class SqliteEventLog:
         with self._faults():
             if not readonly:
                 path.parent.mkdir(parents=True, exist_ok=True)
+            elif not path.exists():
+                raise Unavailable(f"there is no event log {path} yet; the collector makes it when it starts")
             self._db = _connect(path, "rw" if readonly else "rwc")
             try:
                 if readonly:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -29,7 +30,7 @@ from civicrec.settings import Settings
 from civicrec.settings.load import of_its_home
 from operations.stack.checks import check_disk, check_home, free_disk_mb
 from operations.stack.children import Child, ChildSpec
-from operations.stack.endpoints import is_ready, peers, urls
+from operations.stack.endpoints import is_ready, peers, readiness, urls
 from operations.stack.silence import Watch
 from operations.stack.valkey import set_aside_if_damaged, valkey_binary, valkey_config, valkey_folder
 
@@ -225,6 +226,18 @@ def running(
             raise faults[0]
 
 
+def _next_step(settings: Settings) -> str:
+    """Return what a new installation still lacks to show lists to a portal; empty once it has that."""
+    is_usual = settings.home == Settings.model_fields["home"].default
+    home = "" if is_usual else f" --home {shlex.quote(str(settings.home))}"
+    steps = []
+    if readiness("serve", of_its_home(settings)).get("items") == 0:
+        steps.append(f"the catalogue is empty: civicrec catalog import FILE --format civicrec{home}")
+    if not settings.sites:
+        steps.append(f"no portal is registered: civicrec site add ID --origin https://…{home}, then start again")
+    return "; ".join(steps)
+
+
 def run(settings: Settings, names: Collection[str] = PROCESSES) -> None:
     """Run the stack until SIGTERM or SIGINT."""
     stop = threading.Event()
@@ -233,6 +246,8 @@ def run(settings: Settings, names: Collection[str] = PROCESSES) -> None:
     with running(settings, names, stop):
         if not stop.is_set():
             log.info("stack_ready", **urls(settings))
+            if step := _next_step(settings):
+                log.info("next", do=step)
         stop.wait()
         log.info("stack_stopping")
     log.info("stack_stopped")

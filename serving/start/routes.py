@@ -56,7 +56,10 @@ def next_steps(live: Live) -> list[NextStep]:
         )
     if not live.settings.sites:
         steps.append(
-            NextStep("还没有登记门户，任何站点编号都会被接受。登记门户的密钥和来源后再对外开放：", "civicrec site add")
+            NextStep(
+                "还没有登记门户，任何站点编号都会被接受。登记门户的密钥和来源后再对外开放：",
+                "civicrec site add 编号 --origin https://门户的主机",
+            )
         )
     if not live.models:
         steps.append(NextStep("还没有训练过模型，列表使用最新和热门内容。每晚运行一次：", "civicrec nightly"))

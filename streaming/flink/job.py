@@ -143,9 +143,16 @@ def run(settings: Settings, from_start: bool = False) -> None:
 
 def _keep_complete(watch: OnlineWatch, heart: Heart) -> None:
     if not watch.look():
-        log.warning("online_store_incomplete", remedy="it is rebuilt; the job waits, and lists are plainer meanwhile")
+        is_first = not watch.kept  # a new home lacks nothing yet
+        if not is_first:
+            log.warning(
+                "online_store_incomplete", remedy="it is rebuilt; the job waits, and lists are plainer meanwhile"
+            )
         rebuilt = watch.rebuild(lambda *_: heart.beat(_STEP_S))
-        log.info("online_store_rebuilt", interactions=rebuilt.interactions, actors_with_tags=rebuilt.actors_with_tags)
+        log.info(
+            "online_store_begun" if is_first else "online_store_rebuilt",
+            interactions=rebuilt.interactions, actors_with_tags=rebuilt.actors_with_tags,
+        )  # fmt: skip
 
 
 def stop_job(settings: Settings) -> str:

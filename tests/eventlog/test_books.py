@@ -18,6 +18,7 @@ from civicrec.accounting.ledger import Ledger
 from civicrec.accounting.proofs import Held, Hole, Proofs
 from civicrec.accounting.readers import acknowledged
 from civicrec.errors import Unavailable
+from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.kafka.position import Position, keep_position
 from civicrec.settings import KafkaSettings, Settings
 
@@ -63,6 +64,12 @@ def test_a_ledger_without_tables_counts_as_nothing(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
     settings.stream_path.touch()
     assert read_books(settings) == Books()
+
+
+def test_a_log_that_is_not_there_yet_is_no_damage(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match="there is no event log .* yet"):
+        SqliteEventLog(tmp_path / "events.sqlite", readonly=True)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_that_is_no_database_is_said_so(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import json
+import re
 
 import psutil
 import pytest
@@ -6,6 +7,7 @@ import pytest
 from tests.running import RunningStack, wait_for
 
 pytestmark = pytest.mark.stack
+WORDS = ("online_store_begun", "the catalogue is empty")
 
 
 def test_the_whole_stack_is_well_and_small(stack: RunningStack) -> None:
@@ -19,6 +21,16 @@ def test_the_whole_stack_is_well_and_small(stack: RunningStack) -> None:
     assert set(facts["processes"]) == {"up", "valkey", "warehouse", "collect", "stream", "serve"}
     assert all(process["alive"] and process["restarts"] == 0 for process in facts["processes"].values())
     assert facts["memory_mb"] <= 1_536
+
+
+def test_a_first_start_speaks_of_no_damage_and_says_what_to_do_next(stack: RunningStack) -> None:
+    wait_for(lambda: all(word in stack.log for word in WORDS), 30, "the first words")
+    began = max(stack.log.index(word) for word in WORDS)
+    said = stack.log[:began]
+    assert not [line for line in said.splitlines() if re.search(r"\[(warning|error|critical)|incomplete|rebuilt", line)]
+    told = next(line for line in stack.log.splitlines() if "the catalogue is empty" in line)
+    assert f"civicrec catalog import FILE --format civicrec --home {stack.settings.home}" in told
+    assert "civicrec site add ID --origin" in told
 
 
 def test_every_port_is_on_loopback_only(stack: RunningStack) -> None:
