@@ -35,7 +35,7 @@ from operations.replay import Click
 from profiles.nightly import rebuild_tags
 from profiles.tags import learned_tags
 from recommender.artifacts import Models, load_models, newest_usable
-from recommender.manifest import DataWindow, LearnedWeights, Manifest
+from recommender.manifest import DataWindow, LearnedWeights, Manifest, without_trees
 from recommender.scenes.files import SceneFiles
 from recommender.training.interactions import interactions_from
 from recommender.training.nightly import models_in_force, publish, rebuild_models
@@ -62,12 +62,15 @@ class Step:
         Does it and returns its counts, ``None`` when there was nothing to do it with. Repeated, it changes nothing.
     stands
         Tells whether what it made, by its counts, is still there; asked before a night that was cut off builds upon it.
+    shown
+        What of its counts the manifest shows.
     """
 
     name: str
     needs: tuple[str, ...]
     run: Callable[[Night], Counts]
     stands: Callable[[Night, Counts], bool] = lambda night, counts: True
+    shown: Callable[[Counts], Counts] = lambda counts: counts
 
 
 def drop_old_events(night: Night) -> Counts:
@@ -137,7 +140,12 @@ def _models_stand(night: Night, counts: Counts) -> bool:
 STEPS: tuple[Step, ...] = (
     Step("retention", (), drop_old_events),
     Step("tags", ("interests", "catalogue", "suppressed"), weigh_actors_tags, _tags_stand),
-    Step("rankers", ("interests", "catalogue", "scenes"), learn_to_rank),
+    Step(
+        "rankers",
+        ("interests", "catalogue", "scenes"),
+        learn_to_rank,
+        shown=lambda counts: counts and without_trees(counts),
+    ),
     Step("models", ("interests", "catalogue", "rankers"), train_models, _models_stand),
 )
 
@@ -217,7 +225,8 @@ def _run(night: Night, steps: tuple[Step, ...], only: str | None, journal: Night
             if only is None:
                 journal.note(step.name, done)
         night.report(step.name, 1, 1)
-        manifest[step.name] = night.counts[step.name] = done.counts
+        night.counts[step.name] = done.counts
+        manifest[step.name] = step.shown(done.counts)
         seconds[step.name] = done.seconds
     manifest["run"] = (manifest.get("models") or {}).get("run")
     return manifest | {"seconds": seconds | {"read": round(seconds["read"], 3)}, "resumed": resumed}

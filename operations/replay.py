@@ -18,19 +18,20 @@ from civicrec.clock import from_ms
 from civicrec.items import Item
 from civicrec.settings import Settings
 from profiles.online.memory import MemoryOnlineStore
-from profiles.online.ports import ActorState
+from profiles.online.ports import NEXT_CLICK_WINDOW_MINUTES, ActorState
 from recommender.artifacts import Models
 from recommender.candidates.next_click import MAX_NEXT_CLICK_SEEDS
 from recommender.catalogue import Catalogue
 from recommender.manifest import LearnedWeights, Manifest
 from recommender.ranking.blend import blend
-from recommender.ranking.features import features_of
+from recommender.ranking.features import features_of, reader_of
 from recommender.recommend import candidates_of, may_show, query_of, recommend, seed_ids, weights_of
 from recommender.request import Request
 from recommender.scenes.scene import Scene
 from recommender.signals import PlacedModels, Signals
+from recommender.training.examples import Example
 from recommender.training.interactions import interactions_of
-from recommender.training.ranker import LEARNED_DAYS, Example, learn
+from recommender.training.ranker import LEARNED_DAYS, learn
 from recommender.training.train import train
 from recommender.trends import TREND_HOURS, Trends, TrendWindows
 from serving.live import N_PAIRS
@@ -61,6 +62,11 @@ class ReplayedPortal:
         Whose lists are asked for, and whose rankers learn.
     sampled
         Share of the clicks that rankers learn from.
+
+    Attributes
+    ----------
+    examples
+        Scene → what its ranker learns from, of the last days.
     """
 
     def __init__(
@@ -80,7 +86,7 @@ class ReplayedPortal:
         self._sampled = sampled
         self._random = np.random.default_rng(seed)
         self._draws = np.random.default_rng(seed)
-        self._examples: dict[str, deque[Example]] = {scene.name: deque() for scene in scenes}
+        self.examples: dict[str, deque[Example]] = {scene.name: deque() for scene in scenes}
 
     def add(self, click: Click, learns: bool = True) -> None:
         """Take in a click, as the stream would; of some it is noted, before, from what they were chosen."""
@@ -108,7 +114,7 @@ class ReplayedPortal:
     def learned(self) -> dict[str, LearnedWeights]:
         """Return scene → what its ranker learns from the clicks of the last days, of those with enough of them."""
         rankers = self._models.models.manifest.rankers if self._models else {}
-        learned = {name: learn(list(examples), rankers.get(name)) for name, examples in self._examples.items()}
+        learned = {name: learn(list(examples), rankers.get(name)) for name, examples in self.examples.items()}
         return {name: weights for name, weights in learned.items() if weights is not None}
 
     def list_for(self, user_id: str, at_ms: int, n: int) -> list[str]:
@@ -120,7 +126,10 @@ class ReplayedPortal:
     def _note(self, click: Click, scene: Scene) -> None:
         """Note what the click was chosen from, unless no generator had found its item."""
         row = self.catalogue.rows.get(click.item_id, -1)
-        request, profile, now, signals = self._asked(scene, click.user_id, click.at_ms, 1)
+        page = self._page_of(click) if scene.on_item_page else ""
+        if page is None:
+            return
+        request, profile, now, signals = self._asked(scene, click.user_id, click.at_ms, 1, page)
         open_rows = may_show(request, profile, self.catalogue, now)
         if row < 0 or not open_rows[row]:
             return
@@ -131,19 +140,28 @@ class ReplayedPortal:
             return
         features = features_of(query, candidates)
         place = int(np.searchsorted(features.rows, row))
-        examples = self._examples[scene.name]
+        examples = self.examples[scene.name]
         examples.append(
             Example(
-                click.at_ms, features.values.astype(np.float32), place, declared.rows.index(row), click.user_id
+                click.at_ms, features.values.astype(np.float32), place, declared.rows.index(row), click.user_id,
+                reader_of(query),
             )
         )  # fmt: skip
         while examples[0].at_ms < click.at_ms - LEARNED_DAYS * _DAY_MS:
             examples.popleft()
 
+    def _page_of(self, click: Click) -> str | None:
+        """Return the item on whose page a click was made: what the same actor clicked just before, if anything."""
+        recent = self._store.actor(click.user_id).recent
+        if not recent or click.at_ms - recent[0].at_ms > NEXT_CLICK_WINDOW_MINUTES * 60_000:
+            return None
+        return recent[0].item_id
+
     def _asked(
-        self, scene: Scene, user_id: str, at_ms: int, n: int
+        self, scene: Scene, user_id: str, at_ms: int, n: int, page: str = ""
     ) -> tuple[Request, ActorState, datetime, Signals]:  # fmt: skip
-        now, profile, request = from_ms(at_ms), self._store.actor(user_id), Request(scene, n)
+        now, profile = from_ms(at_ms), self._store.actor(user_id)
+        request = Request(scene, n, item_id=page)
         seeds = seed_ids(request, profile, self.catalogue, now)
         co_clicks = self._store.co_clicks(seeds, N_PAIRS)
         next_clicks = self._store.next_clicks(seeds[:MAX_NEXT_CLICK_SEEDS], N_PAIRS)

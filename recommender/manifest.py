@@ -5,7 +5,7 @@ In: training. Out: a `Manifest`, kept with the models as JSON; what an older run
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct, field
 
@@ -72,6 +72,37 @@ class RankerGate(Struct, frozen=True, omit_defaults=True):
     reliability: list[tuple[int, float, float]] = []
 
 
+class LearnedTrees(Struct, frozen=True):
+    """Trees that re-order the best candidates, as `recommender.ranking.trees.Forest` takes them.
+
+    Attributes
+    ----------
+    inputs
+        Names of what they ask for.
+    columns, thresholds, values
+        Of each tree: which input an inner node asks for, up to which value one goes left (``None``: always), what a
+        leaf adds.
+    """
+
+    inputs: list[str]
+    columns: list[list[int]]
+    thresholds: list[list[float | None]]
+    values: list[list[float]]
+
+    def __post_init__(self) -> None:
+        """Refuse what no candidate could walk down; of a run on disk that makes it unusable."""
+        shapes = {len(self.columns), len(self.thresholds), len(self.values)}
+        inner = {len(tree) for trees in (self.columns, self.thresholds) for tree in trees}
+        leaves = {len(tree) for tree in self.values}
+        if len(shapes) > 1 or len(inner) > 1 or leaves != {n + 1 for n in inner}:
+            raise ValueError("trees of different numbers of nodes; expected complete trees of one depth")
+        if not all(0 <= column < len(self.inputs) for tree in self.columns for column in tree):
+            raise ValueError(f"a tree asks for what is none of the {len(self.inputs)} inputs")
+        numbers = (one for trees in (self.thresholds, self.values) for tree in trees for one in tree)
+        if not all(one is None or abs(one) <= HEAVIEST for one in numbers):  # NaN is within no bounds
+            raise ValueError(f"a number of a tree; expected at most {HEAVIEST:g} either way")
+
+
 class LearnedWeights(Struct, frozen=True):
     """What a scene's ranker learned.
 
@@ -79,6 +110,8 @@ class LearnedWeights(Struct, frozen=True):
     ----------
     weights
         Feature → weight; a feature not named weighs nothing. None at all: the scene's declared weights rule.
+    trees
+        What re-orders the best candidates by these weights; ``None`` where it finds no more.
     clicks
         Clicks it learned from.
     learned, declared
@@ -92,12 +125,18 @@ class LearnedWeights(Struct, frozen=True):
     learned: float
     declared: float
     gate: RankerGate | None = None
+    trees: LearnedTrees | None = None
 
     def __post_init__(self) -> None:
         """Refuse a weight with which a score would be no number; of a run on disk that makes it unusable."""
         for feature, weight in self.weights.items():
             if not abs(weight) <= HEAVIEST:  # NaN is within no bounds
                 raise ValueError(f"weight {weight} of feature {feature!r}; expected at most {HEAVIEST:g} either way")
+
+
+def without_trees(rankers: dict[str, Any]) -> dict[str, Any]:
+    """Return what rankers learned, as built-in types, without the thousands of numbers of their trees."""
+    return {scene: {**ranker, "trees": bool(ranker.get("trees"))} for scene, ranker in rankers.items()}
 
 
 class Offline(Struct, frozen=True):

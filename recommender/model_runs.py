@@ -157,7 +157,8 @@ def _ranker(scene: str, ranker: Mapping[str, Any]) -> Iterator[str]:
     """Say which weights order a scene, by which figures; of an older run only the two it has."""
     gate = ranker.get("gate") or {"mrr@10": {name: ranker[name] for name in ("learned", "declared")}}
     ruling = f": {gate['decision']} weights, {gate['why']}" if "why" in gate else ""
-    yield from ("", f"Ranker of `{scene}`{ruling}; {ranker['clicks']} clicks learned from.")
+    trees = " Trees re-order the best." if ranker.get("trees") else ""
+    yield from ("", f"Ranker of `{scene}`{ruling}; {ranker['clicks']} clicks learned from.{trees}")
     if n := gate.get("clicks"):
         yield from ("", f"The newest {n} clicks, which it did not see:")
     yield from ("", "| order by | mrr@10 | learned minus it, 95 % |", "|---|---|---|")

@@ -221,7 +221,16 @@ def query_of(
         context=context if context >= 0 and in_force(catalogue, now)[context] else -1,
         tags=profile.tags if request.is_personal else {},
         done=_done(request, profile, catalogue, now),
+        last_ms=_last_ms(request, profile, now),
     )
+
+
+def _last_ms(request: Request, profile: ActorState, now: datetime) -> int:
+    if not request.is_personal:
+        return 0
+    if request.recent:  # what the caller names was just now
+        return to_ms(now)
+    return profile.recent[0].at_ms if profile.recent else 0
 
 
 def _done(request: Request, profile: ActorState, catalogue: Catalogue, now: datetime) -> tuple[int, ...]:

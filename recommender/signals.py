@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from civicrec.items import ITEM_TYPES
 from recommender.artifacts import Models
 from recommender.catalogue import Catalogue
 from recommender.editorial import Editorial
+from recommender.ranking.trees import Forest
 from recommender.scoring import Ridge, ridge_of
 from recommender.trends import Trends
 
@@ -47,6 +49,8 @@ class PlacedModels:
         Rows that a crowd used, of the first tenth of the catalogue.
     als_rows, als_factors
         Catalogue rows, ascending, and their part of the factors: what ALS scores.
+    forests
+        Scene → the trees of its ranker, of those that have any.
     """
 
     models: Models
@@ -58,6 +62,7 @@ class PlacedModels:
     ridge: Ridge
     als_rows: NDArray[np.int64]
     als_factors: NDArray[np.float32]
+    forests: Mapping[str, Forest]
 
     @classmethod
     def of(cls, models: Models, catalogue: Catalogue) -> PlacedModels:
@@ -91,6 +96,11 @@ class PlacedModels:
             ridge=ridge_of(models),
             als_rows=row_of_model[scored],
             als_factors=np.ascontiguousarray(models.factors[scored]),
+            forests={
+                scene: Forest.of(ranker.trees)
+                for scene, ranker in models.manifest.rankers.items()
+                if ranker.weights and ranker.trees
+            },
         )
 
 
@@ -100,6 +110,13 @@ def _busy(models: Models, row_of_model: NDArray[np.int64], catalogue: Catalogue)
     places = places[np.argsort(-models.recent_actors[places], kind="stable")]
     places = places[: max(MIN_OFTEN, len(places) // 10)]
     return frozenset(row_of_model[places[models.recent_actors[places] >= K_ANONYMITY]].tolist())
+
+
+class Learned(NamedTuple):
+    """What a ranker learned: feature → weight, and the trees that re-order the best by these, if any."""
+
+    weights: Mapping[str, float]
+    forest: Forest | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +146,12 @@ class Signals:
         """Name of the nightly run, empty before the first."""
         return self.models.models.run if self.models else ""
 
-    def learned(self, scene: str) -> Mapping[str, float] | None:
-        """Return feature → weight for a scene's ranker, ``None`` before anything was learned."""
+    def learned(self, scene: str) -> Learned | None:
+        """Return what a scene's ranker learned, ``None`` before anything was."""
         ranker = self.models.models.manifest.rankers.get(scene) if self.models else None
-        return (ranker.weights or None) if ranker else None
+        if not (self.models and ranker and ranker.weights):
+            return None
+        return Learned(ranker.weights, self.models.forests.get(scene))
 
     @property
     def emphasis(self) -> Mapping[str, float]:

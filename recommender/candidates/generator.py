@@ -58,6 +58,8 @@ class Query(Derives):
         Rows the actor interacted with longer ago, newest first: only known not to be new.
     context
         Row of the page's item, -1 for none.
+    last_ms
+        When the newest of the history was, epoch ms; 0 where there is none.
     done
         Rows of the services that the actor completed last, newest first.
     tags
@@ -73,6 +75,7 @@ class Query(Derives):
     context: int = -1
     tags: Mapping[str, float] = field(default_factory=dict)
     done: tuple[int, ...] = ()
+    last_ms: int = 0
 
     @property
     def scratch(self) -> NDArray[np.int32]:

@@ -18,8 +18,8 @@ from recommender.candidates.selection import places_of
 from recommender.request import Source
 
 #: Scores that differ by less are equal: sums of the same parts in another order.
-_DECIMALS = 9
-_STEPS = 10.0**_DECIMALS
+DECIMALS = 9
+_STEPS = 10.0**DECIMALS
 #: Half of what a whole number may be.
 _LARGEST = 2.0**62
 
@@ -88,7 +88,7 @@ def blend(
 def in_order(
     query: Query, rows: NDArray[np.int64], scores: NDArray[Any]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return the scores rounded to `_DECIMALS`, and their falling order; equal ones go by time, then by id.
+    """Return the scores rounded to `DECIMALS`, and their falling order; equal ones go by time, then by id.
 
     Of rounded scores and places whole numbers are made that hold both, so that one sort does.
     """

@@ -6,8 +6,9 @@ item stood at.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,8 @@ NEAR_H = 1.0
 #: Age of what has no date, hours: ten years.
 _OLDEST_H = 87_600.0
 _HOUR_MS = 3_600_000
+#: Who has seen nothing came as long ago as who was last here ten weeks ago.
+_NEVER_MINUTES = 100_000.0
 
 _TRENDS = tuple(f"clicks_{hours:g}h" for hours, _ in HALF_LIVES)
 #: Feature → the generator whose part of a score it counts towards.
@@ -46,6 +49,9 @@ SOURCE_OF: Mapping[str, Source] = {
     **dict.fromkeys(TITLES, "content"),
 }
 FEATURES: tuple[str, ...] = tuple(SOURCE_OF)
+#: What trees ask for: the features, how far below the best a candidate stands by learned weights, and, the same for
+#: all, how much the reader has seen and how long ago the last of it was.
+TREE_INPUTS: tuple[str, ...] = (*FEATURES, "behind_best", "history", "since_last")
 _NUMBER = {name: number for number, name in enumerate(FEATURES)}
 _IDLE = _NUMBER["idle"]
 _SHARE_OF = {source: _NUMBER[f"{source}_share"] for source in SHARES}
@@ -102,3 +108,31 @@ def features_of(query: Query, candidates: Mapping[Source, Scored]) -> Features:
     if newest >= 0:
         values[_TITLES : _TITLES + len(TITLES)] = title_likeness(query, rows)
     return Features(rows, values.T)
+
+
+def reader_of(query: Query) -> tuple[float, float]:
+    """Return the logarithms of 1 + items the reader has seen, and of 1 + minutes since the last of them."""
+    n_seen = len(query.history) + len(query.seen_before)
+    minutes = (query.now_ms - query.last_ms) / 60_000
+    return math.log1p(n_seen), math.log1p(min(max(0.0, minutes), _NEVER_MINUTES))
+
+
+def tree_inputs(
+    values: NDArray[np.floating[Any]], utilities: NDArray[np.float64], reader: tuple[float, float]
+) -> NDArray[np.float64]:
+    """Return (n, len(TREE_INPUTS)) of candidates, at least one.
+
+    Parameters
+    ----------
+    values
+        (n, len(FEATURES)) of the candidates.
+    utilities
+        (n,) sums of these by the learned weights.
+    reader
+        As `reader_of` says.
+    """
+    inputs = np.empty((len(values), len(TREE_INPUTS)))
+    inputs[:, : len(FEATURES)] = values
+    inputs[:, len(FEATURES)] = utilities - utilities.max()
+    inputs[:, len(FEATURES) + 1 :] = reader
+    return inputs

@@ -1,6 +1,6 @@
-"""Ranking by a learned weight for each feature; before anything is learned, by blend.
+"""Ranking by what was learned: a weight for each feature, then trees among the best; before that, by blend.
 
-In: candidates per generator, and the weights the nightly run found for the scene. Out: one order.
+In: candidates per generator, and what the nightly run learned of the scene. Out: one order.
 """
 
 from __future__ import annotations
@@ -12,9 +12,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.candidates.generator import Query, Scored
-from recommender.ranking.blend import Blended, blend, in_order
-from recommender.ranking.features import FEATURES, SOURCE_OF, Features, features_of
+from recommender.ranking.blend import DECIMALS, Blended, blend, in_order
+from recommender.ranking.features import (
+    FEATURES,
+    SOURCE_OF,
+    TREE_INPUTS,
+    Features,
+    features_of,
+    reader_of,
+    tree_inputs,
+)
 from recommender.request import Source
+from recommender.signals import Learned
+
+#: Candidates, the best by weights, that trees re-order: a page and what may come before it.
+MAX_REORDERED = 40
+#: Name under which an explanation says what trees change.
+TREES = "trees"
 
 _FEATURES_OF: Mapping[Source, list[int]] = {
     source: [number for number, name in enumerate(FEATURES) if SOURCE_OF[name] == source]
@@ -30,13 +44,16 @@ class Weighed(NamedTuple):
     rows
         Each once, best first.
     scores
-        (n,) score of each of them, falling to 0: features times weights, less the least of these sums.
+        (n,) score of each of them, falling to 0: features times weights, less the least of these sums; of those that
+        trees re-order, what the trees say, raised so far that no other stands above them.
     features
         Of all candidates.
     weights
         (features,) of each feature.
     blended
         The order by the scene's declared weights, which knows who named what.
+    reordered
+        Row → what trees added to its score, of those they re-ordered.
     """
 
     rows: list[int]
@@ -44,6 +61,7 @@ class Weighed(NamedTuple):
     features: Features
     weights: NDArray[np.float64]
     blended: Blended
+    reordered: Mapping[int, float] = {}
 
     def parts_of(self, query: Query, rows: Sequence[int]) -> dict[int, dict[Source, float]]:
         """Return row → generator that named it → what its features add to the score, at least 0."""
@@ -55,13 +73,19 @@ class Weighed(NamedTuple):
         return parts_of
 
     def features_of(self, rows: Sequence[int]) -> dict[int, dict[str, tuple[float, float]]]:
-        """Return row → feature → its value and what it adds to the score, of the features that are not 0."""
+        """Return row → feature → its value and what it adds to the score, of the features that are not 0.
+
+        What trees changed stands beside them as `TREES`.
+        """
         values = self._values(rows)
         pairs = np.stack([values, values * self.weights], axis=-1).tolist()
-        return {
+        told = {
             row: {name: (value, part) for name, (value, part) in zip(FEATURES, of_row, strict=True) if value}
             for row, of_row in zip(rows, pairs, strict=True)
         }
+        for row in self.reordered.keys() & told.keys():
+            told[row][TREES] = (1.0, self.reordered[row])
+        return told
 
     def _values(self, rows: Sequence[int]) -> NDArray[np.float64]:
         """Return (rows, features): zeros for what is no candidate."""
@@ -72,20 +96,37 @@ class Weighed(NamedTuple):
 
 
 def linear(
-    query: Query, candidates: Mapping[Source, Scored], weights: Mapping[Source, float],
-    learned: Mapping[str, float] | None = None,
-) -> Blended | Weighed:  # fmt: skip
-    """Order candidates by the learned weights of features; equal scores go by time, then by id.
+    query: Query, candidates: Mapping[Source, Scored], weights: Mapping[Source, float], learned: Learned | None = None
+) -> Blended | Weighed:
+    """Order candidates by the learned weights of features, then the best of them by trees; ties go by time, then by id.
 
-    Where one of the sums is no number the scene's declared weights order.
+    Where one of the sums is no number the scene's declared weights order. Trees that ask for other features than there
+    are, because another version grew them, change nothing.
     """
     blended = blend(query, candidates, weights)
     if learned is None or not blended.rows:
         return blended
     features = features_of(query, candidates)
-    of_feature = np.array([learned.get(name, 0.0) for name in FEATURES])
+    of_feature = np.array([learned.weights.get(name, 0.0) for name in FEATURES])
     utilities = features.values @ of_feature
     if not np.isfinite(utilities).all():
         return blended
     utilities, order = in_order(query, features.rows, utilities)
-    return Weighed(features.rows[order].tolist(), utilities[order] - utilities.min(), features, of_feature, blended)
+    scores = utilities[order] - utilities.min()
+    changes: dict[int, float] = {}
+    if learned.forest is not None and learned.forest.inputs == TREE_INPUTS:
+        best = order[:MAX_REORDERED]
+        inputs = tree_inputs(features.values[best], utilities[best], reader_of(query))
+        among, raised = _by_trees(learned.forest.scores(inputs))
+        raised += scores[len(best)] if len(best) < len(scores) else 0.0
+        best, before = best[among], scores[among]
+        changes = dict(zip(features.rows[best].tolist(), (raised - before).tolist(), strict=True))
+        order[: len(best)], scores[: len(best)] = best, raised
+    return Weighed(features.rows[order].tolist(), scores, features, of_feature, blended, changes)
+
+
+def _by_trees(scores: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the falling order of scores, equals as they stand, and of each in it how far it is above the last."""
+    scores = scores.round(DECIMALS)
+    among = (-scores).argsort(kind="stable")
+    return among, scores[among] - scores[among[-1]]

@@ -12,6 +12,7 @@ from recommender.candidates.generator import Query, Scored
 from recommender.ranking.blend import blend
 from recommender.ranking.linear import linear
 from recommender.request import Source
+from recommender.signals import Learned
 
 
 class Ordered(Protocol):
@@ -41,7 +42,7 @@ class Ranker(Protocol):
 
     def __call__(
         self, query: Query, candidates: Mapping[Source, Scored], weights: Mapping[Source, float],
-        learned: Mapping[str, float] | None = None,
+        learned: Learned | None = None,
     ) -> Ordered:  # fmt: skip
         """Return each row once, best first.
 
@@ -50,7 +51,7 @@ class Ranker(Protocol):
         weights
             Of each generator, as the scene declares them.
         learned
-            Of each feature by name, ``None`` while too little was clicked.
+            What the night learned of the scene, ``None`` while too little was clicked.
         """
         ...
 

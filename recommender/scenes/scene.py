@@ -50,6 +50,8 @@ class Scene:
         Positions that pins may take; any when empty.
     personalised
         False for places that must be the same for everybody.
+    on_item_page
+        True for a place beside an item: its ranker learns from what was clicked next.
     fallback
         Generators that fill a list the sources do not, in this order; the newest items come after them.
     ranker, rerankers
@@ -81,6 +83,7 @@ class Scene:
     explore_share: float = 0.0
     editorial_slots: tuple[int, ...] = ()
     personalised: bool = True
+    on_item_page: bool = False
     fallback: tuple[str, ...] = ("trending", "popular")
     ranker: str = "blend"
     rerankers: tuple[str, ...] = ("diversify",)

@@ -243,6 +243,7 @@ FIELDS: dict[str, _Field] = {
     "origins": (_words, f"a list of at most {MAX_WORDS} texts"),
     "editorial_slots": (_are_slots, f"a list of whole numbers from 0 to {MAX_N - 1}"),
     "personalised": (lambda value: isinstance(value, bool), "true or false"),
+    "on_item_page": (lambda value: isinstance(value, bool), "true or false"),
     **VARIANT_FIELDS,
     "variants": (
         lambda value: (

@@ -23,7 +23,7 @@ from civicrec.process.progress import ShowProgress
 from civicrec.registry.runs import choice, latest_run, recent_runs, ruling_runs, save_run
 from civicrec.settings import TrainingSettings
 from recommender.artifacts import FORMAT, Models, load_models, newest_models, newest_usable, save_models
-from recommender.manifest import Manifest
+from recommender.manifest import Manifest, without_trees
 from recommender.training.interactions import Interactions
 from recommender.training.train import SEED, train
 
@@ -57,7 +57,10 @@ def rebuild_models(
             earlier=earlier,
         )  # fmt: skip
         save_models(folder, models)
-    return {**msgspec.to_builtins(models.manifest), "run": run}
+    manifest = msgspec.to_builtins(models.manifest)
+    if rankers := manifest.get("rankers"):
+        manifest["rankers"] = without_trees(rankers)
+    return {**manifest, "run": run}
 
 
 def models_in_force(registry: Engine, folder: Path) -> Models | None:

@@ -1,24 +1,25 @@
-"""The ranker's weights, learned from lists of candidates of which one was clicked.
+"""The ranker's night: what is learned from clicks, and whether it may order lists.
 
-In: `Examples`. Out: a weight for each feature: those under which the clicked candidates would most likely be chosen
-(listwise softmax: Cao et al. 2007, with one relevant item). Nothing here knows where an item stood.
+In: `Example`s of a scene. Out: `LearnedWeights`: weights, the trees that re-order the best by them, and why they rule.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
-from threadpoolctl import threadpool_limits
 
-from recommender.manifest import LearnedWeights
-from recommender.ranking.features import FEATURES, SOURCE_OF
-from recommender.training.ranker_gate import judge_ranker
+from recommender.manifest import LearnedTrees, LearnedWeights
+from recommender.ranking.features import FEATURES, SOURCE_OF, TREE_INPUTS
+from recommender.ranking.trees import Forest
+from recommender.training.examples import Example
+from recommender.training.ranker_gate import gains, judge_ranker
 from recommender.training.reliability import reliability
+from recommender.training.trees import best_of, fit_trees
+from recommender.training.weights import fit
 
 #: With fewer clicks the weights a scene declares stand.
 MIN_CLICKS = 300
@@ -35,40 +36,20 @@ SINGLES = {
     if name.endswith("_share") or name.startswith("clicks_")
 }
 _DAY_MS = 86_400_000
-#: Pulls weights of scaled features towards 0: what few clicks say alone counts for little.
-L2 = 1e-3
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
-    """One click, and what it was chosen from.
+class Order(NamedTuple):
+    """An order of candidates: (features,) weights, and what re-orders the best by these, if anything."""
 
-    Attributes
-    ----------
-    at_ms
-        When, epoch ms.
-    values
-        (n, features) of the candidates, float32.
-    clicked
-        Which of them was clicked.
-    declared
-        Its 0-based place in the order that the scene's declared weights make.
-    visitor
-        Who clicked.
-    """
-
-    at_ms: int
-    values: NDArray[np.float32]
-    clicked: int
-    declared: int
-    visitor: str = ""
+    weights: NDArray[np.float64]
+    trees: LearnedTrees | None = None
 
 
 def learn(examples: Sequence[Example], earlier: LearnedWeights | None = None) -> LearnedWeights | None:
     """Return what is learned from examples in order of time, ``None`` from fewer than `MIN_CLICKS`.
 
-    Weights learned from the older clicks are judged on those of the last day (`ranker_gate`); where they may not rule,
-    what is returned has those of `earlier`, or none.
+    What is learned from the older clicks is judged on those of the last day (`ranker_gate`), with trees only if these
+    find more there than weights alone. Where it may not rule, what is returned has the order of `earlier`, or none.
 
     Parameters
     ----------
@@ -79,24 +60,37 @@ def learn(examples: Sequence[Example], earlier: LearnedWeights | None = None) ->
         return None
     cut = _cut([example.at_ms for example in examples])
     judged = examples[cut:]
-    trial = fit(examples[:cut])
-    ruling = np.array([earlier.weights.get(name, 0.0) for name in FEATURES]) if earlier and earlier.weights else None
+    trial = _learned(examples[:cut])
+    places, by_weights = _places(judged, trial), _places(judged, Order(trial.weights))
+    has_trees = gains(places).mean() > gains(by_weights).mean()
+    ruling = _order_of(earlier) if earlier and earlier.weights else None
     gate = judge_ranker(
-        _places(judged, trial),
+        places if has_trees else by_weights,
         np.array([example.declared for example in judged]),
         None if ruling is None else _places(judged, ruling),
         {name: _places_by_one(judged, number) for number, name in SINGLES.items()},
         [example.visitor for example in judged],
     )
-    predicted = reliability([example.values @ trial for example in judged], [example.clicked for example in judged])
-    gate = msgspec.structs.replace(gate, reliability=predicted)
+    utilities = [example.values @ trial.weights for example in judged]
+    gate = msgspec.structs.replace(gate, reliability=reliability(utilities, [one.clicked for one in judged]))
     weights: dict[str, float] = {}
+    trees: LearnedTrees | None = None
     if gate.decision == "kept" and earlier:
-        weights = earlier.weights
+        weights, trees = earlier.weights, earlier.trees
     elif gate.decision == "learned":
-        by_name = dict(zip(FEATURES, fit(examples).round(6).tolist(), strict=True))
-        weights = {name: weight for name, weight in by_name.items() if weight}
-    return LearnedWeights(weights, len(examples), gate.mrr["learned"], gate.mrr["declared"], gate)
+        order = _learned(examples, has_trees)
+        by_name = dict(zip(FEATURES, order.weights.round(6).tolist(), strict=True))
+        weights, trees = {name: weight for name, weight in by_name.items() if weight}, order.trees
+    return LearnedWeights(weights, len(examples), gate.mrr["learned"], gate.mrr["declared"], gate, trees)
+
+
+def _learned(examples: Sequence[Example], has_trees: bool = True) -> Order:
+    weights = fit(examples)
+    return Order(weights, fit_trees(examples, weights) if has_trees else None)
+
+
+def _order_of(learned: LearnedWeights) -> Order:
+    return Order(np.array([learned.weights.get(name, 0.0) for name in FEATURES]), learned.trees)
 
 
 def _cut(times_ms: Sequence[int]) -> int:
@@ -105,12 +99,20 @@ def _cut(times_ms: Sequence[int]) -> int:
     return int(np.clip(np.searchsorted(times_ms, times_ms[-1] - _DAY_MS), n * (1 - MOST_JUDGED), n * (1 - JUDGED)))
 
 
-def _places(examples: Sequence[Example], weights: NDArray[np.float64]) -> NDArray[np.int64]:
-    utilities = [example.values @ weights for example in examples]
-    return np.array([
-        np.count_nonzero(of_one > of_one[example.clicked])
-        for of_one, example in zip(utilities, examples, strict=True)
-    ])  # fmt: skip
+def _places(examples: Sequence[Example], order: Order) -> NDArray[np.int64]:
+    """Return the 0-based place of each clicked candidate in this order."""
+    forest = Forest.of(order.trees) if order.trees and tuple(order.trees.inputs) == TREE_INPUTS else None
+    return np.array([_place(example, order.weights, forest) for example in examples])
+
+
+def _place(example: Example, weights: NDArray[np.float64], forest: Forest | None) -> int:
+    if forest is not None:
+        best, inputs = best_of(example, weights)
+        if (at := np.flatnonzero(best == example.clicked)).size:
+            scores = forest.scores(inputs)
+            return int(np.count_nonzero(scores > scores[at[0]]))
+    utilities = example.values @ weights
+    return int(np.count_nonzero(utilities > utilities[example.clicked]))
 
 
 def _places_by_one(examples: Sequence[Example], number: int) -> NDArray[np.int64]:
@@ -120,33 +122,3 @@ def _places_by_one(examples: Sequence[Example], number: int) -> NDArray[np.int64
         np.count_nonzero(column >= column[example.clicked]) - 1
         for column, example in zip(columns, examples, strict=True)
     ])  # fmt: skip
-
-
-def fit(examples: Sequence[Example]) -> NDArray[np.float64]:
-    """Return (features,) the weights under which the clicked candidates are the likeliest choices."""
-    values = np.concatenate([example.values for example in examples])
-    sizes = np.array([len(example.values) for example in examples])
-    starts = np.r_[0, np.cumsum(sizes)[:-1]]
-    clicked = starts + np.array([example.clicked for example in examples])
-    list_of = np.repeat(np.arange(len(sizes)), sizes)
-    scale = values.std(axis=0, dtype=np.float64)
-    varies = scale > 1e-9
-    scaled = (values[:, varies] / scale[varies]).astype(np.float32)
-    chosen = scaled[clicked].mean(axis=0, dtype=np.float64)
-
-    def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        utilities = (scaled @ weights.astype(np.float32)).astype(np.float64)
-        utilities -= np.maximum.reduceat(utilities, starts)[list_of]
-        shares = np.exp(utilities)
-        totals = np.add.reduceat(shares, starts)
-        shares /= totals[list_of]
-        expected = (shares.astype(np.float32) @ scaled).astype(np.float64) / len(sizes)
-        value = float(np.mean(np.log(totals) - utilities[clicked])) + L2 * float(weights @ weights)
-        return value, expected - chosen + 2 * L2 * weights
-
-    begin = np.zeros(int(varies.sum()))
-    with threadpool_limits(1, user_api="blas"):  # the same clicks give the same weights, however many cores there are
-        fitted = minimize(loss, begin, jac=True, method="L-BFGS-B", options={"maxiter": 200}).x
-    weights = np.zeros(len(FEATURES))
-    weights[varies] = fitted / scale[varies]
-    return weights

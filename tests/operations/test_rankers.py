@@ -26,7 +26,7 @@ from operations import nightly
 from operations.night import Night
 from operations.nightly import run_nightly
 from operations.rankers import learn_rankers
-from operations.replay import Click
+from operations.replay import Click, ReplayedPortal
 from recommender.artifacts import Models, load_models, save_models
 from recommender.manifest import LearnedWeights, Manifest
 from recommender.scenes.files import shipped_scenes
@@ -91,12 +91,14 @@ def test_a_night_learns_from_its_clicks_and_its_models_carry_the_weights(setting
     store_events(settings, events_of(reading(1_500)))
     first = run_nightly(settings, DAY)
     learned = first["rankers"]["news"]
-    assert set(first["rankers"]) == {scene.name for scene in SCENES.values() if scene.ranker == "learned"}
+    # Whatever shows news has been clicked in; services were not, and who reads one piece in an hour goes on from none.
+    assert set(first["rankers"]) == {"home", "news"}
     assert learned["clicks"] >= MIN_CLICKS
     assert learned["learned"] > learned["declared"]
     assert first["seconds"]["rankers"] > 0
     in_force = load_models(settings.models_path, first["run"]).manifest.rankers["news"]
     assert (dict(in_force.weights), in_force.clicks) == (learned["weights"], learned["clicks"])
+    assert learned["trees"] == (in_force.trees is not None)  # of their thousands of numbers a manifest says no more
     again = run_nightly(settings, DAY)
     assert (again["run"], again["unchanged"]) == (first["run"], True)
     models_alone = run_nightly(settings, DAY, "models")
@@ -120,9 +122,24 @@ def test_lists_of_a_day_are_replayed_with_the_models_of_the_night_before(setting
         return None
 
     learned = learn_rankers(clicks, news(at(DAY, 23)), SCENES, settings_alone, models_before)
-    assert set(learned) == {"news"}
+    assert set(learned) == {"home", "news"}
     assert asked == [DAY - timedelta(days=days) for days in (2, 1, 0)]
     assert learn_rankers(clicks, news(at(DAY, 23)), SCENES, settings_alone, models_before) == learned
+
+
+def test_beside_an_item_is_learned_from_what_was_clicked_from_there(settings_alone: Settings) -> None:
+    items, now_ms = news(at(DAY, 23)), to_ms(at(DAY, 12))
+    scene = replace(SCENES["item"], sources={"popular": 1.0, "trending": 1.0, "fresh": 1.0})
+    portal = ReplayedPortal(items, [scene], settings_alone)
+    for k in range(12):  # enough people to make items candidates
+        for one in range(3):
+            portal.add(Click(f"u{k}", f"n1{one}", now_ms + k), learns=False)
+    for minutes, item_id in ((0, "n15"), (10, "n11"), (45, "n12"), (90, "n10"), (95, "n10")):
+        portal.add(Click("reader", item_id, now_ms + minutes * 60_000))
+    # From n15 to n11 after ten minutes; later it was too long, and the last was read before.
+    assert [example.at_ms - now_ms for example in portal.examples["item"]] == [10 * 60_000]
+    n_candidates = len(portal.examples["item"][0].values)
+    assert 0 < n_candidates < N_ITEMS
 
 
 def test_scenes_without_a_learned_ranker_cost_no_replay(settings_alone: Settings) -> None:

@@ -14,11 +14,14 @@ from hypothesis import strategies as st
 
 from civicrec.errors import ArtifactError
 from recommender.artifacts import load_models, save_models
-from recommender.manifest import LearnedWeights
-from recommender.ranking.features import FEATURES
+from recommender.manifest import LearnedTrees, LearnedWeights
+from recommender.ranking.features import FEATURES, TREE_INPUTS
+from recommender.ranking.linear import MAX_REORDERED, TREES
+from recommender.ranking.trees import N_INNER, N_LEAVES
 from recommender.signals import PlacedModels
 from tests.recommender.test_plain import Plain, a_large_world
 from tests.recommender.test_recommend import made
+from tests.recommender.test_trees import walked
 from tests.recommender.worlds import NOW, SCENES, World, some_models, worlds
 
 CLOSE = 1e-4  # factors are single precision
@@ -56,10 +59,12 @@ class PlainFeatures(Plain):
         return values | {"title_last": self.title_likeness(name, 1), "title_history": self.title_likeness(name, 10)}
 
 
-def learned(world: World, weights: dict[str, float]) -> World:
-    """Return the world after a night in which the scene `news` learned these weights."""
+def learned(world: World, weights: dict[str, float], trees: LearnedTrees | None = None) -> World:
+    """Return the world after a night in which the scene `news` learned these weights, and these trees."""
     models = world.signals.models.models if world.signals.models else some_models(["i0"])
-    manifest = msgspec.structs.replace(models.manifest, rankers={"news": LearnedWeights(weights, 500, 0.3, 0.2)})
+    manifest = msgspec.structs.replace(
+        models.manifest, rankers={"news": LearnedWeights(weights, 500, 0.3, 0.2, trees=trees)}
+    )
     placed = PlacedModels.of(replace(models, manifest=manifest), world.catalogue)
     signals, request = replace(world.signals, models=placed), replace(world.request, scene=SCENES["news"], explain=True)
     profile = replace(world.profile, disliked=dict.fromkeys(world.profile.disliked, 0))  # of today: test_refused.py
@@ -119,6 +124,54 @@ def test_the_page_begins_with_the_highest_scores() -> None:
     utilities = {name: sum(weights[one] * of[one] for one in of) for name, of in features.items()}
     scores = [utilities[one.item.item_id] for one in made(world).items]
     assert scores == pytest.approx(sorted(utilities.values(), reverse=True)[:40], abs=CLOSE)
+
+
+def some_trees(seed: int, inputs: tuple[str, ...] = TREE_INPUTS) -> LearnedTrees:
+    rng, n = np.random.default_rng(seed), 30
+    return LearnedTrees(
+        list(inputs),
+        rng.integers(0, len(inputs), (n, N_INNER)).tolist(),
+        rng.normal(size=(n, N_INNER)).tolist(),
+        rng.normal(size=(n, N_LEAVES)).tolist(),
+    )
+
+
+@pytest.mark.parametrize("seed", [1, 4])
+def test_trees_reorder_the_best_by_weights_and_an_explanation_adds_up(seed: int) -> None:
+    weights = dict(zip(FEATURES, np.random.default_rng(seed).normal(size=len(FEATURES)).tolist(), strict=True))
+    trees = some_trees(seed)
+    world = learned(a_large_world(seed), weights, trees)
+    world = replace(world, request=replace(world.request, scene=replace(SCENES["news"], rerankers=()), n=60))
+    plain = PlainFeatures(world)
+    features = plain.features()
+    utilities = {name: sum(weights[one] * of[one] for one in of) for name, of in features.items()}
+    by_weights = sorted(utilities, key=utilities.__getitem__, reverse=True)
+    best, least = by_weights[:MAX_REORDERED], min(utilities.values())
+    recent = world.profile.recent
+    minutes = 0.0 if world.request.recent else (NOW.timestamp() - recent[0].at_ms / 1000) / 60 if recent else 1e5
+    reader = {"history": log1p(len(plain.history)), "since_last": log1p(min(max(0.0, minutes), 1e5))}
+    by_trees = {}
+    for name in best:
+        inputs = features[name] | {"behind_best": utilities[name] - utilities[best[0]]} | reader
+        by_trees[name] = round(walked(trees, [inputs.get(one, 0.0) for one in TREE_INPUTS]), 9)
+    raised = utilities[by_weights[MAX_REORDERED]] - least - min(by_trees.values())
+    expected = {name: score + raised for name, score in by_trees.items()}
+    expected |= {name: utilities[name] - least for name in by_weights[MAX_REORDERED:]}
+    ranked = made(world).items
+    in_order = [*sorted(best, key=by_trees.__getitem__, reverse=True), *by_weights[MAX_REORDERED:]]  # stable
+    assert [one.item.item_id for one in ranked] == in_order[:60]
+    assert [one.score for one in ranked] == pytest.approx([expected[one.item.item_id] for one in ranked], abs=CLOSE)
+    assert [one.item.item_id for one in ranked[:MAX_REORDERED]] != best
+    for one in ranked:
+        assert (TREES in one.features) == (one.item.item_id in best)
+        assert sum(part for _, part in one.features.values()) - least == pytest.approx(one.score, abs=CLOSE)
+
+
+def test_trees_that_ask_for_features_of_another_version_change_nothing() -> None:
+    weights = {"idle": -1.0, "age_log": -0.3}
+    world, other = a_large_world(3), some_trees(3, (*TREE_INPUTS, "of another version"))
+    assert made(learned(world, weights, other)).items == made(learned(world, weights)).items
+    assert made(learned(world, weights, some_trees(3))).items != made(learned(world, weights)).items
 
 
 def test_before_anything_was_learned_the_declared_weights_stand() -> None:

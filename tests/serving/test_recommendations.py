@@ -237,7 +237,8 @@ def test_a_learned_order_is_public_and_explained_when_asked(api: Api) -> None:
     assert age["part"] == pytest.approx(2.0 * age["value"], abs=1e-5)
     scenes = {one["scene"]: one for one in api.get("/v1/transparency").json()["scenes"]}
     assert scenes["news"]["learned"] == {"weights": {"age_24h": 2.0, "idle": -0.5}, "clicks": 500}
-    assert (scenes["home"]["ranker"], scenes["home"]["learned"]) == ("blend", None)
+    assert (scenes["home"]["ranker"], scenes["home"]["learned"]) == ("learned", None)
+    assert (scenes["hot"]["ranker"], scenes["hot"]["learned"]) == ("blend", None)
 
 
 def test_metrics_count_lists(api: Api) -> None:

@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 
 from recommender.manifest import LearnedWeights
 from recommender.ranking.features import FEATURES
-from recommender.training.ranker import L2, MIN_CLICKS, SINGLES, Example, fit, learn
+from recommender.training.examples import Example
+from recommender.training.ranker import MIN_CLICKS, SINGLES, learn
+from recommender.training.weights import L2, fit
+from tests.recommender.test_trees import clicked_where_two_agree
 
 N = len(FEATURES)
 
@@ -141,3 +144,28 @@ def test_what_is_learned_tells_how_reliable_its_probabilities_are() -> None:
     assert sum(n * seen for n, _, seen in learned.gate.reliability) == pytest.approx(learned.gate.clicks, rel=0.02)
     n, told, seen = learned.gate.reliability[-1]
     assert seen == pytest.approx(told, abs=5 * (told / n) ** 0.5)
+
+
+def test_trees_rule_where_they_find_more_and_go_on_with_the_weights_they_belong_to() -> None:
+    examples = clicked_where_two_agree(1_500)
+    learned = learn(examples)
+    assert learned is not None
+    assert learned.trees is not None
+    assert learned.gate is not None
+    # Of twelve a third agree at best by chance; with weights alone the click stands anywhere among them.
+    assert learned.learned > 0.4
+    older, newer = clicked_where_two_agree(900, seed=1), next_day(clicked_where_two_agree(600, seed=2))
+    turned = [replace(one, clicked=0) for one in older]
+    kept = learn([*turned, *newer], learned)
+    assert kept is not None
+    assert kept.gate is not None
+    assert (kept.gate.decision, kept.weights, kept.trees) == ("kept", learned.weights, learned.trees)
+
+
+def test_what_weights_say_alone_needs_no_trees() -> None:
+    by_one = np.zeros(N)
+    by_one[4] = 60.0  # the one with the most of it is always clicked
+    learned = learn(chosen_by(by_one, 1_000))
+    assert learned is not None
+    assert learned.weights
+    assert learned.trees is None

@@ -1,0 +1,62 @@
+"""Small decision trees that re-order the best candidates of a learned ranker: the sum of what each tree says.
+
+In: trees as plain numbers, features of some candidates. Out: a score each. Every tree is complete, `DEPTH` questions
+from its root to each leaf, so that all candidates walk down all trees at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommender.manifest import LearnedTrees
+
+#: Questions from the root to a leaf: eight leaves.
+DEPTH = 3
+N_INNER, N_LEAVES = 2**DEPTH - 1, 2**DEPTH
+
+
+@dataclass(frozen=True, slots=True)
+class Forest:
+    """Trees in arrays, nodes in breadth-first order: the children of node k are 2k + 1 and 2k + 2.
+
+    Attributes
+    ----------
+    inputs
+        Name of each feature they ask for, in the order of the columns.
+    columns
+        (trees, N_INNER) which of them a node asks for.
+    thresholds
+        (trees, N_INNER) a value of at most so much goes to the left.
+    values
+        (trees, N_LEAVES) of each leaf, from left to right.
+    """
+
+    inputs: tuple[str, ...]
+    columns: NDArray[np.intp]
+    thresholds: NDArray[np.float64]
+    values: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, trees: LearnedTrees) -> Forest:
+        """Return the trees of a run in arrays."""
+        return cls(
+            tuple(trees.inputs),
+            np.array(trees.columns, np.intp).reshape(-1, N_INNER),
+            np.array([float("inf") if one is None else one for tree in trees.thresholds for one in tree]).reshape(
+                -1, N_INNER
+            ),
+            np.array(trees.values, np.float64).reshape(-1, N_LEAVES),
+        )
+
+    def scores(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return (n,) the sum of the leaves that each of the (n, inputs) rows comes to."""
+        goes_right = values.T[self.columns] > self.thresholds[:, :, None]
+        trees = np.arange(len(self.columns))[:, None]
+        node = goes_right[:, 0].astype(np.intp)
+        for depth in range(1, DEPTH):
+            node = 2 * node + goes_right[trees, node + 2**depth - 1, np.arange(len(values))]
+        scores: NDArray[np.float64] = self.values[trees, node].sum(axis=0)
+        return scores
