@@ -40,6 +40,12 @@ class RunningStack(OwnStack):
         return f"http://127.0.0.1:{self.settings.warehouse.port}"
 
     @property
+    def stores_by_url(self) -> dict[str, str]:
+        """Variables that let a command of another home use the stores of this one."""
+        redis = f"redis://127.0.0.1:{self.settings.redis.port}"
+        return {"CIVICREC_WAREHOUSE__URL": self.warehouse_url, "CIVICREC_REDIS__URL": redis}
+
+    @property
     def log(self) -> str:
         """Everything the processes have written to stderr so far."""
         return self.log_path.read_text(errors="replace")
@@ -55,12 +61,12 @@ class RunningStack(OwnStack):
         return wait_for(lambda: (pid := self.pids().get(name)) != old_pid and pid or None, timeout_s, f"a new {name}")
 
     def civicrec(
-        self, *arguments: str, check: bool = True, timeout_s: float = 300.0
+        self, *arguments: str, check: bool = True, timeout_s: float = 300.0, env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run a `civicrec` command with this stack's settings."""
+        """Run a `civicrec` command with this stack's settings, and further variables."""
         done = subprocess.run(
             [sys.executable, "-m", "civicrec", *arguments],
-            env=self.env, capture_output=True, text=True, timeout=timeout_s, check=False,
+            env={**self.env, **(env or {})}, capture_output=True, text=True, timeout=timeout_s, check=False,
         )  # fmt: skip
         assert not check or done.returncode == 0, f"civicrec {arguments} exited {done.returncode}: {done.stderr}"
         return done

@@ -45,7 +45,8 @@ run_nightly(load_settings(None), date.fromisoformat(sys.argv[2]), steps=(*STEPS[
 def environment(stores: RunningStack, own: Settings) -> dict[str, str]:
     training = own.training
     return {
-        **stores.env, "CIVICREC_HOME": str(own.home), "CIVICREC_TRAINING__FACTORS": str(training.factors),
+        **stores.env, **stores.stores_by_url, "CIVICREC_HOME": str(own.home),
+        "CIVICREC_TRAINING__FACTORS": str(training.factors),
         "CIVICREC_TRAINING__NEIGHBOURS": str(training.neighbours),
         "CIVICREC_TRAINING__WINDOW_DAYS": str(training.window_days),
     }  # fmt: skip

@@ -71,7 +71,8 @@ def test_rows_deleted_by_hand_are_named_and_filled_in(city: City) -> None:
         and "`civicrec events reprocess --from 2026-01-31 --until 2026-01-31`" in detail
         for detail in details
     )
-    done = city.stack.civicrec("doctor", "--books", "--home", str(city.settings.home), check=False)
+    words = ("doctor", "--books", "--home", str(city.settings.home))
+    done = city.stack.civicrec(*words, check=False, env=city.stack.stores_by_url)
     assert done.returncode == 1, done.stdout
     assert repair(city.settings, ALL).new == 3
     assert look(city) == ([], ["ok"])

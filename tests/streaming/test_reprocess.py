@@ -235,12 +235,13 @@ def test_the_command_says_what_it_would_do_and_what_it_did(city: City) -> None:
     city.stream()
     city.catalogue("i1")
     words = ["events", "reprocess", "--from", "2026-01-31", "--until", "2026-01-31", "--home", str(city.settings.home)]
-    assert city.stack.civicrec(*words, "--dry-run").stdout.splitlines() == [
+    env = city.stack.stores_by_url
+    assert city.stack.civicrec(*words, "--dry-run", env=env).stdout.splitlines() == [
         "0 events would be added, 3 would be changed, 0 as they should be",
         "2 still refused: bad_json",
         "days would be changed: 2026-01-31",
     ]
-    done = json.loads(city.stack.civicrec(*words, "--json").stdout)
+    done = json.loads(city.stack.civicrec(*words, "--json", env=env).stdout)
     assert (done["new"], done["changed"], done["same"], done["days"]) == (0, 3, 0, ["2026-01-31"])
     assert (done["refused"], done["cured"], done["dead_letters"]) == ({"bad_json": 2}, 0, 0)
     for wrong, said in [
