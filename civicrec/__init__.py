@@ -21,7 +21,8 @@ def connect(home: Path | str | None = None) -> ClickHouseWarehouse:
     Notes
     -----
     The embedded warehouse is read as its user ``reader``, whose statements have limits; another account than the
-    stack's needs its password in ``CIVICREC_WAREHOUSE__PASSWORD``, with ``CIVICREC_WAREHOUSE__USER=reader``.
+    stack's needs its password in ``CIVICREC_WAREHOUSE__PASSWORD``, with ``CIVICREC_WAREHOUSE__USER=reader`` and
+    ``CIVICREC_WAREHOUSE__URL=http://127.0.0.1:8703``: without an URL only the warehouse of the home answers.
     Nothing is connected until the first query; it raises `civicrec.errors.Unavailable` when `civicrec up` is not
     running.
     """

@@ -203,7 +203,8 @@ def test_one_warehouse_serves_many_threads(warehouse: ClickHouseWarehouse, table
 
 
 def test_a_notebook_connects_in_one_line(where: WarehouseSettings, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("host", "port", "user", "database"):
+    monkeypatch.setenv("CIVICREC_WAREHOUSE__URL", where.endpoint.url)  # of whatever home
+    for name in ("user", "database"):
         monkeypatch.setenv(f"CIVICREC_WAREHOUSE__{name.upper()}", str(getattr(where, name)))
     monkeypatch.setenv("CIVICREC_WAREHOUSE__PASSWORD", where.password.get_secret_value())
     assert civicrec.connect().rows("SELECT 1 AS one") == [{"one": 1}]
