@@ -159,12 +159,13 @@ class EventsEndpoint:
         told: list[dict[str, Any]] | None = [] if debug else None
         events, rejected, counts = _judged(envelope, request, told)
         site = ""
-        of_sites = Counter((event.site, event.subject_id != "") for event in events)
+        of_sites = Counter([event.site for event in events])
         if self._sites and events:  # else any name is taken, and proves nothing
             site = events[0].site
-            self._limits.charge_sites(payer, _by_site(of_sites))
+            self._limits.charge_sites(payer, of_sites)
         duplicates = await self._commit.put(events, counts, site)
-        self.faults.note(of_sites, request.faults, request.received_at)
+        signed_in = Counter([event.site for event in events if event.subject_id]) if request.has_tokens else {}
+        self.faults.note(of_sites, signed_in, request.faults, request.received_at)
         answer = {"accepted": len(events) - duplicates, "duplicates": duplicates, "rejected": rejected}
         if debug:
             answer["debug"] = {"site": server_of, "batch": envelope.altered, "events": told}
@@ -197,13 +198,6 @@ class EventsEndpoint:
             raise Unauthorized("the bearer token is no subject token, is expired, or is not signed for its site")
         request.proven_site = request.proven_site or site
         return token
-
-
-def _by_site(events: Counter[tuple[str, bool]]) -> Counter[str]:
-    sites = Counter[str]()
-    for (site, _), n in events.items():
-        sites[site] += n
-    return sites
 
 
 def _allowed(headers: dict[bytes, bytes]) -> tuple[bytes, bytes]:

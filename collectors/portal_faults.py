@@ -51,7 +51,8 @@ class PortalFault(NamedTuple):
 @dataclass(slots=True)
 class _Piece:
     began: datetime
-    events: Counter[tuple[str, bool]] = field(default_factory=Counter)
+    events: Counter[str] = field(default_factory=Counter)
+    signed_in: Counter[str] = field(default_factory=Counter)
     faults: Counter[PortalFault] = field(default_factory=Counter)
 
 
@@ -68,19 +69,22 @@ class PortalFaults:
         self._share = share
         self._pieces: deque[_Piece] = deque()
 
-    def note(self, events: Mapping[tuple[str, bool], int], faults: Mapping[PortalFault, int], now: datetime) -> None:
+    def note(
+        self, events: Mapping[str, int], signed_in: Mapping[str, int], faults: Mapping[PortalFault, int], now: datetime
+    ) -> None:
         """Count one request.
 
         Parameters
         ----------
-        events
-            (site, whether a token proved its visitor) → events taken.
+        events, signed_in
+            Site → events taken, and those of them whose visitor a token proved.
         """
         if not self._pieces or now - self._pieces[-1].began >= _PIECE:
             self._forget(now)
             self._pieces.append(_Piece(now))
         piece = self._pieces[-1]
-        _add(piece.events, events, ("", False))
+        _add(piece.events, events, "")
+        _add(piece.signed_in, signed_in, "")
         for fault, n in faults.items():
             _add(piece.faults, {fault: n}, PortalFault(fault.reason, ""))
 
@@ -89,9 +93,10 @@ class PortalFaults:
         self._forget(now)
         if not self._pieces:
             return []
-        events, faults = Counter[tuple[str, bool]](), Counter[PortalFault]()
+        events, signed_in, faults = Counter[str](), Counter[str](), Counter[PortalFault]()
         for piece in self._pieces:
             events += piece.events
+            signed_in += piece.signed_in
             faults += piece.faults
         since = f"since {rfc3339(from_ms(to_ms(self._pieces[0].began) // 1000 * 1000))}"
         n_refused = sum(n for fault, n in faults.items() if fault.reason != "bad_token")
@@ -101,11 +106,11 @@ class PortalFaults:
             groups.setdefault((fault.reason, by), Counter())[fault] += n
         told = []
         for (reason, site), some in groups.items():
-            n, of = some.total(), events[site, True] + events[site, False] + some.total()
+            n, of = some.total(), events[site] + some.total()
             if reason == "unknown_site":
                 of = events.total() + n_refused
             elif reason == "bad_token":
-                of = events[site, True] + n
+                of = signed_in[site] + n
             if n >= LEAST_EVENTS and n >= self._share * of:
                 (worst, n_worst), how_many = some.most_common(1)[0], f"{n} of {of} events"
                 told.append(_SAYS[reason](worst, n_worst, how_many, f"{since} ({n / of:.0%})"))

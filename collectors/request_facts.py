@@ -74,6 +74,11 @@ class RequestFacts:
     faults: Counter[PortalFault] = field(default_factory=Counter)
     _subjects: dict[tuple[str, str], str] = field(default_factory=dict)
 
+    @property
+    def has_tokens(self) -> bool:
+        """Whether a token came with it or with one of its events."""
+        return bool(self._subjects)
+
     def subject_of(self, token: Any, site: str) -> str:
         """Return the pseudonym a token proves for a site, empty if it proves none; each token is read once."""
         if not isinstance(token, str):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -122,8 +121,8 @@ def test_without_sites_the_setting_is_named(collecting: Callable[..., Collector]
 
 def test_what_is_older_than_the_window_is_forgotten_piece_by_piece() -> None:
     faults, fault = PortalFaults(0.05), PortalFault("foreign_origin", "gz", MOBILE)
-    faults.note({}, {fault: LEAST_EVENTS}, NOON)
-    faults.note({("gz", False): 1}, {fault: LEAST_EVENTS}, NOON + timedelta(hours=1))
+    faults.note({}, {}, {fault: LEAST_EVENTS}, NOON)
+    faults.note({"gz": 1}, {}, {fault: LEAST_EVENTS}, NOON + timedelta(hours=1))
     at_most = NOON + WINDOW - timedelta(seconds=1)
     assert [said.split(" are ")[0] for said in faults.sentences(at_most)] == [
         "40 of 41 events of site 'gz' since 2026-01-31T12:00:00.000Z (98%)"
@@ -137,7 +136,7 @@ def test_what_is_older_than_the_window_is_forgotten_piece_by_piece() -> None:
 def test_made_up_names_take_no_more_memory_and_still_count() -> None:
     faults = PortalFaults(0.05)
     made_up = {PortalFault("unknown_site", f"s{n}", f"https://{n}.example"): 1 for n in range(5_000)}
-    faults.note(Counter({(f"s{n}", False): 1 for n in range(5_000)}), made_up, NOON)
+    faults.note({f"s{n}": 1 for n in range(5_000)}, {}, made_up, NOON)
     (piece,) = faults._pieces
     assert max(len(piece.faults), len(piece.events)) <= 201
     assert faults.sentences(NOON)[0].startswith("5000 of 10000 events since")

@@ -56,11 +56,11 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chr
 
 
 @pytest.fixture
-def browser(chromium: webdriver.Chrome, portal: Portal) -> webdriver.Chrome:
+def browser(chromium: webdriver.Chrome, portal: Portal) -> Iterator[webdriver.Chrome]:
     """The Chromium of all tests, as new: no storage of the portal's pages, no emulation, nothing said."""
     chromium.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     chromium.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
-    chromium.get("about:blank")  # a page that another test left could still write
     chromium.execute_cdp_cmd("Storage.clearDataForOrigin", {"origin": portal.url, "storageTypes": "all"})
     chromium.get_log("browser")
-    return chromium
+    yield chromium
+    chromium.get("about:blank")  # a page that is left open goes on asking, in the next test

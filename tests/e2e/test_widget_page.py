@@ -42,13 +42,15 @@ def firefox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FirefoxTab]:
 
 
 @pytest.fixture(params=["chromium", "firefox"])
-def tab(request: pytest.FixtureRequest, portal: Portal) -> Tab:
+def tab(request: pytest.FixtureRequest, portal: Portal) -> Iterator[Tab]:
     if request.param == "chromium":
-        return ChromiumTab(request.getfixturevalue("browser"))
+        yield ChromiumTab(request.getfixturevalue("browser"))
+        return
     firefox: Tab = request.getfixturevalue("firefox")
     firefox.get(f"{portal.url}/empty")
     firefox.run(FORGET)
-    return firefox
+    yield firefox
+    firefox.get("about:blank")  # a page that is left open goes on asking, in the next test
 
 
 def press(tab: Tab, words: str) -> None:
