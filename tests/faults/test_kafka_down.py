@@ -10,10 +10,12 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from kafka import KafkaConsumer, TopicPartition
 
 from civicrec.accounting.books import read_books
 from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.events import load
+from civicrec.kafka.connection import connection
 from civicrec.kafka.reader import KafkaReader, TopicRecord
 from civicrec.metrics import quantile
 from civicrec.settings import Settings
@@ -67,11 +69,23 @@ def topic(settings: Settings) -> list[TopicRecord]:
         return reader.read({}, limit=10_000_000)[0]
 
 
+def ends(settings: Settings, isolation: str) -> list[int]:
+    """Return where each partition of the topic ends: before what hangs in a transaction, or behind all there is."""
+    at = [TopicPartition(settings.kafka.events_topic, number) for number in range(settings.kafka.partitions)]
+    with closing(KafkaConsumer(**connection(settings.kafka), group_id=None, isolation_level=isolation)) as consumer:
+        found = consumer.end_offsets(at)
+    return [found[one] for one in at]
+
+
 def assert_all_is_there_once_and_in_order(stack: RunningStack, senders: list[Sender]) -> None:
     wait_forwarded(stack.settings)
     with closing(SqliteEventLog(stack.settings.log_path, readonly=True)) as log:
         kept = log.read(0, log.head())
-    wait_for(lambda: len(topic(stack.settings)) >= len(kept), 90, "the last commit to be visible")
+    wait_for(
+        lambda: len(topic(stack.settings)) >= len(kept), 300,
+        lambda: f"the last commit of {len(kept)} records: partitions end at {ends(stack.settings, 'read_committed')}, "
+        f"with what is not committed at {ends(stack.settings, 'read_uncommitted')}",
+    )  # fmt: skip
     found = topic(stack.settings)
     assert sorted((one.log_offset, one.record.value) for one in found) == [
         (one.offset, one.record.value) for one in kept
