@@ -6,8 +6,9 @@ whenever this process or a broker dies. The shape is that of Kafka Connect's sou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
+from typing import Any
 
 import msgspec
 from kafka.errors import KafkaTimeoutError
@@ -69,11 +70,15 @@ class KafkaWriter:
         topic = self._settings.events_topic
         with kafka_faults(self._settings):
             self._producer.begin_transaction()
+            sent = []
             for logged in records:
                 record = logged.record
                 headers = headers_of(reached.log, logged.offset, record.n_events, reached.generation)
-                self._send(topic, record.key.encode(), record.value, headers)
-            self._send(self._settings.position_topic, _key(reached), msgspec.json.encode(reached))
+                sent.append(self._producer.send(topic, key=record.key.encode(), value=record.value, headers=headers))
+            position = msgspec.json.encode(reached)
+            sent.append(self._producer.send(self._settings.position_topic, key=_key(reached), value=position))
+            self._producer.flush(timeout=_COMMIT_MS / 1_000)
+            _check_delivered(sent)
             self._commit()
 
     def close(self) -> None:
@@ -87,16 +92,18 @@ class KafkaWriter:
         if not result.wait(timeout_ms=_COMMIT_MS):
             raise KafkaTimeoutError(f"no commit in {_COMMIT_MS // 1000} s")
 
-    def _send(self, topic: str, key: bytes, value: bytes, headers: list[tuple[str, bytes]] | None = None) -> None:
-        sent = self._producer.send(topic, key=key, value=value, headers=headers)
-        if sent.failed():  # refused before it reached the transaction, which therefore knows nothing of it
-            raise sent.exception
-
     def _read_positions(self, log: str) -> list[Position]:
         with closing(KafkaReader(self._settings, self._settings.position_topic)) as reader:
             raw_records, _ = reader.read_raw({}, limit=2**31)
         newest = {raw.key: msgspec.json.decode(raw.value, type=Position) for raw in raw_records}
         return [position for position in newest.values() if position.log == log]
+
+
+def _check_delivered(sent: Iterable[Any]) -> None:
+    """Raise unless each record was taken: the client's transaction commits without those it gave up delivering."""
+    for one in sent:
+        if not one.succeeded():
+            raise one.exception or KafkaTimeoutError("a record was not delivered")
 
 
 def _key(position: Position) -> bytes:
