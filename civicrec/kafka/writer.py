@@ -74,9 +74,8 @@ class KafkaWriter:
             for logged in records:
                 record = logged.record
                 headers = headers_of(reached.log, logged.offset, record.n_events, reached.generation)
-                sent.append(self._producer.send(topic, key=record.key.encode(), value=record.value, headers=headers))
-            position = msgspec.json.encode(reached)
-            sent.append(self._producer.send(self._settings.position_topic, key=_key(reached), value=position))
+                sent.append(self._send(topic, record.key.encode(), record.value, headers))
+            sent.append(self._send(self._settings.position_topic, _key(reached), msgspec.json.encode(reached)))
             self._producer.flush(timeout=_COMMIT_MS / 1_000)
             _check_delivered(sent)
             self._commit()
@@ -91,6 +90,12 @@ class KafkaWriter:
         self._producer._sender.wakeup()
         if not result.wait(timeout_ms=_COMMIT_MS):
             raise KafkaTimeoutError(f"no commit in {_COMMIT_MS // 1000} s")
+
+    def _send(self, topic: str, key: bytes, value: bytes, headers: list[tuple[str, bytes]] | None = None) -> Any:
+        sent = self._producer.send(topic, key=key, value=value, headers=headers)
+        if sent.failed():  # at once: to offer the others to a client that refuses may take its patience for each
+            raise sent.exception
+        return sent
 
     def _read_positions(self, log: str) -> list[Position]:
         with closing(KafkaReader(self._settings, self._settings.position_topic)) as reader:

@@ -147,6 +147,19 @@ def test_what_the_client_gave_up_delivering_is_never_committed_without_it(
     assert written(kafka, 0) == []
 
 
+def test_a_client_that_refuses_one_record_is_not_offered_the_others(
+    kafka: KafkaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records, offered = some_records(1, 5), []
+    with closing(KafkaWriter(kafka, "log")) as writer:
+        refused = Future()
+        refused.failure(KafkaTimeoutError("full"))
+        monkeypatch.setattr(writer._producer, "send", lambda *args, **more: (offered.append(more["key"]), refused)[1])
+        with pytest.raises(Unavailable, match="full"):
+            writer.write(records, Position(log="log").after(records))
+    assert len(offered) == 1
+
+
 def test_record_the_topic_will_not_take_is_told_and_nothing_of_its_transaction_is_read(
     kafka: KafkaSettings, broker: Broker
 ) -> None:
