@@ -20,6 +20,8 @@ _MAX_PORT = 65_535
 _NAMED_LOOPBACK = "localhost"
 #: Addresses of IPv4 that are written into ones of IPv6 by translators (RFC 6052).
 _NAT64 = IPv6Network("64:ff9b::/96")
+#: All of IPv6 that is given to hosts of the Internet; the rest is of sites, links, groups, or nobody's yet (RFC 4291).
+_UNICAST_6 = IPv6Network("2000::/3")
 
 
 class NotAsked(InvalidInput):
@@ -69,7 +71,8 @@ class Reach:
             return ""
         if inner.is_loopback:
             return "" if self.is_local and is_loopback(host) else f"{host} stands for {ip}, which is this machine"
-        if not inner.is_global or inner.is_multicast or inner.is_reserved:
+        is_outer = inner.is_global and not inner.is_multicast and not inner.is_reserved
+        if not is_outer or (inner.version == 6 and inner not in _UNICAST_6):
             return f"{host} stands for {ip}, a private address; name its network in CIVICREC_POLLING__NETWORKS"
         return ""
 

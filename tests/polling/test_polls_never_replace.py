@@ -103,5 +103,15 @@ def test_the_same_feed_again_changes_nothing(feeds: list[list[dict[str, str]]]) 
             kept = home.items()
             again = home.poll(entries)
             assert (again.added, again.changed) == (0, 0), (entries, kept, again)
-            assert len(again.bad) >= len(first.bad)  # two entries of one address are named once the first is kept
+            assert len(again.bad) == len(first.bad)
             assert home.items() == kept
+
+
+def test_an_entry_that_stands_twice_in_a_feed_is_kept_once_and_told() -> None:
+    entry = {"title": "人事任免", "link": "/", "guid": "1", "pubDate": "", "category": ""}  # nothing but words to go by
+    with place() as home:
+        for added in (1, 0):
+            found = home.poll([entry, entry])
+            assert (found.added, len(found.bad)) == (added, 1)
+            assert "keep one of the two" in found.bad[0][1]
+        assert len(home.items()) == 1

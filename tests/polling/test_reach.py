@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from civicrec.polling.reach import NotAsked, Reach, allowed_of, is_local
@@ -85,6 +85,7 @@ def test_of_ipv4_all_but_special_addresses_are_asked_however_they_are_written(ip
 
 
 @given(st.ip_addresses(v=6))
+@example(IPv6Address("fec0::"))
 def test_of_ipv6_only_global_unicast_is_asked(ip: IPv6Address) -> None:
     if not any(ip in ip_network(one) for one in ("2000::/3", "64:ff9b::/96", "::ffff:0:0/96")):
         assert OUTSIDE.refusal("www.example.gov.cn", ip) != ""

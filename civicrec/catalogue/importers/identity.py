@@ -140,7 +140,7 @@ class Register:
             return item_id
         for item_id in (*ids.takes, *ids.had):
             holder = self._taken[item_id][1] if item_id in self._taken else self._kept.get(item_id)
-            if holder is not None and (item_id == derived or ids.is_same(holder, item)):
+            if holder is not None and (item_id == derived or _face(holder) == _face(item) or ids.is_same(holder, item)):
                 return item_id
         free = next(item_id for item_id in ids.takes if item_id == derived or not self._is_held(item_id))
         return (free == derived and self._corrected(item)) or free
