@@ -47,7 +47,7 @@ from civicrec.web.whose import OwnHome
 from collectors.commit import GroupCommit
 from collectors.counters import Counters
 from collectors.dedup.seen import SeenIds, warm
-from collectors.described import EVENTS_CALL, EVENTS_SAYS, State
+from collectors.described import EVENTS_CALL, EVENTS_DESCRIPTION, State
 from collectors.endpoint import EventsEndpoint
 from collectors.forwarding.assembly import Forwarding
 from collectors.limits.capacity import Capacity
@@ -55,7 +55,7 @@ from collectors.limits.capacity import Capacity
 _log = get_logger(__name__)
 EVENTS_PATH = "/v1/events"
 SCRIPT_PATH = "/c.js"
-_SAYS = (
+_DESCRIPTION = (
     "Takes what happens on the pages of a portal, and answers once it is durable. "
     "接收门户页面上的行为事件，落盘后才应答。"
 )
@@ -172,8 +172,8 @@ def _api(settings: Settings, collector: CollectorApp, counters: Counters) -> Fas
             return {"status": "unavailable", "detail": fault}
         detail = await collector.degraded()
         problems = collector.problems()
-        told = ({"detail": detail} if detail else {}) | ({"problems": problems} if problems else {})
-        return {"status": "degraded" if told else "ok", **told}
+        faults = ({"detail": detail} if detail else {}) | ({"problems": problems} if problems else {})
+        return {"status": "degraded" if faults else "ok", **faults}
 
     @api.get("/metrics", tags=["health"])
     @describes(Call({200: Answer("text as Prometheus reads it", media=TEXT)}))
@@ -187,9 +187,9 @@ def _api(settings: Settings, collector: CollectorApp, counters: Counters) -> Fas
         """Return the books: accepted = stored + rejected + pending."""
         return asdict(read_books(settings))
 
-    events = Operation("POST", EVENTS_PATH, "post_events", "events", EVENTS_SAYS, EVENTS_CALL)
+    events = Operation("POST", EVENTS_PATH, "post_events", "events", EVENTS_DESCRIPTION, EVENTS_CALL)
     others = operations_of(route for route in api.routes if isinstance(route, APIRoute))
-    describe(api, "civicrec collector", _SAYS, [events, *others])
+    describe(api, "civicrec collector", _DESCRIPTION, [events, *others])
     return api
 
 

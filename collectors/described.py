@@ -72,8 +72,8 @@ def _sent(name: str) -> type[msgspec.Struct]:
         else (field.name, field.type | msgspec.UnsetType, msgspec.UNSET)
         for field in msgspec.structs.fields(Arrival) if field.name not in SET_HERE
     ]  # fmt: skip
-    says = "One thing that happened. Fields that are not named here are passed over."
-    return msgspec.defstruct(name, fields, kw_only=True, namespace={"__doc__": says})
+    text = "One thing that happened. Fields that are not named here are passed over."
+    return msgspec.defstruct(name, fields, kw_only=True, namespace={"__doc__": text})
 
 
 SentEvent = _sent("SentEvent")
@@ -92,7 +92,7 @@ _EVENT = {
     "site": "gz", "anonymous_id": "visitor-1", "item_id": "gd-440100-0001", "consent": "personalise",
 }  # fmt: skip
 
-EVENTS_SAYS = """Take events, as a batch or one event a line, and answer once they are durable.
+EVENTS_DESCRIPTION = """Take events, as a batch or one event a line, and answer once they are durable.
 
 A retry sends the same `event_id` and is answered as a duplicate. Any content type is taken: a beacon sends text.
 """

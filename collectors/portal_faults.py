@@ -104,7 +104,7 @@ class PortalFaults:
         for fault, n in sorted(faults.items()):
             by = "" if fault.reason == "unknown_site" else fault.site
             groups.setdefault((fault.reason, by), Counter())[fault] += n
-        told = []
+        sentences = []
         for (reason, site), some in groups.items():
             n, of = some.total(), events[site] + some.total()
             if reason == "unknown_site":
@@ -113,8 +113,8 @@ class PortalFaults:
                 of = signed_in[site] + n
             if n >= LEAST_EVENTS and n >= self._share * of:
                 (worst, n_worst), how_many = some.most_common(1)[0], f"{n} of {of} events"
-                told.append(_SAYS[reason](worst, n_worst, how_many, f"{since} ({n / of:.0%})"))
-        return told
+                sentences.append(_SENTENCE_OF[reason](worst, n_worst, how_many, f"{since} ({n / of:.0%})"))
+        return sentences
 
     def _forget(self, now: datetime) -> None:
         while self._pieces and now - self._pieces[0].began >= WINDOW:
@@ -158,4 +158,4 @@ def _bad_token(worst: PortalFault, n_worst: int, how_many: str, since: str) -> s
     )
 
 
-_SAYS = {"foreign_origin": _foreign_origin, "unknown_site": _unknown_site, "bad_token": _bad_token}
+_SENTENCE_OF = {"foreign_origin": _foreign_origin, "unknown_site": _unknown_site, "bad_token": _bad_token}

@@ -41,7 +41,7 @@ class ItemsQuery(msgspec.Struct, forbid_unknown_fields=True):
     n: Annotated[int, msgspec.Meta(ge=1, le=1_000, description="items of an answer at most")] = 100
 
 
-def _item_without(name: str, says: str, required: frozenset[str]) -> type[msgspec.Struct]:
+def _item_without(name: str, text: str, required: frozenset[str]) -> type[msgspec.Struct]:
     """Return the struct of an item's fields of which only these must be given: the id stands in the address."""
     fields: list[Any] = [
         (field.name, field.type)
@@ -49,7 +49,7 @@ def _item_without(name: str, says: str, required: frozenset[str]) -> type[msgspe
         else (field.name, field.type | msgspec.UnsetType, msgspec.UNSET)
         for field in msgspec.structs.fields(Item)
     ]  # fmt: skip
-    return msgspec.defstruct(name, fields, kw_only=True, forbid_unknown_fields=True, namespace={"__doc__": says})
+    return msgspec.defstruct(name, fields, kw_only=True, forbid_unknown_fields=True, namespace={"__doc__": text})
 
 
 ItemFields = _item_without("ItemFields", "An item that is put.", frozenset({"item_type", "title"}))

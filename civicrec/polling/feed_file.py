@@ -79,6 +79,6 @@ def read_feed(path: Path) -> Feed:
     except msgspec.ValidationError as error:
         raise InvalidInput(f"{path}: {error}; expected {', '.join(Feed.__struct_fields__)}") from None
     except InvalidInput as error:
-        says = str(error)
-        raise InvalidInput(says if says.startswith(str(path)) else f"{path}: url: {says}") from None
+        reason = str(error)
+        raise InvalidInput(reason if reason.startswith(str(path)) else f"{path}: url: {reason}") from None
     return feed

@@ -62,11 +62,11 @@ def poll_pages(
     found.rows = n_asked
     found.waiting, found.elsewhere = len(due) - n_asked, len(listed) - len(wanted)
     found.gone = _in_lists(polling, [address for address, page in asking.pages.items() if page.is_gone])
-    told = {address for _, address in found.gone}
+    known = {address for _, address in found.gone}
     pages = {
         address: page
         for address, page in asking.pages.items()
-        if address in wanted or address in told or not page.is_gone
+        if address in wanted or address in known or not page.is_gone
     }
     return found, pages
 

@@ -27,7 +27,7 @@ class FeedState:
 
     name: str
     wrong: Literal["", "failed", "overdue"]
-    says: str
+    text: str
 
 
 def feed_states(home: Path, now: datetime) -> list[FeedState]:
@@ -62,15 +62,15 @@ def _of_good(name: str, feed: Feed, memory: Memory) -> FeedState:
     if not memory.began_at:
         return FeedState(name, "", f"not polled yet: {_HOW}")
     counts = memory.counts
-    told = ", ".join(f"{n} {what}" for what, n in counts.items() if n) or "nothing"
+    counted = ", ".join(f"{n} {what}" for what, n in counts.items() if n) or "nothing"
     first = f"; refused first: {memory.refused[0]}" if memory.refused else ""
     gone = f"; gone while in lists: {memory.gone[0]}" if memory.gone else ""
-    says = f"polled at {memory.began_at}: {told}{first}{gone}"
+    text = f"polled at {memory.began_at}: {counted}{first}{gone}"
     is_feed = any(one.kind == "feed" for one in memory.documents.values())
     # Of a sitemap, a poll may meet nothing but pages of columns.
     if (is_feed or not memory.has_kept) and 0 < counts.get("rows", 0) <= counts.get("bad", 0):
-        return FeedState(name, "failed", f"every entry was refused; {says}")
-    return FeedState(name, "", says)
+        return FeedState(name, "failed", f"every entry was refused; {text}")
+    return FeedState(name, "", text)
 
 
 def _written(path: Path) -> float:

@@ -51,13 +51,13 @@ def take_push(
 ) -> Outcome:  # fmt: skip
     """Do what the rows say, one after another; each item that changes gets an audit row. Again changes nothing."""
     done = Outcome(len(rows), Counter(), [], [])
-    told: list[Pushed] = []
+    pushed: list[Pushed] = []
     for line, row in enumerate(rows, 1):
         try:
-            told.append(pushed_row(line, row, cms))
+            pushed.append(pushed_row(line, row, cms))
         except InvalidInput as error:
             done.bad.append(BadRow(line, str(error)))
-    for some in _together(told):
+    for some in _together(pushed):
         fresh = [one for one in some if not _is_older(registry, one, done.notes)]
         done.counts["unchanged"] += len(some) - len(fresh)
         if fresh and fresh[0].event in ("create", "update"):

@@ -22,7 +22,7 @@ Security = Literal["api_key", "signature", "subject_token"]
 class Answer:
     """An answer of one status; of `type`, a struct, or of a media type alone."""
 
-    says: str
+    description: str
     type: Any = None
     media: str = JSON
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -68,9 +68,9 @@ def refused(**reasons: str) -> dict[int, Answer]:
     """
     return {
         (status := int(name[1:])): Answer(
-            says, Problem, PROBLEM, {"Retry-After": "seconds to wait"} if status in (429, 503) else {}
+            description, Problem, PROBLEM, {"Retry-After": "seconds to wait"} if status in (429, 503) else {}
         )
-        for name, says in reasons.items()
+        for name, description in reasons.items()
     }
 
 

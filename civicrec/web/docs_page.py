@@ -31,6 +31,6 @@ def _call(method: str, path: str, call: dict[str, Any]) -> str:
     for media, content in call.get("requestBody", {}).get("content", {}).items():
         rows.append((media, f"body: {content['schema'].get('$ref', '').rpartition('/')[2]}"))
     rows += [(status, answer["description"]) for status, answer in call["responses"].items()]
-    table = "".join(f"<tr><th><code>{escape(name)}</code><td>{escape(says)}" for name, says in rows)
-    says = escape(" ".join((call["summary"], call["description"])))
-    return f"<h2><code>{method.upper()} {escape(path)}</code></h2><p>{says}</p><table>{table}</table>"
+    table = "".join(f"<tr><th><code>{escape(name)}</code><td>{escape(text)}" for name, text in rows)
+    text = escape(" ".join((call["summary"], call["description"])))
+    return f"<h2><code>{method.upper()} {escape(path)}</code></h2><p>{text}</p><table>{table}</table>"

@@ -43,7 +43,7 @@ class Operation:
     path: str
     name: str
     group: str
-    says: str
+    description: str
     call: Call
 
 
@@ -52,17 +52,17 @@ def operations_of(routes: Iterable[Any]) -> Iterator[Operation]:
     for route in routes:
         if call := call_of(route.endpoint):
             for method in sorted(route.methods):
-                name, says = route.endpoint.__name__, route.endpoint.__doc__ or ""
-                yield Operation(method, route.path_format, name, str(route.tags[0]), says, call)
+                name, description = route.endpoint.__name__, route.endpoint.__doc__ or ""
+                yield Operation(method, route.path_format, name, str(route.tags[0]), description, call)
 
 
-def describe(app: FastAPI, title: str, says: str, operations: Iterable[Operation]) -> None:
+def describe(app: FastAPI, title: str, description: str, operations: Iterable[Operation]) -> None:
     """Let an application answer with this document, made when it is first asked for: it takes 25 ms."""
     kept = list(operations)
-    app.openapi = cache(lambda: document(title, says, kept))  # type: ignore[method-assign]  # FastAPI's own way
+    app.openapi = cache(lambda: document(title, description, kept))  # type: ignore[method-assign]  # FastAPI's own way
 
 
-def document(title: str, says: str, operations: Iterable[Operation]) -> dict[str, Any]:
+def document(title: str, description: str, operations: Iterable[Operation]) -> dict[str, Any]:
     """Return the document of an application."""
     operations = list(operations)
     types = {id(one): one for operation in operations for one in _types(operation.call)}
@@ -70,14 +70,14 @@ def document(title: str, says: str, operations: Iterable[Operation]) -> dict[str
     schema_of = dict(zip(types, schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
-        told = _told(operation, schema_of, components)
-        paths.setdefault(operation.path, {})[operation.method.lower()] = told
+        described = _described(operation, schema_of, components)
+        paths.setdefault(operation.path, {})[operation.method.lower()] = described
     for operation in operations:  # parameters stand beside their call
         components.pop(getattr(operation.call.query, "__name__", ""), None)
     used = {name for operation in operations for name in operation.call.security}
     made: dict[str, Any] = _portable({
         "openapi": "3.1.0",
-        "info": {"title": title, "version": version("civicrec"), "description": says},
+        "info": {"title": title, "version": version("civicrec"), "description": description},
         "paths": paths,
         "components": {"schemas": components, "securitySchemes": {name: _SCHEMES[name] for name in sorted(used)}},
     })  # fmt: skip
@@ -90,9 +90,9 @@ def _types(call: Call) -> list[Any]:
     return [one for one in (call.query, *call.path.values(), *bodies, *answers) if one is not None]
 
 
-def _told(operation: Operation, schema_of: dict[int, Any], components: dict[str, Any]) -> dict[str, Any]:
+def _described(operation: Operation, schema_of: dict[int, Any], components: dict[str, Any]) -> dict[str, Any]:
     call = operation.call
-    summary, _, rest = cleandoc(operation.says).partition("\n\n")
+    summary, _, rest = cleandoc(operation.description).partition("\n\n")
     parameters = [
         {"name": name, "in": "path", "required": True, "schema": schema_of[id(kind)]}
         for name, kind in call.path.items()
@@ -100,19 +100,19 @@ def _told(operation: Operation, schema_of: dict[int, Any], components: dict[str,
     if call.query is not None:
         parameters += _query(components[call.query.__name__])
     parameters += [
-        {"name": name, "in": "header", "required": False, "description": says, "schema": {"type": "string"}}
-        for name, says in call.headers.items()
+        {"name": name, "in": "header", "required": False, "description": description, "schema": {"type": "string"}}
+        for name, description in call.headers.items()
     ]
-    told: dict[str, Any] = {
+    described: dict[str, Any] = {
         "operationId": operation.name, "tags": [operation.group], "summary": " ".join(summary.split()),
         "description": rest, "parameters": parameters,
         "responses": {str(status): _answer(one, schema_of) for status, one in sorted(call.answers.items())},
     }  # fmt: skip
     if call.body:
-        told["requestBody"] = _body(call.body, schema_of)
+        described["requestBody"] = _body(call.body, schema_of)
     if call.security:
-        told["security"] = [{name: []} for name in call.security] + ([{}] if call.is_open else [])
-    return told
+        described["security"] = [{name: []} for name in call.security] + ([{}] if call.is_open else [])
+    return described
 
 
 def _query(schema: dict[str, Any]) -> list[dict[str, Any]]:
@@ -120,11 +120,11 @@ def _query(schema: dict[str, Any]) -> list[dict[str, Any]]:
     for name, said in schema.get("properties", {}).items():
         plain = [one for one in said.get("anyOf", [said]) if one.get("type") != "null"]
         one = {**plain[0], "default": said.get("default")}
-        says = one.pop("description", "")
+        description = one.pop("description", "")
         if one["default"] in (None, ""):
             del one["default"]
         parameters.append({
-            "name": name, "in": "query", "required": name in schema.get("required", ()), "description": says,
+            "name": name, "in": "query", "required": name in schema.get("required", ()), "description": description,
             "schema": one,
         })  # fmt: skip
     return parameters
@@ -142,12 +142,14 @@ def _body(body: Body, schema_of: dict[int, Any]) -> dict[str, Any]:
 
 
 def _answer(answer: Answer, schema_of: dict[int, Any]) -> dict[str, Any]:
-    headers = {name: {"description": says, "schema": {"type": "string"}} for name, says in answer.headers.items()}
-    told: dict[str, Any] = {"description": answer.says}
+    headers = {
+        name: {"description": description, "schema": {"type": "string"}} for name, description in answer.headers.items()
+    }
+    described: dict[str, Any] = {"description": answer.description}
     if answer.media:
         schema = {"type": "string"} if answer.type is None else schema_of[id(answer.type)]
-        told["content"] = {answer.media: {"schema": schema}}
-    return told | ({"headers": headers} if headers else {})
+        described["content"] = {answer.media: {"schema": schema}}
+    return described | ({"headers": headers} if headers else {})
 
 
 def _portable(value: Any) -> Any:

@@ -41,8 +41,8 @@ def poll(
 
     settings = load_settings(home)
     good, bad = _read(settings.home, feeds or [])
-    for says in bad:
-        print(printable(says), file=sys.stderr)
+    for reason in bad:
+        print(printable(reason), file=sys.stderr)
     if not good and not bad:
         print(f"no feed in {FEEDS.of(settings.home)}; docs/add-to-your-portal.md shows a file of one", file=sys.stderr)
     failed = False
@@ -53,9 +53,9 @@ def poll(
             failed = failed or bool(outcome.fault)
             for line in _faults(outcome):
                 print(printable(line), file=sys.stderr)
-            told = {"feed": outcome.name, "fault": outcome.fault} if outcome.fault else _told(outcome)
+            facts = {"feed": outcome.name, "fault": outcome.fault} if outcome.fault else _facts(outcome)
             if json:
-                print(dumps(told, ensure_ascii=False))
+                print(dumps(facts, ensure_ascii=False))
             elif not outcome.fault:
                 print(_line(outcome))
     raise typer.Exit(2 if bad else 1 if failed else 0)
@@ -95,7 +95,7 @@ def _faults(outcome: Outcome) -> list[str]:
     ]
 
 
-def _told(outcome: Outcome) -> dict[str, object]:
+def _facts(outcome: Outcome) -> dict[str, object]:
     return {"feed": outcome.name, "is_as_before": outcome.found.is_as_before, **outcome.found.counts()}
 
 

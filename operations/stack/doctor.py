@@ -117,6 +117,6 @@ def _kafka(settings: Settings) -> list[Finding]:
 
 def _feeds(settings: Settings) -> list[Finding]:
     return [
-        Finding(f"feed {one.name}", "absent" if one.wrong else "ok", f"{one.wrong}: {one.says}".removeprefix(": "))
+        Finding(f"feed {one.name}", "absent" if one.wrong else "ok", f"{one.wrong}: {one.text}".removeprefix(": "))
         for one in feed_states(settings.home, utc_now())
     ]

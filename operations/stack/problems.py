@@ -42,8 +42,8 @@ def problems_of(settings: Settings, books: Books | None, now: datetime) -> list[
 
 
 def _feeds(settings: Settings, now: datetime) -> Iterator[str]:
-    told = {"failed": "has failed", "overdue": "is overdue"}
-    return (f"feed {one.name} {told[one.wrong]}: {one.says}" for one in feed_states(settings.home, now) if one.wrong)
+    words = {"failed": "has failed", "overdue": "is overdue"}
+    return (f"feed {one.name} {words[one.wrong]}: {one.text}" for one in feed_states(settings.home, now) if one.wrong)
 
 
 def _if_any(sentence: str) -> Iterator[str]:

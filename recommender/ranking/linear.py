@@ -79,13 +79,13 @@ class Weighed(NamedTuple):
         """
         values = self._values(rows)
         pairs = np.stack([values, values * self.weights], axis=-1).tolist()
-        told = {
+        features = {
             row: {name: (value, part) for name, (value, part) in zip(FEATURES, of_row, strict=True) if value}
             for row, of_row in zip(rows, pairs, strict=True)
         }
-        for row in self.reordered.keys() & told.keys():
-            told[row][TREES] = (1.0, self.reordered[row])
-        return told
+        for row in self.reordered.keys() & features.keys():
+            features[row][TREES] = (1.0, self.reordered[row])
+        return features
 
     def _values(self, rows: Sequence[int]) -> NDArray[np.float64]:
         """Return (rows, features): zeros for what is no candidate."""

@@ -29,7 +29,7 @@ class Forest:
     columns
         (trees, N_INNER) which of them a node asks for.
     thresholds
-        (trees, N_INNER) a value of at most so much goes to the left.
+        (trees, N_INNER) a larger value goes to the right; NaN, where there is none, leads everything to the left.
     values
         (trees, N_LEAVES) of each leaf, from left to right.
     """
@@ -45,9 +45,7 @@ class Forest:
         return cls(
             tuple(trees.inputs),
             np.array(trees.columns, np.intp).reshape(-1, N_INNER),
-            np.array([float("inf") if one is None else one for tree in trees.thresholds for one in tree]).reshape(
-                -1, N_INNER
-            ),
+            np.array(trees.thresholds, np.float64).reshape(-1, N_INNER),
             np.array(trees.values, np.float64).reshape(-1, N_LEAVES),
         )
 

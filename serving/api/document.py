@@ -14,7 +14,7 @@ from civicrec.web.docs_page import HEADERS, docs_page
 from civicrec.web.openapi import describe, operations_of
 
 router = APIRouter(include_in_schema=False)
-_SAYS = (
+_DESCRIPTION = (
     "Lists for the pages of a government portal, each item with a true reason; and the catalogue they are made from. "
     "政务门户的推荐列表（每条都带真实理由）与内容目录。"
 )
@@ -22,7 +22,7 @@ _SAYS = (
 
 def describe_lists(app: FastAPI, routers: Iterable[APIRouter]) -> None:
     """Let the application's document say what these routers tell of their routes."""
-    describe(app, "civicrec", _SAYS, (one for each in routers for one in operations_of(each.routes)))
+    describe(app, "civicrec", _DESCRIPTION, (one for each in routers for one in operations_of(each.routes)))
 
 
 @router.get("/docs")

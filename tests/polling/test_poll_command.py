@@ -129,7 +129,7 @@ def test_a_poll_that_was_cut_off_is_told(tmp_path: Path) -> None:
     memory.began_at, memory.ended_at = (utc_now() - timedelta(hours=2)).isoformat(), ""
     keep_memory(tmp_path, "zc", memory)
     [state] = feed_states(tmp_path, utc_now())
-    assert (state.wrong, "cut off" in state.says) == ("failed", True)
+    assert (state.wrong, "cut off" in state.text) == ("failed", True)
 
 
 def test_doctor_tells_how_every_feed_stands(tmp_path: Path, portal: Portal) -> None:

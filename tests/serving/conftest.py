@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -96,11 +97,20 @@ def open_api(home: Path, store: OnlineStore, reader: OnlineReader | None = None,
     )
 
 
-@pytest.fixture
-def api(tmp_path: Path) -> Iterator[Api]:
-    opened = open_api(tmp_path, MemoryOnlineStore())
+@contextmanager
+def stocked_api(home: Path, **changes: Any) -> Iterator[Api]:
+    """Open a portal that knows `items`; close all of it afterwards."""
+    opened = open_api(home, MemoryOnlineStore(), **changes)
     upsert_items(opened.registry, items())
     opened.live.refresh()
     yield opened
     opened.live.stop()
+    for close in opened.app.state.closing:
+        close()
     opened.registry.dispose()
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[Api]:
+    with stocked_api(tmp_path) as opened:
+        yield opened

@@ -12,11 +12,10 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import select
 
-from civicrec.registry.catalogue import Kept, erase, set_status, upsert_items
+from civicrec.registry.catalogue import Kept, erase, set_status
 from civicrec.registry.tables import audit
 from civicrec.settings import Site
-from profiles.online.memory import MemoryOnlineStore
-from tests.serving.conftest import NOW, Api, items, open_api
+from tests.serving.conftest import NOW, Api, items, stocked_api
 
 KEY, EVENTS_KEY = "gz-catalogue-key-of-2026", "sz-events-key-of-2026"
 SITES = {
@@ -28,14 +27,8 @@ POLICY = {"item_id": "p", "item_type": "policy", "title": "关于新能源汽车
 
 @pytest.fixture
 def keyed(tmp_path: Path) -> Iterator[Api]:
-    opened = open_api(tmp_path, MemoryOnlineStore(), sites=SITES)
-    upsert_items(opened.registry, items())
-    opened.live.refresh()
-    yield opened
-    opened.live.stop()
-    for close in opened.app.state.closing:
-        close()
-    opened.registry.dispose()
+    with stocked_api(tmp_path, sites=SITES) as opened:
+        yield opened
 
 
 def ask(api: Api, method: str, path: str, body: Any = None, key: str = KEY, **headers: str) -> httpx.Response:

@@ -17,13 +17,12 @@ from sqlalchemy import func, select
 
 from civicrec.clock import utc_now
 from civicrec.items import Item
-from civicrec.registry.catalogue import Kept, erase, set_status, upsert_items
+from civicrec.registry.catalogue import Kept, erase, set_status
 from civicrec.registry.tables import audit, pushes
 from civicrec.settings import Site
 from operations.stack.site_check import _cms
-from profiles.online.memory import MemoryOnlineStore
 from serving.api import pushes as route
-from tests.serving.conftest import NOW, Api, items, open_api
+from tests.serving.conftest import NOW, Api, stocked_api
 
 KEY, EVENTS_KEY, OTHER_KEY = "gz-catalogue-key-of-2026", "sz-events-key-of-2026", "fs-catalogue-key-of-2026"
 SITES = {
@@ -66,14 +65,8 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def keyed(home: Path) -> Iterator[Api]:
-    opened = open_api(home, MemoryOnlineStore(), sites=SITES)
-    upsert_items(opened.registry, items())
-    opened.live.refresh()
-    yield opened
-    opened.live.stop()
-    for close in opened.app.state.closing:
-        close()
-    opened.registry.dispose()
+    with stocked_api(home, sites=SITES) as opened:
+        yield opened
 
 
 def signed(body: bytes, key: str = KEY, at: str = "") -> dict[str, str]:
