@@ -31,6 +31,11 @@ LISTS = (
     '<civicrec-list scene="home" n="6"></civicrec-list><h2>新闻</h2><civicrec-list scene="news" n="4"></civicrec-list>'
 )
 SHOWN = "return [...document.querySelectorAll('civicrec-list')].map((list) => list.items || [])"
+#: Text and nodes without a page, and the milliseconds it takes on the machine the bound of the main thread was set on.
+LOOP = """const at = performance.now(), root = document.createElement('div')
+for (let n = 0; n < 20000; n++) root.appendChild(document.createElement('p')).textContent = String(n)
+return performance.now() - at"""
+LOOP_MS = 20
 SHIFTS = """new Promise((give) => new PerformanceObserver((list) => give(list.getEntries().map((e) => e.value)))
   .observe({ type: 'layout-shift', buffered: true }) || setTimeout(() => give([]), 400))"""
 
@@ -240,24 +245,24 @@ def test_no_page_gets_wider_and_large_type_is_read_whole(portal: Portal, browser
 
 
 def test_main_thread_is_kept_for_less_than_ten_milliseconds(portal: Portal, browser: webdriver.Chrome) -> None:
-    """Of building what stands on the page, measured as processor time of scripts with the lists and without."""
+    """Of building what stands on the page: what scripts cost the page's thread with the lists and without.
+
+    In time of the thread, which waits for no other process, and of a machine as fast as the one the bound was set on:
+    a fixed loop tells how fast this one is at the moment.
+    """
+    browser.execute_cdp_cmd("Performance.enable", {"timeDomain": "threadTicks"})
 
     def script_ms(path: str) -> float:
-        browser.execute_cdp_cmd("Performance.enable", {})
-        best = 1e9
-        for _ in range(5):
-            browser.get(portal.url + path)
-            time.sleep(0.5)
-            metrics = {
-                one["name"]: one["value"] for one in browser.execute_cdp_cmd("Performance.getMetrics", {})["metrics"]
-            }
-            best = min(best, 1000 * metrics["ScriptDuration"])
-        return best
+        browser.get(portal.url + path)
+        time.sleep(0.5)
+        metrics = browser.execute_cdp_cmd("Performance.getMetrics", {})["metrics"]
+        return next(1000 * one["value"] for one in metrics if one["name"] == "ScriptDuration")
 
     portal.add("/", LISTS)
     portal.pages["/without"] = portal.pages["/"].replace("civicrec-list", "div").replace("w.js", "none.js")
-    added = script_ms("/") - script_ms("/without")
-    assert added <= 10, f"{added:.1f} ms"
+    rounds = [(script_ms("/"), script_ms("/without"), browser.execute_script(LOOP)) for _ in range(5)]
+    shown, without, loop = (min(column) for column in zip(*rounds, strict=True))
+    assert shown - without <= 10 * max(1, loop / LOOP_MS), f"{shown - without:.1f} ms, the loop {loop:.1f} ms"
 
 
 def programs(folder: Path, built: Path) -> dict[str, list[str]]:
