@@ -27,6 +27,7 @@ from profiles.online.ports import OnlineReader, ServedStore
 from profiles.online.redis_reader import RedisOnlineReader
 from profiles.online.redis_store import RedisOnlineStore
 from serving.api import document, feedback, health, items, pushes, recommendations, related, scripts, transparency
+from serving.catching_up import CatchingUp
 from serving.counters import ListCounters
 from serving.direct import Direct
 from serving.feedback import Recorder
@@ -81,6 +82,7 @@ def create_app(
     app.state.publisher = Publisher(settings, counters.items_changed)
     app.state.closing = [app.state.recorder.close, app.state.list_log.close, app.state.publisher.close]
     app.add_middleware(Direct, routes=recommendations.ROUTES, refusal=refusal)
+    app.add_middleware(CatchingUp, has_news=live.has_news, catch_up=live.catch_up)
     app.add_middleware(
         Guard,
         bodies=BodyReader(settings.serving.body_timeout_s, MAX_BODY_BYTES, MAX_HELD_BYTES, MAX_READ_BYTES),

@@ -183,6 +183,14 @@ class Live:
         """Whether the catalogue has been read once."""
         return self._keeper.has_catalogue
 
+    def has_news(self) -> bool:
+        """Say whether the catalogue or the editors' rules may have changed since this was asked before."""
+        return self._keeper.has_news()
+
+    def catch_up(self) -> None:
+        """Take in what changed of them."""
+        self._keeper.catch_up()
+
     def item_with_text(self, item: Item) -> Item:
         """Return an item with its text, which the catalogue in memory does without."""
         return self._keeper.item_with_text(item)

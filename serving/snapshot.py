@@ -6,8 +6,9 @@ In: the registry, the model folder, the online store. Out: the next `Snapshot`.
 from __future__ import annotations
 
 import gc
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -22,6 +23,7 @@ from civicrec.logs import get_logger
 from civicrec.registry.catalogue import Kept, catalogue_version, items_since
 from civicrec.registry.connection import connect_as_it_stands
 from civicrec.registry.editorial import rules
+from civicrec.registry.news import News, news_of
 from civicrec.registry.runs import ruling_runs
 from civicrec.registry.tables import open_registry
 from civicrec.settings import Settings
@@ -53,7 +55,7 @@ class Snapshot:
 
 
 class SnapshotKeeper:
-    """Keeps the current `Snapshot`. `refresh_…` run in one thread; the rest may be called from any.
+    """Keeps the current `Snapshot`. Of each method one call runs at a time.
 
     Parameters
     ----------
@@ -73,6 +75,8 @@ class SnapshotKeeper:
         self._settings = settings
         self._store = store
         self._registry: Engine | None = None
+        self._news: News | None = None
+        self._replacing = threading.Lock()
         self._faults = faults
         self._monotonic_s = clock_s
         self._done_at_s = {"registry": clock_s()}
@@ -91,14 +95,42 @@ class SnapshotKeeper:
         except (CivicrecError, SQLAlchemyError):
             return False  # the next whole look says what is wrong
 
+    def has_news(self) -> bool:
+        """Say whether the catalogue or the rules may have changed since this was asked before; costs microseconds."""
+        return self._news is not None and self._news.any()
+
+    def catch_up(self) -> None:
+        """Take in what was decided: rules, and what changed of known items; new items come with the next refresh.
+
+        Those take long, as the models are placed on them, and neither a withdrawal nor a list should wait for that.
+        """
+        with suppress(CivicrecError, SQLAlchemyError):  # the next whole look says what is wrong
+            while self._registry is not None and not self._caught_up(self._registry):
+                pass
+
+    def _caught_up(self, registry: Engine) -> bool:
+        before, catalogue = self.current, self.current.catalogue
+        if catalogue_version(registry) <= catalogue.version:  # below ours: another registry, which a refresh takes in
+            return True
+        version, changed = items_since(registry, catalogue.version, shelved)
+        known = [item for item in changed if item.item_id in catalogue.items]
+        if known:
+            catalogue = catalogue.refreshed(version if len(known) == len(changed) else catalogue.version, known)
+            catalogue.once(rarity_of_terms)
+        editorial = Editorial.of(rules(registry), catalogue)
+        if catalogue is before.catalogue and editorial == before.editorial:
+            return True
+        return self._replaced(before, replace(before, catalogue=catalogue, editorial=editorial))
+
     def refresh_catalogue(self) -> None:
         """Take in what changed in the registry: items, the editors' rules, and the newest run's models."""
         with self._tolerant("registry"):
             with self._opened() as registry:
-                self._take_in(registry)
+                while not self._taken_in(registry):
+                    pass
             self.has_catalogue = True
 
-    def _take_in(self, registry: Engine) -> None:
+    def _taken_in(self, registry: Engine) -> bool:
         before = snapshot = self.current
         version = catalogue_version(registry)
         if version != snapshot.catalogue.version:
@@ -113,10 +145,20 @@ class SnapshotKeeper:
             _log.info("catalogue_refreshed", version=version, changed=len(changed), items=len(snapshot.catalogue))
             snapshot.catalogue.once(rarity_of_terms)  # 2 000 titles, which no list should wait for
         models = self._models(snapshot, registry)
-        self.current = snapshot if models is snapshot.models else replace(snapshot, models=models)
-        if self.current is not before:
-            # A catalogue is a million objects that live long: looking through them for garbage would stop lists.
-            gc.freeze()
+        if models is not snapshot.models:
+            snapshot = replace(snapshot, models=models)
+        return snapshot is before or self._replaced(before, snapshot)
+
+    def _replaced(self, before: Snapshot, snapshot: Snapshot) -> bool:
+        """Put a snapshot in the place of the one it was made from; not, if another came there meanwhile."""
+        with self._replacing:
+            if self.current.catalogue is not before.catalogue or self.current.editorial is not before.editorial:
+                return False
+            trends = self.current.trends if snapshot.trends is before.trends else snapshot.trends
+            self.current = replace(snapshot, trends=trends)
+        # A catalogue is a million objects that live long: looking through them for garbage would stop lists.
+        gc.freeze()
+        return True
 
     @contextmanager
     def _opened(self) -> Iterator[Engine]:
@@ -138,17 +180,29 @@ class SnapshotKeeper:
                     engine.dispose()
                 return
             self._reads_only = False
+        self._listen(self._registry)  # before the look, so that nothing falls between
         yield self._registry
+
+    def _listen(self, registry: Engine) -> None:
+        if self._news is not None and not self._news.is_lost:
+            return
+        if self._news is not None:
+            self._news.close()
+        with suppress(Unavailable):  # the looks in the background go on
+            self._news = news_of(registry)
 
     def refresh_trends(self, now: datetime) -> None:
         """Read the hour buckets: the last two each time, the older ones each minute."""
         with self._tolerant("trends"):
             now_ms, catalogue = to_ms(now), self.current.catalogue
             is_due = now_ms - self._past_read_ms >= _PAST_HOURS_S * 1000 or self._hours_version != catalogue.version
-            trends = self._windows.read(self._store, TREND_HOURS if is_due else 2, catalogue, now)
+            windows = self._windows
+            trends = windows.read(self._store, TREND_HOURS if is_due else 2, catalogue, now)
             self._hours_version = catalogue.version
             self._past_read_ms = now_ms if is_due else self._past_read_ms
-            self.current = replace(self.current, trends=trends)
+            with self._replacing:  # a withdrawal may have been taken in meanwhile
+                if windows is self._windows:
+                    self.current = replace(self.current, trends=trends)
 
     def item_with_text(self, item: Item) -> Item:
         """Return an item of the snapshot with its text, as the registry has it now; without, while that is away."""
@@ -185,6 +239,8 @@ class SnapshotKeeper:
 
     def close(self) -> None:
         """Let go of the registry."""
+        if self._news is not None:
+            self._news.close()
         if self._registry is not None:
             self._registry.dispose()
 

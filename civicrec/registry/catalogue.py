@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Engine, bindparam, insert, select, update
 from civicrec.clock import monotonic_s, utc_now
 from civicrec.errors import Conflict, InvalidInput, NotFound
 from civicrec.items import ERASED_TITLE, Item, Status, item_json
+from civicrec.registry.news import call_out
 from civicrec.registry.tables import VERSION_COUNTER, audit, counters, items
 
 #: Stands where a withdrawn item keeps the status it goes back to: an erased one has none.
@@ -385,6 +386,7 @@ def raised_version(connection: Connection) -> int:
     This write comes first in a transaction: it makes a second writer wait (SQLite's write lock, elsewhere the row's),
     so nobody decides by rows that are about to change and no two changes share a version.
     """
+    call_out(connection)
     name = counters.c.name == VERSION_COUNTER
     connection.execute(update(counters).where(name).values(value=counters.c.value + 1))
     return int(connection.execute(select(counters.c.value).where(name)).scalar_one())

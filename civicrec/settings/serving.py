@@ -34,7 +34,7 @@ class ServingSettings(ConnectionSettings, PeerSettings):
     store_timeout_ms: int = Field(default=150, ge=5, le=5_000)
     """How long to wait for the online store before the fallback answers, milliseconds."""
     catalogue_poll_s: float = Field(default=0.02, gt=0, le=60)
-    """How often a change of the catalogue or of editorial rules is looked for, seconds; a withdrawal acts within it."""
+    """How often a change of the catalogue is looked for without a request, seconds; a new item is listed after it."""
     served_share: float = Field(default=1, ge=0, le=1)
     """Share of the lists that is kept in the warehouse's ``served``, drawn by request id; 0 keeps none."""
     served_keep_days: int = Field(default=90, ge=1, le=3_650)
