@@ -34,6 +34,7 @@ MetricName = Literal[
     "civicrec_collect_seconds",  # time to answer one POST /v1/events
     "civicrec_lists_served_total",  # lists served, by scene and mode
     "civicrec_lists_degraded_total",  # lists served from the fallback because a store was down
+    "civicrec_store_reads_failed_total",  # reads of the online store for lists that failed, by why
     "civicrec_list_log_total",  # lists that were to be kept in the warehouse, by what became of them
     "civicrec_list_log_waiting",  # served lists that wait for the warehouse
     "civicrec_refresh_faults_total",  # times serving could not read the registry, models, trends or a scene, by what

@@ -60,7 +60,12 @@ def create_app(
     """
     counters = ListCounters()
     live = Live(
-        settings, store or _redis_store(settings), reader or RedisOnlineReader(settings.redis), clock, counters.fault
+        settings,
+        store or _redis_store(settings),
+        reader or RedisOnlineReader(settings.redis),
+        clock,
+        counters.fault,
+        counters.store_failed,
     )
 
     @asynccontextmanager
@@ -122,7 +127,6 @@ class _ListCORS(CORSMiddleware):
 
 
 def _redis_store(settings: Settings) -> ServedStore:
-    # A read that took longer than a list may wait is of no use, so the socket gives up then too.
-    return RedisOnlineStore(
-        redis_client(settings.redis, settings.serving.store_timeout_ms / 1000), bounds_of(settings.redis)
-    )
+    # No list waits for what threads do, trends read and refusals written, so they may take twice as long.
+    timeout_s = 2 * settings.serving.store_timeout_ms / 1000
+    return RedisOnlineStore(redis_client(settings.redis, timeout_s), bounds_of(settings.redis))

@@ -19,6 +19,7 @@ _log = get_logger(__name__)
 _SERVED: MetricName = "civicrec_lists_served_total"
 _DEGRADED: MetricName = "civicrec_lists_degraded_total"
 _FAULTS: MetricName = "civicrec_refresh_faults_total"
+_UNREAD: MetricName = "civicrec_store_reads_failed_total"
 _KEPT: MetricName = "civicrec_list_log_total"
 _REFUSED: MetricName = "civicrec_requests_refused_total"
 _ITEMS: MetricName = "civicrec_catalogue_changes_total"
@@ -59,6 +60,12 @@ class ListCounters:
         self._registry = CollectorRegistry()
         self._served = Counter(_SERVED, "Lists served, by scene and mode.", ["scene", "mode"], registry=self._registry)
         self._degraded = Counter(_DEGRADED, "Lists from the fallback: a store was down.", registry=self._registry)
+        self._unread = Counter(
+            _UNREAD, "Reads of the online store that failed, by why; between trials it is not read.", ["why"],
+            registry=self._registry,
+        )  # fmt: skip
+        for why in ("late", "away"):
+            self._unread.labels(why)
         self._refused = Counter(
             _REFUSED, "Requests refused before they were looked at, by status; 400 is a body cut off.", ["status"],
             registry=self._registry,
@@ -94,6 +101,10 @@ class ListCounters:
     def fault(self, what: str) -> None:
         """Count a time that something lists are made from could not be read."""
         self._faults.labels(what).inc()
+
+    def store_failed(self, why: str) -> None:
+        """Count a read of the online store that failed."""
+        self._unread.labels(why).inc()
 
     def list_served(self, scene: str, mode: str, is_degraded: bool) -> None:
         """Count one list."""

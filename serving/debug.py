@@ -5,12 +5,20 @@ In: what was asked and what came of it. Out: JSON. For who holds a site's API ke
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from recommender.request import RankedList
 from recommender.scenes.scene import Scene
-from serving.live import Caller, ListQuery, Page
+from serving.live import Caller, Lack, ListQuery, Page
 
+_LACKS: Mapping[Lack, str] = {
+    "": "",
+    "late": "the online store does not answer in time, and is tried again four times a second",
+    "away": "the online store cannot be reached, and is tried again four times a second",
+    "trends": "the trends of the online store could not be read; those read last are in force",
+}
 _encode = msgspec.json.Encoder().encode
 
 
@@ -49,15 +57,15 @@ def told(asked: Caller, caller: Caller, block: ListQuery, page: Page, made: Rank
     unknown = {
         name: [one for one in named if one not in items or items[one].status != "online"] for name, named in ids.items()
     }
-    degraded = "the online store did not answer in time, or its trends could not be read" if page.is_degraded else ""
+    degraded = _LACKS[page.degraded_by]
     facts = ListDebug(
-        caller.site, asked.actor, _why_general(asked, caller, made, scene), degraded,
+        caller.site, asked.actor, _why_general(asked, caller, page, made, scene), degraded,
         {name: missing for name, missing in unknown.items() if missing},
     )  # fmt: skip
     return _encode(facts)
 
 
-def _why_general(asked: Caller, caller: Caller, made: RankedList, scene: Scene) -> str:
+def _why_general(asked: Caller, caller: Caller, page: Page, made: RankedList, scene: Scene) -> str:
     if made.mode == "personalised":
         return ""
     if asked.mode == "general":
@@ -68,4 +76,6 @@ def _why_general(asked: Caller, caller: Caller, made: RankedList, scene: Scene) 
         return f"scene {made.scene} is the same for everybody"
     if not caller.actor and not caller.recent:
         return "nobody is named: send subject_token, anonymous_id or recent"
+    if page.degraded_by in ("late", "away"):
+        return f"what is known of this visitor could not be read: {_LACKS[page.degraded_by]}"
     return "nothing is known of this visitor: nothing was done with consent personalise, or it is not counted yet"

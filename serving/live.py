@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from secrets import token_hex
+from typing import Literal
 
 from civicrec.clock import Clock, local_date, monotonic_s, utc_now
 from civicrec.items import Item
@@ -28,12 +29,14 @@ from recommender.request import Mode, RankedList, Request
 from recommender.scenes.files import SceneFiles
 from recommender.scenes.scene import Scene, scene_named
 from recommender.signals import Signals
-from serving.budget import StoreBudget
+from serving.budget import Failure, StoreBudget
 from serving.shadow import Shadowed
 from serving.snapshot import Snapshot, SnapshotKeeper
 
 #: Pairs of either kind read for each item of the history.
 N_PAIRS = 20
+#: What lists may lack: a read of the store that was late or failed, or trends of now.
+Lack = Failure | Literal["trends", ""]
 #: How often scenes, models and trends are looked at; the catalogue's version as the settings say.
 _LOOK_S = 1.0
 _log = get_logger(__name__)
@@ -90,13 +93,18 @@ class ListQuery:
 class Page:
     """The lists of one page, in the order of its blocks, and what is to be tried in the shadow of each.
 
-    `is_degraded` without the online store or its trends.
+    `degraded_by` says what of the online store they lack: ``late`` or ``away`` is what is known of the visitor.
     """
 
     lists: tuple[RankedList, ...]
     snapshot: Snapshot
     shadows: tuple[Shadowed | None, ...]
-    is_degraded: bool = False
+    degraded_by: Lack = ""
+
+    @property
+    def is_degraded(self) -> bool:
+        """Whether they lack anything of the online store."""
+        return bool(self.degraded_by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +151,7 @@ class Live:
         reader: OnlineReader,
         clock: Clock = utc_now,
         faults: Callable[[str], None] = lambda _: None,
+        store_failed: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.settings = settings
         self.store = store
@@ -150,7 +159,7 @@ class Live:
         self.clock = clock
         self.keys: Keys = load_keys(settings)
         self.cursor_key = hmac.new(self.keys.pepper, b"cursor", hashlib.sha256).digest()
-        self.budget = StoreBudget(settings.serving.store_timeout_ms / 1000)
+        self.budget = StoreBudget(settings.serving.store_timeout_ms / 1000, failed=store_failed)
         self._faults = faults
         self._keeper = SnapshotKeeper(settings, store, faults)
         self._scene_files = SceneFiles(settings.scenes_path)
@@ -279,14 +288,16 @@ class Live:
             snapshot.models, snapshot.trends, known.pairs.co_clicks, known.pairs.next_clicks, snapshot.editorial
         )  # fmt: skip
         lists = recommend_page(requests, known.profile, snapshot.catalogue, signals, now)
-        is_degraded = read is None or self._keeper.is_standing_still
+        degraded_by: Lack = "trends" if self._keeper.is_standing_still else ""
+        if read is None:
+            degraded_by = self.budget.failure or "late"  # answered again meanwhile
         shadows: list[Shadowed | None] = [None] * len(lists)
         for nth, request in enumerate(requests):
-            if are_shadowed[nth] and request.scene.shadow and not is_degraded:
+            if are_shadowed[nth] and request.scene.shadow and not degraded_by:
                 shown = (ranked.item.item_id for before in lists[:nth] for ranked in before.items)
                 asked = replace(request, exclude=request.exclude.union(shown))
                 shadows[nth] = Shadowed(request.scene.shadow, asked, known.profile, snapshot.catalogue, signals, now)
-        return Page(tuple(lists), snapshot, tuple(shadows), is_degraded)
+        return Page(tuple(lists), snapshot, tuple(shadows), degraded_by)
 
     def _refresh_scenes(self) -> None:
         before = self.scenes

@@ -137,6 +137,9 @@ class SnapshotKeeper:
             # A version below ours means another registry: begin again.
             known = snapshot.catalogue if version > snapshot.catalogue.version else Catalogue()
             version, changed = items_since(registry, known.version, shelved)
+            if not changed and len(snapshot.catalogue) and known is not snapshot.catalogue:
+                n = len(snapshot.catalogue)
+                raise Unavailable(f"the registry is empty, which held {n} items: was it wiped? lists go on with these")
             if changed or known is not snapshot.catalogue:
                 snapshot = self._moved(snapshot, known.refreshed(version, changed))
             else:

@@ -31,8 +31,8 @@ class ServingSettings(ConnectionSettings, PeerSettings):
     """Where the other processes call it, such as ``http://serve:8702``; empty: where it listens, on this machine."""
     workers: int = Field(default=2, ge=1, le=64)
     """Processes that answer requests; one core is busy with about one."""
-    store_timeout_ms: int = Field(default=150, ge=5, le=5_000)
-    """How long to wait for the online store before the fallback answers, milliseconds."""
+    store_timeout_ms: int = Field(default=75, ge=5, le=5_000)
+    """How long a list waits for the online store before it is made without it, milliseconds."""
     catalogue_poll_s: float = Field(default=0.02, gt=0, le=60)
     """How often a change of the catalogue is looked for without a request, seconds; a new item is listed after it."""
     served_share: float = Field(default=1, ge=0, le=1)

@@ -87,7 +87,7 @@ async def post_feedback(request: Request) -> Response:
             live.store.undislike(actor, body.item_id)
         return True
 
-    acts = keeps and await live.budget.read(lambda: asyncio.to_thread(act))
+    acts = keeps and await live.budget.act(lambda: asyncio.to_thread(act))
     event = {
         "kind": body.kind, "site": site, "item_id": body.item_id, "anonymous_id": body.anonymous_id,
         "request_id": body.request_id, "scene": body.scene, "consent": body.consent or "measure",

@@ -54,7 +54,7 @@ async def _withdraw(request: Request, anonymous_id: str) -> None:
     charge(request.scope, LISTS_OF_FEEDBACK)
     live, now = request.app.state.live, request.app.state.live.clock()
     actor = anonymous_actor(anonymous_id)
-    await live.budget.read(lambda: asyncio.to_thread(live.store.withdraw, actor, to_ms(now)))
+    await live.budget.act(lambda: asyncio.to_thread(live.store.withdraw, actor, to_ms(now)))
     event = {"kind": "consent_withdrawn", "site": own_site(live.settings), "anonymous_id": anonymous_id,
              "consent": "measure"}  # fmt: skip
     await asyncio.to_thread(request.app.state.recorder.record, event, "", now)

@@ -38,3 +38,23 @@ def test_an_address_that_is_none_is_waited_for(capsys: pytest.CaptureFixture[str
     told = capsys.readouterr()
     assert "CIVICREC_REGISTRY_URL cannot be read" in told.out + told.err
     assert "s3cret" not in told.out + told.err
+
+
+def test_a_registry_that_was_wiped_empties_no_list(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    registry = open_registry(settings.registry_address)
+    upsert_items(registry, [an_item()])
+    upsert_items(registry, [an_item(title="a second version")])
+    keeper = SnapshotKeeper(settings, MemoryOnlineStore())
+    keeper.refresh_catalogue()
+    for wipe in ("DELETE FROM items", "UPDATE counters SET value = 0"):
+        with registry.begin() as connection:
+            connection.execute(text(wipe))
+    keeper.catch_up()
+    keeper.refresh_catalogue()
+    assert len(keeper.current.catalogue) == 1
+    upsert_items(registry, [an_item(item_id="after")])
+    keeper.refresh_catalogue()
+    assert list(keeper.current.catalogue.items) == ["after"]
+    keeper.close()
+    registry.dispose()
