@@ -24,7 +24,7 @@ from civicrec.registry.tables import open_registry
 from civicrec.settings import Settings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.clicks import read_clicks
-from civicrec.warehouse.interests import read_interests, withdrawals
+from civicrec.warehouse.interests import count_interactions, read_interests, withdrawals
 from operations.rankers import MAX_REPLAYED
 from profiles.nightly import KEPT_DAYS
 from profiles.online.bounds import bounds_of
@@ -52,6 +52,7 @@ class Night:
 
         self.counts: dict[str, dict[str, Any] | None] = {}
         self._fingerprints: dict[str, str] = {}
+        self._interests: tuple[int, pa.Table] | None = None
 
     def read(self, name: str) -> str:
         """Return the fingerprint of one of `INPUTS`, read once."""
@@ -80,11 +81,26 @@ class Night:
         return withdrawals(self.warehouse, self.day - timedelta(days=KEPT_DAYS))
 
     @cached_property
-    def interests(self) -> pa.Table:
-        """Who interacted with what in the window."""
+    def interactions(self) -> tuple[int, int]:
+        """How many the window holds, and a number that changes with any of them."""
+        return count_interactions(self.warehouse, self.first, self.day)
+
+    @cached_property
+    def parts(self) -> int:
+        """Into how many parts the actors are cut, so that the interactions of one can be read at once."""
+        return max(1, -(-self.interactions[0] // self.settings.training.max_interactions))
+
+    def interests(self, part: int = 0) -> pa.Table:
+        """Return who of a part of the actors interacted with what in the window; the part read last is kept."""
         _ = self.withdrawn  # first: who withdraws later than that is seen by the step that writes tags
-        half_life_days = self.settings.training.half_life_days
-        return read_interests(self.warehouse, self.first, self.day, to_ms(_end_of(self.day)), half_life_days)
+        if self._interests is None or self._interests[0] != part:
+            self._interests = None  # before the next is read: two at once would not fit
+            until_ms, half_life_days = to_ms(_end_of(self.day)), self.settings.training.half_life_days
+            table = read_interests(
+                self.warehouse, self.first, self.day, until_ms, half_life_days, part, self.parts
+            )  # fmt: skip
+            self._interests = part, table
+        return self._interests[1]
 
     @cached_property
     def clicks(self) -> pa.Table:
@@ -104,12 +120,7 @@ class Night:
 
 
 def _interests(night: Night) -> str:
-    digest = hashlib.sha256(repr(sorted(night.withdrawn.items())).encode())
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, night.interests.schema) as stream:
-        stream.write_table(night.interests.combine_chunks())
-    digest.update(sink.getvalue())
-    return digest.hexdigest()
+    return hashlib.sha256(repr((sorted(night.withdrawn.items()), night.interactions)).encode()).hexdigest()
 
 
 #: What steps may need besides earlier steps.

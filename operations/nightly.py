@@ -20,6 +20,7 @@ import msgspec
 from civicrec.accounting.night_steps import NightSteps, StepDone
 from civicrec.accounting.nights import noted_night
 from civicrec.clock import local_date, monotonic_s, utc_now
+from civicrec.crowds import MIN_ORDERING
 from civicrec.errors import ArtifactError, InvalidInput
 from civicrec.home import NIGHTLY_LOCK
 from civicrec.logs import get_logger
@@ -27,6 +28,7 @@ from civicrec.process.locks import owned
 from civicrec.process.progress import ShowProgress
 from civicrec.registry.runs import drop_future_runs, ruling_runs
 from civicrec.settings import Settings
+from civicrec.warehouse.co_occurrence import count_pairs
 from civicrec.warehouse.day_tables import count_day
 from civicrec.warehouse.retention import drop_before
 from operations.night import INPUTS, Night
@@ -34,9 +36,10 @@ from operations.rankers import learn_rankers
 from operations.replay import Click
 from profiles.nightly import rebuild_tags
 from profiles.tags import learned_tags
-from recommender.artifacts import Models, load_models, newest_usable
+from recommender.artifacts import RECENT_DAYS, Models, load_models, newest_usable
 from recommender.manifest import DataWindow, LearnedWeights, Manifest, without_trees
 from recommender.scenes.files import SceneFiles
+from recommender.training.co_occurrence import MAX_EASE_ITEMS, co_occurrence_from
 from recommender.training.interactions import interactions_from
 from recommender.training.nightly import models_in_force, publish, rebuild_models
 from recommender.training.ranker import LEARNED_DAYS
@@ -86,14 +89,21 @@ def weigh_actors_tags(night: Night) -> Counts:
     tags_of = {item.item_id: learned_tags(item) for item in night.catalogue[1]}
     return asdict(
         rebuild_tags(
-            night.warehouse, night.online, night.day, night.interests, tags_of, night.suppressed, night.withdrawn
+            night.warehouse,
+            night.online,
+            night.day,
+            night.interests,
+            night.parts,
+            tags_of,
+            night.suppressed,
+            night.withdrawn,
         )
     )
 
 
 def learn_to_rank(night: Night) -> Counts:
     """Learn the weights of every scene's ranker from the clicks of the last days, replayed."""
-    columns = (night.clicks.column(name).to_pylist() for name in ("actor", "item_id", "at_ms", "weight"))
+    columns = (night.clicks.column(name).to_pylist() for name in ("actor", "item_id", "at_ms", "weight", "draw"))
     clicks = [Click(*row) for row in zip(*columns, strict=True)]
     runs = ruling_runs(night.registry, LEARNED_DAYS + 1)
 
@@ -117,14 +127,24 @@ def train_models(night: Night) -> Counts:
     """Learn the models and put them into their folder; none while nobody interacted with an item of the catalogue."""
     if ahead := drop_future_runs(night.registry):
         _log.warning("future_runs_dropped", runs=ahead, hint="made by a wrong clock or a mistyped --day")
-    data, n_unknown = interactions_from(night.interests, {item.item_id for item in night.catalogue[1]})
+    known, counted = {item.item_id for item in night.catalogue[1]}, None
+    if night.parts == 1:
+        data, n_unknown = interactions_from(night.interests(), known)
+    else:  # of all actors only sums are read, of one part who interacted with what
+        item_ids, n_unknown, counts = count_pairs(
+            night.warehouse, night.first, night.day, known, RECENT_DAYS, MAX_EASE_ITEMS, MIN_ORDERING
+        )  # fmt: skip
+        counted = co_occurrence_from(item_ids, counts)
+        data = interactions_from(night.interests(), known)[0].over(item_ids)
     earlier = models_in_force(night.registry, night.settings.models_path)
     if "rankers" in night.counts:
         rankers = msgspec.convert(night.counts["rankers"] or {}, dict[str, LearnedWeights])
     else:  # this step alone: what is in force stands
         rankers = earlier.manifest.rankers if earlier else {}
     facts = Manifest(night.day.isoformat(), msgspec.convert(night.window, DataWindow), n_unknown, rankers=rankers)
-    return rebuild_models(night.settings.models_path, night.settings.training, data, facts, night.report, earlier)
+    return rebuild_models(
+        night.settings.models_path, night.settings.training, data, facts, night.report, earlier, counted
+    )
 
 
 def _tags_stand(night: Night, counts: Counts) -> bool:

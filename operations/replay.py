@@ -43,12 +43,19 @@ _DAY_MS = 86_400_000
 
 
 class Click(NamedTuple):
-    """One click of a log, or another interaction that weighs as much as so many."""
+    """One click of a log, or another interaction that weighs as much as so many.
+
+    Attributes
+    ----------
+    draw
+        Of 0..1: a share of the clicks that is drawn holds those below it (`civicrec.warehouse.clicks`).
+    """
 
     user_id: str
     item_id: str
     at_ms: int
     weight: float = 1.0
+    draw: float = 0.0
 
 
 class ReplayedPortal:
@@ -84,13 +91,12 @@ class ReplayedPortal:
         self._trends = Trends()
         self._trends_at_s = -1
         self._sampled = sampled
-        self._random = np.random.default_rng(seed)
         self._draws = np.random.default_rng(seed)
         self.examples: dict[str, deque[Example]] = {scene.name: deque() for scene in scenes}
 
     def add(self, click: Click, learns: bool = True) -> None:
         """Take in a click, as the stream would; of some it is noted, before, from what they were chosen."""
-        if learns and self._random.random() < self._sampled and (click.user_id, click.item_id) not in self._last_ms:
+        if learns and click.draw < self._sampled and (click.user_id, click.item_id) not in self._last_ms:
             for scene in self._scenes:
                 if scene.ranker == "learned":
                     self._note(click, scene)

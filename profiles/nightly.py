@@ -5,10 +5,12 @@ In: interests, catalogue tags, what people deleted. Out: `actor_tags` of the day
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import pyarrow as pa
@@ -44,7 +46,8 @@ def rebuild_tags(
     warehouse: Warehouse,
     store: OnlineUpkeep,
     day: date,
-    interests: pa.Table,
+    interests: Callable[[int], pa.Table],
+    parts: int,
     item_tags: Mapping[str, Sequence[str]],
     suppressed: AbstractSet[tuple[str, str]],
     withdrawn: Mapping[str, int],
@@ -56,26 +59,26 @@ def rebuild_tags(
 
     Parameters
     ----------
+    interests
+        From the number of one of `parts` parts of the actors to their interests.
     withdrawn
         actor → time of the last withdrawal of consent, of those that the interests know of.
     """
     vocabulary = load_vocabulary()
-    weighed = weigh_tags(interests, item_tags, allowed=vocabulary.inferable, suppressed=suppressed)
-    columns: dict[str, Any] = {
-        "actor": weighed.actors,
-        "tag": weighed.tags,
-        "weight": weighed.weights,
-        "evidence": weighed.evidence,
-        "last_at": weighed.last_ms,
-    }
-    replace_day(warehouse, "actor_tags", day, columns)
+
+    @lru_cache(1)  # of several parts each is weighed twice: all at once would not fit
+    def weighed(part: int) -> TagWeights:
+        return weigh_tags(interests(part), item_tags, allowed=vocabulary.inferable, suppressed=suppressed)
+
+    n_rows = replace_day(warehouse, "actor_tags", day, (_columns(weighed(part)) for part in range(parts)))
     _remove_withdrawn(warehouse, day)
     drop_days_before(warehouse, "actor_tags", day - timedelta(days=KEPT_DAYS))
-    actors = store.put_tags(day.isoformat(), _with_cleared(weighed, {actor for actor, _ in suppressed}))
+    by_actor = chain.from_iterable(weighed(part).by_actor() for part in range(parts))
+    actors = store.put_tags(day.isoformat(), _with_cleared(by_actor, {actor for actor, _ in suppressed}))
     withdrawn_now = withdrawals(warehouse, day - timedelta(days=KEPT_DAYS))
     newly = (actor for actor, until in withdrawn_now.items() if until != withdrawn.get(actor))
     store.put_tags(day.isoformat(), ((actor, {}) for actor in newly))
-    return TagsWritten(actors, len(weighed), len(suppressed), vocabulary.version)
+    return TagsWritten(actors, n_rows, len(suppressed), vocabulary.version)
 
 
 def _remove_withdrawn(warehouse: Warehouse, day: date) -> None:
@@ -90,9 +93,21 @@ def _remove_withdrawn(warehouse: Warehouse, day: date) -> None:
             )
 
 
-def _with_cleared(weighed: TagWeights, choosers: set[str]) -> Iterator[tuple[str, dict[str, float]]]:
+def _columns(weighed: TagWeights) -> dict[str, Any]:
+    return {
+        "actor": weighed.actors,
+        "tag": weighed.tags,
+        "weight": weighed.weights,
+        "evidence": weighed.evidence,
+        "last_at": weighed.last_ms,
+    }
+
+
+def _with_cleared(
+    by_actor: Iterable[tuple[str, dict[str, float]]], choosers: set[str]
+) -> Iterator[tuple[str, dict[str, float]]]:
     left = set(choosers)
-    for actor, tags in weighed.by_actor():
+    for actor, tags in by_actor:
         left.discard(actor)
         yield actor, tags
     for actor in sorted(left):

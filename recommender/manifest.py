@@ -39,12 +39,13 @@ class ItemItemKnobs(Struct, frozen=True, omit_defaults=True):
 
 
 class AlsKnobs(Struct, frozen=True):
-    """The ALS model, as fitted."""
+    """The ALS model, as fitted, from the histories of one in so many actors."""
 
     factors: int
     regularization: float
     alpha: float
     iterations: int
+    one_in: int = 1
 
 
 class RankerGate(Struct, frozen=True, omit_defaults=True):

@@ -18,3 +18,6 @@ class TrainingSettings(Group):
     """Length of an ALS vector."""
     neighbours: int = Field(default=200, ge=5, le=1_000)
     """Neighbours kept for an item by the item-item model."""
+    max_interactions: int = Field(default=5_000_000, ge=1_000)
+    """Interactions of the window that the nightly job reads at once, 100 bytes each. Of more, pairs of items are
+    counted in the warehouse, and ALS learns from so many of them: those of one part of the actors."""

@@ -6,7 +6,7 @@ and doing it again changes nothing. Rows that are not all there replace nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -16,13 +16,15 @@ from civicrec.warehouse.ports import Warehouse
 _ROWS_PER_INSERT = 200_000
 
 
-def replace_day(warehouse: Warehouse, table: str, day: date, columns: Mapping[str, Sequence[Any]]) -> int:
+def replace_day(warehouse: Warehouse, table: str, day: date, parts: Iterable[Mapping[str, Sequence[Any]]]) -> int:
     """Make the rows of one day of a table with a `day` column exactly these; return how many there are."""
-    staging = _empty_staging(warehouse, table)
-    n_rows = len(next(iter(columns.values()), ()))
-    for start in range(0, n_rows, _ROWS_PER_INSERT):
-        part = {name: values[start : start + _ROWS_PER_INSERT] for name, values in columns.items()}
-        warehouse.insert(staging, {"day": [day] * len(next(iter(part.values()))), **part})
+    staging, n_rows = _empty_staging(warehouse, table), 0
+    for columns in parts:
+        n_of_part = len(next(iter(columns.values()), ()))
+        for start in range(0, n_of_part, _ROWS_PER_INSERT):
+            slice_ = {name: values[start : start + _ROWS_PER_INSERT] for name, values in columns.items()}
+            warehouse.insert(staging, {"day": [day] * len(next(iter(slice_.values()))), **slice_})
+        n_rows += n_of_part
     _swap_in(warehouse, table, day, n_rows)
     return n_rows
 

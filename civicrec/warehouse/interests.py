@@ -32,14 +32,18 @@ SELECT arrayJoin({WITHDRAWING}) AS who, max(toUnixTimestamp64Milli(occurred_at))
 WHERE kind = 'consent_withdrawn' AND local_date >= {{first:Date}} GROUP BY who
 """
 
+#: Which events are interactions, of the days `first` to `last`.
+COUNTING = """
+local_date BETWEEN {first:Date} AND {last:Date} AND has({kinds:Array(String)}, toString(kind))
+AND consent = 'personalise' AND bot_reason = '' AND item_id != ''
+"""
 #: What counts as an interaction, each once: who, item_id, event_id, strength, at_ms of the days `first` to `last`.
 COUNTED = f"""
 SELECT {ACTOR} AS who, item_id, event_id,
        transform(toString(kind), {{kinds:Array(String)}}, {{strengths:Array(Float64)}}, 0.) AS strength,
        toUnixTimestamp64Milli(occurred_at) AS at_ms
 FROM events FINAL
-WHERE local_date BETWEEN {{first:Date}} AND {{last:Date}} AND has({{kinds:Array(String)}}, toString(kind))
-  AND consent = 'personalise' AND bot_reason = '' AND who != '' AND item_id != ''
+WHERE {COUNTING} AND who != ''
 """
 #: Values of `kinds` and `strengths` in `COUNTED`.
 STRENGTHS = {"kinds": list(INTEREST_WEIGHTS), "strengths": list(INTEREST_WEIGHTS.values())}
@@ -49,15 +53,25 @@ SELECT turned.who AS actor, item_id,
        least(sum(strength), {{cap:Float64}}) AS weight,
        least(sum(strength * exp2(-age_days / {{half_life:Float64}})), {{cap:Float64}}) AS decayed,
        max(at_ms) AS last_ms
-FROM (SELECT *, greatest(0., ({{until_ms:Int64}} - at_ms) / 86400000.) AS age_days FROM ({COUNTED})) AS turned
+FROM (SELECT *, greatest(0., ({{until_ms:Int64}} - at_ms) / 86400000.) AS age_days FROM ({COUNTED})
+      WHERE sipHash64(who) % {{parts:UInt32}} = {{part:UInt32}}) AS turned
 LEFT JOIN ({WITHDRAWALS}) AS gone ON gone.who = turned.who
 WHERE at_ms > gone.until_ms
 GROUP BY actor, item_id
 ORDER BY actor, item_id
 """
+_SIZE = f"SELECT count() AS n, sum(sipHash64(who, item_id, event_id, strength, at_ms)) AS digest FROM ({COUNTED})"
 
 
-def read_interests(warehouse: Warehouse, first: date, last: date, until_ms: int, half_life_days: float) -> pa.Table:
+def count_interactions(warehouse: Warehouse, first: date, last: date) -> tuple[int, int]:
+    """Return how many interactions the days hold, withdrawn ones among them, and a number that changes with any."""
+    (row,) = warehouse.rows(_SIZE, {**STRENGTHS, "first": first, "last": last})
+    return int(row["n"]), int(row["digest"])
+
+
+def read_interests(
+    warehouse: Warehouse, first: date, last: date, until_ms: int, half_life_days: float, part: int = 0, parts: int = 1
+) -> pa.Table:
     """Return actor, item_id, weight, decayed, last_ms for every pair of the days first..last, both included.
 
     Only events with consent `personalise`, without a bot mark, of the kinds in `INTEREST_WEIGHTS` count, each once, and
@@ -70,6 +84,8 @@ def read_interests(warehouse: Warehouse, first: date, last: date, until_ms: int,
     half_life_days
         Days after which an event's part of `decayed` is half; `weight` does not decay. Both stop at
         `MAX_PAIR_WEIGHT`.
+    part, parts
+        Of all actors those of one of so many parts, about as large; an actor is always in the same.
     """
     parameters = {
         "cap": MAX_PAIR_WEIGHT,
@@ -78,6 +94,8 @@ def read_interests(warehouse: Warehouse, first: date, last: date, until_ms: int,
         "until_ms": until_ms,
         "first": first,
         "last": last,
+        "part": part,
+        "parts": parts,
     }
     return warehouse.query(_SQL, parameters)
 

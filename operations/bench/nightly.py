@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from resource import RUSAGE_SELF, getrusage
 from time import process_time
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
 from civicrec.clock import monotonic_s
+from civicrec.items import ITEM_TYPES
 from civicrec.settings import Settings, TrainingSettings
+from civicrec.warehouse.clicks import draw_of
 from operations.rankers import MAX_REPLAYED, learn_rankers
 from operations.replay import Click, items_of
 from profiles.tags import load_vocabulary
 from profiles.update import weigh_tags
+from recommender.manifest import LearnedWeights
 from recommender.scenes.files import shipped_scenes
 from recommender.training.als import AlsConfig, fit_als
 from recommender.training.interactions import interactions_from
@@ -36,6 +41,7 @@ class Size(NamedTuple):
 SMALL = Size(30_000, 1_000, 200_000)
 #: As many as the public log that stands behind the figures of implicit (2.95 M pairs of 322 897 readers).
 LARGE = Size(300_000, 46_000, 3_400_000)
+_VISITS, _VISIT_MS = 4, 20 * 60_000
 
 
 def bench_nightly(size: Size = SMALL) -> dict[str, Any]:
@@ -44,9 +50,10 @@ def bench_nightly(size: Size = SMALL) -> dict[str, Any]:
     Returns
     -------
     dict
-        Counts; ``seconds`` of each step and of the whole night, and ``cpu_seconds``, which other work on the machine
-        does not change; ``als_times_implicit``, of the same sweeps by our call and by implicit itself;
-        ``times_baseline``, ratios to a matrix and one of its sweeps; ``peak_mb``, most memory the process had.
+        Counts; ``learned_clicks`` of each scene; ``seconds`` of each step and of the whole night, and
+        ``cpu_seconds``, which other work on the machine does not change; ``als_times_implicit``, of the same sweeps by
+        our call and by implicit itself; ``times_baseline``, ratios to a matrix and one of its sweeps; ``peak_mb``, most
+        memory the process had.
     """
     interests = made_up_interests(np.random.default_rng(SEED), size)
     words = sorted(load_vocabulary().inferable)
@@ -67,7 +74,7 @@ def bench_nightly(size: Size = SMALL) -> dict[str, Any]:
     timed("als, 3 sweeps", lambda: fit_als(matrix, AlsConfig(iterations=3), SEED))
     timed(RAW, lambda: _raw_implicit(matrix, 3))
     tags = timed("tags", lambda: weigh_tags(interests, item_tags, allowed=words))
-    timed("rankers", lambda: _rankers(interests))
+    learned = timed("rankers", lambda: _rankers(interests))
     models = timed("all models with choice of knobs", lambda: train(data, "bench", TrainingSettings()))
     baseline = seconds["matrix"] + seconds["one ALS sweep"]
     night = ("interactions", "tags", "rankers", "all models with choice of knobs")
@@ -76,6 +83,7 @@ def bench_nightly(size: Size = SMALL) -> dict[str, Any]:
         "actors": data.n_users,
         "items": len(data.item_ids),
         "tag_rows": len(tags),
+        "learned_clicks": {scene: ranker.clicks for scene, ranker in learned.items()},
         "seconds": {name: round(value, 4) for name, value in seconds.items()}
         | {"whole night": round(sum(seconds[name] for name in night), 2)},
         "cpu_seconds": {name: round(value, 4) for name, value in cpu_seconds.items()}
@@ -100,25 +108,33 @@ def _raw_implicit(matrix: Any, iterations: int) -> None:
         model.fit(matrix, show_progress=False)
 
 
-def _rankers(interests: pa.Table) -> None:
-    """Learn from the newest interactions, as many as a night replays at most."""
+def _rankers(interests: pa.Table) -> dict[str, LearnedWeights]:
+    """Learn from the newest interactions, as many as a night replays at most, of items of all types in turn."""
     newest = interests.sort_by("last_ms").slice(max(0, interests.num_rows - MAX_REPLAYED))
     columns = (newest.column(name).to_pylist() for name in ("actor", "item_id", "last_ms"))
-    clicks = [Click(*row) for row in zip(*columns, strict=True)]
-    learn_rankers(clicks, items_of(clicks, {}), shipped_scenes(), Settings(), lambda _: None)
+    rows = zip(*columns, strict=True)
+    clicks = [Click(actor, item_id, at_ms, draw=draw_of(f"{n}")) for n, (actor, item_id, at_ms) in enumerate(rows)]
+    types = {f"item-{n:05}": kind for n, kind in zip(range(LARGE.items), cycle(ITEM_TYPES))}
+    items = [msgspec.structs.replace(item, item_type=types[item.item_id]) for item in items_of(clicks, {})]
+    return learn_rankers(clicks, items, shipped_scenes(), Settings(), lambda _: None)
 
 
 def made_up_interests(rng: np.random.Generator, size: Size = SMALL) -> pa.Table:
-    """Return pairs whose items follow Zipf's law, in the shape of `civicrec.warehouse.interests`."""
+    """Return pairs whose items follow Zipf's law, in the shape of `civicrec.warehouse.interests`.
+
+    Each actor comes up to `_VISITS` times and stays for minutes, so that one click follows upon another.
+    """
     worth = 1.0 / np.arange(10, size.items + 10)  # popular ones lead, and the first is no outlier
     actors = rng.integers(0, size.actors, size.pairs)
     items = rng.choice(size.items, size.pairs, p=worth / worth.sum())
     actors, items = np.divmod(np.unique(actors * size.items + items), size.items)
     weights = rng.uniform(0.1, 5.0, len(actors))
+    visits_ms = rng.integers(1_760_000_000_000, 1_767_000_000_000, (size.actors, _VISITS))
+    stayed_ms = rng.integers(0, _VISIT_MS, len(actors))
     return pa.table({
         "actor": pa.array([f"actor-{n:06}" for n in actors.tolist()], pa.string()),
         "item_id": pa.array([f"item-{n:05}" for n in items.tolist()], pa.string()),
         "weight": weights,
         "decayed": weights / 2,
-        "last_ms": rng.integers(1_760_000_000_000, 1_767_000_000_000, len(actors)),
+        "last_ms": visits_ms[actors, rng.integers(0, _VISITS, len(actors))] + stayed_ms,
     })  # fmt: skip

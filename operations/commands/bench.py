@@ -107,6 +107,19 @@ def nightly(
 
 
 @bench.command()
+def pairs(
+    interactions: Annotated[
+        list[int] | None, typer.Option(min=1_000, help="How many, several times; default 1 and 3 million.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure pairs of items counted in the warehouse, beside reading all interactions and counting in memory."""
+    from operations.bench.pairs import bench_pairs
+
+    _show({"pairs": lambda: bench_pairs(interactions or [1_000_000, 3_000_000])}, as_json)
+
+
+@bench.command()
 def serve(as_json: Json = False) -> None:
     """Measure lists per second and p99, beside FastAPI with one pipelined Redis read."""
     from operations.bench.serve import bench_serve

@@ -131,6 +131,7 @@ def prequential(
     from civicrec.errors import InvalidInput
     from civicrec.process.progress import progress_bars
     from civicrec.settings import load_settings
+    from civicrec.warehouse.clicks import draw_of
     from operations.evaluation.prequential import at_ms, evaluate_prequential
     from operations.replay import Click
     from recommender.scenes.files import shipped_scenes
@@ -142,7 +143,10 @@ def prequential(
     except (ValueError, OSError, LookupError):
         raise InvalidInput(f"unknown --tz {tz[:40]!r}; expected a zone such as Asia/Shanghai") from None
     rows = sorted(read_interactions_csv(interactions), key=lambda row: row.at_s)
-    clicks = [Click(row.user_id, row.item_id, int(1000 * row.at_s)) for row in rows]
+    clicks = [
+        Click(row.user_id, row.item_id, int(1000 * row.at_s), draw=draw_of(f"{row.at_s} {row.user_id} {row.item_id}"))
+        for row in rows
+    ]
     with progress_bars() as report:
         figures = evaluate_prequential(
             clicks, at_ms(begin, zone), at_ms(until, zone), scene_named(scene, shipped_scenes()), load_settings(),

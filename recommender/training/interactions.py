@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -50,6 +50,13 @@ class Interactions:
         """Return the same users and items with only the pairs of the mask."""
         pairs = (self.users[mask], self.items[mask], self.weights[mask], self.last_ms[mask])
         return Interactions(self.n_users, self.item_ids, *pairs)
+
+    def over(self, item_ids: tuple[str, ...]) -> Interactions:
+        """Return the same pairs with the columns of more items, sorted; pairs of other items are left out."""
+        column_of = {item_id: column for column, item_id in enumerate(item_ids)}
+        columns = np.array([column_of.get(item_id, -1) for item_id in self.item_ids], np.int32)
+        there = self.kept(columns[self.items] >= 0)
+        return replace(there, item_ids=item_ids, items=columns[there.items])
 
     def fingerprint(self) -> str:
         """Return 16 hex digits that change when any pair, weight or item id does."""

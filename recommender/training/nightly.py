@@ -24,6 +24,7 @@ from civicrec.registry.runs import choice, latest_run, recent_runs, ruling_runs,
 from civicrec.settings import TrainingSettings
 from recommender.artifacts import FORMAT, Models, load_models, newest_models, newest_usable, save_models
 from recommender.manifest import Manifest, without_trees
+from recommender.training.co_occurrence import CoOccurrence
 from recommender.training.interactions import Interactions
 from recommender.training.train import SEED, train
 
@@ -35,7 +36,7 @@ _LOOKED_AT = 100
 
 def rebuild_models(
     folder: Path, training: TrainingSettings, data: Interactions, facts: Manifest, report: ShowProgress,
-    earlier: Models | None = None,
+    earlier: Models | None = None, counted: CoOccurrence | None = None,
 ) -> dict[str, Any] | None:  # fmt: skip
     """Learn the models, unless their folder is there; return their manifest and run, ``None`` without an interaction.
 
@@ -45,16 +46,19 @@ def rebuild_models(
         What the manifest says besides what is learned; its day begins the run's name.
     earlier
         The models in force, which the new ones are compared with.
+    counted
+        As `train` has it.
     """
     if not len(data.users):
         return None  # earlier models, if any, stay in force
-    run = f"{facts.day}-{_fingerprint(data, training.model_dump_json(), facts)}"
+    learned_from = data.fingerprint() + (counted.fingerprint() if counted else "")
+    run = f"{facts.day}-{_fingerprint(learned_from, training.model_dump_json(), facts)}"
     try:
         models = load_models(folder, run)
     except ArtifactError:
         models = train(
             data, run, training, report=lambda _, done, total: report("models", done, total), facts=facts,
-            earlier=earlier,
+            earlier=earlier, counted=counted,
         )  # fmt: skip
         save_models(folder, models)
     manifest = msgspec.to_builtins(models.manifest)
@@ -91,9 +95,9 @@ def publish(registry: Engine, folder: Path, run: str, day: date, manifest: dict[
     return run in known
 
 
-def _fingerprint(data: Interactions, settings: str, facts: Manifest) -> str:
+def _fingerprint(learned_from: str, settings: str, facts: Manifest) -> str:
     rankers = msgspec.to_builtins(facts.rankers)
-    text = json.dumps([data.fingerprint(), settings, FORMAT, SEED, MIN_ORDERING, rankers])
+    text = json.dumps([learned_from, settings, FORMAT, SEED, MIN_ORDERING, rankers])
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 

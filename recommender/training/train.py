@@ -20,23 +20,17 @@ from scipy.sparse import csr_matrix
 from civicrec.clock import monotonic_s
 from civicrec.process.progress import ShowProgress
 from civicrec.settings import TrainingSettings
-from recommender.artifacts import RECENT_DAYS, Models
+from recommender.artifacts import Models
 from recommender.generators import als_share
 from recommender.manifest import AlsKnobs, Counts, Gate, ItemItemKnobs, Manifest, Offline
 from recommender.scoring import shares_of_best
 from recommender.training.als import ALS_GRID, GRID_FACTORS, AlsConfig, fit_als
+from recommender.training.co_occurrence import CoOccurrence, co_occurrence_of
 from recommender.training.earlier import earlier_scorer, learned_until_ms
 from recommender.training.gate import judge
 from recommender.training.holdout import Holdout, hits, hold_out, recall
 from recommender.training.interactions import Interactions
-from recommender.training.item_item import (
-    DROPOUT,
-    EASE_L2,
-    MAX_EASE_ITEMS,
-    Neighbours,
-    chance_actors,
-    neighbours,
-)
+from recommender.training.item_item import DROPOUT, EASE_L2, Neighbours, chance_actors, neighbours
 
 SEED = 20260101
 #: Trying a grid costs one fit a point: up to here that is seconds, beyond it the defaults stand.
@@ -48,16 +42,15 @@ EMPHASES = (0.0, 0.3, 1.0, 3.0, 10.0, 30.0)
 #: EASE penalty when no slice can choose it.
 DEFAULT_L2 = 200.0
 
-_DAY_MS = 86_400_000
 #: Methods that are one model alone.
 SINGLES = ("popular", "item_item", "als")
 
-_STEPS = ("hold out", "choose item-item", "choose als", "judge", "fit item-item", "fit als")
+_STEPS = ("count pairs", "hold out", "choose item-item", "choose als", "judge", "fit item-item", "fit als")
 
 
 def train(data: Interactions, run: str, settings: TrainingSettings, *, seed: int = SEED,
           report: ShowProgress = lambda *_: None, facts: Manifest | None = None,
-          earlier: Models | None = None) -> Models:  # fmt: skip
+          earlier: Models | None = None, counted: CoOccurrence | None = None) -> Models:  # fmt: skip
     """Fit all models.
 
     Parameters
@@ -68,6 +61,9 @@ def train(data: Interactions, run: str, settings: TrainingSettings, *, seed: int
         What the manifest says besides (day, data window, unknown items).
     earlier
         The models in force, which the new ones are compared with (`gate`).
+    counted
+        What all actors interacted with together, of the items of `data`, where that holds but some of them; counted
+        from `data` if it is not given.
     """
     seconds: dict[str, float] = {}
 
@@ -79,25 +75,36 @@ def train(data: Interactions, run: str, settings: TrainingSettings, *, seed: int
         seconds[name] = round(monotonic_s() - began, 3)
 
     n_items = len(data.item_ids)
+    with step("count pairs"):
+        items = counted or co_occurrence_of(data)
     with step("hold out"):
         held = hold_out(data, seed)
+        users = np.union1d(held.choose[:, 0], held.report[:, 0])
+        rest = items.without(data.user_items()[users], held.train.user_items()[users])
     with step("choose item-item"):
-        l2 = _choose_l2(held, settings.neighbours)
+        l2 = _choose_l2(held, rest, settings.neighbours)
     with step("choose als"):
         config = _choose_als(held, settings.factors, seed)
     with step("judge"):
-        found, emphasis = _judged(held, l2, config, settings.neighbours, seed)
+        found, emphasis = _judged(held, rest, l2, config, settings.neighbours, seed)
         gate = _gate(held, found, earlier)
+    del rest
     with step("fit item-item"):
-        near = neighbours(data.user_items(), l2, settings.neighbours)
+        near = neighbours(items, l2, settings.neighbours)
     with step("fit als"):
         factors = fit_als(data.user_items(), config, seed) if n_items else np.zeros((0, 1), np.float32)
     report("done", len(_STEPS), len(_STEPS))
     manifest = msgspec.structs.replace(
         facts or Manifest(),
-        counts=Counts(data.n_users, n_items, len(data.users)),
-        item_item=ItemItemKnobs("ease", settings.neighbours, l2, DROPOUT, min(n_items, MAX_EASE_ITEMS)),
-        als=AlsKnobs(factors.shape[1], config.regularization, config.alpha, config.iterations),
+        counts=Counts(items.n_actors, n_items, int(items.actors.sum())),
+        item_item=ItemItemKnobs("ease", settings.neighbours, l2, DROPOUT, len(items.active)),
+        als=AlsKnobs(
+            factors.shape[1],
+            config.regularization,
+            config.alpha,
+            config.iterations,
+            round(items.n_actors / max(1, data.n_users)) or 1,
+        ),
         emphasis=emphasis,
         offline=Offline(len(held.report), {name: round(float(one.mean()), 4) for name, one in found.items()}),
         gate=gate,
@@ -108,34 +115,24 @@ def train(data: Interactions, run: str, settings: TrainingSettings, *, seed: int
     return Models(
         run=run,
         item_ids=data.item_ids,
-        popularity=_popularity(data),
+        popularity=(items.actors / max(1, items.n_actors)).astype(np.float32),
         neighbours=near.rows,
         neighbour_weights=near.weights,
         neighbour_actors=near.actors,
-        recent_actors=_recent_actors(data),
+        recent_actors=items.recent_actors.astype(np.int32),
         factors=factors,
-        chance_actors=chance_actors(data.user_items()),
+        chance_actors=chance_actors(items),
         als_regularization=config.regularization,
         als_alpha=config.alpha,
         manifest=manifest,
     )
 
 
-def _popularity(data: Interactions) -> NDArray[np.float32]:
-    actors = np.bincount(data.items, minlength=len(data.item_ids))
-    return (actors / max(1, data.n_users)).astype(np.float32)
-
-
-def _recent_actors(data: Interactions) -> NDArray[np.int32]:
-    since_ms = data.last_ms.max(initial=0) - RECENT_DAYS * _DAY_MS
-    return np.bincount(data.items[data.last_ms > since_ms], minlength=len(data.item_ids)).astype(np.int32)
-
-
-def _choose_l2(held: Holdout, k: int) -> float:
+def _choose_l2(held: Holdout, rest: CoOccurrence, k: int) -> float:
     if held.n_choosing < MIN_GRID_USERS or len(held.train.item_ids) > MAX_GRID_ITEMS:
         return DEFAULT_L2
     matrix = held.train.user_items()
-    recalls = {l2: recall(matrix, held.choose, _neighbour_scorer(neighbours(matrix, l2, k))) for l2 in EASE_L2}
+    recalls = {l2: recall(matrix, held.choose, _neighbour_scorer(neighbours(rest, l2, k))) for l2 in EASE_L2}
     return max(recalls, key=lambda l2: (recalls[l2], -l2))
 
 
@@ -167,7 +164,7 @@ def _als_scorer(factors: NDArray[np.float32], config: AlsConfig) -> Callable[[An
 
 
 def _judged(
-    held: Holdout, l2: float, config: AlsConfig, k: int, seed: int
+    held: Holdout, rest: CoOccurrence, l2: float, config: AlsConfig, k: int, seed: int
 ) -> tuple[dict[str, NDArray[np.bool_]], dict[str, float] | None]:
     """Return what each model finds for each user that chose no knob, and how much more ALS should count.
 
@@ -177,7 +174,7 @@ def _judged(
         return {}, None
     matrix = held.train.user_items()
     popular = np.bincount(held.train.items, minlength=len(held.train.item_ids)).astype(np.float64)
-    by_neighbours = _neighbour_scorer(neighbours(matrix, l2, k))
+    by_neighbours = _neighbour_scorer(neighbours(rest, l2, k))
     by_vectors = _als_scorer(fit_als(matrix, config, seed), config)
     scorers: dict[str, Callable[[Any], NDArray[Any]]] = {
         "popular": lambda histories: np.repeat(popular[None, :], histories.shape[0], axis=0),

@@ -27,9 +27,12 @@ def fit(examples: Sequence[Example]) -> NDArray[np.float64]:
     starts = np.r_[0, np.cumsum(sizes)[:-1]]
     clicked = starts + np.array([example.clicked for example in examples])
     list_of = np.repeat(np.arange(len(sizes)), sizes)
-    scale = values.std(axis=0, dtype=np.float64)
+    scale = np.array([column.std(dtype=np.float64) for column in values.T])
     varies = scale > 1e-9
-    scaled = (values[:, varies] / scale[varies]).astype(np.float32)
+    for number in np.flatnonzero(varies):  # column by column: the doubles of all of them would be a gigabyte
+        values[:, number] = values[:, number] / scale[number]
+    scaled = values[:, varies]
+    del values
     chosen = scaled[clicked].mean(axis=0, dtype=np.float64)
 
     def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:

@@ -78,7 +78,8 @@ def test_the_clicks_are_those_that_count_in_order_of_time_and_the_newest(setting
         and first <= event["local_date"] <= DAY and not (event["actor"] == "a7" and event["occurred_at"] <= gone_ms)
     ]  # fmt: skip
     with closing(ClickHouseWarehouse(settings.warehouse)) as warehouse:
-        found = [tuple(row.values()) for row in read_clicks(warehouse, first, DAY, 10_000).to_pylist()]
+        table = read_clicks(warehouse, first, DAY, 10_000)
+        found = [tuple(row.values()) for row in table.drop_columns("draw").to_pylist()]
         newest = read_clicks(warehouse, DAY, DAY, 5).to_pylist()
     assert sorted(found) == sorted(counted)
     assert [row[3] for row in found] == sorted(row[3] for row in found)
@@ -160,7 +161,8 @@ def test_lists_are_replayed_with_the_runs_that_ruled_and_not_with_refused_ones(
             day = DAY - timedelta(days=days)
             save_models(settings_alone.models_path, replace(models, run=f"{day}-{run}"))
             save_run(registry, f"{day}-{run}", day, {}, at(day), is_refused=is_refused)
-        clicks = pa.Table.from_pylist([{"actor": "u", "item_id": "n1", "at_ms": to_ms(at()), "weight": 1.0}])
+        click = {"actor": "u", "item_id": "n1", "at_ms": to_ms(at()), "weight": 1.0, "draw": 0.5}
+        clicks = pa.Table.from_pylist([click])
         night = cast(Night, SimpleNamespace(
             clicks=clicks, registry=registry, catalogue=(1, []), settings=settings_alone, report=print,
         ))  # fmt: skip
@@ -190,8 +192,8 @@ def test_models_made_alone_keep_the_weights_in_force_and_not_those_of_a_refused_
             save_models(settings_alone.models_path, replace(models, run=f"{day}-{run}", manifest=manifest))
             save_run(registry, f"{day}-{run}", day, msgspec.to_builtins(manifest), at(day), is_refused=is_refused)
         night = cast(Night, SimpleNamespace(
-            registry=registry, interests=None, catalogue=(1, []), counts={}, day=DAY, settings=settings_alone,
-            window={"from": str(DAY), "until": str(DAY)}, report=print,
+            registry=registry, interests=lambda: None, parts=1, catalogue=(1, []), counts={}, day=DAY,
+            settings=settings_alone, window={"from": str(DAY), "until": str(DAY)}, report=print,
         ))  # fmt: skip
         nightly.train_models(night)
     assert [dict(one.rankers["news"].weights) for one in made] == [{"idle": -1.0}]

@@ -44,22 +44,22 @@ def tags(n: int) -> dict[str, Sequence[Any]]:
 @pytest.mark.parametrize("lost", [1, 5])
 def test_rows_that_were_not_stored_replace_no_day(warehouse: ClickHouseWarehouse, lost: int) -> None:
     migrate(warehouse)
-    replace_day(warehouse, "actor_tags", DAY, tags(3))
+    replace_day(warehouse, "actor_tags", DAY, [tags(3)])
     with pytest.raises(Unavailable, match=f"{5 - lost} of 5 rows for actor_tags"):
-        replace_day(Losing(warehouse, lost), "actor_tags", DAY, tags(5))
+        replace_day(Losing(warehouse, lost), "actor_tags", DAY, [tags(5)])
     assert warehouse.rows("SELECT count() AS n FROM actor_tags") == [{"n": 3}]
-    assert replace_day(warehouse, "actor_tags", DAY, tags(5)) == 5
+    assert replace_day(warehouse, "actor_tags", DAY, [tags(5)]) == 5
     assert warehouse.rows("SELECT count() AS n FROM actor_tags") == [{"n": 5}]
     for _ in range(2):  # a day that has nothing now, and one that had nothing
-        assert replace_day(warehouse, "actor_tags", DAY, tags(0)) == 0
+        assert replace_day(warehouse, "actor_tags", DAY, [tags(0)]) == 0
         assert warehouse.rows("SELECT count() AS n FROM actor_tags") == [{"n": 0}]
 
 
 def test_whole_days_are_replaced_and_dropped_and_no_others(warehouse: ClickHouseWarehouse) -> None:
     migrate(warehouse)
     for age in range(3):
-        replace_day(warehouse, "actor_tags", DAY - timedelta(days=age), tags(age + 1))
-    replace_day(warehouse, "actor_tags", DAY - timedelta(days=1), tags(7))
+        replace_day(warehouse, "actor_tags", DAY - timedelta(days=age), [tags(age + 1)])
+    replace_day(warehouse, "actor_tags", DAY - timedelta(days=1), [tags(7)])
     counts = "SELECT day, count() AS n FROM actor_tags GROUP BY day ORDER BY day"
     assert [row["n"] for row in warehouse.rows(counts)] == [3, 7, 1]
     assert drop_days_before(warehouse, "actor_tags", DAY - timedelta(days=1)) == 1

@@ -1,5 +1,7 @@
 """A population with a known answer: blocks of users who interact with the items of their own block only."""
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 
@@ -37,3 +39,13 @@ def table_of(pairs: list[tuple[str, str]], weight: float = 1.0) -> pa.Table:
 
 def blocks() -> Interactions:
     return interactions_from(table_of(block_pairs()))[0]
+
+
+def interactions_in(user_items: Any) -> Interactions:
+    """Return the pairs of a CSR matrix; the last column's are the newest."""
+    pairs = user_items.tocoo()
+    item_ids = tuple(f"i{column:04}" for column in range(pairs.shape[1]))
+    order = np.lexsort((pairs.col, pairs.row))
+    users, items, weights = (one[order] for one in (pairs.row, pairs.col, pairs.data))
+    columns = (users.astype(np.int32), items.astype(np.int32), weights.astype(np.float32), items.astype(np.int64))
+    return Interactions(pairs.shape[0], item_ids, *columns)

@@ -64,7 +64,7 @@ def test_progress_names_every_step_and_ends() -> None:
     told: list[tuple[str, int, int]] = []
     train(blocks(), "r", SETTINGS, report=lambda *facts: told.append(facts))
     assert [done for _, done, _ in told] == list(range(len(told)))
-    assert told[-1] == ("done", 6, 6)
+    assert told[-1] == ("done", 7, 7)
 
 
 def test_evaluation_of_files_gives_figures_per_algorithm(tmp_path: Path) -> None:
