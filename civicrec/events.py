@@ -77,6 +77,17 @@ PropValue = str | int | float | bool | None
 _SUBJECT = re.compile(r"[0-9a-f]{32}")
 
 
+def is_subject(actor: str) -> bool:
+    """Say whether an actor is a signed-in user, not a browser.
+
+    Examples
+    --------
+    >>> is_subject("0123456789abcdef0123456789abcdef"), is_subject("me"), is_subject("")
+    (True, False, False)
+    """
+    return _SUBJECT.fullmatch(actor) is not None
+
+
 def anonymous_actor(anonymous_id: str) -> str:
     """Return the name under which an anonymous id's behaviour is kept: never that of a subject.
 

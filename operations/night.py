@@ -19,7 +19,7 @@ from civicrec.clock import PORTAL_TZ, to_ms
 from civicrec.items import Item
 from civicrec.process.progress import ShowProgress
 from civicrec.registry.catalogue import items_since
-from civicrec.registry.runs import suppressions
+from civicrec.registry.choices import Choices, choices, choices_version
 from civicrec.registry.tables import open_registry
 from civicrec.settings import Settings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
@@ -28,7 +28,7 @@ from civicrec.warehouse.interests import count_interactions, read_interests, wit
 from operations.rankers import MAX_REPLAYED
 from profiles.nightly import KEPT_DAYS
 from profiles.online.bounds import bounds_of
-from profiles.online.redis_upkeep import RedisOnlineUpkeep
+from profiles.online.redis_store import RedisOnlineStore
 from recommender.scenes.files import SceneFiles
 from recommender.training.ranker import LEARNED_DAYS
 
@@ -71,9 +71,9 @@ class Night:
         return {"from": self.first.isoformat(), "until": self.day.isoformat()}
 
     @cached_property
-    def online(self) -> RedisOnlineUpkeep:
+    def online(self) -> RedisOnlineStore:
         """The online store, which serving reads."""
-        return RedisOnlineUpkeep(redis_client(self.settings.redis), bounds_of(self.settings.redis))
+        return RedisOnlineStore(redis_client(self.settings.redis), bounds_of(self.settings.redis))
 
     @cached_property
     def withdrawn(self) -> dict[str, int]:
@@ -113,10 +113,9 @@ class Night:
         """The catalogue's version and its items."""
         return items_since(self.registry)
 
-    @cached_property
-    def suppressed(self) -> set[tuple[str, str]]:
-        """The (actor, tag) pairs that people deleted."""
-        return suppressions(self.registry)
+    def choices(self) -> Choices:
+        """Return what people decided until now."""
+        return choices(self.registry)
 
 
 def _interests(night: Night) -> str:
@@ -128,7 +127,7 @@ INPUTS: Mapping[str, Callable[[Night], str]] = MappingProxyType({
     "interests": _interests,
     "catalogue": lambda night: str(night.catalogue[0]),
     "scenes": lambda night: repr(SceneFiles(night.settings.scenes_path).scenes),
-    "suppressed": lambda night: repr(sorted(night.suppressed)),
+    "choices": lambda night: str(choices_version(night.registry)),
 })  # fmt: skip
 
 

@@ -95,7 +95,7 @@ def weigh_actors_tags(night: Night) -> Counts:
             night.interests,
             night.parts,
             tags_of,
-            night.suppressed,
+            night.choices,
             night.withdrawn,
         )
     )
@@ -159,7 +159,7 @@ def _models_stand(night: Night, counts: Counts) -> bool:
 
 STEPS: tuple[Step, ...] = (
     Step("retention", (), drop_old_events),
-    Step("tags", ("interests", "catalogue", "suppressed"), weigh_actors_tags, _tags_stand),
+    Step("tags", ("interests", "catalogue", "choices"), weigh_actors_tags, _tags_stand),
     Step(
         "rankers",
         ("interests", "catalogue", "scenes"),

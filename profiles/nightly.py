@@ -5,8 +5,7 @@ In: interests, catalogue tags, what people deleted. Out: `actor_tags` of the day
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
@@ -15,10 +14,12 @@ from typing import Any
 
 import pyarrow as pa
 
+from civicrec.registry.choices import Choices
 from civicrec.warehouse.day_tables import drop_days_before, replace_day
 from civicrec.warehouse.interests import withdrawals
 from civicrec.warehouse.ports import Warehouse
-from profiles.online.ports import OnlineUpkeep
+from profiles.choices import put_learned_tags, put_switches
+from profiles.online.ports import DecidedStore
 from profiles.tags import load_vocabulary
 from profiles.update import TagWeights, weigh_tags
 
@@ -44,41 +45,45 @@ class TagsWritten:
 
 def rebuild_tags(
     warehouse: Warehouse,
-    store: OnlineUpkeep,
+    store: DecidedStore,
     day: date,
     interests: Callable[[int], pa.Table],
     parts: int,
     item_tags: Mapping[str, Sequence[str]],
-    suppressed: AbstractSet[tuple[str, str]],
+    choices: Callable[[], Choices],
     withdrawn: Mapping[str, int],
 ) -> TagsWritten:
     """Weigh the tags of every actor and write them to both stores, replacing those of the day.
 
-    An actor who deleted tags is written even when nothing is left, so that no older tag of theirs stays online. Of
-    actors who withdrew consent nothing older stays, and what was withdrawn while this ran is taken back at the end.
+    An actor who deleted tags is written even when nothing is left, so that no older tag of theirs stays online; who
+    chose some has them online, whatever was learned, and analysts see what was learned alone. Of actors who withdrew
+    consent nothing older stays, and what was withdrawn while this ran is taken back at the end.
 
     Parameters
     ----------
     interests
         From the number of one of `parts` parts of the actors to their interests.
+    choices
+        Reads what people decided.
     withdrawn
         actor → time of the last withdrawal of consent, of those that the interests know of.
     """
-    vocabulary = load_vocabulary()
+    vocabulary, deleted = load_vocabulary(), choices().deleted
 
     @lru_cache(1)  # of several parts each is weighed twice: all at once would not fit
     def weighed(part: int) -> TagWeights:
-        return weigh_tags(interests(part), item_tags, allowed=vocabulary.inferable, suppressed=suppressed)
+        return weigh_tags(interests(part), item_tags, allowed=vocabulary.inferable, suppressed=deleted)
 
     n_rows = replace_day(warehouse, "actor_tags", day, (_columns(weighed(part)) for part in range(parts)))
     _remove_withdrawn(warehouse, day)
     drop_days_before(warehouse, "actor_tags", day - timedelta(days=KEPT_DAYS))
     by_actor = chain.from_iterable(weighed(part).by_actor() for part in range(parts))
-    actors = store.put_tags(day.isoformat(), _with_cleared(by_actor, {actor for actor, _ in suppressed}))
+    put_switches(store, choices)
+    actors = put_learned_tags(store, day.isoformat(), by_actor, choices, withdrawn)
     withdrawn_now = withdrawals(warehouse, day - timedelta(days=KEPT_DAYS))
     newly = (actor for actor, until in withdrawn_now.items() if until != withdrawn.get(actor))
     store.put_tags(day.isoformat(), ((actor, {}) for actor in newly))
-    return TagsWritten(actors, n_rows, len(suppressed), vocabulary.version)
+    return TagsWritten(actors, n_rows, len(deleted), vocabulary.version)
 
 
 def _remove_withdrawn(warehouse: Warehouse, day: date) -> None:
@@ -101,14 +106,3 @@ def _columns(weighed: TagWeights) -> dict[str, Any]:
         "evidence": weighed.evidence,
         "last_at": weighed.last_ms,
     }
-
-
-def _with_cleared(
-    by_actor: Iterable[tuple[str, dict[str, float]]], choosers: set[str]
-) -> Iterator[tuple[str, dict[str, float]]]:
-    left = set(choosers)
-    for actor, tags in by_actor:
-        left.discard(actor)
-        yield actor, tags
-    for actor in sorted(left):
-        yield actor, {}

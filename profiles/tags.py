@@ -38,6 +38,8 @@ class Tag:
         May behaviour give this tag to an actor; never for a sensitive one, nor for words that say nothing (其他).
     version
         Version of the file the word stands in.
+    sentence
+        What the tag says of a person, as the person is told.
     codes
         Scheme → code, for example ``{"person": "030"}`` for 面向自然人事项主题.
     parent
@@ -54,6 +56,7 @@ class Tag:
     sensitivity: Sensitivity
     inferable: bool
     version: str
+    sentence: str
     codes: Mapping[str, str] = field(default_factory=dict)
     parent: str = ""
     aliases: tuple[str, ...] = ()
@@ -151,7 +154,7 @@ def read_vocabulary(pages: Iterable[tuple[str, str]]) -> Vocabulary:
     Raises
     ------
     ConfigError
-        If a word stands twice, lacks owner, rule or version, names an unknown parent or sensitivity, or is
+        If a word stands twice, lacks owner, rule, sentence or version, names an unknown parent or sensitivity, or is
         sensitive and inferable.
     """
     tags: dict[str, Tag] = {}
@@ -172,9 +175,9 @@ def read_vocabulary(pages: Iterable[tuple[str, str]]) -> Vocabulary:
 
 
 def _tag(file_name: str, page: Mapping[str, Any], row: Mapping[str, Any]) -> Tag:
-    facts = {key: page.get(key, "") for key in ("version", "dimension", "owner", "rule")}
+    facts = {key: page.get(key, "") for key in ("version", "dimension", "owner", "rule", "sentence")}
     facts |= {"sensitivity": "general", **row}
-    if missing := [key for key in ("word", "version", "dimension", "owner", "rule") if not facts.get(key)]:
+    if missing := [key for key in ("word", "version", "dimension", "owner", "rule", "sentence") if not facts.get(key)]:
         raise ConfigError(f"{file_name}: {row.get('word', row)!r} has no {', '.join(missing)}")
     if facts["dimension"] not in DIMENSIONS:
         raise ConfigError(f"{file_name}: dimension {facts['dimension']!r}, expected one of {', '.join(DIMENSIONS)}")
@@ -194,6 +197,7 @@ def _tag(file_name: str, page: Mapping[str, Any], row: Mapping[str, Any]) -> Tag
         sensitivity=facts["sensitivity"],
         inferable=inferable,
         version=facts["version"],
+        sentence=facts["sentence"].replace("{word}", facts["word"]),
         codes=MappingProxyType(dict(facts.get("codes", {}))),
         parent=facts.get("parent", ""),
         aliases=tuple(facts.get("aliases", ())),

@@ -26,15 +26,17 @@ from profiles.online.bounds import bounds_of
 from profiles.online.ports import OnlineReader, ServedStore
 from profiles.online.redis_reader import RedisOnlineReader
 from profiles.online.redis_store import RedisOnlineStore
-from serving.api import document, feedback, health, items, pushes, recommendations, related, scripts, transparency
+from serving.api import document, feedback, health, items, me, pushes, recommendations, related, scripts, transparency
 from serving.catching_up import CatchingUp
 from serving.counters import ListCounters
+from serving.decisions import Decisions
 from serving.direct import Direct
 from serving.feedback import Recorder
 from serving.list_log import ListLog
 from serving.live import Live
 from serving.problems import add_problem_handlers, refusal
 from serving.publisher import Publisher
+from serving.registry import Registry
 from serving.schemas import DEFAULT_SITE, origins_of
 
 #: The largest page body that asks for anything: twenty lists that leave out a thousand items each.
@@ -84,8 +86,10 @@ def create_app(
     app.state.counters = counters
     app.state.recorder = Recorder(settings)
     app.state.list_log = ListLog(settings, counters.list_kept)
-    app.state.publisher = Publisher(settings, counters.items_changed)
-    app.state.closing = [app.state.recorder.close, app.state.list_log.close, app.state.publisher.close]
+    app.state.registry = Registry(settings.registry_address)
+    app.state.decisions = Decisions(live, app.state.registry)
+    app.state.publisher = Publisher(settings, app.state.registry, counters.items_changed)
+    app.state.closing = [app.state.recorder.close, app.state.list_log.close, app.state.registry.close]
     app.add_middleware(Direct, routes=recommendations.ROUTES, refusal=refusal)
     app.add_middleware(CatchingUp, has_news=live.has_news, catch_up=live.catch_up)
     app.add_middleware(
@@ -105,12 +109,12 @@ def create_app(
     origins = sorted(frozenset().union(*(origins_of(settings, site) for site in settings.sites or [DEFAULT_SITE])))
     if origins:
         app.add_middleware(
-            _ListCORS, allow_origins=origins, allow_methods=["GET", "POST"], allow_headers=["*"],
+            _ListCORS, allow_origins=origins, allow_methods=["GET", "POST", "PUT", "DELETE"], allow_headers=["*"],
             expose_headers=["Retry-After"],
         )  # fmt: skip
     app.add_middleware(OwnHome, home=home_id(settings.home))
     add_problem_handlers(app)
-    modules = (recommendations, related, items, pushes, feedback, transparency, scripts, health, document)
+    modules = (recommendations, related, items, pushes, feedback, me, transparency, scripts, health, document)
     for module in modules:
         app.include_router(module.router)
     app.state.routes = [route for module in modules for route in module.router.routes]

@@ -74,6 +74,8 @@ def _why_general(asked: Caller, caller: Caller, page: Page, made: RankedList, sc
         return "the browser sends Sec-GPC or DNT"
     if not scene.personalised:
         return f"scene {made.scene} is the same for everybody"
+    if page.is_off:
+        return "the visitor switched personalisation off"
     if not caller.actor and not caller.recent:
         return "nobody is named: send subject_token, anonymous_id or recent"
     if page.degraded_by in ("late", "away"):

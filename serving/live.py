@@ -15,6 +15,7 @@ from secrets import token_hex
 from typing import Literal
 
 from civicrec.clock import Clock, local_date, monotonic_s, utc_now
+from civicrec.events import is_subject
 from civicrec.items import Item
 from civicrec.logs import get_logger
 from civicrec.security.tokens import Keys, load_keys
@@ -94,12 +95,14 @@ class Page:
     """The lists of one page, in the order of its blocks, and what is to be tried in the shadow of each.
 
     `degraded_by` says what of the online store they lack: ``late`` or ``away`` is what is known of the visitor.
+    `is_off` for a visitor who switched personalisation off.
     """
 
     lists: tuple[RankedList, ...]
     snapshot: Snapshot
     shadows: tuple[Shadowed | None, ...]
     degraded_by: Lack = ""
+    is_off: bool = False
 
     @property
     def is_degraded(self) -> bool:
@@ -241,6 +244,9 @@ class Live:
         """
         requests, ask = self._plan(caller, blocks, explain)
         read = await self.budget.read(ask) if ask else _Read()
+        if read is None and is_subject(caller.actor):
+            # Nobody can say now whether they switched personalisation off, so their own history is not used either.
+            requests = _obeying(requests, ActorState(is_off=True))
         return self._page(
             requests, read, [block.is_shadowed(scene_named(block.scene, self.scenes)) for block in blocks]
         )
@@ -259,7 +265,7 @@ class Live:
 
         async def ask() -> _Read:
             profile = await self.reader.actor(caller.actor) if reads_profile else ActorState()
-            readers = {reader_of(request): request for request in requests}
+            readers = {reader_of(request): request for request in _obeying(requests, profile)}
             seeds = [seed_ids(request, profile, catalogue, now) for request in readers.values()]
             clicked = list(dict.fromkeys(chain.from_iterable(seeds)))
             last = list(dict.fromkeys(chain.from_iterable(ids[:MAX_NEXT_CLICK_SEEDS] for ids in seeds)))
@@ -284,6 +290,9 @@ class Live:
     def _page(self, requests: Sequence[Request], read: _Read | None, are_shadowed: Sequence[bool]) -> Page:
         snapshot, now = self.snapshot, self.clock()
         known = read or _Read()
+        is_off = known.profile.is_off
+        if is_off:
+            requests, known = _obeying(requests, known.profile), _Read(pairs=known.pairs)
         signals = Signals(
             snapshot.models, snapshot.trends, known.pairs.co_clicks, known.pairs.next_clicks, snapshot.editorial
         )  # fmt: skip
@@ -297,7 +306,7 @@ class Live:
                 shown = (ranked.item.item_id for before in lists[:nth] for ranked in before.items)
                 asked = replace(request, exclude=request.exclude.union(shown))
                 shadows[nth] = Shadowed(request.scene.shadow, asked, known.profile, snapshot.catalogue, signals, now)
-        return Page(tuple(lists), snapshot, tuple(shadows), degraded_by)
+        return Page(tuple(lists), snapshot, tuple(shadows), degraded_by, is_off)
 
     def _refresh_scenes(self) -> None:
         before = self.scenes
@@ -320,3 +329,12 @@ class Live:
                 self._refresh_scenes()
                 self._keeper.refresh_trends(self.clock())
                 next_s = monotonic_s() + _LOOK_S
+
+
+def _obeying(requests: Sequence[Request], profile: ActorState) -> list[Request]:
+    """Return the requests as whom they are for allows: general ones for who switched personalisation off."""
+    if not profile.is_off:
+        return list(requests)
+    return [
+        replace(request, mode="general", recent=(), variant="", variant_share=0.0, coins=None) for request in requests
+    ]

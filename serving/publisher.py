@@ -1,4 +1,4 @@
-"""The way of servers into the catalogue: who may go it, one connection to the registry, one large import at a time.
+"""The way of servers into the catalogue: who may go it, one large import at a time.
 
 In: the headers of a request, or its signature. Out: the name that goes into the audit, and the registry to write to.
 """
@@ -6,7 +6,6 @@ In: the headers of a request, or its signature. Out: the name that goes into the
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -16,12 +15,12 @@ from sqlalchemy import Engine
 
 from civicrec.errors import ConfigError, InvalidInput, NotFound, Unavailable
 from civicrec.publishing.cms_fields import CmsFields, fields_path, read_fields
-from civicrec.registry.tables import open_registry
 from civicrec.security.api_keys import load_api_keys
 from civicrec.security.signatures import checked_signature
 from civicrec.settings import Settings
 from civicrec.web.asgi import Scope
 from civicrec.web.bodies import BodyReader
+from serving.registry import Registry
 
 ITEMS_PATH = "/v1/items"
 CMS_PATH = "/v1/cms/{site}"
@@ -42,13 +41,11 @@ class Publisher:
         Called with what became of items, and of how many.
     """
 
-    def __init__(self, settings: Settings, counted: Callable[[str, int], None]) -> None:
+    def __init__(self, settings: Settings, registry: Registry, counted: Callable[[str, int], None]) -> None:
         self.counted = counted
         self.keys = load_api_keys(settings)
-        self._address = settings.registry_address
+        self._registry = registry
         self._home = settings.home
-        self._registry: Engine | None = None
-        self._opening = threading.Lock()
         self._importing = asyncio.Lock()
         self._bodies = BodyReader(ITEMS_TIMEOUT_S, MAX_ITEMS_BYTES, 2 * MAX_ITEMS_BYTES)
 
@@ -115,7 +112,7 @@ class Publisher:
 
     async def write(self, act: Callable[[Engine], T]) -> T:
         """Do something with the registry in a thread."""
-        return await asyncio.to_thread(lambda: act(self._opened()))
+        return await self._registry.do(act)
 
     @asynccontextmanager
     async def importing(self) -> AsyncIterator[None]:
@@ -130,17 +127,6 @@ class Publisher:
             raise Unavailable("another import is under way; nothing was taken, send again in a second")
         async with self._importing:
             yield
-
-    def close(self) -> None:
-        """Let go of the registry."""
-        if self._registry is not None:
-            self._registry.dispose()
-
-    def _opened(self) -> Engine:
-        with self._opening:
-            if self._registry is None:
-                self._registry = open_registry(self._address)
-            return self._registry
 
 
 def name_of(site: str) -> str:

@@ -14,6 +14,7 @@ from serving.app import create_app
 from serving.console.app import create_console
 from serving.portal.choices import router as choices
 from serving.portal.routes import router as portal
+from serving.portal.settings import router as my_settings
 from serving.start.routes import router as start
 
 
@@ -28,6 +29,7 @@ def create_site(
     app.include_router(start)
     app.include_router(portal)
     app.include_router(choices)
+    app.include_router(my_settings)
     console = create_console(settings, clock)
     app.mount("/console", console)
     app.state.closing.append(console.state.pages.close)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from typing import Any, TypeVar
 
@@ -36,7 +37,7 @@ from civicrec.process.gc_tuning import spare_what_lives_long
 from civicrec.process.heartbeat import Heart
 from civicrec.process.locks import owned
 from civicrec.process.retry import Retry
-from civicrec.registry.runs import suppressions
+from civicrec.registry.choices import choices
 from civicrec.registry.tables import registry_at
 from civicrec.settings import Settings, StreamSettings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
@@ -45,10 +46,10 @@ from profiles.online.bounds import bounds_of
 from profiles.online.ports import OnlineFault
 from profiles.online.redis_store import RedisOnlineStore
 from streaming.blocks import Block, Facts, Origin
-from streaming.catalogue import CatalogueSnapshot
 from streaming.graph import build
 from streaming.online_gap import OnlineGap
 from streaming.prove import Prover
+from streaming.registry import RegistrySnapshot
 from streaming.repair.rebuild import Done, done_so_far, rebuild_online
 from streaming.sinks import Outcome, Stores, write
 from streaming.sources import blocks_of, next_records
@@ -247,7 +248,7 @@ def run(settings: Settings) -> None:
         if peers is None:
             return
         registry, events = peers
-        stores = Stores(warehouse, RedisOnlineStore(redis, bounds_of(settings.redis)), CatalogueSnapshot(registry))
+        stores = Stores(warehouse, RedisOnlineStore(redis, bounds_of(settings.redis)), RegistrySnapshot(registry))
 
         def restore(done: Done) -> None:
             is_first = not ledger.committed()  # a new home lacks nothing yet
@@ -256,7 +257,7 @@ def run(settings: Settings) -> None:
                     "online_store_incomplete", remedy="it is rebuilt from the warehouse; lists are plainer meanwhile"
                 )
             rebuilt = rebuild_online(
-                warehouse, stores.online, done, utc_now(), suppressions(registry), lambda *_: heart.beat(_REBUILD_S)
+                warehouse, stores.online, done, utc_now(), partial(choices, registry), lambda *_: heart.beat(_REBUILD_S)
             )
             log.info(
                 "online_store_begun" if is_first else "online_store_rebuilt",
@@ -269,7 +270,7 @@ def run(settings: Settings) -> None:
             heart.beat(2 * settings.warehouse.timeout_s)  # a warehouse that hangs is not this process hanging
 
         known_s = round(settings.collector.dedup_hours * 3600)
-        prover = Prover(events, Proofs(ledger), warehouse, stores.catalogue, known_s, waits)
+        prover = Prover(events, Proofs(ledger), warehouse, stores.registry, known_s, waits)
         spare_what_lives_long()
         log.info("stream_started", committed=ledger.committed())
 

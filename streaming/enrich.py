@@ -16,12 +16,13 @@ from civicrec.clock import PORTAL_TZ
 from civicrec.events import INTEREST_WEIGHTS, Event, anonymous_actor
 from streaming.blocks import DISLIKE, DONE, RESTORING, WITHDRAWN, Columns, Facts, Interaction, Parsed
 from streaming.parse import epoch_ms
+from streaming.registry import RegistryFacts
 
 #: Columns that hold a field of the event as it is.
 _PLAIN = (
     "event_id", "kind", "site", "channel", "anonymous_id", "subject_id", "session_id", "item_id", "request_id",
     "scene", "slot", "position", "variant", "campaign_id", "query", "url_path", "title", "referrer_type", "active_ms",
-    "scroll_pct", "value", "device", "region", "bot_reason", "consent",
+    "scroll_pct", "value", "device", "region", "bot_reason",
 )  # fmt: skip
 _plain = attrgetter(*_PLAIN)
 _encode_props = msgspec.json.Encoder(order="deterministic").encode
@@ -33,26 +34,38 @@ INTERACTION_KINDS = frozenset({*INTEREST_WEIGHTS, DISLIKE, *RESTORING})
 LASTING = frozenset({DISLIKE, *RESTORING, WITHDRAWN, DONE})
 
 
-def enrich(parsed: Parsed, item_types: Mapping[str, str]) -> Facts:
+def enrich(parsed: Parsed, registry: RegistryFacts) -> Facts:
     """Turn a parsed block into columns and interactions.
 
     Parameters
     ----------
     parsed
         Events with their offsets and times.
-    item_types
-        item id → type, of every item in the catalogue; what the catalogue says wins over what the client said.
+    registry
+        What the catalogue says of an item's type wins over what the client said, and a switch that is off over the
+        consent that it claims.
     """
-    columns, interactions = _columns(parsed, item_types), _interactions(parsed, item_types)
+    consents = _consents(parsed, registry.off_since)
+    columns = _columns(parsed, registry.item_types, consents)
+    interactions = _interactions(parsed, registry.item_types, consents)
     return Facts(parsed.block.origin, parsed.block.position, parsed.records, columns, interactions, parsed.dead)
 
 
-def _columns(parsed: Parsed, item_types: Mapping[str, str]) -> Columns:
+def _consents(parsed: Parsed, off_since: Mapping[str, int]) -> list[str]:
+    """Return the consent of each event: measure at most from when its actor switched personalisation off."""
+    return [
+        "measure" if event.consent == "personalise" and at >= off_since.get(event.actor, at + 1) else event.consent
+        for event, at in zip(parsed.events, parsed.occurred_ms, strict=True)
+    ]
+
+
+def _columns(parsed: Parsed, item_types: Mapping[str, str], consents: list[str]) -> Columns:
     events = parsed.events
     if not events:
         return {}
     by_column = zip(*map(_plain, events), strict=True)
     columns: Columns = {name: list(values) for name, values in zip(_PLAIN, by_column, strict=True)}
+    columns["consent"] = consents
     columns["occurred_at"] = parsed.occurred_ms
     columns["received_at"] = [
         epoch_ms(event.received_at) if event.received_at else at
@@ -72,13 +85,14 @@ def _props(props: dict[str, Any]) -> str:
     return _encode_props(props).decode() if props else "{}"
 
 
-def _interactions(parsed: Parsed, item_types: Mapping[str, str]) -> list[Interaction]:
+def _interactions(parsed: Parsed, item_types: Mapping[str, str], consents: list[str]) -> list[Interaction]:
     interactions: list[Interaction] = []
-    for event, at, offset in zip(parsed.events, parsed.occurred_ms, parsed.offsets, strict=True):
+    told = zip(parsed.events, parsed.occurred_ms, parsed.offsets, consents, strict=True)
+    for event, at, offset, consent in told:
         kind = event.kind
         if kind in INTERACTION_KINDS:
             if event.item_id in item_types and not event.bot_reason:
-                weight, is_personal = INTEREST_WEIGHTS.get(kind, 0.0), event.consent == "personalise"
+                weight, is_personal = INTEREST_WEIGHTS.get(kind, 0.0), consent == "personalise"
                 interactions.append(
                     Interaction(event.actor, event.item_id, at, weight, is_personal, offset, lasting_kind(kind))
                 )

@@ -41,23 +41,23 @@ def build(rows: Any, sinks: Sinks) -> None:
         Where the facts go.
     """
     parsed = rows | "parse and validate events" >> beam.Map(parse_block).with_output_types(Parsed)
-    facts = parsed | "enrich with the catalogue" >> beam.ParDo(Enrich(sinks)).with_output_types(Facts)
+    facts = parsed | "enrich with the registry" >> beam.ParDo(Enrich(sinks)).with_output_types(Facts)
     facts | "write events, dead letters and the online store" >> beam.ParDo(Write(sinks))
 
 
 class Enrich(beam.DoFn):
-    """Add what the catalogue knows, as of the start of the bundle."""
+    """Add what the registry knows, as of the start of the bundle."""
 
     def __init__(self, sinks: Sinks) -> None:
         self._sinks = sinks
 
     def start_bundle(self) -> None:
-        """Take the catalogue as it is now, one for all blocks of the bundle."""
-        self._item_types = self._sinks.open().catalogue.item_types()
+        """Take the registry as it is now, one for all blocks of the bundle."""
+        self._registry = self._sinks.open().registry.facts()
 
     def process(self, parsed: Parsed) -> Iterator[Facts]:
         """Enrich one block."""
-        yield enrich(parsed, self._item_types)
+        yield enrich(parsed, self._registry)
 
 
 class Write(beam.DoFn):

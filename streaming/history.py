@@ -17,6 +17,7 @@ from civicrec.warehouse.ports import Warehouse
 from streaming.blocks import HISTORY, Block, Origin, Parsed
 from streaming.enrich import enrich
 from streaming.parse import epoch_ms
+from streaming.registry import RegistryFacts
 
 _KNOWN = """
 SELECT DISTINCT toString(event_id) AS known FROM events
@@ -26,7 +27,7 @@ WHERE local_date BETWEEN {first:Date} AND {last:Date} AND event_id IN {ids:Array
 
 def write_history(
     warehouse: Warehouse,
-    item_types: Mapping[str, str],
+    registry: RegistryFacts,
     events: Sequence[Event],
     touches: Callable[[set[date]], object] = lambda days: None,
 ) -> int:
@@ -34,8 +35,8 @@ def write_history(
 
     Parameters
     ----------
-    item_types
-        item id → type, of every item in the catalogue.
+    registry
+        What the registry knows.
     touches
         Called with the portal's days whose figures change, before they do.
     """
@@ -50,15 +51,15 @@ def write_history(
             del mine[row["known"]]
         if mine:
             touches({local_date(event.occurred_at) for event in mine.values()})
-            warehouse.insert("events", _columns(list(mine.values()), item_types), _token(mine))
+            warehouse.insert("events", _columns(list(mine.values()), registry), _token(mine))
             n_new += len(mine)
     return n_new
 
 
-def _columns(events: list[Event], item_types: Mapping[str, str]) -> dict[str, list[object]]:
+def _columns(events: list[Event], registry: RegistryFacts) -> dict[str, list[object]]:
     parsed = Parsed(Block(Origin(HISTORY), []), [], events, [0] * len(events), [], [])
     parsed.occurred_ms.extend(epoch_ms(event.occurred_at) for event in events)
-    columns = enrich(parsed, item_types).columns
+    columns = enrich(parsed, registry).columns
     columns["received_at"] = columns["occurred_at"]  # when the file was read says nothing of the visit
     return columns
 

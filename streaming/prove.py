@@ -16,7 +16,7 @@ from civicrec.eventlog.ports import EventLog
 from civicrec.logs import get_logger
 from civicrec.warehouse.held import held
 from civicrec.warehouse.ports import Warehouse
-from streaming.catalogue import CatalogueSnapshot
+from streaming.registry import RegistrySnapshot
 from streaming.repair.diff import diff
 from streaming.repair.reprocess import Selection, from_log
 
@@ -43,13 +43,13 @@ class Prover:
     """
 
     def __init__(
-        self, events: EventLog, proofs: Proofs, warehouse: Warehouse, catalogue: CatalogueSnapshot, known_s: int,
+        self, events: EventLog, proofs: Proofs, warehouse: Warehouse, registry: RegistrySnapshot, known_s: int,
         waits: Callable[[], None] = lambda: None,
     ) -> None:  # fmt: skip
         self._events = events
         self._proofs = proofs
         self._warehouse = warehouse
-        self._catalogue = catalogue
+        self._registry = registry
         self._known_s = known_s
         self._waits = waits
         self._holes: list[Hole] = []
@@ -103,7 +103,7 @@ class Prover:
         if self._events.extent().first > batch.first + 1:
             return batch.events - stored.total
         n_missing = n_refused = 0
-        for part in from_log(self._events, self._catalogue.item_types(), _ALL_DAYS, batch.first, batch.last):
+        for part in from_log(self._events, self._registry.facts(), _ALL_DAYS, batch.first, batch.last):
             self._waits()
             n_missing += len(diff(self._warehouse, part.columns).new)
             n_refused += part.refused.total()

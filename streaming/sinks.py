@@ -20,8 +20,8 @@ from civicrec.clock import to_ms, utc_now
 from civicrec.warehouse.ports import Warehouse
 from profiles.online.ports import RebuildableStore
 from streaming.blocks import DeadLetter, Facts, Origin, joined
-from streaming.catalogue import CatalogueSnapshot
 from streaming.fold import Slice, fold, personal_actors, slices
+from streaming.registry import RegistrySnapshot
 
 
 @dataclass(slots=True)
@@ -54,13 +54,13 @@ class Stores:
         self,
         warehouse: Warehouse,
         online: RebuildableStore,
-        catalogue: CatalogueSnapshot,
+        registry: RegistrySnapshot,
         dead_letters: DeadLetterTopic | None = None,
         only_complete: bool = True,
     ) -> None:
         self.warehouse = warehouse
         self.online = online
-        self.catalogue = catalogue
+        self.registry = registry
         self.dead_letters = dead_letters
         self.only_complete = only_complete
         self.outcome = Outcome()

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, RowMapping, delete, insert, select
 
 from civicrec.clock import as_utc, local_date, utc_now
-from civicrec.registry.tables import audit, chosen_run, runs, suppressed_tags
+from civicrec.registry.tables import audit, chosen_run, runs
 
 _NEWEST_FIRST = (runs.c.day.desc(), runs.c.finished_at.desc())
 
@@ -130,12 +130,6 @@ def drop_future_runs(engine: Engine, today: date | None = None) -> list[str]:
         with engine.begin() as connection:
             connection.execute(delete(runs).where(runs.c.run.in_(names)))
     return names
-
-
-def suppressions(engine: Engine) -> set[tuple[str, str]]:
-    """Return the (actor, tag) pairs that people deleted and no nightly run may bring back."""
-    with engine.connect() as connection:
-        return {(row.actor, row.tag) for row in connection.execute(select(suppressed_tags))}
 
 
 def _run(row: RowMapping) -> Run:

@@ -80,6 +80,21 @@ suppressed_tags = Table(
     Column("since", DateTime(timezone=True), nullable=False),
 )
 
+switched_off = Table(
+    "switched_off",
+    metadata,
+    Column("actor", String(64), primary_key=True),
+    Column("since", DateTime(timezone=True), nullable=False),
+)
+
+chosen_tags = Table(
+    "chosen_tags",
+    metadata,
+    Column("actor", String(64), primary_key=True),
+    Column("tag", String(128), primary_key=True),
+    Column("since", DateTime(timezone=True), nullable=False),
+)
+
 audit = Table(
     "audit",
     metadata,

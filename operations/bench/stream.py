@@ -32,6 +32,7 @@ from streaming.blocks import Origin
 from streaming.enrich import enrich
 from streaming.fold import fold, personal_actors
 from streaming.parse import parse_block
+from streaming.registry import RegistryFacts
 from streaming.sources import blocks_of
 
 EVENTS = 200_000
@@ -78,14 +79,14 @@ def plain_loop_s(records: Sequence[Record]) -> float:
     """
     spare_what_lives_long()
     settings, online = StreamSettings(), MemoryOnlineStore()
-    types = {f"item-{n}": "news" for n in range(N_ITEMS)}
+    registry = RegistryFacts({f"item-{n}": "news" for n in range(N_ITEMS)})
     numbered = [LogRecord(offset, record) for offset, record in enumerate(records, 1)]
     a_batch = settings.max_batch_events // EVENTS_A_RECORD
     began = time.process_time()
     for first in range(0, len(numbered), a_batch):
         batch = numbered[first : first + a_batch]
         blocks = blocks_of(Origin("bench"), batch, settings.block_records)
-        facts = [enrich(parse_block(block), types) for block in blocks]
+        facts = [enrich(parse_block(block), registry) for block in blocks]
         interactions = [interaction for block in facts for interaction in block.interactions]
         fold(interactions, online.known_of(personal_actors(interactions)).recent)
     return time.process_time() - began

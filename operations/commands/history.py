@@ -42,7 +42,7 @@ def load(
     from collectors.request_facts import RequestFacts
     from collectors.robots.behaviour import Behaviour
     from streaming.history import write_history
-    from streaming.repair.run import item_types_of
+    from streaming.repair.run import registry_facts
 
     if not history:
         raise InvalidInput("expected --history; events of the last 30 days that are to act at once: `events replay`")
@@ -55,7 +55,7 @@ def load(
         stack.enter_context(owned(HISTORY_LOCK.of(settings.home), "the folder of a history"))
         warehouse = stack.enter_context(closing(ClickHouseWarehouse(settings.warehouse)))
         show = stack.enter_context(byte_bar(lines))
-        item_types = item_types_of(settings)
+        registry = registry_facts(settings)
         progress = bookmark.open(lines) if bookmark else ReplayProgress()
         if progress.line:
             print(f"going on after line {progress.line}", file=sys.stderr)
@@ -66,7 +66,7 @@ def load(
                 bookmark.set(progress)
 
         for batch in batches(lines, request, progress.line):
-            n_new = write_history(warehouse, item_types, batch.events, touches)
+            n_new = write_history(warehouse, registry, batch.events, touches)
             progress.line, progress.offset = batch.line, batch.offset
             progress.lines += batch.lines
             progress.accepted += n_new

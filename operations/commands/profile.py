@@ -56,6 +56,7 @@ def show(
         "tags": dict(sorted(state.tags.items(), key=lambda pair: -pair[1])),
         "disliked": sorted(state.disliked),
         "done": list(state.done),
+        "personalisation": "off" if state.is_off else "on",
         "nightly_tags": _nightly_tags(settings, actor),
     }
     print(json.dumps(held, ensure_ascii=False, indent=2))

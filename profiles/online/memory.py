@@ -7,7 +7,7 @@ the same bounds as Redis.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import deepcopy
 from itertools import chain
 from typing import Any
@@ -80,6 +80,7 @@ class MemoryOnlineStore:
         self._few_trends: dict[str, tuple[int, set[str]]] = {}
         self._crowded: dict[str, int] = {}
         self._withdrawn: dict[str, int] = {}
+        self._off: set[str] = set()
         self._tags: dict[str, Scores] = {}
         self._recovered: set[tuple[str, tuple[int, int]]] = set()
         self._complete = False
@@ -203,6 +204,7 @@ class MemoryOnlineStore:
             disliked={name: int(at) for name, at in self._disliked.get(actor, {}).items()},
             seen=_in_order(self._seen.get(actor, {})),
             done=tuple(name for name, _ in _heaviest(self._done.get(actor, {}), MAX_DONE)),
+            is_off=actor in self._off,
         )
 
     def trends(self, hours: Sequence[int]) -> dict[int, dict[str, float]]:
@@ -227,12 +229,27 @@ class MemoryOnlineStore:
         self._tags |= new
         return len(new)
 
+    def put_switched_off(self, actors: Collection[str]) -> None:
+        """Replace those who switched personalisation off."""
+        self._off = set(actors)
+
+    def switch(self, actor: str, *, on: bool) -> None:
+        """Note that the actor switched personalisation on or off."""
+        (self._off.discard if on else self._off.add)(actor)
+
+    def set_tag(self, actor: str, tag: str, weight: float) -> None:
+        """Give the actor a tag, or take it away with a weight of 0; the others stay."""
+        tags = self._tags.get(actor, {}) | {tag: weight}
+        self._tags[actor] = {name: value for name, value in tags.items() if value > 0}
+
     def forget(self, actor: str) -> int:
         """Remove all that names this actor; return how many of its parts there were."""
+        was_off = actor in self._off
+        self._off.discard(actor)
         parts: tuple[dict[str, Any], ...] = (
             self._recent, self._seen, self._disliked, self._done, self._tags, self._withdrawn,
         )  # fmt: skip
-        return sum(bool(part.pop(actor, None)) for part in parts)
+        return was_off + sum(bool(part.pop(actor, None)) for part in parts)
 
     def is_complete(self) -> bool:
         """Tell whether all is here that should be."""
@@ -243,10 +260,10 @@ class MemoryOnlineStore:
         self._complete = complete
 
     def clear(self) -> None:
-        """Remove everything, progress included, but which dead letters were recovered."""
-        recovered = self._recovered
+        """Remove everything, progress included, but which dead letters were recovered, and who is switched off."""
+        recovered, off = self._recovered, self._off
         self.__init__(self._min_actors)  # type: ignore[misc]  # a cleared store is a new one
-        self._recovered = recovered
+        self._recovered, self._off = recovered, off
 
 
 class _Pairs:

@@ -6,7 +6,7 @@ Everything kept here can be rebuilt from warehouse and registry, and every key i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -131,6 +131,8 @@ class ActorState:
         `civicrec.items.hash_of` what the actor interacted with, the longest ago first, at most `MAX_SEEN`.
     done
         Services that the actor has completed, the latest first.
+    is_off
+        Whether the actor switched personalisation off: then nothing else of this may be used.
     """
 
     recent: tuple[RecentItem, ...] = ()
@@ -138,6 +140,7 @@ class ActorState:
     disliked: Mapping[str, int] = field(default_factory=dict)
     seen: tuple[int, ...] = ()
     done: tuple[str, ...] = ()
+    is_off: bool = False
 
 
 class Pairs(NamedTuple):
@@ -253,12 +256,17 @@ class OnlineUpkeep(Protocol):
     def clear(self) -> None:
         """Remove all this store holds, progress included, to be filled again.
 
-        Which dead letters were recovered stays known: whoever puts the counts back has counted them.
+        Which dead letters were recovered stays known, whoever puts the counts back has counted them; and so does who
+        switched personalisation off.
         """
         ...
 
     def put_tags(self, run: str, tags: Iterable[tuple[str, Mapping[str, float]]]) -> int:
         """Replace the tags of each actor given; return how many. Tags of actors not given expire by TTL."""
+        ...
+
+    def put_switched_off(self, actors: Collection[str]) -> None:
+        """Replace those who switched personalisation off; neither `clear` nor a bound removes any."""
         ...
 
 
@@ -284,6 +292,14 @@ class OnlineRights(Protocol):
         """Remove what was known until consent was withdrawn; what is older and comes late is not added any more."""
         ...
 
+    def switch(self, actor: str, *, on: bool) -> None:
+        """Note that the actor switched personalisation on or off."""
+        ...
+
+    def set_tag(self, actor: str, tag: str, weight: float) -> None:
+        """Give the actor a tag, or take it away with a weight of 0; the others stay."""
+        ...
+
     def forget(self, actor: str) -> int:
         """Remove every key that names this actor; return how many there were.
 
@@ -293,7 +309,11 @@ class OnlineRights(Protocol):
         ...
 
 
-class RebuildableStore(OnlineWriter, OnlineUpkeep, Protocol):
+class DecidedStore(OnlineUpkeep, OnlineRights, Protocol):
+    """What is filled as a whole while people decide."""
+
+
+class RebuildableStore(OnlineWriter, DecidedStore, Protocol):
     """What the stream writes to and fills again."""
 
 

@@ -86,6 +86,11 @@ def few_next_key(item_id: str) -> str:
     return f"few_next:{item_id}"
 
 
+#: Set of the actors who switched personalisation off. The registry bounds it, and it is in no other's place: what goes
+#: with it, or is shed, would make lists personal again.
+OFF_KEY = "off:"
+
+
 def withdrawn_key(actor: str) -> str:
     """Name the epoch ms at which the actor withdrew consent."""
     return f"withdrawn:{actor}"

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from profiles.online.ports import MAX_DISLIKED, MAX_DONE, MAX_RECENT, ActorState, RecentItem
-from profiles.online.redis_keys import disliked_key, done_key, recent_key, seen_key, tags_key
+from profiles.online.redis_keys import OFF_KEY, disliked_key, done_key, recent_key, seen_key, tags_key
 
 Command = tuple[str | int, ...]
 
@@ -28,7 +28,7 @@ class StoredTags(msgspec.Struct):
     tags: dict[str, float]
 
 
-_decode_tags = msgspec.json.Decoder(StoredTags).decode
+decode_tags = msgspec.json.Decoder(StoredTags).decode
 
 
 def actor_commands(actor: str) -> list[Command]:
@@ -39,18 +39,20 @@ def actor_commands(actor: str) -> list[Command]:
         largest(disliked_key(actor), MAX_DISLIKED),
         ("ZRANGE", seen_key(actor), 0, -1),
         ("ZREVRANGE", done_key(actor), 0, MAX_DONE - 1),
+        ("SISMEMBER", OFF_KEY, actor),
     ]
 
 
 def actor_of(answers: Sequence[Any]) -> ActorState:
     """Read the answers to `actor_commands`."""
-    recent, tags, disliked, seen, done = answers
+    recent, tags, disliked, seen, done, is_off = answers
     return ActorState(
         recent=tuple(recent_items(recent)),
-        tags=_decode_tags(tags).tags if tags else {},
+        tags=decode_tags(tags).tags if tags else {},
         disliked={name.decode(): int(at) for name, at in disliked},
         seen=tuple(map(int, seen)),
         done=tuple(name.decode() for name in done),
+        is_off=bool(is_off),
     )
 
 

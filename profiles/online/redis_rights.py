@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from itertools import chain
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from redis import Redis
+from redis.client import Pipeline
 
 from civicrec.clock import to_ms, utc_now
 from profiles.online.bounds import Bounds
@@ -15,6 +17,7 @@ from profiles.online.ports import DISLIKED_TTL_DAYS, MAX_DISLIKED, WITHDRAWN_TTL
 from profiles.online.redis_calls import DAY_S, RedisCalls, reachable, script
 from profiles.online.redis_keys import (
     HELD_ACTORS,
+    OFF_KEY,
     disliked_key,
     done_key,
     recent_key,
@@ -22,7 +25,8 @@ from profiles.online.redis_keys import (
     tags_key,
     withdrawn_key,
 )
-from profiles.online.redis_queries import actor_commands, actor_of
+from profiles.online.redis_queries import StoredTags, actor_commands, actor_of, decode_tags
+from profiles.online.redis_tags import put_tags_of
 
 _RIGHTS = script("actors", "rights")
 _pack = msgspec.msgpack.Encoder().encode
@@ -34,6 +38,7 @@ class RedisOnlineRights(RedisCalls):
     def __init__(self, client: Redis, bounds: Bounds = Bounds()) -> None:  # noqa: B008  # it is frozen
         super().__init__(client, bounds)
         self._rights = client.register_script(_RIGHTS)
+        self._put_tags = client.register_script(script("put_tags"))
 
     def actor(self, actor: str) -> ActorState:
         """Return all that is known of one actor, in one round trip."""
@@ -55,6 +60,30 @@ class RedisOnlineRights(RedisCalls):
         with reachable("note that consent was withdrawn"):
             self._change(OnlineUpdate(withdrawn={actor: at_ms}))
 
+    def switch(self, actor: str, *, on: bool) -> None:
+        """Note that the actor switched personalisation on or off."""
+        with reachable("switch personalisation"):
+            if on:
+                self._client.srem(OFF_KEY, actor)
+            else:
+                self._shedding(partial(self._client.sadd, OFF_KEY, actor))
+
+    def set_tag(self, actor: str, tag: str, weight: float) -> None:
+        """Give the actor a tag, or take it away with a weight of 0; the others stay."""
+
+        def change(pipeline: Pipeline) -> None:
+            held = cast("bytes | None", pipeline.get(tags_key(actor)))
+            stored = decode_tags(held) if held else StoredTags("", {})
+            tags = {name: value for name, value in (stored.tags | {tag: weight}).items() if value > 0}
+            pipeline.multi()
+            if tags:
+                put_tags_of(self._put_tags, [(actor, StoredTags(stored.run, tags))], self._bounds, pipeline)
+            else:
+                pipeline.delete(tags_key(actor))
+
+        with reachable("change a tag"):
+            self._shedding(lambda: self._client.transaction(change, tags_key(actor)))
+
     def forget(self, actor: str) -> int:
         """Remove every key that names this actor; return how many there were."""
         keys = [key(actor) for key in (recent_key, seen_key, disliked_key, done_key, tags_key, withdrawn_key)]
@@ -62,7 +91,8 @@ class RedisOnlineRights(RedisCalls):
             pipeline = self._client.pipeline(transaction=True)
             pipeline.zrem(HELD_ACTORS, actor)
             pipeline.delete(*keys)
-            return int(pipeline.execute()[1])
+            pipeline.srem(OFF_KEY, actor)
+            return sum(pipeline.execute()[1:])
 
     def _change(self, update: OnlineUpdate) -> None:
         actors = list(chain.from_iterable(dict.fromkeys((*update.disliked, *update.withdrawn), 0).items()))

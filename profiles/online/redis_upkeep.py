@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 from itertools import islice
-from typing import Any
 
-import msgspec
 from redis import Redis
 
-from civicrec.clock import to_ms, utc_now
 from profiles.online.bounds import Bounds
-from profiles.online.ports import RECENT_TTL_DAYS, TAGS_TTL_DAYS
-from profiles.online.redis_calls import DAY_S, RedisCalls, reachable, script
-from profiles.online.redis_keys import CLEARED, COMPLETE_KEY, HELD_ACTORS, SHED_KEY
+from profiles.online.redis_calls import RedisCalls, reachable, script
+from profiles.online.redis_keys import CLEARED, COMPLETE_KEY, HELD_ACTORS, OFF_KEY, SHED_KEY
 from profiles.online.redis_queries import StoredTags
+from profiles.online.redis_tags import put_tags_of
 from profiles.online.state import OnlineState
 
 _MB = 1 << 20
 #: Actors in one pipeline of `put_tags`: some 100 KB a round trip.
 _TAGS_SLICE = 1_000
-
-_encode_tags = msgspec.json.Encoder().encode
 
 
 class RedisOnlineUpkeep(RedisCalls):
@@ -69,10 +64,20 @@ class RedisOnlineUpkeep(RedisCalls):
         """Replace the tags of each actor given; return how many."""
         n, rest = 0, iter(tags)
         with reachable("write tags"):
-            worth = to_ms(utc_now()) // 1000 - RECENT_TTL_DAYS * DAY_S  # who has nothing else was not here for a month
             while slice_ := list(islice(rest, _TAGS_SLICE)):
-                args: list[Any] = [self._bounds.actors, TAGS_TTL_DAYS * DAY_S, worth]
-                for actor, weights in slice_:
-                    args += (actor, _encode_tags(StoredTags(run, dict(weights))))
-                n += int(self._shedding(partial(self._put_tags, args=args)))
+                stored = [(actor, StoredTags(run, dict(weights))) for actor, weights in slice_]
+                n += int(self._shedding(partial(put_tags_of, self._put_tags, stored, self._bounds)))
         return n
+
+    def put_switched_off(self, actors: Collection[str]) -> None:
+        """Replace those who switched personalisation off, all at once."""
+
+        def replace() -> None:
+            rest, pipeline = iter(actors), self._client.pipeline(transaction=True)
+            pipeline.delete(OFF_KEY)
+            while slice_ := list(islice(rest, _TAGS_SLICE)):
+                pipeline.sadd(OFF_KEY, *slice_)
+            pipeline.execute()
+
+        with reachable("write who switched personalisation off"):
+            self._shedding(replace)

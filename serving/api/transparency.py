@@ -74,7 +74,7 @@ async def get_transparency(request: Request) -> dict[str, Any]:
             "done_services_days": DONE_TTL_DAYS,
         },
         "model": {"run": models.run, "window": msgspec.to_builtins(models.manifest.window)} if models else None,
-        "switch_off": "请求带 mode=general 即不读取任何画像，下一次请求立即生效；门户页面的“推荐说明”提供开关",
+        "switch_off": "登录后关闭（PUT /v1/me/personalisation），或请求带 mode=general：不读取画像，下一次请求生效",
         "generated_at": rfc3339(live.clock()),
     }
 

@@ -39,11 +39,11 @@ from civicrec.warehouse.migrate import migrate
 from profiles.online.bounds import bounds_of
 from profiles.online.redis_store import RedisOnlineStore
 from streaming.blocks import Facts
-from streaming.catalogue import CatalogueSnapshot
 from streaming.flink.checkpoints import newest_checkpoint, remember, starting_point
 from streaming.flink.kafka_source import read_topic
 from streaming.flink.rest import FlinkJobs, Job
 from streaming.graph import build
+from streaming.registry import RegistrySnapshot
 from streaming.repair.online_watch import OnlineWatch
 from streaming.sinks import Stores, write
 
@@ -69,7 +69,7 @@ def _worker_stores(kafka: KafkaSettings) -> Stores:
     stores = Stores(
         ClickHouseWarehouse(settings.warehouse),
         RedisOnlineStore(redis_client(settings.redis), bounds_of(settings.redis)),
-        CatalogueSnapshot(open_registry(settings.registry_address)),
+        RegistrySnapshot(open_registry(settings.registry_address)),
         KafkaDeadLetters(kafka),
     )
     spare_what_lives_long()

@@ -10,6 +10,7 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -23,16 +24,16 @@ from civicrec.kafka.reader import KafkaReader, TopicRecord
 from civicrec.process.atomic_files import replace_file
 from civicrec.process.locks import InUse, owned
 from civicrec.process.progress import ShowProgress
-from civicrec.registry.runs import suppressions
+from civicrec.registry.choices import choices
 from civicrec.registry.tables import registry_at
 from civicrec.settings import Settings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.ports import Warehouse
 from profiles.online.ports import Incomplete, RebuildableStore
 from streaming.blocks import Columns, joined
-from streaming.catalogue import CatalogueSnapshot
 from streaming.enrich import enrich
 from streaming.parse import parse_block
+from streaming.registry import RegistrySnapshot
 from streaming.repair.rebuild import REBUILD_LOG, Done, Rebuilt, rebuild_online
 from streaming.sinks import Stores, write
 from streaming.sources import topic_blocks
@@ -103,10 +104,10 @@ class OnlineWatch:
             closing(KafkaReader(settings.kafka)) as reader,
             closing(KafkaDeadLetters(settings.kafka)) as dead_letters,
         ):
-            stores = Stores(warehouse, self._online, CatalogueSnapshot(registry), dead_letters, only_complete=False)
+            stores = Stores(warehouse, self._online, RegistrySnapshot(registry), dead_letters, only_complete=False)
             margin = _BUNDLES_BACK * settings.flink.bundle_records
             return rebuild_online(
-                warehouse, self._online, Done(self.kept), utc_now(), suppressions(registry), report,
+                warehouse, self._online, Done(self.kept), utc_now(), partial(choices, registry), report,
                 lambda: catch_up(stores, reader, margin, settings.stream.block_records),
             )  # fmt: skip
 
@@ -168,7 +169,7 @@ def catch_up(stores: Stores, reader: KafkaReader, margin: int, block_records: in
         open_ones = {number for number in open_ones if places[number] < ends[number]}
         for number, records in by_partition.items():
             blocks = topic_blocks(records, len(reader.partitions), block_records)
-            facts = [enrich(parse_block(block), stores.catalogue.item_types()) for block in blocks]
+            facts = [enrich(parse_block(block), stores.registry.facts()) for block in blocks]
             columns = joined([one.columns for one in facts])
             if columns and not _any_is_stored(stores.warehouse, columns):
                 open_ones.discard(number)

@@ -8,7 +8,6 @@ workers of a cluster are refused by a store that is incomplete.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import groupby
@@ -21,8 +20,10 @@ from civicrec.eventlog.ports import EventLog
 from civicrec.events import INTEREST_WEIGHTS
 from civicrec.kafka.position import PARTITION_LOG
 from civicrec.process.progress import ShowProgress
+from civicrec.registry.choices import Choices
 from civicrec.warehouse.interests import ACTOR, WITHDRAWING, withdrawals
 from civicrec.warehouse.ports import Warehouse
+from profiles.choices import put_learned_tags, put_switches
 from profiles.online.ports import (
     CO_CLICK_TTL_DAYS,
     DISLIKED_TTL_DAYS,
@@ -30,8 +31,9 @@ from profiles.online.ports import (
     SEEN_TTL_DAYS,
     TAGS_TTL_DAYS,
     TREND_TTL_HOURS,
+    WITHDRAWN_TTL_DAYS,
+    DecidedStore,
     OnlineUpdate,
-    OnlineUpkeep,
     OnlineWriter,
     RebuildableStore,
 )
@@ -114,7 +116,7 @@ def rebuild_online(
     online: RebuildableStore,
     done: Done,
     now: datetime,
-    suppressed: AbstractSet[tuple[str, str]] = frozenset(),
+    choices: Callable[[], Choices] = Choices,
     report: ShowProgress = lambda *_: None,
     catch_up: Callable[[], object] = lambda: None,
 ) -> Rebuilt:
@@ -127,8 +129,8 @@ def rebuild_online(
     ----------
     done
         What the stream has done; the rest is left to it: it will deliver it again.
-    suppressed
-        (actor, tag) pairs that people deleted since the tags were made.
+    choices
+        Reads what people decided; who switched off stays so from the first moment on.
     catch_up
         Adds what was done since `done` was noted, before the store is said to be complete.
 
@@ -138,10 +140,11 @@ def rebuild_online(
         If a store fails; the next call begins again.
     """
     online.set_complete(False)
+    put_switches(online, choices)
     online.clear()
     today = local_date(now)
     n_interactions = _restore_interactions(warehouse, online, done, now, today, report)
-    n_actors = _restore_tags(warehouse, online, today, suppressed)
+    n_actors = _restore_tags(warehouse, online, today, choices)
     for log, progress in done.progress.items():  # offsets and counts are in the store, too
         for commit in commits_of(log, progress):
             online.apply(commit, OnlineUpdate())
@@ -195,15 +198,16 @@ def _as_old_as(update: OnlineUpdate, is_busy: bool, oldest_hour: int) -> OnlineU
     return replace(update, interests={hour: by for hour, by in update.interests.items() if hour >= oldest_hour})
 
 
-def _restore_tags(
-    warehouse: Warehouse, online: OnlineUpkeep, today: date, suppressed: AbstractSet[tuple[str, str]]
-) -> int:
+def _restore_tags(warehouse: Warehouse, online: DecidedStore, today: date, choices: Callable[[], Choices]) -> int:
     # A day that has not come was made by a wrong clock.
     tags = warehouse.rows(
         "SELECT max(day) AS newest, count() AS n FROM actor_tags WHERE day <= {today:Date}", {"today": today}
     )[0]
     if not tags["n"] or tags["newest"] < today - timedelta(days=TAGS_TTL_DAYS):
-        return 0
+        if not choices().chosen:
+            return 0
+        since = today - timedelta(days=WITHDRAWN_TTL_DAYS)
+        return put_learned_tags(online, "", (), choices, withdrawals(warehouse, since))
     columns = warehouse.query(_TAGS, {"day": tags["newest"]}).to_pydict()
     withdrawn = withdrawals(warehouse, tags["newest"])
     rows = [
@@ -211,11 +215,9 @@ def _restore_tags(
         for row in zip(*map(columns.__getitem__, ("actor", "tag", "weight")), strict=True)
         if row[0] not in withdrawn
     ]
-    return online.put_tags(tags["newest"].isoformat(), _tags_of(rows, suppressed))
+    return put_learned_tags(online, tags["newest"].isoformat(), _tags_of(rows), choices, withdrawn)
 
 
-def _tags_of(
-    rows: Sequence[tuple[str, str, float]], suppressed: AbstractSet[tuple[str, str]]
-) -> Iterator[tuple[str, dict[str, float]]]:
+def _tags_of(rows: Sequence[tuple[str, str, float]]) -> Iterator[tuple[str, dict[str, float]]]:
     for actor, mine in groupby(rows, key=lambda row: row[0]):
-        yield actor, {tag: weight for _, tag, weight in mine if (actor, tag) not in suppressed}
+        yield actor, {tag: weight for _, tag, weight in mine}

@@ -6,6 +6,7 @@ In: settings of either engine. Out: what was rebuilt, or nothing if the stream w
 from __future__ import annotations
 
 from contextlib import closing
+from functools import partial
 
 from civicrec.accounting.ledger import ledger_totals
 from civicrec.clock import utc_now
@@ -13,7 +14,7 @@ from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.home import STREAM_LOCK
 from civicrec.process.locks import InUse, owned
 from civicrec.process.progress import ShowProgress
-from civicrec.registry.runs import suppressions
+from civicrec.registry.choices import choices
 from civicrec.registry.tables import registry_at
 from civicrec.settings import Settings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
@@ -46,7 +47,7 @@ def _rebuild(settings: Settings, online: RebuildableStore, report: ShowProgress)
         closing(ClickHouseWarehouse(settings.warehouse)) as warehouse,
     ):
         done = done_so_far(log, ledger_totals(settings.stream_path))
-        return rebuild_online(warehouse, online, done, utc_now(), suppressions(registry), report)
+        return rebuild_online(warehouse, online, done, utc_now(), partial(choices, registry), report)
 
 
 def _rebuild_of_flink(settings: Settings, online: RebuildableStore, report: ShowProgress) -> Rebuilt:

@@ -7,7 +7,7 @@ from there.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ from civicrec.warehouse.ports import Warehouse
 from streaming.blocks import Block, Columns, DeadLetter, Origin, Parsed, joined
 from streaming.enrich import enrich
 from streaming.parse import epoch_ms, parse_block, refusal
+from streaming.registry import RegistryFacts
 from streaming.repair.rebuild import Done
 
 if TYPE_CHECKING:
@@ -102,19 +103,19 @@ class Part:
     dead_letters: list[tuple[str, DeadLetter]] = field(default_factory=list)
 
 
-def from_log(log: EventLog, item_types: Mapping[str, str], chosen: Selection, after: int, until: int) -> Iterator[Part]:
+def from_log(log: EventLog, registry: RegistryFacts, chosen: Selection, after: int, until: int) -> Iterator[Part]:
     """Read the records ``after < offset <= until`` again; the stream does those that it has not committed itself."""
     after = max(after, log.extent().first - 1)
     while after < until and (records := log.read(after, min(after + _AT_ONCE, until))):
         after = records[-1].offset
         parsed, dead = _chosen(log.name, records, chosen)
         dead_letters = [(log.name, dead_letter) for dead_letter in dead]
-        columns = enrich(parsed, item_types).columns
+        columns = enrich(parsed, registry).columns
         yield Part((after, 0, ""), len(records), columns, _reasons(dead), dead_letters=dead_letters)
 
 
 def from_topic(
-    reader: KafkaReader, done: Done, item_types: Mapping[str, str], chosen: Selection, places: Places, ends: Places
+    reader: KafkaReader, done: Done, registry: RegistryFacts, chosen: Selection, places: Places, ends: Places
 ) -> Iterator[Part]:
     """Read the topic's records again, from `places` to `ends`; the stream does those that it has not done itself."""
     while any(places[number] < end for number, end in ends.items()):
@@ -127,14 +128,12 @@ def from_topic(
         refused: Counter[str] = Counter()
         for log, mine in by_log.items():
             parsed, dead = _chosen(log, mine, chosen)
-            columns.append(enrich(parsed, item_types).columns)
+            columns.append(enrich(parsed, registry).columns)
             refused += _reasons(dead)
         yield Part((0, 0, ""), len(records), joined(columns), refused, places=places)
 
 
-def from_dead_letters(
-    warehouse: Warehouse, item_types: Mapping[str, str], chosen: Selection, after: At
-) -> Iterator[Part]:
+def from_dead_letters(warehouse: Warehouse, registry: RegistryFacts, chosen: Selection, after: At) -> Iterator[Part]:
     """Read the dead letters again; those of which every event is good now are recovered."""
     days = {"first": chosen.first, "last": chosen.last}
     while dead_letters := warehouse.rows(
@@ -159,7 +158,7 @@ def from_dead_letters(
                 parsed = _nothing_parsed(dead_letter["log"])
                 for event in events:
                     _add(parsed, event, dead_letter["log_offset"])
-                columns.append(enrich(parsed, item_types).columns)
+                columns.append(enrich(parsed, registry).columns)
         yield Part(after, len(dead_letters), joined(columns), refused, recovered)
 
 

@@ -32,8 +32,8 @@ from civicrec.warehouse.ports import Warehouse
 from profiles.online.bounds import bounds_of
 from profiles.online.ports import Incomplete, RebuildableStore
 from profiles.online.redis_store import RedisOnlineStore
-from streaming.catalogue import CatalogueSnapshot
 from streaming.enrich import INTERACTION_KINDS
+from streaming.registry import RegistryFacts, RegistrySnapshot
 from streaming.repair.diff import diff, write
 from streaming.repair.rebuild import Done
 from streaming.repair.rebuild_on_request import rebuild_on_request
@@ -149,9 +149,9 @@ def _source(
     online: RebuildableStore,
 ) -> Iterator[tuple[int, Iterator[Part]]]:  # fmt: skip
     """Open what is to be read; give how many records or dead letters that is at most, and the parts."""
-    item_types = item_types_of(settings)
+    registry = registry_facts(settings)
     if dead_letters:
-        yield count_dead_letters(warehouse, chosen), from_dead_letters(warehouse, item_types, chosen, bookmark.at)
+        yield count_dead_letters(warehouse, chosen), from_dead_letters(warehouse, registry, chosen, bookmark.at)
     elif settings.stream.runner == "flink":
         from civicrec.kafka.reader import KafkaReader  # known where Kafka is in use, and only there asked
 
@@ -161,17 +161,17 @@ def _source(
             places = {number: max(start, bookmark.places.get(number, 0)) for number, start in reader.starts().items()}
             ends = reader.ends()
             total = sum(end - places[number] for number, end in ends.items())
-            yield total, from_topic(reader, Done(online.done()), item_types, chosen, places, ends)
+            yield total, from_topic(reader, Done(online.done()), registry, chosen, places, ends)
     else:
         with closing(SqliteEventLog(settings.log_path, readonly=True)) as log:
             until = ledger_totals(settings.stream_path).committed
-            yield until - bookmark.at[0], from_log(log, item_types, chosen, bookmark.at[0], until)
+            yield until - bookmark.at[0], from_log(log, registry, chosen, bookmark.at[0], until)
 
 
-def item_types_of(settings: Settings) -> dict[str, str]:
-    """Return item id → type of every item in the catalogue."""
+def registry_facts(settings: Settings) -> RegistryFacts:
+    """Return what the registry knows now."""
     with registry_at(settings.registry_address) as registry:
-        return dict(CatalogueSnapshot(registry).item_types())
+        return RegistrySnapshot(registry).facts()
 
 
 def _recover(settings: Settings, online: RebuildableStore, warehouse: Warehouse, part: Part) -> None:

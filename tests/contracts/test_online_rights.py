@@ -114,8 +114,9 @@ def test_nothing_in_the_store_names_an_actor_who_is_forgotten(store: OnlineStore
     store.withdraw(ACTOR, AT - 5)
     store.put_tags("run", [(ACTOR, {"t": 1.0})])
     store.dislike(ACTOR, "z", AT)
+    store.switch(ACTOR, on=False)
     assert ACTOR in everything_in(store)
-    assert store.forget(ACTOR) == 5  # recent items, what was seen, dislikes, tags, withdrawal
+    assert store.forget(ACTOR) == 6  # recent items, what was seen, dislikes, tags, withdrawal, the switch
     assert ACTOR not in everything_in(store)
     assert store.actor("other").recent
     assert store.forget(ACTOR) == 0
@@ -145,12 +146,68 @@ def test_actors_who_only_dislike_are_bounded_and_expire_like_all_others(client: 
     assert client.zcard("held:actors") == 10
 
 
+def test_who_switched_off_is_known_until_they_switch_on_again(store: OnlineStore) -> None:
+    store.put_tags("run", [("a", {"t": 1.0})])
+    for _ in range(2):
+        store.switch("a", on=False)
+    assert store.actor("a") == ActorState(tags={"t": 1.0}, is_off=True)
+    assert not store.actor("b").is_off
+    store.withdraw("a", AT)  # another matter
+    assert store.actor("a").is_off
+    store.switch("a", on=True)
+    store.switch("b", on=True)
+    assert store.actor("a") == store.actor("b") == ActorState()
+
+
+def test_who_switched_off_outlives_a_rebuild_and_is_replaced_as_a_whole(store: OnlineStore) -> None:
+    store.switch("a", on=False)
+    store.clear()
+    assert store.actor("a").is_off
+    many = {f"subject-{n}" for n in range(2_500)}
+    store.put_switched_off(many)
+    assert [store.actor(actor).is_off for actor in ("a", "subject-0", "subject-2499")] == [False, True, True]
+    store.put_switched_off(())
+    assert not store.actor("subject-0").is_off
+
+
+def test_a_bound_sheds_nobody_who_switched_off(client: Redis) -> None:
+    client.flushdb()
+    store = RedisOnlineStore(client, Bounds(actors=2))
+    store.switch("quiet", on=False)
+    for n in range(9):
+        store.dislike(f"flood-{n}", "x", AT)
+    assert store.actor("quiet").is_off
+
+
+def test_one_tag_is_given_or_taken_and_the_others_stay(store: OnlineStore) -> None:
+    store.set_tag("a", "theme:住房", 1.5)
+    store.set_tag("a", "theme:教育", 0.123456789)
+    store.set_tag("a", "theme:住房", 0)
+    store.set_tag("b", "theme:住房", 0)
+    assert store.actor("a") == ActorState(tags={"theme:教育": 0.123456789})
+    assert store.actor("b") == ActorState()
+    store.put_tags("run", [("a", {"theme:就业创业": 2.0})])
+    store.set_tag("a", "theme:教育", 1.0)
+    assert store.actor("a").tags == {"theme:就业创业": 2.0, "theme:教育": 1.0}
+
+
+def test_tags_that_are_given_are_bounded_and_expire_like_all_others(client: Redis) -> None:
+    client.flushdb()
+    store = RedisOnlineStore(client, Bounds(actors=3))
+    for n in range(9):
+        store.set_tag(f"subject-{n}", "theme:住房", 1.0)
+    keys = client.keys("tags:*")
+    assert 0 < len(keys) <= 3
+    assert all(client.ttl(key) > 0 for key in keys)
+
+
 _people, _items, _times = st.sampled_from("ab"), st.sampled_from("xyz"), st.integers(1, 9)
 _said = st.one_of(
     st.tuples(st.just("dislike"), _people, _items, _times),
     st.tuples(st.just("undislike"), _people, _items),
     st.tuples(st.just("withdraw"), _people, _times),
     st.tuples(st.just("forget"), _people),
+    st.tuples(st.just("set_tag"), _people, _items, st.sampled_from((0.0, 0.5, 2.0))),
 )
 
 

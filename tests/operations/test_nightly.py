@@ -9,15 +9,15 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import insert
 
 from civicrec.accounting.nights import failed_night
 from civicrec.clients import redis_client
 from civicrec.clock import local_date, to_ms, utc_now
 from civicrec.errors import ConfigError, InvalidInput, Unavailable
 from civicrec.events import INTEREST_WEIGHTS
+from civicrec.registry.choices import choose_tag, delete_tag, switch
 from civicrec.registry.runs import latest_run, recent_runs, save_run
-from civicrec.registry.tables import open_registry, suppressed_tags
+from civicrec.registry.tables import open_registry
 from civicrec.reports.report import Window
 from civicrec.reports.traffic import traffic
 from civicrec.settings import Settings
@@ -80,11 +80,30 @@ def test_a_deleted_tag_does_not_come_back(settings: Settings, rows: Callable[[st
     run_nightly(settings, DAY, "tags")
     online = RedisOnlineStore(redis_client(settings.redis))
     assert set(online.actor("a1").tags) == {"theme:就业创业"}
-    with open_registry(settings.registry_address).begin() as connection:
-        connection.execute(insert(suppressed_tags).values(actor="a1", tag="theme:就业创业", since=at()))
+    registry = open_registry(settings.registry_address)
+    delete_tag(registry, "a1", "theme:就业创业", at())
     run_nightly(settings, DAY, "tags")
     assert online.actor("a1").tags == {}
     assert [row["actor"] for row in rows("SELECT actor FROM actor_tags")] == ["a2"]
+
+
+def test_what_was_chosen_stands_online_after_every_night_and_is_told_to_no_analyst(
+    settings: Settings, rows: Callable[[str], list[dict[str, Any]]]
+) -> None:
+    fill_catalogue(settings)
+    store_events(settings, [an_event(1, at(), item_id="i3")])
+    registry = open_registry(settings.registry_address)
+    choose_tag(registry, "a1", "theme:住房", at())
+    choose_tag(registry, "new", "theme:教育", at())
+    switch(registry, "a1", on=False, now=at())
+    run_nightly(settings, DAY, "tags")
+    online = RedisOnlineStore(redis_client(settings.redis))
+    assert set(online.actor("a1").tags) == {"theme:就业创业", "theme:住房"}
+    assert (online.actor("new").tags, online.actor("new").is_off) == ({"theme:教育": 1.0}, False)
+    assert online.actor("a1").is_off
+    assert [(row["actor"], row["tag"]) for row in rows("SELECT actor, tag FROM actor_tags")] == [
+        ("a1", "theme:就业创业")
+    ]
 
 
 def test_clicks_by_one_hand_weigh_no_more_than_the_most_for_a_pair(

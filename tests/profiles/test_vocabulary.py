@@ -7,7 +7,7 @@ from civicrec.items import Item
 from civicrec.tags import DIMENSIONS, split_tag
 from profiles.tags import learned_tags, load_vocabulary, read_vocabulary
 
-PAGE = 'version = "1"\ndimension = "theme"\nowner = "o"\nrule = "r"\ntags = [{rows}]'
+PAGE = 'version = "1"\ndimension = "theme"\nowner = "o"\nrule = "r"\nsentence = "s{{word}}"\ntags = [{rows}]'
 
 
 def test_every_tag_says_who_owns_it_by_which_rule_and_how_sensitive_it_is() -> None:
@@ -15,6 +15,7 @@ def test_every_tag_says_who_owns_it_by_which_rule_and_how_sensitive_it_is() -> N
         assert split_tag(name) == (tag.dimension, tag.word)
         assert tag.owner
         assert tag.rule
+        assert tag.word in tag.sentence
         assert tag.version
         assert tag.sensitivity in ("general", "sensitive")
 

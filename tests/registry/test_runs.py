@@ -1,8 +1,8 @@
-"""Nightly runs and what people deleted, on both databases."""
+"""Nightly runs, on both databases."""
 
 from datetime import UTC, date, datetime, timedelta
 
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import Engine, select
 
 from civicrec.clock import local_date, utc_now
 from civicrec.registry.runs import (
@@ -15,9 +15,8 @@ from civicrec.registry.runs import (
     refused_in_a_row,
     ruling_runs,
     save_run,
-    suppressions,
 )
-from civicrec.registry.tables import audit, suppressed_tags
+from civicrec.registry.tables import audit
 
 NOW = datetime(2026, 3, 2, 3, 30, tzinfo=UTC)
 DAY = date(2026, 3, 1)
@@ -99,12 +98,3 @@ def test_a_choice_replaces_the_one_before_and_each_stands_in_the_audit(registry:
         ("wang", "model_rolled_back", "good-1", "for good-1"),
         ("li", "model_rollback_ended", "good-1", "for None"),
     ]
-
-
-def test_deleted_tags_are_pairs_of_actor_and_tag(registry: Engine) -> None:
-    pairs = {("a", "theme:住房"), ("b", "theme:住房"), ("a", "theme:教育")}
-    with registry.begin() as connection:
-        connection.execute(
-            insert(suppressed_tags), [{"actor": actor, "tag": tag, "since": NOW} for actor, tag in pairs]
-        )
-    assert suppressions(registry) == pairs

@@ -17,9 +17,9 @@ from civicrec.registry.tables import registry_at
 from civicrec.settings import StreamSettings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from profiles.online.redis_store import RedisOnlineStore
-from streaming.catalogue import CatalogueSnapshot
 from streaming.embedded import Driver
 from streaming.prove import Prover
+from streaming.registry import RegistrySnapshot
 from streaming.sinks import Stores
 from tests.builders import NOON, an_event
 from tests.running import RunningStack
@@ -60,7 +60,7 @@ class City:
         ):
             online = RedisOnlineStore(redis)
             driver = Driver(
-                self.log, ledger, Stores(self.warehouse, online, CatalogueSnapshot(registry)), StreamSettings(),
+                self.log, ledger, Stores(self.warehouse, online, RegistrySnapshot(registry)), StreamSettings(),
                 lambda _: online.set_complete(True),
             )  # fmt: skip
             while driver.step():
@@ -82,7 +82,7 @@ class City:
             registry_at(self.settings.registry_address) as registry,
             closing(Ledger(self.settings.stream_path)) as ledger,
         ):
-            return Prover(self.log, Proofs(ledger), self.warehouse, CatalogueSnapshot(registry), 86_400).count()
+            return Prover(self.log, Proofs(ledger), self.warehouse, RegistrySnapshot(registry), 86_400).count()
 
 
 def clicks(n: int, item: str = "i1", **fields: Any) -> list[Event]:

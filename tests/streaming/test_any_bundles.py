@@ -25,10 +25,11 @@ from profiles.online.ports import OnlineUpdate
 from streaming.blocks import Block, Origin
 from streaming.enrich import enrich
 from streaming.parse import parse_block
+from streaming.registry import RegistryFacts
 from streaming.sinks import Stores, write
 from tests.streaming import oracle
 from tests.streaming.test_embedded import behaviour
-from tests.streaming.world import ITEM_TYPES, FixedCatalogue, TokenWarehouse, World, a_world
+from tests.streaming.world import ITEM_TYPES, FixedRegistry, TokenWarehouse, World, a_world
 
 EVENTS = behaviour(160, step_s=5_400)  # days, so that actors come back outside the window of a co-click
 KEYS = {"events": ("event_id",), "dead_letters": ("log", "log_offset", "piece")}
@@ -68,7 +69,7 @@ def block(log: MemoryEventLog, partition: Partition, records: Sequence[LogRecord
 
 
 def bundle(stores: Stores, blocks: Sequence[Block]) -> None:
-    write(stores, [enrich(parse_block(one), ITEM_TYPES) for one in blocks])
+    write(stores, [enrich(parse_block(one), RegistryFacts(ITEM_TYPES)) for one in blocks])
 
 
 def assert_as_recomputed(world: World, warehouse: KeyedWarehouse, progress: CommittedProgress) -> None:
@@ -116,7 +117,7 @@ def test_any_bundles_of_either_engine_lead_to_the_recomputation(steps: list[tupl
         records = sent(world)
         world.online.set_complete(True)
         warehouse = KeyedWarehouse()
-        stores = Stores(warehouse, world.online, FixedCatalogue())
+        stores = Stores(warehouse, world.online, FixedRegistry())
         world.driver._batch.stores = stores
         topic = [
             PartitionSource(
@@ -164,7 +165,7 @@ def test_a_worker_thought_dead_that_still_writes_changes_nothing(tmp_path: Path)
         records = sent(world)
         world.online.set_complete(True)
         warehouse = KeyedWarehouse()
-        stores = Stores(warehouse, world.online, FixedCatalogue())
+        stores = Stores(warehouse, world.online, FixedRegistry())
         real, partition, calls = world.online.apply, Partition(1, 0), [0]
 
         def overtaken(commit: Commit, update: OnlineUpdate, **words: bool) -> bool:
@@ -191,7 +192,7 @@ def test_two_engines_at_once_fold_each_record_once(tmp_path: Path) -> None:
         records = sent(world)
         world.online.set_complete(True)
         warehouse = KeyedWarehouse()
-        stores, world.driver._batch.stores = (Stores(warehouse, world.online, FixedCatalogue()) for _ in range(2))
+        stores, world.driver._batch.stores = (Stores(warehouse, world.online, FixedRegistry()) for _ in range(2))
         partitions = [
             PartitionSource(Partition(2, n), [one for one in records if partition_of(one.record.key, 2) == n])
             for n in range(2)
@@ -222,7 +223,7 @@ def test_two_engines_at_once_fold_each_record_once(tmp_path: Path) -> None:
 def test_two_logs_of_equal_offsets_do_not_meet(tmp_path: Path) -> None:
     warehouse, online = KeyedWarehouse(), MemoryOnlineStore(min_actors=1)
     online.set_complete(True)
-    stores = Stores(warehouse, online, FixedCatalogue())
+    stores = Stores(warehouse, online, FixedRegistry())
     logs = [MemoryEventLog(), MemoryEventLog()]
     for n, log in enumerate(logs):
         log.append([Record("x", 1, b"poison"), Record("v0", 1, dump(EVENTS[n : n + 1]))])

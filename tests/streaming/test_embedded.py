@@ -18,6 +18,7 @@ from streaming.blocks import Block, Origin
 from streaming.coders import BlockCoder
 from streaming.enrich import enrich
 from streaming.parse import parse_block
+from streaming.registry import RegistryFacts
 from tests.builders import NOON, an_event
 from tests.streaming import oracle
 from tests.streaming.world import ITEM_TYPES, World, a_world, failing_once
@@ -193,8 +194,8 @@ def test_a_new_process_finishes_the_plan_of_the_dead_one(tmp_path: Path) -> None
 
 
 class _Catalogue:
-    def item_types(self) -> dict[str, str]:
-        return ITEM_TYPES
+    def facts(self) -> RegistryFacts:
+        return RegistryFacts(ITEM_TYPES)
 
 
 def test_a_log_that_was_replaced_is_said_so_and_nothing_is_lost_silently(tmp_path: Path) -> None:
@@ -273,7 +274,7 @@ def test_blocks_survive_the_way_between_workers() -> None:
     records = [LogRecord(1, Record("visitor-1", 2, dump(behaviour(2)))), LogRecord(2, Record("x", 1, b"poison"))]
     block = Block(Origin("log"), records)
     parsed = parse_block(block)
-    facts = enrich(parsed, ITEM_TYPES)
+    facts = enrich(parsed, RegistryFacts(ITEM_TYPES))
     for value in (block, parsed, facts):
         coder = registry.get_coder(type(value))
         assert isinstance(coder, BlockCoder)

@@ -9,14 +9,16 @@ from civicrec.warehouse.migrate import migrations
 from streaming.blocks import Block, Facts, Origin, Parsed
 from streaming.enrich import enrich
 from streaming.parse import epoch_ms
+from streaming.registry import RegistryFacts
 from tests.builders import NOON, an_event
 
 TYPES = {"i1": "policy", "i2": "news"}
 
 
-def enriched(*events: Event) -> Facts:
+def enriched(*events: Event, off_since: dict[str, int] | None = None) -> Facts:
     times = [epoch_ms(event.occurred_at) for event in events]
-    return enrich(Parsed(Block(Origin("log"), []), [], list(events), [7] * len(events), times, []), TYPES)
+    parsed = Parsed(Block(Origin("log"), []), [], list(events), [7] * len(events), times, [])
+    return enrich(parsed, RegistryFacts(TYPES, off_since or {}))
 
 
 def test_the_columns_are_those_of_the_table() -> None:
@@ -54,6 +56,19 @@ def test_the_actor_is_the_subject_if_known() -> None:
     subject = "0" * 32
     columns = enriched(an_event(), an_event(subject_id=subject)).columns
     assert columns["actor"] == ["visitor-1", subject]
+
+
+def test_who_switched_personalisation_off_is_counted_and_not_learned_from_then_on() -> None:
+    off, other = "0" * 32, "1" * 32
+    events = [
+        an_event(kind="click", item="i1", subject_id=who, consent=consent, at=NOON + timedelta(minutes=minutes))
+        for who, consent, minutes in (
+            (off, "personalise", -1), (off, "personalise", 0), (off, "measure", 1), (other, "personalise", 1)
+        )
+    ]  # fmt: skip
+    facts = enriched(*events, off_since={off: epoch_ms(NOON)})
+    assert facts.columns["consent"] == ["personalise", "measure", "measure", "personalise"]
+    assert [one.is_personal for one in facts.interactions] == [True, False, False, True]
 
 
 def test_an_event_without_arrival_arrived_when_it_happened() -> None:

@@ -9,6 +9,7 @@ from civicrec.accounting.progress import CommittedProgress, Partition, partition
 from civicrec.clock import local_date
 from civicrec.eventlog.ports import Record
 from civicrec.events import load
+from streaming.registry import RegistryFacts
 from streaming.repair import reprocess
 from streaming.repair.rebuild import Done
 from streaming.repair.reprocess import Part, Places, Selection, from_topic
@@ -33,7 +34,7 @@ def everything_of(*logs: str) -> Done:
 
 
 def parts(topic: Topic, done: Done, chosen: Selection = ALL, places: Places | None = None) -> list[Part]:
-    return list(from_topic(topic, done, ITEM_TYPES, chosen, places or {0: 0, 1: 0}, topic.ends()))  # type: ignore[arg-type]
+    return list(from_topic(topic, done, RegistryFacts(ITEM_TYPES), chosen, places or {0: 0, 1: 0}, topic.ends()))  # type: ignore[arg-type]
 
 
 def ids(found: list[Part]) -> list[str]:

@@ -21,7 +21,7 @@ def test_the_graph_reads_as_a_paragraph(tmp_path: Path) -> None:
     with a_world(tmp_path) as world:
         names = {node.unique_name for node in world.driver._graph.components.transforms.values()}
     assert {
-        "read the planned blocks", "parse and validate events", "enrich with the catalogue",
+        "read the planned blocks", "parse and validate events", "enrich with the registry",
         "write events, dead letters and the online store",
     } <= names  # fmt: skip
 

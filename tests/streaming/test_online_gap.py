@@ -17,7 +17,7 @@ from streaming.online_gap import OnlineGap
 from streaming.repair.rebuild import Done
 from streaming.sinks import Stores
 from tests.streaming.test_embedded import behaviour
-from tests.streaming.world import FixedCatalogue, World, a_world
+from tests.streaming.world import FixedRegistry, World, a_world
 
 PATIENCE_S = 10.0
 
@@ -95,7 +95,7 @@ def a_stream(folder: Path) -> Iterator[tuple[World, Full, Driver, list[Done]]]:
                 assert all(online.apply(commit, OnlineUpdate()) for commit in commits_of(log, progress))
             online.set_complete(True)
 
-        stores = Stores(world.warehouse, online, FixedCatalogue(), world.dead_letters)
+        stores = Stores(world.warehouse, online, FixedRegistry(), world.dead_letters)
         driver = Driver(world.log, world.ledger, stores, world.driver._settings, restore)
         driver.gap = driver._batch.gap = OnlineGap(PATIENCE_S, clock := Clock())
         driver.clock = clock  # type: ignore[attr-defined]

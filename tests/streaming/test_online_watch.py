@@ -31,6 +31,7 @@ from profiles.online.memory import MemoryOnlineStore
 from profiles.online.ports import Incomplete
 from streaming.enrich import enrich
 from streaming.parse import parse_block
+from streaming.registry import RegistryFacts
 from streaming.repair import online_watch, rebuild
 from streaming.repair.online_watch import OnlineWatch, catch_up, kept_progress, wait_copied
 from streaming.repair.rebuild import Done, rebuild_online
@@ -39,7 +40,7 @@ from streaming.sources import topic_blocks
 from tests.streaming import oracle
 from tests.streaming.test_any_bundles import KeyedWarehouse
 from tests.streaming.test_embedded import behaviour
-from tests.streaming.world import ITEM_TYPES, FixedCatalogue
+from tests.streaming.world import ITEM_TYPES, FixedRegistry
 
 EVENTS = behaviour(160, step_s=900)  # less than two days, so that every trend is still kept
 NOW = max(event.occurred_at for event in EVENTS)
@@ -131,7 +132,7 @@ class Worker:
         blocks = list(topic_blocks(bundle, self.partitions, 3))
         self.held = bundle
         try:
-            write(self.stores, [enrich(parse_block(block), ITEM_TYPES) for block in blocks])
+            write(self.stores, [enrich(parse_block(block), RegistryFacts(ITEM_TYPES)) for block in blocks])
         except Incomplete:
             return
         self.at += len(bundle)
@@ -152,7 +153,7 @@ class Cluster:
         )
         records[40:40] = [("c", n, Record("x", 4, b"\x00 not json")) for n in range(1, 10)]
         self.topic = Topic(partitions, records)
-        stores = Stores(self.warehouse, self.online, FixedCatalogue())
+        stores = Stores(self.warehouse, self.online, FixedRegistry())
         self.workers = [Worker(stores, self.topic.kept[n], partitions) for n in range(partitions)]
         self.watch = OnlineWatch(Settings(home=home), self.online)
         self.caught_up = 0
@@ -167,7 +168,7 @@ class Cluster:
 
         self.topic.between = all_work
         if not self.watch.look():
-            stores = Stores(self.warehouse, self.online, FixedCatalogue(), only_complete=False)
+            stores = Stores(self.warehouse, self.online, FixedRegistry(), only_complete=False)
 
             def from_topic() -> None:
                 self.caught_up += catch_up(stores, self.topic, margin=40, block_records=3, at_once=4)  # type: ignore[arg-type]

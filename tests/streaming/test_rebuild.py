@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from civicrec.accounting.ledger import Ledger
-from civicrec.clock import local_date
+from civicrec.clock import local_date, to_ms
 from civicrec.errors import Unavailable
 from civicrec.eventlog.memory import MemoryEventLog
 from civicrec.eventlog.ports import Record
 from civicrec.events import Event, dump
 from civicrec.items import hash_of
+from civicrec.registry.choices import Choices
 from civicrec.settings import StreamSettings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.day_tables import replace_day
@@ -30,7 +31,7 @@ from tests.builders import NOON, an_event
 from tests.running import running_stack
 from tests.streaming import oracle
 from tests.streaming.test_embedded import behaviour
-from tests.streaming.world import ITEM_TYPES, FixedCatalogue, failing_once
+from tests.streaming.world import ITEM_TYPES, FixedRegistry, failing_once
 
 pytestmark = pytest.mark.stack
 
@@ -64,7 +65,7 @@ class Stream:
         self.warehouse = warehouse
         self.now = NOON
         self.restored = 0
-        stores = Stores(warehouse, self.online, FixedCatalogue())
+        stores = Stores(warehouse, self.online, FixedRegistry())
         self.driver = Driver(
             self.log, self.ledger, stores, StreamSettings(max_batch_events=max_batch_events), self._restore
         )
@@ -240,11 +241,15 @@ def test_tags_come_back_but_for_those_deleted_since_and_those_too_old(warehouse:
     # as a night with a wrong clock leaves it
     replace_day(warehouse, "actor_tags", today + timedelta(days=30), {**columns, "weight": [8.0, 8.0, 8.0]})
     store = MemoryOnlineStore(min_actors=1)
-    done = rebuild_online(warehouse, store, Done({}), NOON, {("a", "theme:住房")})
-    assert done.actors_with_tags == 2
-    assert (store.actor("a").tags, store.actor("b").tags) == ({"theme:社保": 0.5}, {"theme:社保": 1.0})
-    rebuild_online(warehouse, store, Done({}), NOON + timedelta(days=6))
-    assert store.actor("a").tags == {}
+    chosen = {("c", "theme:教育"): to_ms(NOON), ("b", "theme:社保"): to_ms(NOON)}
+    decided = Choices(frozenset({"a"}), frozenset({("a", "theme:住房")}), chosen)
+    done = rebuild_online(warehouse, store, Done({}), NOON, lambda: decided)
+    assert done.actors_with_tags == 3
+    assert store.actor("a") == ActorState(tags={"theme:社保": 0.5}, is_off=True)
+    assert (store.actor("b").tags, store.actor("c").tags) == ({"theme:社保": 1.0}, {"theme:教育": 1.0})
+    rebuild_online(warehouse, store, Done({}), NOON + timedelta(days=6), lambda: decided)
+    assert store.actor("a") == ActorState(is_off=True)
+    assert (store.actor("b").tags, store.actor("c").tags) == ({"theme:社保": 1.0}, {"theme:教育": 1.0})
 
 
 @pytest.mark.parametrize("anonymous_id", ["visitor-1", "0123456789abcdef" * 2, "0123456789ABCDEF" * 2])

@@ -16,6 +16,7 @@ from civicrec.events import Event, dump
 from civicrec.settings import StreamSettings
 from profiles.online.memory import MemoryOnlineStore
 from streaming.embedded import Driver
+from streaming.registry import RegistryFacts
 from streaming.sinks import Stores
 
 ITEM_TYPES = {f"i{n}": "policy" for n in range(30)}
@@ -56,9 +57,9 @@ class MemoryDeadLetters:
         self.kept.update(zip(keys, columns["raw"], strict=True))
 
 
-class FixedCatalogue:
-    def item_types(self) -> Mapping[str, str]:
-        return ITEM_TYPES
+class FixedRegistry:
+    def facts(self) -> RegistryFacts:
+        return RegistryFacts(ITEM_TYPES)
 
 
 @dataclass
@@ -108,7 +109,7 @@ def a_world(folder: Path, **settings: int) -> Iterator[World]:
     driver = Driver(
         log,
         ledger,
-        Stores(warehouse, online, FixedCatalogue(), dead_letters),
+        Stores(warehouse, online, FixedRegistry(), dead_letters),
         StreamSettings(**settings),
         lambda _: online.set_complete(True),
     )

@@ -1,0 +1,137 @@
+"""What people decided about their own recommendations: the switch, and which tags are theirs.
+
+In: pseudonyms of signed-in users. Out: `Choices`, which no nightly run, retraining, replay or rebuild may undo. A
+change raises a counter, so that whoever holds them all sees cheaply that there is something to read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Connection, Engine, Table, delete, func, insert, select, update
+
+from civicrec.clock import as_utc, to_ms
+from civicrec.errors import InvalidInput
+from civicrec.registry.tables import chosen_tags, counters, suppressed_tags, switched_off
+
+#: Tags one person may choose, and may delete: all of a vocabulary's that say something.
+MAX_TAGS = 500
+_VERSION = "choices_version"
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What everybody decided.
+
+    Attributes
+    ----------
+    off
+        Actors who switched personalisation off.
+    deleted
+        (actor, tag) pairs.
+    chosen
+        (actor, tag) → epoch ms since when; never of a pair that is deleted.
+    """
+
+    off: frozenset[str] = frozenset()
+    deleted: frozenset[tuple[str, str]] = frozenset()
+    chosen: Mapping[tuple[str, str], int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ActorChoices:
+    """What one person decided.
+
+    Attributes
+    ----------
+    off_since
+        When personalisation was switched off, ``None`` while it is on.
+    deleted, chosen
+        tag → since when.
+    """
+
+    off_since: datetime | None = None
+    deleted: Mapping[str, datetime] = field(default_factory=dict)
+    chosen: Mapping[str, datetime] = field(default_factory=dict)
+
+
+def choices(engine: Engine) -> Choices:
+    """Return what everybody decided."""
+    with engine.connect() as connection:
+        off = connection.execute(select(switched_off.c.actor)).scalars().all()
+        deleted = connection.execute(select(suppressed_tags)).all()
+        chosen = connection.execute(select(chosen_tags)).all()
+    return Choices(
+        frozenset(off),
+        frozenset((row.actor, row.tag) for row in deleted),
+        {(row.actor, row.tag): to_ms(as_utc(row.since)) for row in chosen},
+    )
+
+
+def choices_version(engine: Engine) -> int:
+    """Return a number that grows with every change."""
+    with engine.connect() as connection:
+        return int(connection.execute(select(counters.c.value).where(counters.c.name == _VERSION)).scalar_one())
+
+
+def off_since(engine: Engine) -> dict[str, int]:
+    """Return actor → epoch ms since when personalisation is switched off."""
+    with engine.connect() as connection:
+        return {row.actor: to_ms(as_utc(row.since)) for row in connection.execute(select(switched_off))}
+
+
+def choices_of(engine: Engine, actor: str) -> ActorChoices:
+    """Return what one person decided."""
+    with engine.connect() as connection:
+        off = connection.execute(select(switched_off.c.since).where(switched_off.c.actor == actor)).scalar()
+        deleted, chosen = (
+            {row.tag: as_utc(row.since) for row in connection.execute(select(table).where(table.c.actor == actor))}
+            for table in (suppressed_tags, chosen_tags)
+        )
+    return ActorChoices(as_utc(off) if off else None, deleted, chosen)
+
+
+def switch(engine: Engine, actor: str, *, on: bool, now: datetime) -> None:
+    """Switch a person's personalisation on or off; said again nothing changes."""
+    with engine.connect() as connection, connection.begin():
+        _raise_version(connection)
+        is_off = connection.execute(select(switched_off.c.actor).where(switched_off.c.actor == actor)).first()
+        if on:
+            connection.execute(delete(switched_off).where(switched_off.c.actor == actor))
+        elif not is_off:
+            connection.execute(insert(switched_off).values(actor=actor, since=now))
+
+
+def delete_tag(engine: Engine, actor: str, tag: str, now: datetime) -> None:
+    """Take a tag from a person for good; one that was chosen is chosen no longer."""
+    _decide(engine, actor, tag, now, chosen_tags, suppressed_tags)
+
+
+def choose_tag(engine: Engine, actor: str, tag: str, now: datetime) -> None:
+    """Give a person a tag, also one that was deleted.
+
+    Raises
+    ------
+    InvalidInput
+        If `MAX_TAGS` are chosen already; nothing is changed then.
+    """
+    _decide(engine, actor, tag, now, suppressed_tags, chosen_tags)
+
+
+def _decide(engine: Engine, actor: str, tag: str, now: datetime, out_of: Table, into: Table) -> None:
+    with engine.connect() as connection, connection.begin():
+        _raise_version(connection)
+        connection.execute(delete(out_of).where(out_of.c.actor == actor, out_of.c.tag == tag))
+        mine = select(into.c.tag).where(into.c.actor == actor)
+        if connection.execute(mine.where(into.c.tag == tag)).first():
+            return
+        if connection.execute(select(func.count()).select_from(mine.subquery())).scalar_one() >= MAX_TAGS:
+            raise InvalidInput(f"{MAX_TAGS} tags are named already; take one back first")
+        connection.execute(insert(into).values(actor=actor, tag=tag, since=now))
+
+
+def _raise_version(connection: Connection) -> None:
+    """Raise the counter, first of all: of two changes at once the second waits here."""
+    connection.execute(update(counters).where(counters.c.name == _VERSION).values(value=counters.c.value + 1))
