@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -24,6 +25,7 @@ from civicrec.clock import rfc3339, to_ms
 from civicrec.items import ITEM_TYPES, Item, Rel, hash_of
 from profiles.tags import learned_tags
 from recommender.derived import Derives
+from recommender.terms import terms_of
 
 #: Stands for "since ever" and "for ever" where an item names no time.
 EVER_MS, NEVER_MS = np.iinfo(np.int64).min, np.iinfo(np.int64).max
@@ -32,11 +34,19 @@ _IN_FORCE = frozenset({"有效", "修改"})
 _TYPE_NUMBER = {name: number for number, name in enumerate(ITEM_TYPES)}
 #: How much of a text is looked through for the documents it names.
 MAX_TEXT = 20_000
+_NO_TERMS = array("H")
 _encode = msgspec.json.Encoder().encode
 
 
 _Made = TypeVar("_Made")
+_OF_IDS: set[Callable[[Any], object]] = set()
 _OF_TITLES: set[Callable[[Any], object]] = set()
+
+
+def of_ids(work_out: Callable[[Catalogue], _Made]) -> Callable[[Catalogue], _Made]:
+    """Mark what is worked out of ids alone: it stays while no item is new."""
+    _OF_IDS.add(work_out)
+    return work_out
 
 
 def of_titles(work_out: Callable[[Catalogue], _Made]) -> Callable[[Catalogue], _Made]:
@@ -102,6 +112,8 @@ class Catalogue(Derives):
         Title or document number → row of the item that has it.
     hashes
         (n,) 32-bit hash of the item id, for cursors and for what was seen.
+    terms
+        Row → terms of its title, for `recommender.likeness`.
     fragments
         Row → the item's part of a JSON answer, encoded once.
     """
@@ -131,6 +143,7 @@ class Catalogue(Derives):
     mentioned_in: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     named: Mapping[str, int] = field(default_factory=dict)
     mentioned_names: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    terms: tuple[array[int], ...] = ()
     fragments: tuple[bytes, ...] = ()
 
     def __len__(self) -> int:
@@ -139,6 +152,17 @@ class Catalogue(Derives):
     def rows_of(self, item_ids: Iterable[str]) -> list[int]:
         """Return the rows of those ids that are known, in order."""
         return [row for row in map(self.rows.get, item_ids) if row is not None]
+
+    def rows_of_many(self, item_ids: Sequence[str]) -> NDArray[np.int64]:
+        """Return the row of each of those ids, -1 of what is not known.
+
+        In a dictionary each of many would wait for memory on its own.
+        """
+        order, ascending = self.once(by_id)
+        wanted = np.array([item_id.encode() for item_id in item_ids], np.bytes_)
+        places = ascending.searchsorted(wanted.astype(ascending.dtype), side="right") - 1
+        rows: NDArray[np.int64] = np.where(ascending[places] == wanted, order[places], -1)
+        return rows
 
     def rows_of_hashes(self, hashes: Sequence[int]) -> list[int]:
         """Return the rows of those hashes that are known, in order."""
@@ -178,11 +202,13 @@ class Catalogue(Derives):
         names = dict(self.tag_numbers)
         tags: list[tuple[int, ...]] = [*self.tags, *[()] * len(new)]
         themes: list[tuple[int, ...]] = [*self.themes, *[()] * len(new)]
+        terms: list[array[int]] = [*self.terms, *[_NO_TERMS] * len(new)]
         fragments = [*self.fragments, *[b""] * len(new)]
         mentioned_names = dict(self.mentioned_names)
         for row, item in latest.items():
             tags[row] = tuple(names.setdefault(name, len(names)) for name in learned_tags(item))
             themes[row] = tuple(map(theme_number, dict.fromkeys(item.theme)))
+            terms[row] = terms_of(item.title)
             fragments[row] = _fragment(item)
             mentioned_names.pop(row, None)
             if mentioned := tuple(dict.fromkeys(_names_in(f"{item.title} {item.summary}"))):
@@ -230,11 +256,14 @@ class Catalogue(Derives):
             mentioned_in=mentioned_in,
             named=named,
             mentioned_names=mentioned_names,
+            terms=tuple(terms),
             fragments=tuple(fragments),
             **facts,
         )
+        stays = set() if new else _OF_IDS
         if not is_moved and all(old.title == item.title for old, item in before):
-            refreshed._derived.update({made: kept for made, kept in self._derived.items() if made in _OF_TITLES})
+            stays = _OF_IDS | _OF_TITLES
+        refreshed._derived.update({made: kept for made, kept in self._derived.items() if made in stays})
         return refreshed
 
 
@@ -257,7 +286,16 @@ def _is_public(item: Item) -> bool:
     return item.status == "online" and (item.source_permitted or item.item_type != "news")
 
 
-@of_titles
+@of_ids
+def by_id(catalogue: Catalogue) -> tuple[NDArray[np.int64], NDArray[np.bytes_]]:
+    """Return -1 and the rows by rising id, and the empty id, which no item has, and those of these rows."""
+    order = np.full(1 + len(catalogue), -1, np.int64)
+    order[1 + catalogue.places_by_id] = np.arange(len(catalogue))
+    ids = np.array([item_id.encode() for item_id in (*catalogue.item_ids, "")], np.bytes_)
+    return order, ids[order]
+
+
+@of_ids
 def _by_hash(catalogue: Catalogue) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
     """Return the rows by rising hash, and these hashes."""
     order = catalogue.hashes.argsort(kind="stable")

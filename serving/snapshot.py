@@ -29,9 +29,9 @@ from civicrec.registry.tables import open_registry
 from civicrec.settings import Settings
 from profiles.online.ports import CrowdReader
 from recommender.artifacts import load_models, stamp_of
-from recommender.catalogue import Catalogue, shelved
+from recommender.catalogue import Catalogue, by_id, shelved
 from recommender.editorial import Editorial
-from recommender.likeness import rarity_of_terms
+from recommender.likeness import lengths_of_titles
 from recommender.signals import PlacedModels
 from recommender.trends import TREND_HOURS, Trends, TrendWindows
 
@@ -116,7 +116,7 @@ class SnapshotKeeper:
         known = [item for item in changed if item.item_id in catalogue.items]
         if known:
             catalogue = catalogue.refreshed(version if len(known) == len(changed) else catalogue.version, known)
-            catalogue.once(rarity_of_terms)
+            _work_out(catalogue)
         editorial = Editorial.of(rules(registry), catalogue)
         if catalogue is before.catalogue and editorial == before.editorial:
             return True
@@ -146,7 +146,7 @@ class SnapshotKeeper:
                 snapshot = replace(snapshot, catalogue=replace(known, version=version))
             snapshot = replace(snapshot, editorial=Editorial.of(rules(registry), snapshot.catalogue))
             _log.info("catalogue_refreshed", version=version, changed=len(changed), items=len(snapshot.catalogue))
-            snapshot.catalogue.once(rarity_of_terms)  # 2 000 titles, which no list should wait for
+            _work_out(snapshot.catalogue)
         models = self._models(snapshot, registry)
         if models is not snapshot.models:
             snapshot = replace(snapshot, models=models)
@@ -296,3 +296,9 @@ class SnapshotKeeper:
             self._done_at_s[what] = self._monotonic_s()
             if self._complaints.pop(what, None):
                 _log.info("refresh_recovered", what=what)
+
+
+def _work_out(catalogue: Catalogue) -> None:
+    """Let a catalogue work out what takes a look at all items, which no list should wait for."""
+    for of_all in (by_id, lengths_of_titles):
+        catalogue.once(of_all)

@@ -21,7 +21,11 @@ from profiles.online.redis_keys import co_key
 from profiles.online.redis_store import RedisOnlineStore
 from profiles.tags import load_vocabulary
 from recommender.artifacts import Models, save_models
-from recommender.manifest import ItemItemKnobs, Manifest
+from recommender.manifest import ItemItemKnobs, LearnedTrees, LearnedWeights, Manifest
+from recommender.ranking.features import FEATURES, TREE_INPUTS
+from recommender.ranking.trees import N_INNER, N_LEAVES
+from recommender.scenes.files import shipped_scenes
+from recommender.training.trees import N_TREES
 
 N_ACTORS = 2_000
 _N_THEMES = 60
@@ -60,11 +64,26 @@ def fill(settings: Settings, n_items: int, seed: int = 0) -> None:
         chance_actors=float(10 * n_items),
         als_regularization=10.0,
         als_alpha=10.0,
-        manifest=Manifest(item_item=ItemItemKnobs("cosine")),
+        manifest=Manifest(
+            item_item=ItemItemKnobs("cosine"),
+            rankers={name: _ranker(rng) for name, scene in shipped_scenes().items() if scene.ranker == "learned"},
+        ),
     ))  # fmt: skip
     save_run(registry, _RUN, local_date(now), {}, now)
     registry.dispose()
     _fill_store(settings, n_items, rng, to_ms(now))
+
+
+def _ranker(rng: np.random.Generator) -> LearnedWeights:
+    """Return weights and trees by chance, as many as a night learns: they cost what learned ones cost."""
+    trees = LearnedTrees(
+        list(TREE_INPUTS),
+        rng.integers(0, len(TREE_INPUTS), (N_TREES, N_INNER)).tolist(),
+        rng.random((N_TREES, N_INNER)).tolist(),
+        rng.standard_normal((N_TREES, N_LEAVES)).tolist(),
+    )
+    weights = dict(zip(FEATURES, rng.random(len(FEATURES)).tolist(), strict=True))
+    return LearnedWeights(weights, clicks=1_000, learned=0.0, declared=0.0, trees=trees)
 
 
 def _fill_store(settings: Settings, n_items: int, rng: np.random.Generator, now_ms: int) -> None:

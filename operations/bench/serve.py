@@ -6,12 +6,15 @@ In: how many items and seconds. Out: figures. The servers are processes of their
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import time
 from collections.abc import Callable, Sequence
 from itertools import cycle
 from typing import Any
 from uuid import uuid4
+
+import psutil
 
 from civicrec.clients import http_client
 from civicrec.clock import monotonic_s, rfc3339, utc_now
@@ -37,7 +40,8 @@ def bench_serve(n_items: int = 100_000, seconds: float = 4.0) -> dict[str, Any]:
     dict
         ``one_core``: one process on one core beside the baseline on the same, at 1, 8, 16 and 64 connections,
         turn by turn: requests a second, p50, p99 and CPU in milliseconds of both, and ``ratio``, lists over bare
-        reads a second. ``one_list``: the CPU of a list by itself, of which the server's is the sum with HTTP and store.
+        reads a second. ``others``: what is not a personal list of the front page, at 16 connections beside both.
+        ``one_list``: the CPU of a list by itself, of which the server's is the sum with HTTP and store.
         ``as_deployed``: as many processes as the settings say, free to use every core, at 8 connections; the load
         generator shares the machine. ``acts``: how soon decisions act in all of them, as `acts.bench_acts` tells it.
     """
@@ -78,7 +82,17 @@ def _against_reads(stack: OwnStack, cores: Sequence[int], seconds: float) -> dic
             mine, baseline = lists.figures(), reads.figures()
             ratio = round(mine["requests_per_s"] / baseline["requests_per_s"], 2)
             by_connections[str(n)] = {"lists": mine, "reads": baseline, "ratio": ratio}
-        return {"serving_rss_mb": round(rss_mb(serving)), **by_connections}
+        others = {name: _other(request, ours, seconds, serving, by_connections["16"]) for name, request in _OTHERS}
+        return {"serving_rss_mb": round(rss_mb(serving)), **by_connections, "others": others}
+
+
+def _other(
+    request: Callable[[], bytes], port: int, seconds: float, serving: psutil.Process, beside: dict[str, Any]
+) -> dict[str, float]:
+    """Measure another request at 16 connections: its ratio to bare reads, and how many lists' CPU one costs."""
+    figures = asyncio.run(measure(port, 16, seconds, request, serving)).figures()
+    ratio = round(figures["requests_per_s"] / beside["reads"]["requests_per_s"], 2)
+    return {**figures, "ratio": ratio, "cpu_of_lists": round(figures["cpu_ms"] / beside["lists"]["cpu_ms"], 2)}
 
 
 def bench_click_to_list(settings: Settings, clicks: int = 20) -> dict[str, float]:
@@ -128,6 +142,32 @@ def bench_click_to_list(settings: Settings, clicks: int = 20) -> dict[str, float
 def _request(path: str) -> Callable[[], bytes]:
     actors = cycle(range(N_ACTORS))
     return lambda: b"GET %sanonymous_id=bench-%d HTTP/1.1\r\nHost: bench\r\n\r\n" % (path.encode(), next(actors))
+
+
+def _blocks(*scenes: str) -> Callable[[], bytes]:
+    """Return requests for lists of these scenes in one call."""
+    actors = cycle(range(N_ACTORS))
+
+    def request() -> bytes:
+        blocks = [{"scene": scene, "n": 10} for scene in scenes]
+        body = json.dumps({"anonymous_id": f"bench-{next(actors)}", "blocks": blocks}).encode()
+        head = b"POST /v1/recommendations HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
+        return head + b"Content-Length: %d\r\n\r\n" % len(body) + body
+
+    return request
+
+
+def _related() -> Callable[[], bytes]:
+    items = cycle(range(N_ACTORS))
+    return lambda: b"GET /v1/items/item-%d/related HTTP/1.1\r\nHost: bench\r\n\r\n" % next(items)
+
+
+_OTHERS: tuple[tuple[str, Callable[[], bytes]], ...] = (
+    ("general", lambda: b"GET /v1/recommendations?n=10 HTTP/1.1\r\nHost: bench\r\n\r\n"),
+    ("related", _related()),
+    ("three_blocks", _blocks("home", "services", "news")),
+    ("three_home_blocks", _blocks("home", "home", "home")),
+)
 
 
 def _check(url: str) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import accumulate, chain, islice
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recommender.candidates.generator import NOTHING, Generator, Query, Scored
 from recommender.candidates.selection import best, summed
@@ -20,11 +21,22 @@ MAX_LIVE = 5
 HOTTEST = 20
 
 
-class Neighbours(NamedTuple):
-    """What was clicked with or after one item: rows, each once, and weights, below 0 where few made the pair."""
+class LivePairs(NamedTuple):
+    """What was clicked with or after some items.
 
-    rows: list[int]
-    weights: tuple[float, ...]
+    Attributes
+    ----------
+    seeds, sizes
+        The items, and how many of the arrays are of each.
+    rows, weights
+        What was clicked, of a seed each once; weights are below 0 where few made the pair. What the catalogue does not
+        know is row 0 with 0.
+    """
+
+    seeds: list[int]
+    sizes: list[int]
+    rows: NDArray[np.int64]
+    weights: NDArray[np.float64]
 
 
 def co_click_candidates(query: Query, n: int) -> Scored:
@@ -33,40 +45,37 @@ def co_click_candidates(query: Query, n: int) -> Scored:
 
 
 def _sums(query: Query) -> Scored:
-    return paired(query, query.once(live_neighbours), query.seeds)
+    return paired(query, query.once(co_clicks), query.seeds)
 
 
-def live_neighbours(query: Query) -> dict[int, Neighbours]:
-    """Return seed → what was clicked with it."""
+def co_clicks(query: Query) -> LivePairs | None:
+    """Return what was clicked with the newest seed items."""
     return placed(query, query.signals.co_clicks, MAX_CO_CLICK_SEEDS)
 
 
-def placed(query: Query, pairs: Mapping[str, Sequence[tuple[str, float]]], n_seeds: int) -> dict[int, Neighbours]:
-    """Return seed → its pairs on the rows of the catalogue, of the newest seed items that have any."""
-    item_ids, row_of = query.catalogue.item_ids, query.catalogue.rows.get
-    neighbours: dict[int, Neighbours] = {}
-    for seed in islice(query.seeds, n_seeds):
-        if near := pairs.get(item_ids[seed]):
-            ids, weights = zip(*near, strict=True)
-            rows = list(map(row_of, ids))
-            if None in rows or 0 in weights:
-                there = [place for place, row in enumerate(rows) if row is not None and weights[place]]
-                rows, weights = [rows[place] for place in there], tuple([weights[place] for place in there])
-            if rows:
-                neighbours[seed] = Neighbours(cast(list[int], rows), weights)
-    return neighbours
+def placed(query: Query, pairs: Mapping[str, Sequence[tuple[str, float]]], n_seeds: int) -> LivePairs | None:
+    """Return the pairs of the newest seed items on the rows of the catalogue, ``None`` if they have none."""
+    catalogue = query.catalogue
+    of_seeds = {seed: pairs.get(catalogue.item_ids[seed]) for seed in islice(query.seeds, n_seeds)}
+    near = {seed: of_seed for seed, of_seed in of_seeds.items() if of_seed}
+    if not near:
+        return None
+    ids, of_pairs = zip(*chain.from_iterable(near.values()), strict=True)
+    rows, weights = catalogue.rows_of_many(ids), np.array(of_pairs, np.float64)
+    is_unknown = rows < 0
+    rows[is_unknown], weights[is_unknown] = 0, 0.0
+    return LivePairs(list(near), list(map(len, near.values())), rows, weights)
 
 
-def paired(query: Query, neighbours: Mapping[int, Neighbours], weight_of_seed: Mapping[int, float]) -> Scored:
-    """Return the neighbours of the seeds, open or not; each with weights of seeds times shares of their heaviest."""
-    if not neighbours:
+def paired(query: Query, pairs: LivePairs | None, weight_of_seed: Mapping[int, float]) -> Scored:
+    """Return what was clicked, open or not; each with weights of seeds times shares of their heaviest."""
+    if pairs is None:
         return NOTHING
-    rows = np.array(list(chain.from_iterable(near.rows for near in neighbours.values())), np.int64)
-    weights = np.abs(list(chain.from_iterable(near.weights for near in neighbours.values())))
-    sizes = [len(near.rows) for near in neighbours.values()]
-    heaviest = np.maximum.reduceat(weights, [0, *accumulate(sizes[:-1])])
-    weights *= np.repeat(np.array([weight_of_seed[seed] for seed in neighbours]) / heaviest, sizes)
-    return Scored(rows, summed(query, rows, weights))
+    weights = np.abs(pairs.weights)
+    heaviest = np.maximum.reduceat(weights, [0, *accumulate(pairs.sizes[:-1])])
+    heaviest[heaviest == 0] = 1.0
+    weights *= np.repeat(np.array([weight_of_seed[seed] for seed in pairs.seeds]) / heaviest, pairs.sizes)
+    return Scored(pairs.rows, summed(query, pairs.rows, weights))
 
 
 def co_click_reasons(query: Query, rows: Sequence[int]) -> dict[int, list[Reason]]:
@@ -76,22 +85,21 @@ def co_click_reasons(query: Query, rows: Sequence[int]) -> dict[int, list[Reason
     counts of single items are not at hand. So only the `MAX_LIVE` heaviest of a seed count, and nothing that is among
     the hottest of the moment, which goes with everything.
     """
-    return strongest(query, rows, query.once(live_neighbours), "co_click", "的人近日也看了")
+    return strongest(query, rows, query.once(co_clicks), "co_click", "的人近日也看了")
 
 
 def strongest(
-    query: Query, rows: Sequence[int], neighbours: Mapping[int, Neighbours], code: ReasonCode, words: str
+    query: Query, rows: Sequence[int], pairs: LivePairs | None, code: ReasonCode, words: str
 ) -> dict[int, list[Reason]]:
     """Return row → a reason for each seed whose `MAX_LIVE` heaviest it is among, unless it is among the hottest."""
-    wanted = set(rows)
-    named = {seed: near for seed, near in neighbours.items() if not wanted.isdisjoint(near.rows)}
-    if named:
-        wanted.difference_update(query.signals.trends.rows[:HOTTEST].tolist())
+    if pairs is None:
+        return {}
+    wanted = set(rows).difference(query.signals.trends.rows[:HOTTEST].tolist())
     reasons: dict[int, list[Reason]] = {}
-    for seed, near in named.items():
-        told = ((-weight, row) for row, weight in zip(near.rows, near.weights, strict=True) if weight > 0)
-        for _, row in sorted(told)[:MAX_LIVE]:
-            if row in wanted:
+    told = zip((-pairs.weights).tolist(), pairs.rows.tolist(), strict=True)
+    for seed, size in zip(pairs.seeds, pairs.sizes, strict=True):
+        for weight, row in sorted(islice(told, size))[:MAX_LIVE]:
+            if row in wanted and weight < 0:
                 evidence = {"item_id": query.catalogue.item_ids[seed], "live": True}
                 reason = Reason(code, f"看过《{query.title(seed)}》{words}", evidence)
                 reasons.setdefault(row, []).append(reason)

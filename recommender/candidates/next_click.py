@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from recommender.candidates.co_click import Neighbours, paired, placed, strongest
+from recommender.candidates.co_click import LivePairs, paired, placed, strongest
 from recommender.candidates.generator import Generator, Query, Scored
 from recommender.candidates.selection import best
 from recommender.request import Reason
@@ -19,12 +19,12 @@ def next_click_candidates(query: Query, n: int) -> Scored:
 
 
 def _sums(query: Query) -> Scored:
-    neighbours = query.once(next_clicks)
-    return paired(query, neighbours, dict.fromkeys(neighbours, 1.0))
+    pairs = query.once(next_clicks)
+    return paired(query, pairs, dict.fromkeys(pairs.seeds if pairs else (), 1.0))
 
 
-def next_clicks(query: Query) -> dict[int, Neighbours]:
-    """Return seed → what was clicked right after it."""
+def next_clicks(query: Query) -> LivePairs | None:
+    """Return what was clicked right after the newest seed items."""
     return placed(query, query.signals.next_clicks, MAX_NEXT_CLICK_SEEDS)
 
 

@@ -5,16 +5,14 @@ In: candidates per generator. Out: one order with each generator's part of the s
 
 from __future__ import annotations
 
-from bisect import bisect
 from collections.abc import Mapping, Sequence
-from itertools import accumulate
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recommender.candidates.generator import NOTHING, Query, Scored
-from recommender.candidates.selection import places_of
+from recommender.ranking.named import Named
 from recommender.request import Source
 
 #: Scores that differ by less are equal: sums of the same parts in another order.
@@ -33,27 +31,20 @@ class Blended(NamedTuple):
         Each once, best first.
     scores
         (n,) score of each of them, falling.
-    candidates, contributions
-        Candidates of one generator after the other, and what each adds to its row's score.
-    sources, ends
-        Those generators, and where in `candidates` theirs end.
+    named, contributions
+        Who named what, and what each candidate of a generator adds to its row's score.
     """
 
     rows: list[int]
     scores: NDArray[np.float64]
-    candidates: NDArray[np.int64]
+    named: Named
     contributions: NDArray[np.float64]
-    sources: tuple[Source, ...]
-    ends: list[int]
 
     def parts_of(self, query: Query, rows: Sequence[int]) -> dict[int, dict[Source, float]]:
         """Return row → generator → its part of the score; nothing for a row that none named."""
         parts: dict[int, dict[Source, float]] = {row: {} for row in rows}
-        places = places_of(query, rows, self.candidates)
-        for place, row, part in zip(
-            places.tolist(), self.candidates[places].tolist(), self.contributions[places].tolist(), strict=True
-        ):
-            parts[row][self.sources[bisect(self.ends, place)]] = part
+        for row, source, place in self.named.by(query, rows):
+            parts[row][source] = float(self.contributions[place])
         return parts
 
     def features_of(self, rows: Sequence[int]) -> dict[int, dict[str, tuple[float, float]]]:
@@ -68,21 +59,19 @@ def blend(
 
     Equal scores go by time, the newest first, then by id: never by who asks.
     """
-    scored = {source: of_source for source, of_source in candidates.items() if len(of_source.rows)}
-    if not scored:
-        return Blended([], NOTHING.scores, NOTHING.rows, NOTHING.scores, (), [])
-    all_rows = np.concatenate([of_source.rows for of_source in scored.values()])
+    named = Named.of(candidates)
+    if not named.sources:
+        return Blended([], NOTHING.scores, named, NOTHING.scores)
     contributions = np.concatenate([
-        of_source.scores * (weights[source] / of_source.scores[0]) for source, of_source in scored.items()
+        candidates[source].scores * (weights[source] / candidates[source].scores[0]) for source in named.sources
     ])  # fmt: skip
-    place_of, places = query.scratch, np.arange(len(all_rows), dtype=np.int32)
-    place_of[all_rows] = places
-    place_of_row = place_of[all_rows]
+    place_of, places = query.scratch, np.arange(len(named.rows), dtype=np.int32)
+    place_of[named.rows] = places
+    place_of_row = place_of[named.rows]
     once = (place_of_row == places).nonzero()[0]
-    rows = all_rows[once]
-    scores, order = in_order(query, rows, np.bincount(place_of_row, contributions, minlength=len(all_rows))[once])
-    ends = list(accumulate(len(of_source.rows) for of_source in scored.values()))
-    return Blended(rows[order].tolist(), scores[order], all_rows, contributions, tuple(scored), ends)
+    rows = named.rows[once]
+    scores, order = in_order(query, rows, np.bincount(place_of_row, contributions, minlength=len(places))[once])
+    return Blended(rows[order].tolist(), scores[order], named, contributions)
 
 
 def in_order(

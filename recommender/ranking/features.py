@@ -89,7 +89,7 @@ def features_of(query: Query, candidates: Mapping[Source, Scored]) -> Features:
     places = places[here]
     values[: len(HALF_LIVES), places] = trends.sums[:, here]
     values[_IDLE] = _NEVER_IDLE
-    values[_IDLE, places] = np.log1p(np.clip(trends.idle_ms[here] / 60_000, 0.0, TREND_HOURS * 60.0))
+    values[_IDLE, places] = np.log1p((trends.idle_ms[here] / 60_000).clip(0.0, TREND_HOURS * 60.0))
     for source, of_source in candidates.items():
         if source in _SHARE_OF and len(of_source.rows):
             shares = of_source.scores / of_source.scores[0]

@@ -22,6 +22,7 @@ from recommender.ranking.features import (
     reader_of,
     tree_inputs,
 )
+from recommender.ranking.named import Named
 from recommender.request import Source
 from recommender.signals import Learned
 
@@ -50,8 +51,8 @@ class Weighed(NamedTuple):
         Of all candidates.
     weights
         (features,) of each feature.
-    blended
-        The order by the scene's declared weights, which knows who named what.
+    named
+        Who named what.
     reordered
         Row → what trees added to its score, of those they re-ordered.
     """
@@ -60,16 +61,15 @@ class Weighed(NamedTuple):
     scores: NDArray[np.float64]
     features: Features
     weights: NDArray[np.float64]
-    blended: Blended
+    named: Named
     reordered: Mapping[int, float] = {}
 
     def parts_of(self, query: Query, rows: Sequence[int]) -> dict[int, dict[Source, float]]:
         """Return row → generator that named it → what its features add to the score, at least 0."""
-        parts_of = self.blended.parts_of(query, rows)
-        terms = self._values(rows) * self.weights
-        for parts, of_row in zip(parts_of.values(), terms.tolist(), strict=True):
-            for source in parts:
-                parts[source] = max(0.0, sum([of_row[number] for number in _FEATURES_OF.get(source, ())]))
+        parts_of: dict[int, dict[Source, float]] = {row: {} for row in rows}
+        terms = dict(zip(rows, (self._values(rows) * self.weights).tolist(), strict=True))
+        for row, source, _ in self.named.by(query, rows):
+            parts_of[row][source] = max(0.0, sum([terms[row][number] for number in _FEATURES_OF.get(source, ())]))
         return parts_of
 
     def features_of(self, rows: Sequence[int]) -> dict[int, dict[str, tuple[float, float]]]:
@@ -103,14 +103,20 @@ def linear(
     Where one of the sums is no number the scene's declared weights order. Trees that ask for other features than there
     are, because another version grew them, change nothing.
     """
-    blended = blend(query, candidates, weights)
-    if learned is None or not blended.rows:
-        return blended
+    ordered = None if learned is None else _weighed(query, candidates, learned)
+    return blend(query, candidates, weights) if ordered is None else ordered
+
+
+def _weighed(query: Query, candidates: Mapping[Source, Scored], learned: Learned) -> Weighed | None:
+    """Order by what was learned; ``None`` where there is nothing to order, or a sum is no number."""
+    named = Named.of(candidates)
+    if not named.sources:
+        return None
     features = features_of(query, candidates)
     of_feature = np.array([learned.weights.get(name, 0.0) for name in FEATURES])
     utilities = features.values @ of_feature
     if not np.isfinite(utilities).all():
-        return blended
+        return None
     utilities, order = in_order(query, features.rows, utilities)
     scores = utilities[order] - utilities.min()
     changes: dict[int, float] = {}
@@ -122,7 +128,7 @@ def linear(
         best, before = best[among], scores[among]
         changes = dict(zip(features.rows[best].tolist(), (raised - before).tolist(), strict=True))
         order[: len(best)], scores[: len(best)] = best, raised
-    return Weighed(features.rows[order].tolist(), scores, features, of_feature, blended, changes)
+    return Weighed(features.rows[order].tolist(), scores, features, of_feature, named, changes)
 
 
 def _by_trees(scores: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

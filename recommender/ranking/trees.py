@@ -27,9 +27,9 @@ class Forest:
     inputs
         Name of each feature they ask for, in the order of the columns.
     columns
-        (trees, N_INNER) which of them a node asks for.
+        (N_INNER, trees) which of them a node asks for.
     thresholds
-        (trees, N_INNER) a larger value goes to the right; NaN, where there is none, leads everything to the left.
+        (N_INNER, trees) a larger value goes to the right; NaN, where there is none, leads everything to the left.
     values
         (trees, N_LEAVES) of each leaf, from left to right.
     """
@@ -44,17 +44,25 @@ class Forest:
         """Return the trees of a run in arrays."""
         return cls(
             tuple(trees.inputs),
-            np.array(trees.columns, np.intp).reshape(-1, N_INNER),
-            np.array(trees.thresholds, np.float64).reshape(-1, N_INNER),
+            np.array(trees.columns, np.intp).reshape(-1, N_INNER).T.copy(),
+            np.array(trees.thresholds, np.float64).reshape(-1, N_INNER).T.copy(),
             np.array(trees.values, np.float64).reshape(-1, N_LEAVES),
         )
 
     def scores(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return (n,) the sum of the leaves that each of the (n, inputs) rows comes to."""
-        goes_right = values.T[self.columns] > self.thresholds[:, :, None]
-        trees = np.arange(len(self.columns))[:, None]
-        node = goes_right[:, 0].astype(np.intp)
-        for depth in range(1, DEPTH):
-            node = 2 * node + goes_right[trees, node + 2**depth - 1, np.arange(len(values))]
-        scores: NDArray[np.float64] = self.values[trees, node].sum(axis=0)
+        inputs = np.ascontiguousarray(values.T)
+        goes_right = inputs.take(self.columns, axis=0) > self.thresholds[:, :, None]
+        path: list[NDArray[np.bool_]] = []
+        leaf = np.zeros(goes_right.shape[1:], np.int8)
+        for depth in range(DEPTH):
+            # All questions of a depth are answered; of those left and right of each turn before, one half counts.
+            asked = goes_right[2**depth - 1 : 2 ** (depth + 1) - 1]
+            for right in path:
+                half = len(asked) // 2
+                asked = (right & asked[half:]) | (~right & asked[:half])
+            path.append(asked[0])
+            leaf = 2 * leaf + asked[0]
+        firsts = np.arange(0, self.values.size, N_LEAVES)[:, None]
+        scores: NDArray[np.float64] = self.values.take(firsts + leaf).sum(axis=0)
         return scores

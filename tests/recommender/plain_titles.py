@@ -8,7 +8,7 @@ import zlib
 from collections import Counter
 from math import log, sqrt
 
-from recommender.likeness import N_TERMS
+from recommender.terms import N_TERMS
 
 
 def terms(title: str) -> set[int]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from civicrec.items import ITEM_TYPES, Item, Link, hash_of
 from profiles.tags import learned_tags
-from recommender.catalogue import Catalogue, mentions, shelved
+from recommender.catalogue import Catalogue, by_id, mentions, shelved
 from recommender.eligibility import eligible, in_force, is_public, public_rows
 from recommender.likeness import rarity_of_terms
 from recommender.related import related_to
@@ -180,6 +180,7 @@ def test_what_nothing_else_ties_to_an_item_is_related_by_its_title() -> None:
 def test_what_is_worked_out_of_titles_stays_until_one_changes() -> None:
     before = Catalogue.of([an_item("a", published_at=NOW), an_item("b")])
     made = before.once(rarity_of_terms), before.rows_of_hashes([hash_of("b")])
+    ids = before.once(by_id)
     withdrawn = before.refreshed(2, [an_item("a", status="withdrawn", published_at=NOW)])
     assert withdrawn.once(rarity_of_terms) is made[0]
     assert withdrawn.rows_of_hashes([hash_of("b")]) == made[1]
@@ -189,3 +190,15 @@ def test_what_is_worked_out_of_titles_stays_until_one_changes() -> None:
         fresh = Catalogue.of(changed.items.values())
         assert np.array_equal(changed.once(rarity_of_terms), fresh.once(rarity_of_terms))
     assert not np.array_equal(retitled.once(rarity_of_terms), made[0])
+    assert retitled.once(by_id) is ids
+
+
+ANY_ID = st.text(alphabet="ab-1新é\U00020000", min_size=1, max_size=5)
+
+
+@given(st.lists(ANY_ID, unique=True, max_size=12), st.lists(ANY_ID, min_size=1, max_size=12))
+@settings(deadline=None)
+def test_rows_of_many_are_those_of_each(known: list[str], asked: list[str]) -> None:
+    catalogue = Catalogue.of(an_item(item_id) for item_id in known).refreshed(2, [an_item("b-new")])
+    asked += ["b-new", *(f"{item_id}{item_id}" for item_id in asked)]  # longer ones than any known
+    assert catalogue.rows_of_many(asked).tolist() == [catalogue.rows.get(item_id, -1) for item_id in asked]

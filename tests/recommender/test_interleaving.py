@@ -14,6 +14,7 @@ from recommender.candidates.generator import NOTHING
 from recommender.catalogue import Catalogue
 from recommender.interleaving import TEAMS, interleaved
 from recommender.ranking.blend import Blended
+from recommender.ranking.named import Named
 from recommender.recommend import recommend
 from recommender.request import RankedList, Request
 from recommender.scenes.experiment import Experiment
@@ -21,7 +22,7 @@ from tests.recommender.worlds import NOW, SCENES, an_item, signals_of
 
 
 def an_order(rows: list[int]) -> Blended:
-    return Blended(rows, np.linspace(1, 0, len(rows)), NOTHING.rows, NOTHING.scores, (), [])
+    return Blended(rows, np.linspace(1, 0, len(rows)), Named(), NOTHING.scores)
 
 
 orders = st.lists(st.integers(0, 30), unique=True, max_size=20)

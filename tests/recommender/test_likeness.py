@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from civicrec.items import Item
 from profiles.online.ports import ActorState
 from recommender.catalogue import Catalogue
-from recommender.likeness import likeness, terms_of
+from recommender.likeness import likeness
 from recommender.recommend import recommend
 from recommender.request import Request
 from recommender.signals import Signals
+from recommender.terms import terms_of
 from tests.recommender.plain_titles import Rarity, cosine, terms
 from tests.recommender.worlds import NOW, SCENES
 
@@ -53,7 +54,7 @@ def test_it_is_the_cosine_of_plain_sums(titles: list[str], data: st.DataObject) 
 
 def test_terms_are_pairs_of_characters_and_words() -> None:
     for title in TITLES:
-        assert set(terms_of(title).tolist()) == terms(title)
+        assert set(terms_of(title)) == terms(title)
     assert len(terms_of("、。！《》 \u200b")) == 0
 
 
