@@ -18,6 +18,7 @@ from civicrec.clock import Clock, monotonic_s, utc_now
 from civicrec.home import home_id
 from civicrec.process.heartbeat import beating
 from civicrec.settings import Settings
+from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.web.bodies import BodyReader
 from civicrec.web.guard import Guard
 from civicrec.web.limits import Addresses, Buckets
@@ -26,7 +27,19 @@ from profiles.online.bounds import bounds_of
 from profiles.online.ports import OnlineReader, ServedStore
 from profiles.online.redis_reader import RedisOnlineReader
 from profiles.online.redis_store import RedisOnlineStore
-from serving.api import document, feedback, health, items, me, pushes, recommendations, related, scripts, transparency
+from serving.api import (
+    document,
+    feedback,
+    health,
+    items,
+    me,
+    my_data,
+    pushes,
+    recommendations,
+    related,
+    scripts,
+    transparency,
+)
 from serving.catching_up import CatchingUp
 from serving.counters import ListCounters
 from serving.decisions import Decisions
@@ -87,9 +100,11 @@ def create_app(
     app.state.recorder = Recorder(settings)
     app.state.list_log = ListLog(settings, counters.list_kept)
     app.state.registry = Registry(settings.registry_address)
+    app.state.warehouse = ClickHouseWarehouse(settings.warehouse)
     app.state.decisions = Decisions(live, app.state.registry)
     app.state.publisher = Publisher(settings, app.state.registry, counters.items_changed)
-    app.state.closing = [app.state.recorder.close, app.state.list_log.close, app.state.registry.close]
+    closed = (app.state.recorder, app.state.list_log, app.state.registry, app.state.warehouse)
+    app.state.closing = [one.close for one in closed]
     app.add_middleware(Direct, routes=recommendations.ROUTES, refusal=refusal)
     app.add_middleware(CatchingUp, has_news=live.has_news, catch_up=live.catch_up)
     app.add_middleware(
@@ -114,7 +129,7 @@ def create_app(
         )  # fmt: skip
     app.add_middleware(OwnHome, home=home_id(settings.home))
     add_problem_handlers(app)
-    modules = (recommendations, related, items, pushes, feedback, me, transparency, scripts, health, document)
+    modules = (recommendations, related, items, pushes, feedback, me, my_data, transparency, scripts, health, document)
     for module in modules:
         app.include_router(module.router)
     app.state.routes = [route for module in modules for route in module.router.routes]

@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 from civicrec.errors import InvalidInput, Unavailable
 from civicrec.registry.choices import ActorChoices, choices_of, choose_tag, delete_tag, switch
 from profiles.choices import CHOSEN_WEIGHT
+from profiles.online.ports import ActorState
 from profiles.tags import load_vocabulary
 from serving.live import Live
 from serving.me import OwnTags, own_tags
@@ -41,10 +42,14 @@ class Decisions:
         """Return what a person decided."""
         return await self._registry.do(lambda engine: choices_of(engine, actor))
 
+    async def known(self, actor: str) -> tuple[ActorChoices, ActorState]:
+        """Return what a person decided, and what the online store knows of them."""
+        decided = await self.of(actor)
+        return decided, await self._online(lambda: self._live.store.actor(actor))
+
     async def tags(self, actor: str) -> OwnTags:
         """Return the tags that lists use for a person, and those deleted."""
-        decided = await self.of(actor)
-        state = await self._online(lambda: self._live.store.actor(actor))
+        decided, state = await self.known(actor)
         return own_tags(state, decided, load_vocabulary(), self._live.catalogue, self._live.clock())
 
     async def switch(self, actor: str, *, on: bool) -> ActorChoices:

@@ -35,3 +35,41 @@ def token(
     from civicrec.settings import load_settings
 
     print(load_keys(load_settings(home)).sign(site, user, utc_now(), timedelta(minutes=minutes)))
+
+
+@subject.command()
+def export(
+    site: Annotated[str, typer.Argument(help="Site id, such as demo.")],
+    user: Annotated[str, typer.Argument(help="User id as the portal knows it; it is not kept.")],
+    table: Annotated[bool, typer.Option("--csv", help="The events as a table for office software.")] = False,
+    home: Annotated[Path | None, typer.Option(help="Folder that holds all state.")] = None,
+) -> None:
+    """Print a copy of what is held of a portal user, as GET /v1/me/data gives it."""
+    import sys
+    from contextlib import closing
+
+    from civicrec.clients import redis_client
+    from civicrec.clock import utc_now
+    from civicrec.registry.choices import choices_of
+    from civicrec.registry.tables import registry_at
+    from civicrec.security.tokens import load_keys
+    from civicrec.settings import load_settings
+    from civicrec.warehouse.clickhouse import ClickHouseWarehouse
+    from civicrec.warehouse.personal import events_of, tags_of
+    from profiles.online.redis_rights import RedisOnlineRights
+    from profiles.rights.export import as_csv, as_json, held_of
+
+    settings = load_settings(home)
+    keys = load_keys(settings)
+    keys.site_key(site)  # of an unknown site nobody is known
+    actor = keys.subject_id(site, user)
+    with registry_at(settings.registry_address) as registry, closing(ClickHouseWarehouse(settings.warehouse)) as stored:
+        events = events_of(stored, actor)
+        if table:
+            pieces = as_csv(events)
+        else:
+            state = RedisOnlineRights(redis_client(settings.redis)).actor(actor)
+            held = held_of(actor, choices_of(registry, actor), state, tags_of(stored, actor), utc_now())
+            pieces = as_json(held, events)
+        for piece in pieces:
+            sys.stdout.buffer.write(piece)

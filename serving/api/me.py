@@ -52,8 +52,8 @@ class TagDecision(msgspec.Struct):
     decision: Literal["chosen", "deleted"]
 
 
-_TOKEN: dict[str, Any] = {"query": MyQuery, "security": ("subject_token",), "is_open": False}
-_REFUSED = refused(
+TOKEN: dict[str, Any] = {"query": MyQuery, "security": ("subject_token",), "is_open": False}
+REFUSED = refused(
     s401="no token of a signed-in user, or one that is not valid for the site", s422="a parameter or field, named",
     s429=TOO_MANY, s503="a store is away: nothing was changed, or lists are less personal than asked for",
 )  # fmt: skip
@@ -62,56 +62,56 @@ _TAG = {"tag": Annotated[str, msgspec.Meta(max_length=128, examples=["theme:就�
 
 
 @router.get("/v1/me/personalisation")
-@describes(Call({200: Answer("the switch", Personalisation), **_REFUSED}, **_TOKEN))
+@describes(Call({200: Answer("the switch", Personalisation), **REFUSED}, **TOKEN))
 async def get_personalisation(request: Request) -> Response:
     """Say whether lists are personalised for the signed-in user."""
-    return _switch_answer(await _decisions(request).of(_subject(request)))
+    return _switch_answer(await decisions_of(request).of(subject_of(request)))
 
 
 @router.put("/v1/me/personalisation")
 @describes(
     Call(
-        {200: Answer("the switch, in force from the next list on", Personalisation), **_REFUSED, **_BODY_REFUSED},
+        {200: Answer("the switch, in force from the next list on", Personalisation), **REFUSED, **_BODY_REFUSED},
         body=Body({JSON: PersonalisationBody}, {"关闭个性化推荐": {"personalisation": "off"}}),
-        **_TOKEN,
+        **TOKEN,
     )
 )
 async def put_personalisation(request: Request) -> Response:
     """Switch personalisation ``{"personalisation": "on" | "off"}``; the very next list obeys, in every process."""
-    actor = _subject(request)
+    actor = subject_of(request)
     asked = body_of(await request.body(), PersonalisationBody).personalisation
     charge(request.scope, LISTS_OF_A_DECISION)
-    return _switch_answer(await _decisions(request).switch(actor, on=asked == "on"))
+    return _switch_answer(await decisions_of(request).switch(actor, on=asked == "on"))
 
 
 @router.get("/v1/me/tags")
-@describes(Call({200: Answer("the tags", OwnTags), **_REFUSED}, **_TOKEN))
+@describes(Call({200: Answer("the tags", OwnTags), **REFUSED}, **TOKEN))
 async def get_tags(request: Request) -> Response:
     """Return the tags that lists use for the signed-in user, with what each rests on, and those deleted."""
-    return json_answer(msgspec.json.encode(await _decisions(request).tags(_subject(request))))
+    return json_answer(msgspec.json.encode(await decisions_of(request).tags(subject_of(request))))
 
 
 @router.put("/v1/me/tags/{tag:path}")
-@describes(Call({200: Answer("chosen", TagDecision), **_REFUSED}, path=_TAG, **_TOKEN))
+@describes(Call({200: Answer("chosen", TagDecision), **REFUSED}, path=_TAG, **TOKEN))
 async def put_tag(request: Request, tag: str) -> Response:
     """Choose a tag of the vocabulary, also one that was deleted; nobody has to."""
-    actor = _subject(request)
+    actor = subject_of(request)
     charge(request.scope, LISTS_OF_A_DECISION)
-    name = await _decisions(request).choose(actor, tag)
+    name = await decisions_of(request).choose(actor, tag)
     return json_answer(msgspec.json.encode(TagDecision(name, "chosen")))
 
 
 @router.delete("/v1/me/tags/{tag:path}")
-@describes(Call({200: Answer("deleted for good", TagDecision), **_REFUSED}, path=_TAG, **_TOKEN))
+@describes(Call({200: Answer("deleted for good", TagDecision), **REFUSED}, path=_TAG, **TOKEN))
 async def remove_tag(request: Request, tag: str) -> Response:
     """Delete a tag: no night, retraining, replay or rebuild brings it back until it is chosen again."""
-    actor = _subject(request)
+    actor = subject_of(request)
     charge(request.scope, LISTS_OF_A_DECISION)
-    name = await _decisions(request).delete(actor, tag)
+    name = await decisions_of(request).delete(actor, tag)
     return json_answer(msgspec.json.encode(TagDecision(name, "deleted")))
 
 
-def _subject(request: Request) -> str:
+def subject_of(request: Request) -> str:
     """Return the pseudonym of the signed-in user.
 
     Raises
@@ -127,7 +127,8 @@ def _subject(request: Request) -> str:
     return live.keys.subject_of(token, site, live.clock())
 
 
-def _decisions(request: Request) -> Decisions:
+def decisions_of(request: Request) -> Decisions:
+    """Return what takes and tells decisions."""
     decisions: Decisions = request.app.state.decisions
     return decisions
 

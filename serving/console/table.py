@@ -11,17 +11,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
-from unicodedata import normalize
 from urllib.parse import urlencode
 
 from civicrec.errors import InvalidInput
 from civicrec.reports.report import Report, Window
+from civicrec.spreadsheets import cell
 
 DEFAULT_DAYS = 14
 MAX_DAYS = 366
 
-#: A longer number is shown in powers of ten by office software.
-_EXACT_DIGITS = 11
 
 #: Column of the report → head of the table. The order is the order on the page.
 COLUMNS: dict[str, str] = {
@@ -110,7 +108,7 @@ def as_csv(report: Report, rows: Sequence[dict[str, Any]]) -> bytes:
     writer = csv.writer(out)
     writer.writerow(CSV_COLUMNS.values())
     for row in rows:
-        writer.writerow([_cell(row[name]) for name in CSV_COLUMNS])
+        writer.writerow([cell(row[name]) for name in CSV_COLUMNS])
     writer.writerow([])
     writer.writerow([report.footnote()])
     writer.writerow([report.definition])
@@ -124,15 +122,3 @@ def _day(text: str, default: date) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise InvalidInput(f"日期 {text!r} 无法识别，应为 2026-01-31 的形式") from None
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, float):
-        return round(value, 6)
-    if not isinstance(value, str):
-        return value
-    # A leading = + - @ would run as a formula in office software, full-width ones too; titles come from outside.
-    if normalize("NFKC", value.lstrip()[:1]) in ("=", "+", "-", "@", "|") or value[:1] in ("\t", "\r", "\n"):
-        return "'" + value
-    # Office software makes 1.144E+30 of a long code and forgets its last digits; behind a tab it stays a text.
-    return "\t" + value if value.isdigit() and len(value) > _EXACT_DIGITS else value

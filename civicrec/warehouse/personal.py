@@ -1,0 +1,38 @@
+"""What the warehouse holds of one person, a month at a time: all of a year at once would not fit beside lists.
+
+In: an actor. Out: rows, oldest first, each event once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from civicrec.warehouse.interests import ACTOR
+from civicrec.warehouse.ports import Warehouse
+
+#: Columns of an event that a person is told: all that came with it or was told from it.
+FIELDS = (
+    "occurred_at", "kind", "site", "channel", "item_id", "item_type", "title", "url_path", "query", "referrer_type",
+    "scene", "slot", "position", "campaign_id", "active_ms", "scroll_pct", "value", "device", "region", "consent",
+    "anonymous_id", "session_id", "event_id", "request_id", "variant", "bot_reason", "received_at", "props",
+)  # fmt: skip
+_MONTHS = f"SELECT DISTINCT toYYYYMM(local_date) AS month FROM events WHERE {ACTOR} = {{actor:String}} ORDER BY month"
+_EVENTS = f"""
+SELECT {", ".join(f"toString({name}) AS {name}" if name in ("event_id", "kind") else name for name in FIELDS)}
+FROM events FINAL
+WHERE toYYYYMM(local_date) = {{month:UInt32}} AND {ACTOR} = {{actor:String}}
+ORDER BY occurred_at, event_id
+"""
+_TAGS = "SELECT day, tag, weight, evidence, last_at FROM actor_tags WHERE actor = {actor:String} ORDER BY day, tag"
+
+
+def events_of(warehouse: Warehouse, actor: str) -> Iterator[dict[str, Any]]:
+    """Yield a person's events."""
+    for row in warehouse.rows(_MONTHS, {"actor": actor}):
+        yield from warehouse.rows(_EVENTS, {"actor": actor, "month": row["month"]})
+
+
+def tags_of(warehouse: Warehouse, actor: str) -> list[dict[str, Any]]:
+    """Return the tags of a person that analysts see, of every day that is kept."""
+    return warehouse.rows(_TAGS, {"actor": actor})

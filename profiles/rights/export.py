@@ -1,0 +1,138 @@
+"""A copy of what is held of a person, for the person (个人信息保护法 Art. 45): JSON for programs, a table for people.
+
+In: what the stores hold. Out: pieces of a file, made as they are sent.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, datetime
+from itertools import islice
+from typing import Any
+
+import msgspec
+
+from civicrec.clock import PORTAL_TZ, from_ms, rfc3339
+from civicrec.items import TYPE_NAMES
+from civicrec.registry.choices import ActorChoices
+from civicrec.spreadsheets import cell
+from profiles.online.ports import ActorState
+
+_AT_ONCE = 500
+#: Columns of the table: field of an event → what the person reads.
+COLUMNS = {
+    "occurred_at": "时间",
+    "kind": "行为",
+    "item_type": "内容类型",
+    "title": "页面标题",
+    "item_id": "内容编号",
+    "query": "搜索词",
+    "url_path": "页面地址",
+    "site": "站点",
+    "channel": "渠道",
+    "scene": "栏目",
+    "active_ms": "阅读时长（毫秒）",
+    "scroll_pct": "阅读深度（%）",
+    "value": "评分",
+    "device": "设备",
+    "region": "地区",
+    "consent": "同意范围",
+    "anonymous_id": "浏览器编号",
+    "event_id": "记录编号",
+}
+KIND_NAMES = {
+    "page_view": "打开页面",
+    "impression": "看到推荐",
+    "click": "点击",
+    "read": "阅读",
+    "search": "搜索",
+    "favourite": "收藏",
+    "share": "转发",
+    "download": "下载",
+    "dislike": "不感兴趣",
+    "undislike": "取消不感兴趣",
+    "rate": "评分",
+    "subscribe": "订阅",
+    "unsubscribe": "退订",
+    "service_start": "开始办理",
+    "service_submit": "提交办理",
+    "service_complete": "办结",
+    "push_sent": "推送已发送",
+    "push_delivered": "推送已送达",
+    "push_open": "打开推送",
+    "consent_given": "同意",
+    "consent_withdrawn": "撤回同意",
+}
+_CONSENT_NAMES = {"none": "不同意", "measure": "仅统计", "personalise": "个性化推荐"}
+
+
+def held_of(
+    subject_id: str, decided: ActorChoices, state: ActorState, learned: Iterable[Mapping[str, Any]], now: datetime
+) -> dict[str, Any]:
+    """Return all that is held of a person but events.
+
+    Parameters
+    ----------
+    learned
+        Tags of each night, as analysts see them.
+    """
+    return {
+        "subject_id": subject_id,
+        "generated_at": rfc3339(now),
+        "personalisation": "on" if decided.off_since is None else "off",
+        "off_since": _text(decided.off_since),
+        "chosen_tags": [{"tag": tag, "since": _text(since)} for tag, since in sorted(decided.chosen.items())],
+        "deleted_tags": [{"tag": tag, "since": _text(since)} for tag, since in sorted(decided.deleted.items())],
+        "tags": dict(state.tags),
+        "tags_by_night": [{name: _text(value) for name, value in row.items()} for row in learned],
+        "recent": [{"item_id": one.item_id, "at": rfc3339(from_ms(one.at_ms))} for one in state.recent],
+        "disliked": [{"item_id": item_id, "at": rfc3339(from_ms(at))} for item_id, at in state.disliked.items()],
+        "done": list(state.done),
+    }
+
+
+def as_json(held: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
+    """Write one JSON object, its `events` last; a field that is empty is left out of an event."""
+    yield msgspec.json.encode(held)[:-1] + b',"events":['
+    before = b""
+    for piece in _pieces(events):
+        rows = ({name: _text(value) for name, value in row.items() if value not in ("", None, "{}")} for row in piece)
+        yield before + b",".join(map(msgspec.json.encode, rows))
+        before = b","
+    yield b"]}"
+
+
+def as_csv(events: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
+    """Write the events as a table for office software: a byte-order mark, CRLF, times of the portal."""
+    yield b"\xef\xbb\xbf" + _lines([list(COLUMNS.values())])
+    for piece in _pieces(events):
+        yield _lines([[cell(_shown(name, row[name])) for name in COLUMNS] for row in piece])
+
+
+def _shown(name: str, value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(PORTAL_TZ).strftime("%Y-%m-%d %H:%M:%S")
+    names: Mapping[str, Mapping[Any, str]] = {
+        "kind": KIND_NAMES, "item_type": TYPE_NAMES, "consent": _CONSENT_NAMES
+    }  # fmt: skip
+    return names[name].get(value, value) if name in names else value
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return rfc3339(value)
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _lines(rows: list[list[Any]]) -> bytes:
+    out = io.StringIO()
+    csv.writer(out).writerows(rows)
+    return out.getvalue().encode()
+
+
+def _pieces(events: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+    rest = iter(events)
+    while piece := list(islice(rest, _AT_ONCE)):
+        yield piece

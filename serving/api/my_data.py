@@ -1,0 +1,85 @@
+"""``GET /v1/me/data``: a copy of what is held of a signed-in person (个人信息保护法 Art. 45), sent as it is read.
+
+In: a subject token in the header ``Authorization``. Out: JSON, or a table for office software.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import StreamingResponse
+
+from civicrec.items import Time
+from civicrec.warehouse.clickhouse import ClickHouseWarehouse
+from civicrec.warehouse.personal import events_of, tags_of
+from civicrec.web.calls import JSON, Answer, Call, describes
+from civicrec.web.guard import charge
+from profiles.rights.export import as_csv, as_json, held_of
+from serving.answers import NO_STORE
+from serving.api.me import REFUSED, TOKEN, decisions_of, subject_of
+
+router = APIRouter(tags=["me"])
+CSV = "text/csv"
+#: What a copy costs of an address's share of lists: it reads every month.
+_LISTS_OF_A_COPY = 50
+
+
+class MyData(msgspec.Struct):
+    """What is held of a person; in `events` the fields that are not empty, as docs/contracts.md §1 has them."""
+
+    subject_id: str
+    generated_at: Time
+    personalisation: str
+    off_since: Time | None
+    chosen_tags: list[dict[str, Any]]
+    deleted_tags: list[dict[str, Any]]
+    tags: dict[str, float]
+    tags_by_night: list[dict[str, Any]]
+    recent: list[dict[str, Any]]
+    disliked: list[dict[str, Any]]
+    done: list[str]
+    events: list[dict[str, Any]]
+
+
+@router.get("/v1/me/data")
+@describes(Call({200: Answer("a copy, as a file", MyData), **REFUSED}, **TOKEN))
+async def get_data(request: Request) -> Response:
+    """Return all that is held of the signed-in user, the events one by one, as a JSON file."""
+    actor = subject_of(request)
+    charge(request.scope, _LISTS_OF_A_COPY)
+    decided, state = await decisions_of(request).known(actor)
+    warehouse = _warehouse(request)
+    learned = await asyncio.to_thread(tags_of, warehouse, actor)
+    held = held_of(actor, decided, state, learned, request.app.state.live.clock())
+    return _file(as_json(held, await _begun(warehouse, actor)), "civicrec-data.json", JSON)
+
+
+@router.get("/v1/me/data.csv")
+@describes(Call({200: Answer("the events as a table, UTF-8 with a byte-order mark", media=CSV), **REFUSED}, **TOKEN))
+async def get_table(request: Request) -> Response:
+    """Return the events of the signed-in user as a table for office software."""
+    actor = subject_of(request)
+    charge(request.scope, _LISTS_OF_A_COPY)
+    return _file(as_csv(await _begun(_warehouse(request), actor)), "civicrec-data.csv", f"{CSV}; charset=utf-8")
+
+
+async def _begun(warehouse: ClickHouseWarehouse, actor: str) -> Iterator[Mapping[str, Any]]:
+    """Return the events with the first read already, so that a warehouse that is away is told by the status."""
+    events = events_of(warehouse, actor)
+    first = await asyncio.to_thread(lambda: list(next(([one] for one in events), [])))
+    return chain(first, events)
+
+
+def _file(pieces: Iterator[bytes], name: str, media: str) -> Response:
+    headers = NO_STORE | {"Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamingResponse(pieces, headers=headers, media_type=media)
+
+
+def _warehouse(request: Request) -> ClickHouseWarehouse:
+    warehouse: ClickHouseWarehouse = request.app.state.warehouse
+    return warehouse

@@ -1,0 +1,120 @@
+"""A copy of what is held of a person: from real stores, over HTTP and by the command line."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import json
+from datetime import timedelta
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from civicrec.clients import redis_client
+from civicrec.clock import utc_now
+from civicrec.events import Kind
+from civicrec.registry.choices import choose_tag, delete_tag
+from civicrec.registry.tables import registry_at
+from civicrec.security.tokens import load_keys
+from civicrec.settings import Settings, WarehouseSettings
+from operations.cli import app
+from profiles.online.redis_store import RedisOnlineStore
+from profiles.rights.export import KIND_NAMES
+from serving.app import create_app
+from tests.operations.nights import DAY, an_event, at, store_events
+
+SITE, USER = "demo", "wang"
+
+
+def ask(settings: Settings, path: str, user: str | None = USER) -> httpx.Response:
+    headers = {"Authorization": f"Bearer {load_keys(settings).sign(SITE, user, utc_now())}"} if user else {}
+
+    async def sent() -> httpx.Response:
+        site = create_app(settings)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(site), base_url="http://test") as client:
+            answer = await client.get(path, headers=headers)
+        await site.state.live.reader.close()
+        for close in site.state.closing:
+            close()
+        return answer
+
+    return asyncio.run(sent())
+
+
+@pytest.fixture
+def me(settings: Settings) -> str:
+    """Store two months of a person's events, among those of another, and what they decided."""
+    keys = load_keys(settings)
+    mine, other = keys.subject_id(SITE, USER), keys.subject_id(SITE, "li")
+    facts = {"anonymous_id": "browser-1", "kind": "click", "title": ""}
+    store_events(
+        settings,
+        [
+            an_event(n, at(DAY - timedelta(days=31 * (n % 2)), n), actor=who, subject_id=who, item_id=f"i{n}")
+            | facts | {"title": title}
+            for n, (who, title) in enumerate([(mine, ""), (mine, "=cmd()"), (other, "别人的"), (mine, "公积金提取")], 1)
+        ],
+    )  # fmt: skip
+    with registry_at(settings.registry_address) as registry:
+        choose_tag(registry, mine, "theme:住房保障", at())
+        delete_tag(registry, mine, "theme:就业创业", at())
+    store = RedisOnlineStore(redis_client(settings.redis))
+    store.put_tags("run", [(mine, {"theme:住房保障": 1.0})])
+    store.dislike(mine, "i9", 1_000)
+    return mine
+
+
+def test_a_person_gets_all_of_theirs_and_nothing_of_another(settings: Settings, me: str) -> None:
+    answer = ask(settings, "/v1/me/data")
+    assert (answer.status_code, answer.headers["cache-control"]) == (200, "private, no-store")
+    assert "attachment" in answer.headers["content-disposition"]
+    held = answer.json()
+    assert [(event["item_id"], event.get("title")) for event in held["events"]] == [
+        ("i1", None), ("i2", "=cmd()"), ("i4", "公积金提取")
+    ]  # fmt: skip
+    assert held["events"][0]["occurred_at"] == "2026-02-27T17:00:00.000Z"
+    assert (held["subject_id"], held["personalisation"], held["tags"]) == (me, "on", {"theme:住房保障": 1.0})
+    assert [one["tag"] for one in held["chosen_tags"]] == ["theme:住房保障"]
+    assert [one["tag"] for one in held["deleted_tags"]] == ["theme:就业创业"]
+    assert [one["item_id"] for one in held["disliked"]] == ["i9"]
+    assert "别人的" not in answer.text
+
+
+def test_the_table_opens_in_office_software_and_runs_nothing(settings: Settings, me: str) -> None:
+    answer = ask(settings, "/v1/me/data.csv")
+    assert answer.content.startswith(b"\xef\xbb\xbf")
+    head, *rows = csv.reader(io.StringIO(answer.content.decode("utf-8-sig")))
+    assert head[:4] == ["时间", "行为", "内容类型", "页面标题"]
+    assert [row[1] for row in rows] == ["点击"] * 3
+    assert {row[3] for row in rows} == {"", "'=cmd()", "公积金提取"}
+    assert rows[0][0] == "2026-02-28 01:00:00"
+
+
+def test_the_command_line_gives_the_same_copy(settings: Settings, me: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("civicrec.settings.load_settings", lambda home: settings)
+    done = CliRunner().invoke(app, ["subject", "export", SITE, USER])
+    assert done.exit_code == 0, done.output
+    printed, asked = json.loads(done.stdout), ask(settings, "/v1/me/data").json()
+    for copy in (printed, asked):
+        copy.pop("generated_at")
+    assert printed == asked
+    table = CliRunner().invoke(app, ["subject", "export", SITE, USER, "--csv"])
+    assert table.stdout_bytes == ask(settings, "/v1/me/data.csv").content
+
+
+def test_of_a_stranger_there_is_nothing_and_of_nobody_no_copy(settings: Settings, me: str) -> None:
+    stranger = ask(settings, "/v1/me/data", "zhao").json()
+    assert (stranger["events"], stranger["tags"], stranger["recent"]) == ([], {}, [])
+    assert ask(settings, "/v1/me/data", None).status_code == 401
+
+
+def test_without_the_warehouse_no_half_of_a_copy_is_given(settings: Settings, me: str) -> None:
+    away = settings.model_copy(update={"warehouse": WarehouseSettings(port=1)})
+    for path in ("/v1/me/data", "/v1/me/data.csv"):
+        assert ask(away, path).status_code == 503
+
+
+def test_every_kind_of_event_has_a_name_for_people() -> None:
+    assert KIND_NAMES.keys() == set(Kind.__args__)  # type: ignore[attr-defined]  # of a Literal
