@@ -32,6 +32,7 @@ from serving.api import (
     feedback,
     health,
     items,
+    match,
     me,
     my_data,
     pushes,
@@ -129,7 +130,20 @@ def create_app(
         )  # fmt: skip
     app.add_middleware(OwnHome, home=home_id(settings.home))
     add_problem_handlers(app)
-    modules = (recommendations, related, items, pushes, feedback, me, my_data, transparency, scripts, health, document)
+    modules = (
+        recommendations,
+        related,
+        items,
+        pushes,
+        feedback,
+        me,
+        my_data,
+        match,
+        transparency,
+        scripts,
+        health,
+        document,
+    )
     for module in modules:
         app.include_router(module.router)
     app.state.routes = [route for module in modules for route in module.router.routes]

@@ -1,0 +1,115 @@
+"""What a person or a firm may say of themselves: the attributes rules ask for, each with its question.
+
+In: `attributes.toml`, and what somebody says. Out: `Attribute`s, and values as rules compare them. A word outside the
+vocabulary is refused: nobody fits by a word that nobody governs.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal, cast
+
+from civicrec.errors import InvalidInput
+from civicrec.tags import Dimension
+from profiles.tags import load_vocabulary
+
+Kind = Literal["choice", "set", "number", "region"]
+#: Said by attributes: a word, words, a number, the digits of a region without the zeros at its end.
+Value = str | float | frozenset[str]
+Attributes = Mapping[str, Value]
+_REGION = re.compile(r"[1-9][0-9]{5}")
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """One attribute.
+
+    Attributes
+    ----------
+    options
+        The words it may have, for `choice` and `set`.
+    """
+
+    name: str
+    label: str
+    kind: Kind
+    question: str
+    options: tuple[str, ...] = ()
+
+
+@cache
+def load_attributes() -> Mapping[str, Attribute]:
+    """Read the attributes that ship with the package, once per process."""
+    page = tomllib.loads((files("profiles.rules") / "attributes.toml").read_text(encoding="utf-8"))
+    return {
+        name: Attribute(name, facts["label"], facts["kind"], facts["question"], _words_of(facts.get("words", "")))
+        for name, facts in page["attributes"].items()
+    }
+
+
+def attributes_from(said: Mapping[str, Any]) -> dict[str, Value]:
+    """Return what somebody says as rules compare it; what is null is not said.
+
+    Raises
+    ------
+    InvalidInput
+        If an attribute is unknown or its value is none it may have.
+    """
+    known = load_attributes()
+    if unknown := next((name for name in said if name not in known), None):
+        raise InvalidInput(f"unknown attribute {unknown[:60]!r}; expected {', '.join(known)}")
+    return {name: _value(known[name], value) for name, value in said.items() if value is not None}
+
+
+def word_of(attribute: str, word: str) -> str:
+    """Return the governed word that a word or an alias spells for an attribute, empty if there is none."""
+    options = load_attributes()[attribute].options
+    return next((tag.word for tag in load_vocabulary().find(word) if tag.word in options), "")
+
+
+def region_prefix(code: str) -> str:
+    """Return the digits of a region without those that say "all of it".
+
+    Examples
+    --------
+    >>> [region_prefix(code) for code in ("440000", "440100", "440106", "000000", "")]
+    ['44', '4401', '440106', '', '']
+    """
+    return next((code[:end] for end in (0, 2, 4, 6, 9) if not code[end:].strip("0")), code)
+
+
+def _value(attribute: Attribute, value: Any) -> Value:
+    match attribute.kind:
+        case "number" if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1e9:
+            return float(value)
+        case "region" if isinstance(value, str) and _REGION.fullmatch(value):
+            return region_prefix(value)
+        case "choice" if isinstance(value, str) and (word := word_of(attribute.name, value)):
+            return word
+        case "set" if isinstance(value, list | tuple) and all(isinstance(one, str) for one in value):
+            words = [word_of(attribute.name, one) for one in value]
+            if all(words):
+                return frozenset(words)
+    raise InvalidInput(f"got {attribute.name}={str(value)[:60]!r}; expected {_expected(attribute)}")
+
+
+def _expected(attribute: Attribute) -> str:
+    match attribute.kind:
+        case "number":
+            return "a number from 0 on"
+        case "region":
+            return "six digits of a region (GB/T 2260), such as 440106"
+        case "choice":
+            return f"one of {', '.join(attribute.options)}"
+        case "set":
+            return f"a list of some of {', '.join(attribute.options)}; [] for none"
+
+
+def _words_of(dimension: str) -> tuple[str, ...]:
+    tags = load_vocabulary().tags.values()
+    return tuple(tag.word for tag in tags if tag.dimension == cast("Dimension", dimension))

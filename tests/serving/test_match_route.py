@@ -1,0 +1,80 @@
+"""``POST /v1/match`` over HTTP: what fits, by which clauses, the question, and what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from civicrec.registry.catalogue import upsert_items
+from tests.item_builders import an_item
+from tests.serving.conftest import Api
+
+
+@pytest.fixture
+def policies(api: Api) -> Api:
+    facts: list[dict[str, Any]] = [
+        {"audiences": ("企业法人",), "enterprise_scales": ("小型企业", "微型企业"), "region_code": "440100"},
+        {"audiences": ("自然人",), "person_groups": ("高校毕业生",)},
+        {"audiences": ("企业法人",), "status": "draft"},
+    ]
+    upsert_items(
+        api.registry,
+        [an_item(f"m{n}", item_type="topic", title=f"政策{n}", **one) for n, one in enumerate(facts)],
+    )
+    api.live.refresh()
+    return api
+
+
+def ask(api: Api, **attributes: Any) -> dict[str, Any]:
+    answer = api.post("/v1/match", {"attributes": attributes, "types": ["topic"]})
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def ids(answer: dict[str, Any], group: str) -> list[str]:
+    return [one["item_id"] for one in answer[group]["items"]]
+
+
+def test_one_question_after_the_other_leads_to_what_fits(policies: Api) -> None:
+    first = ask(policies)
+    assert (first["fits"]["n"], first["not_known"]["n"]) == (0, 2)  # a draft is told to nobody
+    assert first["question"]["attribute"] == "audience"
+    assert "企业法人" in first["question"]["options"]
+    second = ask(policies, audience="企业")
+    assert (ids(second, "does_not_fit"), second["does_not_fit"]["items"][0]["clauses"]) == (
+        ["m1"],
+        ["服务对象：自然人"],
+    )
+    assert second["not_known"]["items"][0]["clauses"] == ["企业规模：小型企业、微型企业", "适用地区：440100"]
+    last = ask(policies, audience="企业法人", scale="微型", region="440106")
+    assert (ids(last, "fits"), last["question"]) == (["m0"], None)
+    assert last["fits"]["items"][0]["clauses"][0] == "服务对象：企业法人"
+    assert last["notice"] == "匹配结果仅供参考，以主管部门认定为准。"
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ({"attributes": {"height": 1}}, "unknown attribute 'height'"),
+        ({"attributes": {"scale": "巨型"}}, "expected one of 大型企业"),
+        ({"attributes": {"region": "44"}}, "six digits"),
+        ({"attributes": {"age": "六十"}}, "a number"),
+        ({"attributes": []}, "attributes"),
+        ({"n": 101}, "n"),
+        ({"types": ["book"]}, "types"),
+        (b"{", "cannot be read"),
+    ],
+)
+def test_what_nobody_can_say_is_refused_by_name(policies: Api, body: Any, says: str) -> None:
+    answer = policies.post("/v1/match", body)
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+    assert says in answer.json()["detail"]
+
+
+def test_nothing_of_what_was_said_is_kept(policies: Api) -> None:
+    before = {path: path.read_bytes() for path in policies.settings.home.rglob("*") if path.is_file()}
+    ask(policies, audience="自然人", groups=["残疾人"], age=61)
+    after = {path: path.read_bytes() for path in policies.settings.home.rglob("*") if path.is_file()}
+    assert after == before
