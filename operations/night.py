@@ -95,7 +95,7 @@ class Night:
         _ = self.withdrawn  # first: who withdraws later than that is seen by the step that writes tags
         if self._interests is None or self._interests[0] != part:
             self._interests = None  # before the next is read: two at once would not fit
-            until_ms, half_life_days = to_ms(_end_of(self.day)), self.settings.training.half_life_days
+            until_ms, half_life_days = to_ms(end_of(self.day)), self.settings.training.half_life_days
             table = read_interests(
                 self.warehouse, self.first, self.day, until_ms, half_life_days, part, self.parts
             )  # fmt: skip
@@ -131,5 +131,6 @@ INPUTS: Mapping[str, Callable[[Night], str]] = MappingProxyType({
 })  # fmt: skip
 
 
-def _end_of(day: date) -> datetime:
+def end_of(day: date) -> datetime:
+    """Return when a day ends by the portal's clock."""
     return datetime(day.year, day.month, day.day, tzinfo=PORTAL_TZ) + timedelta(days=1)

@@ -6,9 +6,10 @@ In: an actor. Out: rows, oldest first, each event once.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
-from civicrec.warehouse.interests import ACTOR
+from civicrec.warehouse.interests import ACTOR, COUNTING, STRENGTHS
 from civicrec.warehouse.ports import Warehouse
 
 #: Columns of an event that a person is told: all that came with it or was told from it.
@@ -27,10 +28,25 @@ ORDER BY occurred_at, event_id
 _TAGS = "SELECT day, tag, weight, evidence, last_at FROM actor_tags WHERE actor = {actor:String} ORDER BY day, tag"
 
 
+#: Interactions as the night counts them (`civicrec.warehouse.interests.COUNTED`), of one actor, with their kinds.
+_INTERACTIONS = f"""
+SELECT item_id, toString(event_id) AS event_id, toString(kind) AS kind, toUnixTimestamp64Milli(occurred_at) AS at_ms,
+       transform(toString(kind), {{kinds:Array(String)}}, {{strengths:Array(Float64)}}, 0.) AS strength
+FROM events FINAL
+WHERE {COUNTING} AND {ACTOR} = {{actor:String}}
+ORDER BY at_ms DESC, event_id
+"""
+
+
 def events_of(warehouse: Warehouse, actor: str) -> Iterator[dict[str, Any]]:
     """Yield a person's events."""
     for row in warehouse.rows(_MONTHS, {"actor": actor}):
         yield from warehouse.rows(_EVENTS, {"actor": actor, "month": row["month"]})
+
+
+def interactions_of(warehouse: Warehouse, actor: str, first: date, last: date) -> list[dict[str, Any]]:
+    """Return item_id, event_id, kind, at_ms and strength of what counts for a person's tags, the latest first."""
+    return warehouse.rows(_INTERACTIONS, {**STRENGTHS, "actor": actor, "first": first, "last": last})
 
 
 def tags_of(warehouse: Warehouse, actor: str) -> list[dict[str, Any]]:

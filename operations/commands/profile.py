@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from civicrec.clock import from_ms, local_date, rfc3339, utc_now
+from civicrec.clock import from_ms, local_date, rfc3339, to_ms, utc_now
 
 if TYPE_CHECKING:
     from civicrec.settings import Settings
@@ -60,6 +61,56 @@ def show(
         "nightly_tags": _nightly_tags(settings, actor),
     }
     print(json.dumps(held, ensure_ascii=False, indent=2))
+
+
+@profile.command()
+def explain(
+    actor: Annotated[str, typer.Argument(help="Anonymous id, subject id, or a:<id>, as of `profile show`.")],
+    tag: Annotated[str, typer.Argument(help="A tag of theirs, such as theme:就业创业.")],
+    home: Annotated[Path | None, typer.Option(help="Folder that holds all state.")] = None,
+) -> None:
+    """Print which events made a tag at the last night, as JSON: items and what each event still weighed."""
+    from datetime import timedelta
+
+    from civicrec.errors import NotFound
+    from civicrec.registry.catalogue import items_since
+    from civicrec.registry.tables import registry_at
+    from civicrec.settings import load_settings
+    from civicrec.warehouse.clickhouse import ClickHouseWarehouse
+    from operations.night import end_of
+    from profiles.explain import explained
+    from profiles.tags import learned_tags, load_vocabulary
+
+    settings, name = load_settings(home), load_vocabulary().tag(tag).name
+    made = [row for row in _nightly_tags(settings, actor) or () if row["tag"] == name]
+    if not made:
+        raise NotFound(f"the last night gave {actor!r} no tag {name!r}; `civicrec profile show` lists what there is")
+    day = date.fromisoformat(made[0]["day"])
+    first = day - timedelta(days=settings.training.window_days - 1)
+    with registry_at(settings.registry_address) as registry:
+        items = {item.item_id: item for item in items_since(registry)[1]}
+    found = explained(
+        ClickHouseWarehouse(settings.warehouse), actor, name, first, day, to_ms(end_of(day)),
+        settings.training.half_life_days, {item_id: learned_tags(item) for item_id, item in items.items()},
+    )  # fmt: skip
+    told = [
+        {
+            "item_id": one.item_id,
+            "title": items[one.item_id].title,
+            "weight": one.weight,
+            "events": [
+                {
+                    "event_id": event.event_id,
+                    "kind": event.kind,
+                    "at": rfc3339(from_ms(event.at_ms)),
+                    "weight": event.weight,
+                }
+                for event in one.events
+            ],
+        }
+        for one in found
+    ]
+    print(json.dumps({"actor": actor, **made[0], "items": told}, ensure_ascii=False, indent=2))
 
 
 def _nightly_tags(settings: Settings, actor: str) -> list[dict[str, Any]] | None:
