@@ -120,6 +120,20 @@ def test_every_metric_has_a_line_among_the_figures() -> None:
     assert [name for name in get_args(MetricName) if f"`{name}`" not in page] == []
 
 
+def test_every_duty_has_a_row_and_names_only_tests_and_files_that_exist() -> None:
+    page = (ROOT / "docs/compliance.md").read_text()
+    rows = [line for line in page.splitlines() if line.startswith("| R")]
+    assert [row.split(" ")[1] for row in rows] == [f"R{n}" for n in range(1, 36)]
+    assert [row for row in rows if len(row.split(" | ")) != 5] == []
+    there = {path.name for path in (ROOT / "tests").rglob("test_*.py")}
+    assert set(re.findall(r"\btest_\w+\.py", page)) - there == set()
+    files = re.findall(r"`((?:civicrec|collectors|streaming|profiles|recommender|serving|operations)/[\w./]*)`", page)
+    assert [name for name in files if not (ROOT / name).exists()] == []
+    routes = " ".join(path.read_text() for path in (ROOT / "serving/api").glob("*.py"))
+    asked = {name.split("{")[0] for name in re.findall(r"/v1/[\w/.{]+", page)}
+    assert [name for name in sorted(asked) if name not in routes] == [], "no such route"
+
+
 def test_recipes_of_contributing_name_only_files_that_exist() -> None:
     page = (ROOT / "CONTRIBUTING.md").read_text()
     named = re.findall(r"`((?:civicrec|collectors|recommender|serving|operations|tests|docs|notebooks)/[\w./]*)`", page)
