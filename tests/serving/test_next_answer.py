@@ -26,6 +26,7 @@ from civicrec.items import Item
 from civicrec.registry.catalogue import set_status, upsert_items
 from civicrec.registry.editorial import add_rule, remove_rule
 from civicrec.registry.tables import registry_at
+from civicrec.security.tokens import load_keys
 from operations.harness.stack import settings_on_free_ports
 from profiles.online.ports import OnlineUpdate, RecentItem
 from profiles.online.redis_store import RedisOnlineStore
@@ -189,3 +190,18 @@ def test_an_opt_out_told_to_one_worker(portal: Portal) -> None:
         answer = connection.getresponse()
         assert (answer.status, answer.read()) == (303, b"")
         assert all(answer["mode"] == "general" for answer in portal.workers.lists(n=3, anonymous_id=name))
+
+
+def test_the_switch_told_to_one_worker(portal: Portal) -> None:
+    keys, now = load_keys(portal.stack.settings), utc_now()
+    actor, token = keys.subject_id("demo", "wang"), keys.sign("demo", "wang", now)
+    recent = {actor: [RecentItem("i50", to_ms(now) - 1000)]}
+    portal.store.apply(Commit("log-of-wang", 0, 1), OnlineUpdate(recent=recent))
+    for turn in range(ROUNDS):
+        for way, mode in (("off", "general"), ("on", "personalised")):
+            connection = list(portal.workers.of.values())[turn % N_WORKERS]
+            headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+            connection.request("PUT", "/v1/me/personalisation", msgspec.json.encode({"personalisation": way}), headers)
+            answer = connection.getresponse()
+            assert (answer.status, msgspec.json.decode(answer.read())["personalisation"]) == (200, way)
+            assert {made["mode"] for made in portal.workers.lists(n=3, subject_token=token)} == {mode}
