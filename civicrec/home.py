@@ -95,6 +95,9 @@ CMS = HomeFile(
 )  # fmt: skip
 FEEDS = HomeFile("feeds", "feeds and sitemaps that are polled", "you", "they are polled no more; keep a copy")
 POLLS = HomeFile("polls", "what the last polls found", "catalog poll", "nothing: all is asked for again")
+WORKING_DAYS = HomeFile(
+    "working-days.toml", "public holidays of coming years", "you", "weekends alone count in these years; keep a copy"
+)
 VALKEY = HomeFile(
     "valkey",
     "the embedded online store",

@@ -28,6 +28,7 @@ from profiles.online.ports import OnlineReader, ServedStore
 from profiles.online.redis_reader import RedisOnlineReader
 from profiles.online.redis_store import RedisOnlineStore
 from serving.api import (
+    complaints,
     document,
     feedback,
     health,
@@ -139,6 +140,7 @@ def create_app(
         me,
         my_data,
         match,
+        complaints,
         transparency,
         scripts,
         health,

@@ -114,6 +114,22 @@ pushes = Table(
     Column("answer", Text, nullable=False),
 )
 
+complaints = Table(
+    "complaints",
+    metadata,
+    Column("receipt", String(32), primary_key=True),
+    Column("site", String(64), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("item_id", String(128), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("received_at", DateTime(timezone=True), nullable=False),
+    Column("due", String(10), nullable=False, doc="Day of the portal's calendar, so that it sorts."),
+    Column("reply", Text, nullable=False),
+    Column("answered_at", DateTime(timezone=True)),
+    Column("answered_by", String(64), nullable=False),
+    Index("complaints_due", "answered_at", "due"),
+)
+
 editorial = Table(
     "editorial",
     metadata,

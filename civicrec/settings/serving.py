@@ -33,6 +33,8 @@ class ServingSettings(ConnectionSettings, PeerSettings):
     """Processes that answer requests; one core is busy with about one."""
     store_timeout_ms: int = Field(default=75, ge=5, le=5_000)
     """How long a list waits for the online store before it is made without it, milliseconds."""
+    complaint_days: int = Field(default=5, ge=1, le=60)
+    """Working days within which a complaint is answered."""
     catalogue_poll_s: float = Field(default=0.02, gt=0, le=60)
     """How often a change of the catalogue is looked for without a request, seconds; a new item is listed after it."""
     served_share: float = Field(default=1, ge=0, le=1)

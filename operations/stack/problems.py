@@ -6,17 +6,23 @@ In: settings, books. Out: sentences that say what, since when, and what to do. N
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from civicrec.accounting.books import Books
 from civicrec.accounting.nights import failed_night
 from civicrec.clock import local_date
 from civicrec.errors import CivicrecError
+from civicrec.home import WORKING_DAYS
 from civicrec.polling.watch import feed_states
 from civicrec.settings import Settings
+from civicrec.working_days import working_days
 from operations.stack.checks import free_disk_mb
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 #: Nights in a row whose models are refused before somebody should look: one or two are chance.
 REFUSED_NIGHTS = 3
@@ -31,6 +37,7 @@ def problems_of(settings: Settings, books: Books | None, now: datetime) -> list[
         "the stream": lambda: _if_any(books.waiting(now, settings.alarms.waiting_s) if books else ""),
         "the nightly job": lambda: _if_any(failed_night(settings.home, now)),
         "the feeds": lambda: _feeds(settings, now),
+        "complaints": lambda: _complaints(settings, local_date(now)),
         "the models": lambda: _models(settings, local_date(now)),
     }
     for what, look in looks.items():
@@ -44,6 +51,17 @@ def problems_of(settings: Settings, books: Books | None, now: datetime) -> list[
 def _feeds(settings: Settings, now: datetime) -> Iterator[str]:
     words = {"failed": "has failed", "overdue": "is overdue"}
     return (f"feed {one.name} {words[one.wrong]}: {one.text}" for one in feed_states(settings.home, now) if one.wrong)
+
+
+def _complaints(settings: Settings, today: date) -> Iterator[str]:
+    from civicrec.registry.complaints import list_complaints
+
+    with _registry(settings) as engine:
+        waiting = list_complaints(engine, only_open=True) if engine else []
+    if late := sum(one.is_overdue(today) for one in waiting):
+        yield f"{late} complaints are overdue: `civicrec complaint list`, then `complaint answer`"
+    if waiting and not working_days(settings.home).knows(today):
+        yield f"the public holidays of {today.year} are not known, due days may be wrong: write {WORKING_DAYS.name}"
 
 
 def _if_any(sentence: str) -> Iterator[str]:
@@ -60,20 +78,13 @@ def _disk(settings: Settings) -> Iterator[str]:
 
 
 def _models(settings: Settings, today: date) -> Iterator[str]:
-    from civicrec.registry.connection import connect
-    from civicrec.registry.migrate import to_run
     from civicrec.registry.runs import future_runs, latest_run, refused_in_a_row
 
-    engine = connect(settings.registry_address)
-    try:
-        if engine.dialect.name == "sqlite" and not Path(engine.url.database or "").exists():
-            return  # the first command that needs it makes it
-        if to_run(engine):
+    with _registry(settings) as engine:
+        if engine is None:
             return
         newest, ahead = latest_run(engine, today), future_runs(engine, today)
         n_refused = refused_in_a_row(engine, _REFUSED_LOOKED_AT, today)
-    finally:
-        engine.dispose()
     if newest is not None:
         day = date.fromisoformat(newest[1]["day"])
         if (age := (today - day).days) > settings.alarms.models_days:
@@ -102,3 +113,17 @@ def online_problems(settings: Settings) -> tuple[dict[str, object], list[str]]:
         "used_mb": round(state.used_mb, 1), "max_mb": round(state.max_mb, 1),
     }  # fmt: skip
     return facts, state.problems()
+
+
+@contextmanager
+def _registry(settings: Settings) -> Iterator[Engine | None]:
+    """Open the registry for looking; ``None`` before the first command that needs it made it, or migrated it."""
+    from civicrec.registry.connection import connect
+    from civicrec.registry.migrate import to_run
+
+    engine = connect(settings.registry_address)
+    try:
+        is_new = engine.dialect.name == "sqlite" and not Path(engine.url.database or "").exists()
+        yield None if is_new or to_run(engine) else engine
+    finally:
+        engine.dispose()
