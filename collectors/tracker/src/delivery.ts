@@ -112,7 +112,7 @@ export function delivery(endpoint: string, queue: Queue, shelf: () => Shelf, all
       if (!isFinal) {
         if (status && !(data && data.detail)) {
           halvings++;
-          say("events wait", `not the collector's answer (${status})`);
+          say("events wait", `foreign answer ${status}`);
         }
         return again(response && response.headers.get("Retry-After"));
       }

@@ -7,7 +7,7 @@ const LENGTHS: Record<string, number> = { item_id: 128, query: 200, title: 256, 
 /** How large a number may be. */
 const SIZES: Record<string, number> = { position: 10_000, active_ms: 86_400_000, scroll_pct: 100, value: 1e6 };
 
-/** Fields of the type and length that the collector takes. A text that had to be changed and a value left out are said. */
+/** Fields of the type and length that the collector takes. A text that was changed and a value left out are said. */
 export function fitting(fields: Fields, isProps?: boolean): Fields {
   const whole = Object.create(null) as Fields; // old frameworks hang a `toJSON` on prototypes: this has none
   Object.keys(fields).forEach((name) => {
@@ -31,7 +31,7 @@ export function fitting(fields: Fields, isProps?: boolean): Fields {
     }
     whole[name] = value;
     if (value === undefined || (typeof value === "string" && value !== String(given))) {
-      say(`${name} had to be changed`, given);
+      say(`${name} changed`, given);
     }
   });
   return whole;

@@ -88,6 +88,11 @@ export function track(options: Options): Commands {
   function answer(level?: Level): Standing {
     if (isLevel(level)) {
       const before = rank(agreed.standing());
+      if (before > 2 && rank(level) < before) {
+        // Told while it may be: afterwards nothing is known here by which what is held could be found.
+        put("consent_withdrawn");
+        sender.leave();
+      }
       agreed.answer(level);
       const standing = agreed.standing() as Level;
       const waiting = held;

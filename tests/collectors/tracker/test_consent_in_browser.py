@@ -150,6 +150,21 @@ def test_withdrawal_clears_ids_and_queue_and_acts_in_every_tab(browser: webdrive
     assert kept(browser) == [["civicrec.consent"], [], ""]
 
 
+@pytest.mark.parametrize("level", ["measure", "none"])
+def test_who_gives_up_a_profile_is_told_of_before_all_is_forgotten(
+    browser: webdriver.Chrome, site: Site, level: str
+) -> None:
+    open_tracked(browser, site.add("/a", BODY))
+    known = browser.execute_script("return civicrec('id')")
+    browser.execute_script(f"civicrec('consent', '{level}')")
+    (withdrawn,) = site.wait_events(1, "consent_withdrawn")
+    assert withdrawn.anonymous_id == known
+    assert browser.execute_script("return civicrec('id')") != known
+    browser.execute_script(f"civicrec('consent', '{level}'); civicrec('consent', 'none')")
+    time.sleep(1)
+    assert len(site.wait_events(1, "consent_withdrawn")) == 1
+
+
 def test_the_lower_of_the_pages_level_and_the_visitors_answer_holds(browser: webdriver.Chrome, site: Site) -> None:
     open_tracked(browser, site.add("/a", BODY))
     browser.execute_script("civicrec('flush')")
