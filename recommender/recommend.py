@@ -29,6 +29,7 @@ from recommender.fallback import fallback_rows
 from recommender.generators import GENERATORS
 from recommender.interleaving import interleaved
 from recommender.ranking.adjusted import adjusted
+from recommender.ranking.fatigue import often_shown, tired
 from recommender.ranking.rankers import RANKERS, Ordered
 from recommender.ranking.refused import like_refused
 from recommender.reasons import reasons_for
@@ -161,7 +162,8 @@ def _chosen(
         page.insert(place, pin.row)
     is_personal = request.is_personal and bool(
         query.history or query.seen_before or query.tags or profile.disliked or profile.done
-    )
+        or (scene.fatigue < 1 and often_shown(profile.shown, query.now_ms))
+    )  # fmt: skip
     sources, propensity = dict.fromkeys(pinned, EDITORIAL), 1.0
     if is_personal and request.draw is not None and not pins:
         new, propensity = explored(page, query, scene, request.draw)
@@ -276,17 +278,21 @@ def _ranked(query: Query, scene: Scene, request: Request, profile: ActorState, r
     """Return the candidates of a scene in its order, after editors' factors and the visitor's own."""
     candidates, weights = candidates_of(query, scene), weights_of(scene, query.signals)
     ranked = RANKERS[scene.ranker](query, candidates, weights, query.signals.learned(scene.name))
-    return adjusted(query, ranked, _factors(query, request, profile, rules, ranked.rows))
+    return adjusted(query, ranked, _factors(query, scene, request, profile, rules, ranked.rows))
 
 
 def _factors(
-    query: Query, request: Request, profile: ActorState, rules: Acting, rows: Sequence[int]
+    query: Query, scene: Scene, request: Request, profile: ActorState, rules: Acting, rows: Sequence[int]
 ) -> Mapping[int, float]:
     """Return row → what its score is multiplied by: the editors' factor times the visitor's own."""
-    if not (request.is_personal and profile.disliked):
+    if not request.is_personal:
         return rules.factors
-    factors = like_refused(query, profile.disliked, rows)
-    return rules.factors | {row: factor * rules.factors.get(row, 1.0) for row, factor in factors.items()}
+    factors = dict(rules.factors)
+    often = often_shown(profile.shown, query.now_ms) if scene.fatigue < 1 else {}
+    for own in (like_refused(query, profile.disliked, rows), tired(query, often, scene.fatigue, rows)):
+        for row, factor in own.items():
+            factors[row] = factor * factors.get(row, 1.0)
+    return factors
 
 
 def _page(rows: list[int], query: Query, scene: Scene, n: int, pinned: list[int]) -> list[int]:

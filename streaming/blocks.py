@@ -13,6 +13,8 @@ from civicrec.events import DropReason, Event
 #: The log of events that are loaded as history: there is no such log, so no count of a log's records meets them.
 HISTORY = "history"
 DISLIKE, WITHDRAWN = "dislike", "consent_withdrawn"
+#: The kind of what tells that an item was on the visitor's screen.
+SHOWN = "impression"
 #: The kind of what ends a service, 办结: it is not offered again.
 DONE = "service_complete"
 #: Kinds that take a dislike of the item back.
@@ -93,7 +95,7 @@ class Parsed:
 
 
 class Interaction(NamedTuple):
-    """An actor took interest in an item, refused it, took that back, or withdrew the consent to all of this.
+    """An actor took interest in an item, refused it, took that back, was shown it, or withdrew consent to all of this.
 
     Attributes
     ----------
@@ -104,7 +106,7 @@ class Interaction(NamedTuple):
     offset
         Of its record in the log.
     kind
-        Of the event, where it is more than an interest: `DISLIKE`, one of `RESTORING`, `WITHDRAWN`, `DONE`.
+        Of the event, where it is more than an interest: `DISLIKE`, one of `RESTORING`, `WITHDRAWN`, `DONE`, `SHOWN`.
     """
 
     actor: str

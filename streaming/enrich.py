@@ -14,7 +14,7 @@ import msgspec
 
 from civicrec.clock import PORTAL_TZ
 from civicrec.events import INTEREST_WEIGHTS, Event, anonymous_actor
-from streaming.blocks import DISLIKE, DONE, RESTORING, WITHDRAWN, Columns, Facts, Interaction, Parsed
+from streaming.blocks import DISLIKE, DONE, RESTORING, SHOWN, WITHDRAWN, Columns, Facts, Interaction, Parsed
 from streaming.parse import epoch_ms
 from streaming.registry import RegistryFacts
 
@@ -28,8 +28,8 @@ _plain = attrgetter(*_PLAIN)
 _encode_props = msgspec.json.Encoder(order="deterministic").encode
 _OFFSET_MS = int(PORTAL_TZ.utcoffset(None).total_seconds() * 1000)
 _DAY_MS = 86_400_000
-#: Kinds of events that tell of an actor's interest in an item, refusing it, or taking that back.
-INTERACTION_KINDS = frozenset({*INTEREST_WEIGHTS, DISLIKE, *RESTORING})
+#: Kinds of events that tell of an actor's interest in an item, refusing it, taking that back, or having been shown it.
+INTERACTION_KINDS = frozenset({*INTEREST_WEIGHTS, DISLIKE, *RESTORING, SHOWN})
 #: Kinds that are looked at again long after: an interest of then is past; what was refused, withdrawn or done is not.
 LASTING = frozenset({DISLIKE, *RESTORING, WITHDRAWN, DONE})
 
@@ -45,21 +45,22 @@ def enrich(parsed: Parsed, registry: RegistryFacts) -> Facts:
         What the catalogue says of an item's type wins over what the client said, and a switch that is off over the
         consent that it claims.
     """
-    consents = _consents(parsed, registry.off_since)
-    columns = _columns(parsed, registry.item_types, consents)
-    interactions = _interactions(parsed, registry.item_types, consents)
+    actors = [event.actor for event in parsed.events]
+    consents = _consents(parsed, actors, registry.off_since)
+    columns = _columns(parsed, registry.item_types, actors, consents)
+    interactions = _interactions(parsed, registry.item_types, actors, consents)
     return Facts(parsed.block.origin, parsed.block.position, parsed.records, columns, interactions, parsed.dead)
 
 
-def _consents(parsed: Parsed, off_since: Mapping[str, int]) -> list[str]:
+def _consents(parsed: Parsed, actors: list[str], off_since: Mapping[str, int]) -> list[str]:
     """Return the consent of each event: measure at most from when its actor switched personalisation off."""
     return [
-        "measure" if event.consent == "personalise" and at >= off_since.get(event.actor, at + 1) else event.consent
-        for event, at in zip(parsed.events, parsed.occurred_ms, strict=True)
+        "measure" if event.consent == "personalise" and at >= off_since.get(actor, at + 1) else event.consent
+        for event, actor, at in zip(parsed.events, actors, parsed.occurred_ms, strict=True)
     ]
 
 
-def _columns(parsed: Parsed, item_types: Mapping[str, str], consents: list[str]) -> Columns:
+def _columns(parsed: Parsed, item_types: Mapping[str, str], actors: list[str], consents: list[str]) -> Columns:
     events = parsed.events
     if not events:
         return {}
@@ -72,7 +73,7 @@ def _columns(parsed: Parsed, item_types: Mapping[str, str], consents: list[str])
         for event, at in zip(events, parsed.occurred_ms, strict=True)
     ]
     columns["local_date"] = [(at + _OFFSET_MS) // _DAY_MS for at in parsed.occurred_ms]
-    columns["actor"] = [event.actor for event in events]
+    columns["actor"] = actors
     columns["item_type"] = [item_types.get(event.item_id) or event.item_type for event in events]
     columns["item_known"] = [int(event.item_id in item_types) for event in events]
     columns["props"] = [_props(event.props) for event in events]
@@ -85,25 +86,27 @@ def _props(props: dict[str, Any]) -> str:
     return _encode_props(props).decode() if props else "{}"
 
 
-def _interactions(parsed: Parsed, item_types: Mapping[str, str], consents: list[str]) -> list[Interaction]:
+def _interactions(
+    parsed: Parsed, item_types: Mapping[str, str], actors: list[str], consents: list[str]
+) -> list[Interaction]:
     interactions: list[Interaction] = []
-    told = zip(parsed.events, parsed.occurred_ms, parsed.offsets, consents, strict=True)
-    for event, at, offset, consent in told:
+    told = zip(parsed.events, actors, parsed.occurred_ms, parsed.offsets, consents, strict=True)
+    for event, actor, at, offset, consent in told:
         kind = event.kind
         if kind in INTERACTION_KINDS:
-            if event.item_id in item_types and not event.bot_reason:
-                weight, is_personal = INTEREST_WEIGHTS.get(kind, 0.0), consent == "personalise"
-                interactions.append(
-                    Interaction(event.actor, event.item_id, at, weight, is_personal, offset, lasting_kind(kind))
-                )
+            is_personal = consent == "personalise"
+            # What was shown tells of nobody but its actor.
+            if event.item_id in item_types and not event.bot_reason and (is_personal or kind != SHOWN):
+                weight = INTEREST_WEIGHTS.get(kind, 0.0)
+                interactions.append(Interaction(actor, event.item_id, at, weight, is_personal, offset, kept_kind(kind)))
         elif kind == WITHDRAWN:
-            interactions += [Interaction(actor, "", at, 0.0, True, offset, kind) for actor in withdrawing(event)]
+            interactions += [Interaction(one, "", at, 0.0, True, offset, kind) for one in withdrawing(event)]
     return interactions
 
 
-def lasting_kind(kind: str) -> str:
+def kept_kind(kind: str) -> str:
     """Return what an interaction keeps of its event's kind."""
-    return kind if kind in LASTING else ""
+    return kind if kind in LASTING or kind == SHOWN else ""
 
 
 def withdrawing(event: Event) -> tuple[str, ...]:

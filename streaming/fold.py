@@ -1,7 +1,7 @@
 """Interactions in log order in, an update of the online store out. Pure, and the same however the log is cut.
 
 To fold two slices, the second knowing what the first left, gives what folding both at once gives, within the bounds.
-Trends count the crowd; recent items, dislikes and co-clicks need the actor's consent.
+Trends count the crowd; recent items, dislikes, co-clicks and what was shown need the actor's consent.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ from profiles.online.ports import (
     CO_CLICK_HALF_LIFE_DAYS,
     CO_CLICK_WINDOW_HOURS,
     MAX_RECENT,
+    MAX_SHOWINGS,
+    MAX_SHOWN,
     NEXT_CLICK_WINDOW_MINUTES,
     OnlineUpdate,
     RecentItem,
 )
-from streaming.blocks import DONE, RESTORING, WITHDRAWN, Facts, Handled, Interaction
+from streaming.blocks import DONE, RESTORING, SHOWN, WITHDRAWN, Facts, Handled, Interaction
 
 _HOUR_MS = 3_600_000
 _WINDOW_MS = CO_CLICK_WINDOW_HOURS * _HOUR_MS
@@ -28,6 +30,8 @@ _NEXT_MS = NEXT_CLICK_WINDOW_MINUTES * 60_000
 #: Interactions in one slice, unless one record has more. The store is blocked while a slice is applied: 500 of all
 #: different items and actors take it about 20 ms, usual ones 5 ms.
 SLICE_INTERACTIONS = 500
+#: Showings that take the store as long as one other interaction.
+SHOWINGS_AS_ONE = 4
 #: An item is paired with the last few the actor interacted with: more pairs say less about each.
 MAX_PAIRS = 5
 #: Items of one actor that count in one slice. A person does not interact with more within seconds; a crawler does.
@@ -43,23 +47,27 @@ class Slice:
 
 
 def slices(blocks: Sequence[Facts]) -> Iterator[Slice]:
-    """Cut blocks of one partition, in order, between records, each slice of at most `SLICE_INTERACTIONS`."""
-    part, done = Slice([], []), 0
+    """Cut blocks of one partition, in order, between records, each slice of at most `SLICE_INTERACTIONS`.
+
+    Of showings, `SHOWINGS_AS_ONE` count as one.
+    """
+    part, done, cost, most = Slice([], []), 0, 0, SLICE_INTERACTIONS * SHOWINGS_AS_ONE
     for block in blocks:
         interactions, at = block.interactions, 0
         for record in block.records:
-            end = at
+            end, more = at, 0
             while end < len(interactions) and interactions[end].offset == record.offset:
+                more += 1 if interactions[end].kind == SHOWN else SHOWINGS_AS_ONE
                 end += 1
             if record.offset <= done:  # it came twice
                 at = end
                 continue
-            if part.records and len(part.interactions) + end - at > SLICE_INTERACTIONS:
+            if part.records and cost + more > most:
                 yield part
-                part = Slice([], [])
+                part, cost = Slice([], []), 0
             part.records.append(record)
             part.interactions.extend(interactions[at:end])
-            at, done = end, record.offset
+            at, done, cost = end, record.offset, cost + more
     if part.records:
         yield part
 
@@ -82,12 +90,16 @@ def fold(
         the crowd.
     """
     by_actor: dict[str, list[Interaction]] = defaultdict(list)
+    shown: dict[str, list[Interaction]] = defaultdict(list)  # apart, because most of what comes is this
     for interaction in interactions:
-        by_actor[interaction.actor].append(interaction)
+        (shown if interaction.kind == SHOWN else by_actor)[interaction.actor].append(interaction)
     folded = _Folded()
     for actor, mine in by_actor.items():
         mine.sort(key=_order)
         folded.add(actor, mine, recent.get(actor, ()), withdrawn.get(actor, 0))
+    for actor, mine in shown.items():
+        if seen := showings(mine, max(withdrawn.get(actor, 0), folded.withdrawn.get(actor, 0))):
+            folded.shown[actor] = seen
     return folded.update()
 
 
@@ -98,7 +110,12 @@ def _order(interaction: Interaction) -> tuple[int, int, str]:
 
 def personal_actors(interactions: Sequence[Interaction]) -> list[str]:
     """Return the actors whose history `fold` needs, sorted."""
-    return sorted({interaction.actor for interaction in interactions if interaction.is_personal})
+    return sorted({one.actor for one in interactions if one.is_personal and one.kind != SHOWN})
+
+
+def only_shown(interactions: Sequence[Interaction]) -> list[str]:
+    """Return the actors of whom `fold` needs to know when they withdrew consent, and no more, sorted."""
+    return sorted({one.actor for one in interactions if one.kind == SHOWN}.difference(personal_actors(interactions)))
 
 
 class _Folded:
@@ -108,6 +125,7 @@ class _Folded:
         self.recent: dict[str, list[RecentItem]] = {}
         self.disliked: dict[str, dict[str, int]] = {}
         self.done: dict[str, dict[str, int]] = {}
+        self.shown: dict[str, dict[str, list[int]]] = {}
         self.interests: dict[int, dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
         self.co_clicks: dict[str, dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
         self.next_clicks: dict[str, dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
@@ -147,6 +165,7 @@ class _Folded:
             recent=self.recent,
             disliked=self.disliked,
             done=self.done,
+            shown=self.shown,
             interests={hour: dict(by_item) for hour, by_item in self.interests.items()},
             co_clicks={item_id: dict(others) for item_id, others in self.co_clicks.items()},
             next_clicks={item_id: dict(others) for item_id, others in self.next_clicks.items()},
@@ -169,6 +188,22 @@ def refusals(interactions: Sequence[Interaction]) -> tuple[dict[str, int], set[s
         else:
             disliked[one.item_id] = max(one.at_ms, disliked.get(one.item_id, one.at_ms))
     return disliked, restored
+
+
+def showings(interactions: Sequence[Interaction], until: int) -> dict[str, list[int]]:
+    """Return the items one actor was shown after `until`, `MAX_SHOWN` at most, and when (epoch s), the latest first."""
+    times: dict[str, list[int]] = defaultdict(list)
+    for one in interactions:
+        if one.at_ms > until:
+            times[one.item_id].append(one.at_ms // 1000)
+    latest_of = {
+        item_id: sorted(set(some), reverse=True)[:MAX_SHOWINGS] if len(some) > 1 else some
+        for item_id, some in times.items()
+    }
+    if len(latest_of) <= MAX_SHOWN:
+        return latest_of
+    newest = sorted(latest_of, key=lambda item_id: (latest_of[item_id][0], item_id), reverse=True)[:MAX_SHOWN]
+    return {item_id: latest_of[item_id] for item_id in newest}
 
 
 def strongest(interactions: Sequence[Interaction]) -> dict[tuple[int, str], float]:

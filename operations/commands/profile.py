@@ -57,6 +57,7 @@ def show(
         "tags": dict(sorted(state.tags.items(), key=lambda pair: -pair[1])),
         "disliked": sorted(state.disliked),
         "done": list(state.done),
+        "shown": len(state.shown),
         "personalisation": "off" if state.is_off else "on",
         "nightly_tags": _nightly_tags(settings, actor),
     }

@@ -45,14 +45,14 @@ local function hold(kind, bound, prefixes, pairs_)
 end
 
 -- Ends what was known until consent was withdrawn, takes refusals back, then adds those that hold: lists of
--- {recent, disliked, tags, withdrawn, epoch ms, ttl_s, seen, done}, of {key, [member, ...]} and of {key, ttl_s, bound,
+-- {recent, disliked, tags, withdrawn, epoch ms, ttl_s, seen, done, shown}, of {key, [member, ...]} and of {key, ttl_s, bound,
 -- [epoch ms, member, ...]}.
 local function change(withdrawn, restored, refused)
   for _, entry in ipairs(withdrawn) do
     redis.call('ZREMRANGEBYSCORE', entry[1], '-inf', entry[5])
     redis.call('ZREMRANGEBYSCORE', entry[7], '-inf', entry[5])
     redis.call('ZREMRANGEBYSCORE', entry[8], '-inf', entry[5])
-    redis.call('UNLINK', entry[2], entry[3])
+    redis.call('UNLINK', entry[2], entry[3], entry[9])
     if tonumber(redis.call('GET', entry[4]) or '0') < entry[5] then
       redis.call('SET', entry[4], string.format('%.0f', entry[5]))
     end
@@ -67,16 +67,19 @@ local function change(withdrawn, restored, refused)
 end
 
 -- Notes actors, [actor, epoch s of its newest interaction or 0, ...]. Worth keeping is who came lately, and before any who
--- clicked once whoever interacted with several items within the month.
+-- clicked once whoever interacted with several items within the month; after them who was only shown something.
 local function hold_actors(actors, bound, now_s)
   local worth = {}
   for place = 1, #actors, 2 do
     local actor = actors[place]
     local n = redis.call('ZCARD', 'recent:' .. actor) + redis.call('ZCARD', 'disliked:' .. actor)
     local at = actors[place + 1] > 0 and actors[place + 1] or now_s
+    if n == 0 and redis.call('EXISTS', 'seen:' .. actor, 'done:' .. actor, 'withdrawn:' .. actor) == 0 then
+      at = at - 2592000
+    end
     worth[#worth + 1] = string.format('%.0f', at + 2592000 * (2 - 2 / math.max(1, n)))
     worth[#worth + 1] = actor
   end
-  hold('actors', bound, {'recent:', 'seen:', 'disliked:', 'done:', 'tags:', 'withdrawn:'}, worth)
+  hold('actors', bound, {'recent:', 'seen:', 'disliked:', 'done:', 'shown:', 'tags:', 'withdrawn:'}, worth)
 end
 

@@ -4,12 +4,12 @@
 --   partition's field, the offset it may have reached at most, a list [field, value, ...] to set and one to add, how the
 --   fields of its division begin, what the offsets of all others must be, the log, whether only a complete store takes this, keys of
 --   actors who withdrew consent, with the time, refusals taken back, and how a crowd is told from a few; ARGV[2] MessagePack
---   of {newest, refused, added, counted, actors, bounds}: of the first two each a list of {key, ttl_s, bound,
+--   of {newest, refused, added, counted, actors, bounds, shown}: of the first two each a list of {key, ttl_s, bound,
 --   [score, member, ...]}, of the third {key, ttl_s, bound, [score, member, digest, ...], few, item}, of the fourth {trend, ttl_s,
 --   bound, counted, ttl_s, bound, [pair, member, score, digest, ...], hour}: a pair of actor and item counts in the trend
 --   with the highest score it ever had, so only what is above the last one is added; a digest is a short hash of the actor;
---   then [actor, epoch s of its newest interaction or 0, ...], and {actors, items with neighbours, hours, share of `counted` for
---   all but the newest hours, epoch s}.
+--   then [actor, epoch s of its newest interaction or 0, ...], {actors, items with neighbours, hours, share of `counted` for
+--   all but the newest hours, epoch s}, and a list of {key, ttl_s, bound, times of one item, [item, [epoch s, ...], ...]}.
 -- Returns 1, or 0 if more or other was committed meanwhile, or -1 if the store is incomplete.
 local claim = cmsgpack.unpack(ARGV[1])
 if claim[8] and redis.call('EXISTS', KEYS[3]) == 0 then
@@ -78,6 +78,53 @@ local function note_actor(hour, name, digest)
   end
 end
 
+-- The latest times of two lists that fall, packed; what stands in both is there once.
+local function latest(times, before, n)
+  local packed, place, at = {}, 1, 1
+  while #packed < n and (times[place] or at < #before) do
+    local known = at < #before and struct.unpack('>I4', before, at) or -1
+    local time = math.max(times[place] or -1, known)
+    if times[place] == time then
+      place = place + 1
+    end
+    if known == time then
+      at = at + 4
+    end
+    packed[#packed + 1] = struct.pack('>I4', time)
+  end
+  return table.concat(packed)
+end
+
+-- Adds what an actor was shown; of too many items those shown longest ago are let go.
+local function show(entry)
+  local key, items, names, fields = entry[1], entry[5], {}, {}
+  for index = 1, #items, 2 do
+    names[#names + 1] = string.format('%.0f', items[index])
+  end
+  local known = redis.call('HMGET', key, unpack(names))
+  for place, name in ipairs(names) do
+    fields[#fields + 1] = name
+    fields[#fields + 1] = latest(items[2 * place], known[place] or '', entry[4])
+  end
+  redis.call('HSET', key, unpack(fields))
+  redis.call('EXPIRE', key, entry[2])
+  local over = redis.call('HLEN', key) - entry[3]
+  if over > 0 then
+    local all, order, gone = redis.call('HGETALL', key), {}, {}
+    for index = 1, #all, 2 do
+      local newest = struct.unpack('>I4', all[index + 1])
+      order[#order + 1] = {newest, tonumber(all[index])}
+    end
+    table.sort(order, function(one, other)
+      return one[1] < other[1] or one[1] == other[1] and one[2] < other[2]
+    end)
+    for index = 1, over do
+      gone[index] = string.format('%.0f', order[index][2])
+    end
+    redis.call('HDEL', key, unpack(gone))
+  end
+end
+
 change(claim[9], claim[10], groups[2])
 for _, entry in ipairs(groups[1]) do
   put(entry, 'GT')
@@ -105,6 +152,9 @@ for _, entry in ipairs(groups[3]) do
     end
   end
   bounded(entry)
+end
+for _, entry in ipairs(groups[7]) do
+  show(entry)
 end
 local bounds = groups[6]
 local hours = {}

@@ -14,6 +14,7 @@ from typing import Any
 
 from civicrec.accounting.progress import Commit, CommittedProgress
 from civicrec.crowds import K_ANONYMITY, MIN_ORDERING
+from civicrec.items import hash_of
 from profiles.online.ports import (
     CROWD_HOURS,
     MAX_CO_CLICKED,
@@ -23,6 +24,8 @@ from profiles.online.ports import (
     MAX_NEXT_CLICKED,
     MAX_RECENT,
     MAX_SEEN,
+    MAX_SHOWINGS,
+    MAX_SHOWN,
     MAX_TREND_ITEMS,
     ActorState,
     Incomplete,
@@ -73,6 +76,7 @@ class MemoryOnlineStore:
         self._seen: dict[str, dict[int, int]] = defaultdict(dict)
         self._disliked: dict[str, Scores] = defaultdict(dict)
         self._done: dict[str, Scores] = defaultdict(dict)
+        self._shown: dict[str, dict[int, tuple[int, ...]]] = defaultdict(dict)
         self._trends: dict[int, Scores] = defaultdict(dict)
         self._counted: dict[int, Scores] = defaultdict(dict)
         self._co_clicks = _Pairs(min_actors, MAX_CO_CLICKED)
@@ -135,6 +139,13 @@ class MemoryOnlineStore:
             for name, at_ms in times.items():
                 self._done[actor][name] = max(at_ms, self._done[actor].get(name, at_ms))
             self._done[actor] = dict(_heaviest(self._done[actor], MAX_DONE))
+        for actor, by in update.shown.items():
+            shown = self._shown[actor]
+            for item_id, showings in by.items():
+                latest = sorted({*showings, *shown.get(hash_of(item_id), ())}, reverse=True)
+                shown[hash_of(item_id)] = tuple(latest[:MAX_SHOWINGS])
+            newest = sorted(shown, key=lambda one: (shown[one][0], one), reverse=True)[:MAX_SHOWN]
+            self._shown[actor] = {hashed: shown[hashed] for hashed in newest}
         for hour, by_item in update.interests.items():
             self._count(hour, by_item)
         for item_id, others in update.co_clicks.items():
@@ -155,6 +166,7 @@ class MemoryOnlineStore:
         self._withdrawn[actor] = max(at_ms, self._withdrawn.get(actor, at_ms))
         self._disliked.pop(actor, None)
         self._tags.pop(actor, None)
+        self._shown.pop(actor, None)
         self._done[actor] = {name: at for name, at in self._done.get(actor, {}).items() if at > at_ms}
         self._recent[actor] = {name: at for name, at in self._recent.get(actor, {}).items() if at > at_ms}
         self._seen[actor] = {hashed: at for hashed, at in self._seen.get(actor, {}).items() if at > at_ms}
@@ -186,11 +198,11 @@ class MemoryOnlineStore:
                         counted[pair] = weight
         self._trends[hour] = dict(_heaviest(trend, MAX_TREND_ITEMS))
 
-    def known_of(self, actors: Sequence[str]) -> Known:
-        """Return what is known of these actors."""
+    def known_of(self, actors: Sequence[str], others: Sequence[str] = ()) -> Known:
+        """Return what is known of these actors, and when `others` withdrew consent."""
         return Known(
             {actor: self._recent_list(actor) for actor in actors if self._recent.get(actor)},
-            {actor: self._withdrawn[actor] for actor in actors if actor in self._withdrawn},
+            {actor: self._withdrawn[actor] for actor in (*actors, *others) if actor in self._withdrawn},
         )
 
     def _recent_list(self, actor: str) -> list[RecentItem]:
@@ -204,6 +216,7 @@ class MemoryOnlineStore:
             disliked={name: int(at) for name, at in self._disliked.get(actor, {}).items()},
             seen=_in_order(self._seen.get(actor, {})),
             done=tuple(name for name, _ in _heaviest(self._done.get(actor, {}), MAX_DONE)),
+            shown=dict(self._shown.get(actor, {})),
             is_off=actor in self._off,
         )
 
@@ -247,7 +260,7 @@ class MemoryOnlineStore:
         was_off = actor in self._off
         self._off.discard(actor)
         parts: tuple[dict[str, Any], ...] = (
-            self._recent, self._seen, self._disliked, self._done, self._tags, self._withdrawn,
+            self._recent, self._seen, self._disliked, self._done, self._shown, self._tags, self._withdrawn,
         )  # fmt: skip
         return was_off + sum(bool(part.pop(actor, None)) for part in parts)
 

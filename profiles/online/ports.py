@@ -40,6 +40,10 @@ WITHDRAWN_TTL_DAYS = 31
 #: Items an actor does not want to see; the latest refusals are kept.
 MAX_DISLIKED = 200
 DISLIKED_TTL_DAYS = 180
+#: Items an actor was shown, the latest, of each the latest times, and for how long that tells anything: what was not
+#: shown for so long is new again. More than 128 would take four times the memory, as Redis packs a hash up to there.
+MAX_SHOWN, MAX_SHOWINGS = 120, 6
+SHOWN_TTL_DAYS = 14
 #: Services an actor has done (办结), the latest, and how long that is known: some are done again the next year.
 MAX_DONE = 200
 DONE_TTL_DAYS = 180
@@ -89,6 +93,8 @@ class OnlineUpdate:
         actor → item the actor does not want to see → epoch ms at which that was said; the latest are kept.
     done
         actor → service that was completed → epoch ms; the latest are kept.
+    shown
+        actor → item → epoch s at which it was shown, any order, each once; the latest are kept.
     interests
         epoch hour (``at_ms // 3_600_000``) → item → actor → strongest interest shown. The trend of an hour is the sum
         of the strongest interests of its actors, however many batches told of them.
@@ -108,6 +114,7 @@ class OnlineUpdate:
     seen: Mapping[str, Sequence[RecentItem]] = field(default_factory=dict)
     disliked: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     done: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    shown: Mapping[str, Mapping[str, Collection[int]]] = field(default_factory=dict)
     interests: Mapping[int, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
     co_clicks: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
     next_clicks: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
@@ -131,6 +138,9 @@ class ActorState:
         `civicrec.items.hash_of` what the actor interacted with, the longest ago first, at most `MAX_SEEN`.
     done
         Services that the actor has completed, the latest first.
+    shown
+        `civicrec.items.hash_of` what the actor was shown, at most `MAX_SHOWN` → epoch s of the latest `MAX_SHOWINGS`
+        times, the latest first.
     is_off
         Whether the actor switched personalisation off: then nothing else of this may be used.
     """
@@ -140,6 +150,7 @@ class ActorState:
     disliked: Mapping[str, int] = field(default_factory=dict)
     seen: tuple[int, ...] = ()
     done: tuple[str, ...] = ()
+    shown: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     is_off: bool = False
 
 
@@ -237,8 +248,8 @@ class OnlineWriter(Protocol):
         """Count the events of one dead letter (offset and piece) as stored; again for the same changes nothing."""
         ...
 
-    def known_of(self, actors: Sequence[str]) -> Known:
-        """Return what is known of these actors, in one round trip."""
+    def known_of(self, actors: Sequence[str], others: Sequence[str] = ()) -> Known:
+        """Return what is known of these actors, and when `others` withdrew consent, in one round trip."""
         ...
 
 

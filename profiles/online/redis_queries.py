@@ -7,16 +7,19 @@ In: actors and items. Out: commands, and from their answers (RESP3: scores are n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from struct import Struct
 from typing import Any
 
 import msgspec
 
-from profiles.online.ports import MAX_DISLIKED, MAX_DONE, MAX_RECENT, ActorState, RecentItem
-from profiles.online.redis_keys import OFF_KEY, disliked_key, done_key, recent_key, seen_key, tags_key
+from profiles.online.ports import MAX_DISLIKED, MAX_DONE, MAX_RECENT, MAX_SHOWINGS, ActorState, RecentItem
+from profiles.online.redis_keys import OFF_KEY, disliked_key, done_key, recent_key, seen_key, shown_key, tags_key
 
 Command = tuple[str | int, ...]
 
 
+#: Reads so many times of one item, by the number of bytes.
+_TIMES = {4 * n: Struct(f">{n}I").unpack for n in range(1, MAX_SHOWINGS + 1)}
 #: Begins the name of a pair that fewer than a crowd made, which no id does.
 _FEW = b"\t"
 
@@ -39,19 +42,21 @@ def actor_commands(actor: str) -> list[Command]:
         largest(disliked_key(actor), MAX_DISLIKED),
         ("ZRANGE", seen_key(actor), 0, -1),
         ("ZREVRANGE", done_key(actor), 0, MAX_DONE - 1),
+        ("HGETALL", shown_key(actor)),
         ("SISMEMBER", OFF_KEY, actor),
     ]
 
 
 def actor_of(answers: Sequence[Any]) -> ActorState:
     """Read the answers to `actor_commands`."""
-    recent, tags, disliked, seen, done, is_off = answers
+    recent, tags, disliked, seen, done, shown, is_off = answers
     return ActorState(
         recent=tuple(recent_items(recent)),
         tags=decode_tags(tags).tags if tags else {},
         disliked={name.decode(): int(at) for name, at in disliked},
         seen=tuple(map(int, seen)),
         done=tuple(name.decode() for name in done),
+        shown={int(name): _TIMES[len(times)](times) for name, times in shown.items()},
         is_off=bool(is_off),
     )
 

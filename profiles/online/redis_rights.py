@@ -22,6 +22,7 @@ from profiles.online.redis_keys import (
     done_key,
     recent_key,
     seen_key,
+    shown_key,
     tags_key,
     withdrawn_key,
 )
@@ -86,7 +87,8 @@ class RedisOnlineRights(RedisCalls):
 
     def forget(self, actor: str) -> int:
         """Remove every key that names this actor; return how many there were."""
-        keys = [key(actor) for key in (recent_key, seen_key, disliked_key, done_key, tags_key, withdrawn_key)]
+        names = (recent_key, seen_key, disliked_key, done_key, shown_key, tags_key, withdrawn_key)
+        keys = [key(actor) for key in names]
         with reachable("forget an actor"):
             pipeline = self._client.pipeline(transaction=True)
             pipeline.zrem(HELD_ACTORS, actor)
@@ -113,6 +115,7 @@ def changes_of(update: OnlineUpdate) -> tuple[list[Any], list[Any], list[Any]]:
             seconds,
             seen_key(actor),
             done_key(actor),
+            shown_key(actor),
         )
         for actor, at_ms in update.withdrawn.items()
     ]

@@ -23,6 +23,7 @@ from civicrec.accounting.progress import (
 )
 from civicrec.clock import to_ms, utc_now
 from civicrec.crowds import MIN_ORDERING
+from civicrec.items import hash_of
 from profiles.online.bounds import LATE_SHARE, MAX_HOURS, Bounds
 from profiles.online.ports import (
     CO_CLICK_TTL_DAYS,
@@ -36,10 +37,13 @@ from profiles.online.ports import (
     MAX_NEXT_CLICKED,
     MAX_RECENT,
     MAX_SEEN,
+    MAX_SHOWINGS,
+    MAX_SHOWN,
     MAX_TREND_ITEMS,
     RECENT_TTL_DAYS,
     RECOVERED_TTL_DAYS,
     SEEN_TTL_DAYS,
+    SHOWN_TTL_DAYS,
     TREND_TTL_HOURS,
     Incomplete,
     Known,
@@ -61,6 +65,7 @@ from profiles.online.redis_keys import (
     recent_key,
     recovered_key,
     seen_key,
+    shown_key,
     trend_key,
     withdrawn_key,
 )
@@ -125,16 +130,17 @@ class RedisOnlineWriter(RedisCalls):
         with reachable("count a recovered dead letter"):
             self._recover(keys=keys, args=[name, f"rejected:{reason}", n_events, seconds])
 
-    def known_of(self, actors: Sequence[str]) -> Known:
-        """Return what is known of these actors, in one round trip."""
-        if not actors:
+    def known_of(self, actors: Sequence[str], others: Sequence[str] = ()) -> Known:
+        """Return what is known of these actors, and when `others` withdrew consent, in one round trip."""
+        if not (actors or others):
             return Known({}, {})
         commands: list[Command] = [largest(recent_key(actor), MAX_RECENT) for actor in actors]
         with reachable("read what is known of actors"):
-            *recent, withdrawn = self._answers([*commands, ("MGET", *map(withdrawn_key, actors))])
+            asked = (*actors, *others)
+            *recent, withdrawn = self._answers([*commands, ("MGET", *map(withdrawn_key, asked))])
         return Known(
             {actor: recent_items(pairs) for actor, pairs in zip(actors, recent, strict=True) if pairs},
-            {actor: int(at) for actor, at in zip(actors, withdrawn, strict=True) if at is not None},
+            {actor: int(at) for actor, at in zip(asked, withdrawn, strict=True) if at is not None},
         )
 
 
@@ -182,6 +188,14 @@ def _commands(update: OnlineUpdate, refused: list[Any], bounds: Bounds) -> bytes
         )
         for hour, by_item in update.interests.items()
     ]  # fmt: skip
+    shown = [
+        (
+            shown_key(actor), SHOWN_TTL_DAYS * DAY_S, MAX_SHOWN, MAX_SHOWINGS,
+            list(chain.from_iterable((hash_of(item_id), sorted(times, reverse=True)) for item_id, times in by.items())),
+        )
+        for actor, by in update.shown.items()
+        if by
+    ]  # fmt: skip
     came_s: dict[str, int] = {actor: 0 for actor, names in update.disliked.items() if names}
     came_s |= dict.fromkeys(update.withdrawn, 0)
     for actor, items in chain(update.seen.items(), update.recent.items()):
@@ -190,8 +204,11 @@ def _commands(update: OnlineUpdate, refused: list[Any], bounds: Bounds) -> bytes
     for actor, times in update.done.items():
         if times:
             came_s[actor] = max(came_s.get(actor, 0), max(times.values()) // 1000)
+    for actor, by in update.shown.items():
+        if by:
+            came_s[actor] = max(came_s.get(actor, 0), *map(max, by.values()))
     limits = (bounds.actors, bounds.co_items, MAX_HOURS, LATE_SHARE, to_ms(utc_now()) // 1000)
-    return _pack((newest, refused, added, counted, list(chain(*came_s.items())), limits))
+    return _pack((newest, refused, added, counted, list(chain(*came_s.items())), limits, shown))
 
 
 def _newest(items: Sequence[RecentItem]) -> dict[str, int]:

@@ -46,6 +46,9 @@ class Scene:
         Of the re-ranker ``first_types``: what stands before all others.
     explore_share
         Share of the lists made for one visitor whose last place goes to a new item that few have seen yet.
+    fatigue
+        What the score of an item is multiplied by for each time it was shown to this visitor beyond the second, without
+        being opened; 1 for nothing of it.
     editorial_slots
         Positions that pins may take; any when empty.
     personalised
@@ -81,6 +84,7 @@ class Scene:
     first_types: tuple[ItemType, ...] = ()
     first_themes: tuple[str, ...] = ()
     explore_share: float = 0.0
+    fatigue: float = 0.5
     editorial_slots: tuple[int, ...] = ()
     personalised: bool = True
     on_item_page: bool = False

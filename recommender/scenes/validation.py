@@ -198,6 +198,7 @@ VARIANT_FIELDS: dict[str, _Field] = {
         _of_types(_is_length), f"a table, a whole number from 1 to {MAX_N} for some of {', '.join(ITEM_TYPES)}"
     ),
     "explore_share": (_is_share, "a number from 0 to 1"),
+    "fatigue": (_is_share, "a number from 0 to 1"),
     "first_types": (_each_once(ITEM_TYPES), f"a list, each once, of {', '.join(ITEM_TYPES)}"),
     "first_themes": (_words, f"a list of at most {MAX_WORDS} texts"),
 }  # fmt: skip

@@ -18,8 +18,10 @@ from profiles.online.ports import (
     DONE_TTL_DAYS,
     MAX_RECENT,
     MAX_SEEN,
+    MAX_SHOWN,
     RECENT_TTL_DAYS,
     SEEN_TTL_DAYS,
+    SHOWN_TTL_DAYS,
     TAGS_TTL_DAYS,
 )
 from recommender.artifacts import Models
@@ -57,6 +59,7 @@ async def get_transparency(request: Request) -> dict[str, Any]:
                 ],
                 "max_topic_share": scene.max_topic_share,
                 "explore_share": scene.explore_share,
+                "fatigue": scene.fatigue if scene.personalised else 1.0,
                 "ranker": scene.ranker,
                 "learned": _learned(models, scene.name) if scene.ranker == "learned" else None,
             }
@@ -69,6 +72,8 @@ async def get_transparency(request: Request) -> dict[str, Any]:
             "recent_items_days": RECENT_TTL_DAYS,
             "seen_items_kept": MAX_SEEN,
             "seen_items_days": SEEN_TTL_DAYS,
+            "shown_items_kept": MAX_SHOWN,
+            "shown_items_days": SHOWN_TTL_DAYS,
             "tags_days": TAGS_TTL_DAYS,
             "dislikes_days": DISLIKED_TTL_DAYS,
             "done_services_days": DONE_TTL_DAYS,

@@ -29,6 +29,7 @@ from profiles.online.ports import (
     DISLIKED_TTL_DAYS,
     RECENT_TTL_DAYS,
     SEEN_TTL_DAYS,
+    SHOWN_TTL_DAYS,
     TAGS_TTL_DAYS,
     TREND_TTL_HOURS,
     WITHDRAWN_TTL_DAYS,
@@ -37,9 +38,9 @@ from profiles.online.ports import (
     OnlineWriter,
     RebuildableStore,
 )
-from streaming.blocks import HISTORY, Interaction
-from streaming.enrich import INTERACTION_KINDS, LASTING, lasting_kind
-from streaming.fold import SLICE_INTERACTIONS, fold, personal_actors
+from streaming.blocks import HISTORY, SHOWN, Interaction
+from streaming.enrich import INTERACTION_KINDS, LASTING, kept_kind
+from streaming.fold import SLICE_INTERACTIONS, fold, only_shown, personal_actors
 
 #: What a rebuild commits stands apart from what is committed of any log.
 REBUILD_LOG = "rebuild"
@@ -48,11 +49,13 @@ _HOUR_MS = 3_600_000
 _CHOSEN = (
     f"(item_known AND bot_reason = '' AND log != '{HISTORY}' OR kind = 'consent_withdrawn')"
     " AND has({kinds:Array(String)}, toString(kind))"
+    f" AND (kind != '{SHOWN}' OR consent = 'personalise')"
 )
 _DAYS = f"""
 SELECT local_date AS day, count() AS n FROM events FINAL
 WHERE local_date >= {{first:Date}} AND {_CHOSEN}
   AND (local_date >= {{seen_first:Date}} OR has({{lasting:Array(String)}}, toString(kind)))
+  AND (local_date >= {{shown_first:Date}} OR kind != '{SHOWN}')
 GROUP BY day ORDER BY day
 """
 _EVENTS_OF_DAY = f"""
@@ -159,18 +162,23 @@ def _restore_interactions(
     kinds, lasting = sorted(INTERACTION_KINDS | LASTING), sorted(LASTING)
     busy_first = today - timedelta(days=max(RECENT_TTL_DAYS, CO_CLICK_TTL_DAYS))
     seen_first = today - timedelta(days=SEEN_TTL_DAYS)
+    shown_first = today - timedelta(days=SHOWN_TTL_DAYS)
     first_day = today - timedelta(days=DISLIKED_TTL_DAYS)
-    days = warehouse.rows(_DAYS, {"kinds": kinds, "first": first_day, "seen_first": seen_first, "lasting": lasting})
+    asked = {"kinds": kinds, "first": first_day, "seen_first": seen_first, "shown_first": shown_first}
+    days = warehouse.rows(_DAYS, {**asked, "lasting": lasting})
     n_interactions = n_read = n_commits = 0
     total = sum(row["n"] for row in days)
     oldest_hour = to_ms(now - timedelta(hours=TREND_TTL_HOURS)) // _HOUR_MS
     for row in days:
         is_seen = row["day"] >= seen_first
-        table = warehouse.query(_EVENTS_OF_DAY, {"day": row["day"], "kinds": kinds if is_seen else lasting})
+        told = kinds if is_seen else lasting
+        if row["day"] < shown_first:
+            told = [kind for kind in told if kind != SHOWN]
+        table = warehouse.query(_EVENTS_OF_DAY, {"day": row["day"], "kinds": told})
         for begin in range(0, table.num_rows, SLICE_INTERACTIONS):
             part = table.slice(begin, SLICE_INTERACTIONS)
             if interactions := _interactions(part.to_pydict(), done, is_seen):
-                known = online.known_of(personal_actors(interactions))
+                known = online.known_of(personal_actors(interactions), only_shown(interactions))
                 folded = fold(interactions, known.recent, known.withdrawn)
                 update = _as_old_as(folded, row["day"] >= busy_first, oldest_hour)
                 online.apply(Commit(REBUILD_LOG, n_commits, n_commits + 1), update)
@@ -185,7 +193,7 @@ def _interactions(columns: dict[str, list[Any]], done: Done, is_seen: bool) -> l
     names = ("actor", "item_id", "at_ms", "kind", "is_personal", "log", "log_offset")
     return [
         Interaction(actor, item_id, at_ms, INTEREST_WEIGHTS.get(kind, 0.0) if is_seen else 0.0, bool(is_personal),
-                    offset, lasting_kind(kind))
+                    offset, kept_kind(kind))
         for actor, item_id, at_ms, kind, is_personal, log, offset in zip(*map(columns.__getitem__, names), strict=True)
         if done.has(log, actor, offset)
     ]  # fmt: skip

@@ -84,9 +84,23 @@ def test_whoever_interacted_with_several_items_is_held_before_whoever_interacted
         assert store.known_of(["regular"]).recent
 
 
+def test_who_was_only_shown_something_goes_before_who_clicked(client: Redis) -> None:
+    store = RedisOnlineStore(client, Bounds(actors=10))
+    for n in range(5):
+        clicks(store, f"clicked-{n}", 1, NOW_MS - 20 * DAY_MS)
+    for n in range(30):
+        add(store, OnlineUpdate(shown={f"passed-by-{n}": {"i": [NOW_MS // 1000 + n]}}))
+    assert all(store.actor(f"clicked-{n}").recent for n in range(5))
+    assert [n for n in range(30) if store.actor(f"passed-by-{n}").shown] == list(range(25, 30))
+    clicks(store, "passed-by-25", 1)
+    assert store.actor("passed-by-25").shown
+    assert store.actor("passed-by-25").recent
+    assert sum(1 for _ in client.scan_iter(match="shown:*")) == 5
+
+
 def test_whoever_is_shed_leaves_nothing(client: Redis) -> None:
     store = RedisOnlineStore(client, Bounds(actors=1))
-    add(store, OnlineUpdate(recent={"old": [RecentItem("i", NOW_MS - DAY_MS)]}))
+    add(store, OnlineUpdate(recent={"old": [RecentItem("i", NOW_MS - DAY_MS)]}, shown={"old": {"i": [NOW_MS // 1000]}}))
     store.put_tags("run", [("old", {"tag": 1.0})])
     clicks(store, "new", 2)
     assert sorted(key for key in client.scan_iter() if b"old" in key) == []

@@ -132,7 +132,7 @@ def test_each_server_is_the_one_it_is_called(name: str, request: pytest.FixtureR
 
 def test_an_empty_store_knows_nothing(store: OnlineStore) -> None:
     assert store.actor("a") == ActorState()
-    assert store.known_of(["a", "b"]) == store.known_of([]) == Known({}, {})
+    assert store.known_of(["a", "b"]) == store.known_of([]) == store.known_of([], ["a"]) == Known({}, {})
     assert store.trends([HOUR]) == {}
     assert store.trends([]) == {}
     assert store.co_clicks(["i1"]) == {}

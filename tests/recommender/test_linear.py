@@ -19,6 +19,7 @@ from recommender.ranking.features import FEATURES, TREE_INPUTS
 from recommender.ranking.linear import MAX_REORDERED, TREES
 from recommender.ranking.trees import N_INNER, N_LEAVES
 from recommender.signals import PlacedModels
+from tests.recommender.plain_factors import factor_of
 from tests.recommender.test_plain import Plain, a_large_world
 from tests.recommender.test_recommend import made
 from tests.recommender.test_trees import walked
@@ -83,14 +84,15 @@ def check(world: World, weights: dict[str, float]) -> None:
         if name not in features:
             assert (one.score, one.features) == (0.0, {})
             continue
-        assert one.score == pytest.approx(utilities[name] - least, abs=CLOSE)
+        factor = factor_of(world, name)
+        assert one.score == pytest.approx((utilities[name] - least) * factor, abs=CLOSE)
         known = {feature: value for feature, value in features[name].items() if value}
         assert {feature: value for feature, (value, _) in one.features.items()} == pytest.approx(known, abs=CLOSE)
         for feature, (value, part) in one.features.items():
             assert part == pytest.approx(value * weights.get(feature, 0.0))
         for source, part in one.parts.items():
             sums = [weights.get(feature, 0.0) * known.get(feature, 0.0) for feature in OF_SOURCE.get(source, ())]
-            assert part == pytest.approx(max(0.0, sum(sums)), abs=CLOSE)
+            assert part == pytest.approx(max(0.0, sum(sums)) * factor, abs=CLOSE)
 
 
 OF_SOURCE: dict[str, list[str]] = {}
@@ -158,13 +160,18 @@ def test_trees_reorder_the_best_by_weights_and_an_explanation_adds_up(seed: int)
     expected = {name: score + raised for name, score in by_trees.items()}
     expected |= {name: utilities[name] - least for name in by_weights[MAX_REORDERED:]}
     ranked = made(world).items
+    factors = {name: factor_of(world, name) for name in expected}
     in_order = [*sorted(best, key=by_trees.__getitem__, reverse=True), *by_weights[MAX_REORDERED:]]  # stable
+    in_order = sorted(in_order, key=lambda name: -round(expected[name] * factors[name], 6))
     assert [one.item.item_id for one in ranked] == in_order[:60]
-    assert [one.score for one in ranked] == pytest.approx([expected[one.item.item_id] for one in ranked], abs=CLOSE)
+    assert [one.score for one in ranked] == pytest.approx(
+        [expected[name] * factors[name] for name in in_order[:60]], abs=CLOSE
+    )
     assert [one.item.item_id for one in ranked[:MAX_REORDERED]] != best
     for one in ranked:
         assert (TREES in one.features) == (one.item.item_id in best)
-        assert sum(part for _, part in one.features.values()) - least == pytest.approx(one.score, abs=CLOSE)
+        before = sum(part for _, part in one.features.values()) - least
+        assert before * factors[one.item.item_id] == pytest.approx(one.score, abs=CLOSE)
 
 
 def test_trees_that_ask_for_features_of_another_version_change_nothing() -> None:

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from civicrec.items import ITEM_TYPES, Link
+from civicrec.clock import to_ms
+from civicrec.items import ITEM_TYPES, Link, hash_of
 from profiles.online.ports import ActorState, RecentItem
 from profiles.tags import learned_tags, load_vocabulary
 from recommender.candidates.co_click import MAX_CO_CLICK_SEEDS
@@ -25,6 +26,7 @@ from recommender.recommend import MAX_CANDIDATES
 from recommender.request import Request
 from recommender.scenes.files import shipped_scenes
 from recommender.signals import MAX_ALS_ITEMS
+from tests.recommender.plain_factors import factor_of
 from tests.recommender.plain_titles import Rarity, cosine
 from tests.recommender.test_recommend import allowed, made, may_be_named
 from tests.recommender.worlds import NOW, World, an_item, signals_of, some_models, worlds
@@ -189,6 +191,8 @@ def check(world: World) -> None:
     profile = replace(world.profile, disliked=dict.fromkeys(world.profile.disliked, 0))
     world = replace(world, profile=profile)
     ranked, parts = made(world).items, Plain(world).parts()
+    for name, said in parts.items():
+        parts[name] = {source: factor_of(world, name) * part for source, part in said.items()}
     totals = {name: sum(said.values()) for name, said in parts.items()}
     named = [one for one in ranked if one.source != "fallback"]
     for one in named:
@@ -253,5 +257,6 @@ def a_large_world(seed: int, n: int = 1_500, n_words: int = 9) -> World:
         recent=tuple(RecentItem(name, 0) for name in some(40)),
         tags={f"theme:{WORDS[theme]}": float(rng.random()) for theme in range(4)},
         disliked=dict.fromkeys(some(5), 0),
+        shown=dict.fromkeys(map(hash_of, names[::25]), tuple(to_ms(NOW) // 1000 - k for k in range(1 + seed % 6))),
     )
     return World(catalogue, signals, Request(scene, 60, recent=some(5), item_id=names[seed]), profile, seed)

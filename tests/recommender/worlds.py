@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from civicrec.clock import to_ms
-from civicrec.items import ITEM_TYPES, Item, Link
+from civicrec.items import ITEM_TYPES, Item, Link, hash_of
 from profiles.online.ports import ActorState, RecentItem
 from recommender.artifacts import Models
 from recommender.catalogue import Catalogue
@@ -107,6 +107,10 @@ def items(draw: st.DrawFn, item_id: str, ids: list[str]) -> Item:
     )
 
 
+#: How long ago an item was shown: lately, and around the time from which on that tells anything.
+_HOURS = st.sets(st.integers(0, 5) | st.integers(14 * 24 - 3, 14 * 24 + 3), min_size=1, max_size=6)
+
+
 @st.composite
 def worlds(draw: st.DrawFn) -> World:
     n = draw(st.integers(0, 25))
@@ -147,5 +151,9 @@ def worlds(draw: st.DrawFn) -> World:
             2.0,
         ),
         disliked=dict.fromkeys(draw(some_ids), draw(st.sampled_from((0, to_ms(NOW))))),
+        shown={
+            hash_of(name): tuple(to_ms(NOW) // 1000 - hours * 3_600 for hours in sorted(draw(_HOURS)))
+            for name in draw(some_ids)
+        },
     )
     return World(catalogue, signals, request, profile, draw(st.integers(0, 5)))

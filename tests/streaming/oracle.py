@@ -7,6 +7,7 @@ from itertools import chain
 from typing import Any
 
 from civicrec.events import INTEREST_WEIGHTS, Event
+from civicrec.items import hash_of
 from tests.streaming.world import ITEM_TYPES
 
 HOUR_MS = 3_600_000
@@ -26,6 +27,17 @@ def recent(events: Sequence[Event], actor: str) -> list[tuple[str, int]]:
         if is_interaction(event) and event.consent == "personalise" and event.actor == actor:
             times[event.item_id] = max(at_ms(event), times.get(event.item_id, 0))
     return sorted(times.items(), key=lambda pair: (pair[1], pair[0]), reverse=True)[:50]
+
+
+def shown(events: Sequence[Event], actor: str) -> dict[int, tuple[int, ...]]:
+    """Hash of each item → the last six different seconds at which it was shown with consent; 120 items at most."""
+    times: dict[int, set[int]] = defaultdict(set)
+    for event in events:
+        is_shown = event.kind == "impression" and not event.bot_reason and event.item_id in ITEM_TYPES
+        if is_shown and event.consent == "personalise" and event.actor == actor:
+            times[hash_of(event.item_id)].add(at_ms(event) // 1000)
+    assert len(times) <= 120
+    return {hashed: tuple(sorted(some, reverse=True)[:6]) for hashed, some in times.items()}
 
 
 def trends(batches: Sequence[Sequence[Event]]) -> dict[int, dict[str, float]]:

@@ -80,7 +80,10 @@ def assert_as_recomputed(world: World, warehouse: KeyedWarehouse, progress: Comm
         assert {name: rows[(event.event_id,)][name] for name in expected} == expected
     assert len(warehouse.of("dead_letters")) == 2
     for actor in {event.actor for event in EVENTS}:
-        assert [tuple(pair) for pair in map(_pair, world.online.actor(actor).recent)] == oracle.recent(EVENTS, actor)
+        state = world.online.actor(actor)
+        assert [tuple(pair) for pair in map(_pair, state.recent)] == oracle.recent(EVENTS, actor)
+        assert state.shown == oracle.shown(EVENTS, actor)
+    assert any(world.online.actor(event.actor).shown for event in EVENTS)
     trends = oracle.trends([EVENTS])
     assert world.online.trends(list(trends)) == trends
     expected = oracle.co_clicks(EVENTS)

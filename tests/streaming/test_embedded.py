@@ -55,8 +55,9 @@ def assert_equals_the_recomputation(world: World, events: list[Event]) -> None:
         expected = oracle.row(event)
         assert {name: by_id[event.event_id][name] for name in expected} == expected
     for actor in {event.actor for event in events}:
-        kept = [(item.item_id, item.at_ms) for item in world.online.actor(actor).recent]
-        assert kept == oracle.recent(events, actor)
+        state = world.online.actor(actor)
+        assert [(item.item_id, item.at_ms) for item in state.recent] == oracle.recent(events, actor)
+        assert state.shown == oracle.shown(events, actor)
     expected_trends = oracle.trends(batches_of(world))
     assert world.online.trends(list(expected_trends)) == expected_trends
     assert world.ledger.totals().stored == len(events)

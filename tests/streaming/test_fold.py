@@ -9,14 +9,15 @@ from hypothesis import strategies as st
 from civicrec.accounting.progress import Commit
 from profiles.decay import forward_weight
 from profiles.online.memory import MemoryOnlineStore
-from profiles.online.ports import CO_CLICK_HALF_LIFE_DAYS, MAX_RECENT, RecentItem
-from streaming.blocks import Facts, Handled, Interaction, Origin
+from profiles.online.ports import CO_CLICK_HALF_LIFE_DAYS, MAX_RECENT, MAX_SHOWN, OnlineUpdate, RecentItem
+from streaming.blocks import SHOWN, Facts, Handled, Interaction, Origin
 from streaming.fold import (
     MAX_ITEMS_PER_ACTOR,
     MAX_PAIRS,
     SLICE_INTERACTIONS,
     fold,
     latest,
+    only_shown,
     pairs,
     personal_actors,
     slices,
@@ -303,3 +304,27 @@ def test_a_completed_service_is_done_and_refuses_nothing() -> None:
     assert fold([done._replace(weight=0.0)], {}).recent == {}
     assert fold([done._replace(weight=0.0)], {}).done == {"a": {"permit": AT}}
     assert fold([done], {}, {"a": AT}).done == {}
+
+
+def test_what_was_shown_is_known_of_its_actor_and_of_nothing_else() -> None:
+    def shown(item: str, at_ms: int, actor: str = "a") -> Interaction:
+        return Interaction(actor, item, at_ms, 0.0, True, kind=SHOWN)
+
+    times = [shown("x", AT + 1_000 * k) for k in (3, 1, 1, 9, 4, 5, 2, 8)]
+    update = fold([*times, shown("y", AT + 500), shown("late", AT, "b")], {}, {"b": AT})
+    assert update == OnlineUpdate(shown={"a": {"x": [AT // 1000 + k for k in (9, 8, 5, 4, 3, 2)], "y": [AT // 1000]}})
+    clicked = [*times, an_interaction("x", actor="c"), shown("z", AT, "c")]
+    assert (personal_actors(clicked), only_shown(clicked)) == (["c"], ["a"])
+    flood = fold([shown(f"i{n}", AT + 1_000 * n) for n in range(MAX_SHOWN + 30)], {}).shown["a"]
+    assert set(flood) == {f"i{n}" for n in range(30, MAX_SHOWN + 30)}
+
+
+def test_more_showings_than_other_interactions_make_a_slice() -> None:
+    def found(kind: str) -> list[int]:
+        n = 3 * SLICE_INTERACTIONS
+        records = [Handled(offset, "a", 1, {}) for offset in range(1, n + 1)]
+        interactions = [an_interaction()._replace(offset=offset, kind=kind) for offset in range(1, n + 1)]
+        return [len(part.interactions) for part in slices([Facts(Origin("log"), -1, records, {}, interactions, [])])]
+
+    assert found("") == [SLICE_INTERACTIONS] * 3
+    assert found(SHOWN) == [3 * SLICE_INTERACTIONS]

@@ -123,16 +123,18 @@ def test_a_rebuilt_store_is_the_one_the_stream_made(
         rebuilt = MemoryOnlineStore(min_actors=1)
         done = rebuild_online(warehouse, rebuilt, stream.done(), stream.now)
         assert rebuilt.is_complete()
-        assert done.interactions == sum(oracle.is_interaction(event) or _is_dislike(event) for event in events)
+        assert done.interactions == sum(oracle.is_interaction(event) or _is_other(event) for event in events)
         expected = everything(stream.online, events, hours_of(events))
         assert expected["trends"]
         assert expected["co_clicks"]
         assert any(state.disliked for state in expected["actors"].values())
+        assert any(state.shown for state in expected["actors"].values())
         assert_same(everything(rebuilt, events, hours_of(events)), expected)
 
 
-def _is_dislike(event: Event) -> bool:
-    return event.kind == "dislike" and not event.bot_reason and event.item_id in ITEM_TYPES
+def _is_other(event: Event) -> bool:
+    is_told = event.kind == "dislike" or (event.kind == "impression" and event.consent == "personalise")
+    return is_told and not event.bot_reason and event.item_id in ITEM_TYPES
 
 
 @pytest.mark.parametrize("wiped_after", [0, 1, 150, 299])
@@ -216,7 +218,8 @@ def test_only_what_would_still_be_there_comes_back(tmp_path: Path, warehouse: Cl
     events = [
         about("dislike", "i1", 200), about("service_complete", "i1", 200), about("dislike", "i2", 100),
         about("service_complete", "i3", 100), about("click", "i3", 40), about("click", "i4", 20),
-        about("click", "i5", 0),
+        about("impression", "i4", 100), about("impression", "i3", 40), about("impression", "i1", 15),
+        about("impression", "i2", 14), about("impression", "i2", 1), about("click", "i5", 0),
     ]  # fmt: skip
     with closing(Stream(tmp_path, warehouse, 100)) as stream:
         stream.send(events)
@@ -227,6 +230,7 @@ def test_only_what_would_still_be_there_comes_back(tmp_path: Path, warehouse: Cl
         assert state.disliked.keys() == {"i2"}
         assert state.done == ("i3",)
         assert [item.item_id for item in state.recent] == ["i5", "i4"]
+        assert state.shown == {hash_of("i2"): tuple(to_ms(NOON) // 1000 - days * 86_400 for days in (1, 14))}
         assert list(rebuilt.trends(hours_of(events))) == [oracle.at_ms(events[-1]) // oracle.HOUR_MS]
 
 
@@ -236,10 +240,10 @@ def test_tags_come_back_but_for_those_deleted_since_and_those_too_old(warehouse:
         "actor": ["a", "a", "b"], "tag": ["theme:社保", "theme:住房", "theme:社保"], "weight": [0.5, 0.25, 1.0],
         "evidence": [1, 1, 1], "last_at": [NOON] * 3,
     }  # fmt: skip
-    replace_day(warehouse, "actor_tags", today - timedelta(days=2), columns)
-    replace_day(warehouse, "actor_tags", today - timedelta(days=3), {**columns, "weight": [9.0, 9.0, 9.0]})
+    replace_day(warehouse, "actor_tags", today - timedelta(days=2), [columns])
+    replace_day(warehouse, "actor_tags", today - timedelta(days=3), [{**columns, "weight": [9.0, 9.0, 9.0]}])
     # as a night with a wrong clock leaves it
-    replace_day(warehouse, "actor_tags", today + timedelta(days=30), {**columns, "weight": [8.0, 8.0, 8.0]})
+    replace_day(warehouse, "actor_tags", today + timedelta(days=30), [{**columns, "weight": [8.0, 8.0, 8.0]}])
     store = MemoryOnlineStore(min_actors=1)
     chosen = {("c", "theme:教育"): to_ms(NOON), ("b", "theme:社保"): to_ms(NOON)}
     decided = Choices(frozenset({"a"}), frozenset({("a", "theme:住房")}), chosen)
@@ -272,7 +276,9 @@ def test_withdrawn_consent_and_refusals_taken_back_survive_a_rebuild(
     gone = {"anonymous_id": "browser", "subject_id": "f" * 32}
     events = [
         one("click", "i1", 1, **gone), one("dislike", "i2", 2, **gone), one("click", "i1", 3, anonymous_id="browser"),
+        one("impression", "i1", 3, **gone), one("impression", "i2", 3, anonymous_id="browser"),
         one("consent_withdrawn", "", 4, consent="measure", **gone), one("click", "i3", 5, **gone),
+        one("impression", "i1", 5, **gone), one("impression", "i2", 2, **gone),
         one("dislike", "i1", 6), one("dislike", "i2", 7), one("undislike", "i1", 8), one("favourite", "i2", 9),
         one("dislike", "i3", 10), one("dislike", "i1", 11, anonymous_id="long-ago"),
     ]  # fmt: skip
@@ -282,12 +288,13 @@ def test_withdrawn_consent_and_refusals_taken_back_survive_a_rebuild(
         day = local_date(NOON)
         columns = {"actor": ["f" * 32, "visitor-1"], "tag": ["theme:社保"] * 2, "weight": [1.0, 1.0],
                    "evidence": [1, 1], "last_at": [NOON] * 2}  # fmt: skip
-        replace_day(warehouse, "actor_tags", day, columns)
+        replace_day(warehouse, "actor_tags", day, [columns])
         rebuilt = MemoryOnlineStore(min_actors=1)
         rebuild_online(warehouse, rebuilt, stream.done(), stream.now)
         for store in (stream.online, rebuilt):
             assert [item.item_id for item in store.actor("f" * 32).recent] == ["i3"]
             assert store.actor("f" * 32).disliked == {}
+            assert store.actor("f" * 32).shown == {hash_of("i1"): (to_ms(NOON) // 1000 + 5,)}
             assert store.actor("browser") == ActorState()
             assert store.actor("visitor-1").disliked.keys() == {"i3"}
         assert rebuilt.actor("visitor-1").tags == {"theme:社保": 1.0}
