@@ -38,7 +38,7 @@ class ItemItemKnobs(Struct, frozen=True, omit_defaults=True):
     ease_items: int = 0
 
 
-class AlsKnobs(Struct, frozen=True):
+class AlsKnobs(Struct, frozen=True, omit_defaults=True):
     """The ALS model, as fitted, from the histories of one in so many actors."""
 
     factors: int
