@@ -78,9 +78,9 @@ WAREHOUSE = HomeFile(
 )
 REGISTRY = HomeFile(
     "registry.sqlite",
-    "catalogue, editorial rules, runs, audit, tags that a visitor hid",
+    "catalogue, editorial rules, runs, audit, what people decided, complaints",
     "catalog, editorial, serve, nightly",
-    "catalogue: import again; withdrawals, editorial rules, audit, hidden tags: gone",
+    "catalogue: import again; withdrawals, editorial rules, audit, decisions, complaints: gone",
     personal=True,
 )
 SERVED = HomeFile(
