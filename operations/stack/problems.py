@@ -37,8 +37,7 @@ def problems_of(settings: Settings, books: Books | None, now: datetime) -> list[
         "the stream": lambda: _if_any(books.waiting(now, settings.alarms.waiting_s) if books else ""),
         "the nightly job": lambda: _if_any(failed_night(settings.home, now)),
         "the feeds": lambda: _feeds(settings, now),
-        "complaints": lambda: _complaints(settings, local_date(now)),
-        "the models": lambda: _models(settings, local_date(now)),
+        "models and complaints": lambda: _in_registry(settings, local_date(now)),
     }
     for what, look in looks.items():
         try:
@@ -53,11 +52,17 @@ def _feeds(settings: Settings, now: datetime) -> Iterator[str]:
     return (f"feed {one.name} {words[one.wrong]}: {one.text}" for one in feed_states(settings.home, now) if one.wrong)
 
 
-def _complaints(settings: Settings, today: date) -> Iterator[str]:
+def _in_registry(settings: Settings, today: date) -> Iterator[str]:
+    with _registry(settings) as engine:
+        if engine is not None:
+            yield from _models(engine, settings, today)
+            yield from _complaints(engine, settings, today)
+
+
+def _complaints(engine: Engine, settings: Settings, today: date) -> Iterator[str]:
     from civicrec.registry.complaints import list_complaints
 
-    with _registry(settings) as engine:
-        waiting = list_complaints(engine, only_open=True) if engine else []
+    waiting = list_complaints(engine, only_open=True)
     if late := sum(one.is_overdue(today) for one in waiting):
         yield f"{late} complaints are overdue: `civicrec complaint list`, then `complaint answer`"
     if waiting and not working_days(settings.home).knows(today):
@@ -77,14 +82,11 @@ def _disk(settings: Settings) -> Iterator[str]:
             yield f"the disk of {settings.home} is nearly full: {free} MB are free, {state}; free disk space"
 
 
-def _models(settings: Settings, today: date) -> Iterator[str]:
+def _models(engine: Engine, settings: Settings, today: date) -> Iterator[str]:
     from civicrec.registry.runs import future_runs, latest_run, refused_in_a_row
 
-    with _registry(settings) as engine:
-        if engine is None:
-            return
-        newest, ahead = latest_run(engine, today), future_runs(engine, today)
-        n_refused = refused_in_a_row(engine, _REFUSED_LOOKED_AT, today)
+    newest, ahead = latest_run(engine, today), future_runs(engine, today)
+    n_refused = refused_in_a_row(engine, _REFUSED_LOOKED_AT, today)
     if newest is not None:
         day = date.fromisoformat(newest[1]["day"])
         if (age := (today - day).days) > settings.alarms.models_days:

@@ -111,7 +111,7 @@ def test_a_disk_that_is_nearly_full_is_told_before_events_are_refused(
 def test_what_cannot_be_looked_at_is_a_trouble_itself(settings: Settings) -> None:
     (settings.home / "registry.sqlite").write_bytes(b"this is no database" * 100)
     (said,) = problems_of(settings, None, NOW)
-    assert said.startswith("the state of the models cannot be told")
+    assert said.startswith("the state of models and complaints cannot be told")
 
 
 def test_a_full_and_an_incomplete_store_are_told_with_the_limit() -> None:
@@ -128,4 +128,4 @@ def test_a_full_and_an_incomplete_store_are_told_with_the_limit() -> None:
 def test_a_registry_address_that_is_none_is_a_trouble(settings: Settings, address: str) -> None:
     wrong = settings.model_copy(update={"registry_url": SecretStr(address)})
     (said,) = problems_of(wrong, read_books(wrong), NOW)
-    assert "the state of the models cannot be told: CIVICREC_REGISTRY_URL" in said
+    assert "the state of models and complaints cannot be told: CIVICREC_REGISTRY_URL" in said
