@@ -32,7 +32,7 @@ def test_a_full_disk_takes_no_insert_for_stored_and_no_day_away(tmp_path: Path) 
     ):  # fmt: skip
         tags = {"actor": ["a"] * ROWS, "tag": [str(n) for n in range(ROWS)], "weight": [1.0] * ROWS,
                 "evidence": [1] * ROWS, "last_at": [NOON] * ROWS}  # fmt: skip
-        replace_day(warehouse, "actor_tags", day, tags)
+        replace_day(warehouse, "actor_tags", day, [tags])
         warehouse.command(
             "CREATE TABLE full (a UInt64, b String) ENGINE = MergeTree ORDER BY a PARTITION BY a % 3"
             " SETTINGS non_replicated_deduplication_window = 1000, fsync_after_insert = 1, fsync_part_directory = 1"
@@ -51,7 +51,7 @@ def test_a_full_disk_takes_no_insert_for_stored_and_no_day_away(tmp_path: Path) 
                     counted = warehouse.rows("SELECT count() AS n FROM full")[0]["n"]
                     assert counted == (n + 1) * ROWS
                 with suppress(CivicrecError):
-                    replace_day(warehouse, "actor_tags", day, tags)
+                    replace_day(warehouse, "actor_tags", day, [tags])
                 assert warehouse.rows("SELECT count() AS n FROM actor_tags")[0]["n"] == ROWS
             for _ in range(2):  # with space, under the same token: all of it, and once
                 warehouse.insert("full", rows, token=str(n))
