@@ -90,6 +90,8 @@ class Site:
         The same for the next requests, one each.
     late_s
         How long the endpoint keeps each answer, once it has passed the events on.
+    late_body_s
+        How long it keeps the body after the head of an answer.
     disliked
         Words for which a firewall blocks a request.
     strangers
@@ -106,6 +108,7 @@ class Site:
     status: int = 200
     statuses: list[int] = field(default_factory=list)
     late_s: float = 0.0
+    late_body_s: float = 0.0
     retry_after: str = ""
     disliked: str = ""
     strangers: list[tuple[int, dict[str, str], str]] = field(default_factory=list)
@@ -191,7 +194,7 @@ class Site:
         body = request.rfile.read(int(request.headers.get("Content-Length", 0)))
         status = self.statuses.pop(0) if self.statuses else self.status
         retry_after = self.retry_after
-        late_s = self.late_s
+        late_s, late_body_s = self.late_s, self.late_body_s
         if status == 0:
             self.batches.append((time.monotonic(), 0, json.loads(body)))
             time.sleep(late_s)
@@ -209,7 +212,7 @@ class Site:
         elif status == 200:
             kept = ("origin", "content-type", "user-agent", "dnt", "sec-gpc")
             passed = {name: request.headers[name] for name in kept if request.headers[name]}
-            answer = httpx.post(f"{self.stack.collector_url}/v1/events", content=body, headers=passed)
+            answer = httpx.post(f"{self.stack.collector_url}/v1/events", content=body, headers=passed, timeout=60)
             status, content = answer.status_code, answer.content
             headers = {name: answer.headers[name] for name in answer.headers if name.startswith("access-control")}
         elif retry_after:
@@ -220,6 +223,7 @@ class Site:
         for name, value in {**headers, "Content-Length": str(len(content))}.items():
             request.send_header(name, value)
         request.end_headers()
+        time.sleep(late_body_s)
         request.wfile.write(content)
 
 

@@ -226,14 +226,19 @@ def test_a_queue_without_answers_has_an_end_too(browser: webdriver.Chrome, site:
     assert sum(told) + int(kept.get("civicrec.dropped", 0)) == 11
 
 
-def test_a_page_that_is_left_makes_the_next_wait_for_nothing(browser: webdriver.Chrome, site: Site) -> None:
-    site.late_s = 1.0
+@pytest.mark.parametrize("late", ["late_s", "late_body_s"], ids=["before_an_answer", "amid_an_answer"])
+def test_a_page_that_is_left_makes_the_next_wait_for_nothing(browser: webdriver.Chrome, site: Site, late: str) -> None:
+    setattr(site, late, 1.0)
     head = "addEventListener('unload', () => 0)"  # such a page is not kept, and hears of a failure while it goes
     address = site.add("/a", head=head, tag=site.tag(endpoint=site.endpoint))
     for _ in range(3):
         browser.get(address)
+        batches = len(site.batches)
         browser.execute_script(MANY.format(n=9, name="x"))
-    assert browser.execute_script("return localStorage.getItem('civicrec.wait')") is None
+        wait_for(lambda n=batches: len(site.batches) > n, 10, "a batch at the endpoint")
+        time.sleep(0.2)  # the head of the answer, where it comes before the body, is there
+    waits = browser.execute_script("return localStorage.getItem('civicrec.wait')")
+    assert waits is None, [(at, status) for at, status, _ in site.batches]
 
 
 #: Events that other pages have just made.
