@@ -45,7 +45,7 @@ def query_of(request: Request, kind: type[Q]) -> Q:
 
 def _read_again(fields: dict[str, str], kind: type[Q]) -> Q:
     names = _names(kind)
-    if unknown := next((name for name in fields if name not in names), None):
+    if (unknown := next((name for name in fields if name not in names), None)) is not None:
         expected = f"expected only {', '.join(names)}" if names else "this address takes none"
         raise InvalidInput(f"unknown parameter {unknown[:60]!r}; {expected}")
     stated = {name: _plain(value) for name, value in fields.items() if value.strip()}

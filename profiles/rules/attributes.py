@@ -61,7 +61,7 @@ def attributes_from(said: Mapping[str, Any]) -> dict[str, Value]:
         If an attribute is unknown or its value is none it may have.
     """
     known = load_attributes()
-    if unknown := next((name for name in said if name not in known), None):
+    if (unknown := next((name for name in said if name not in known), None)) is not None:
         raise InvalidInput(f"unknown attribute {unknown[:60]!r}; expected {', '.join(known)}")
     return {name: _value(known[name], value) for name, value in said.items() if value is not None}
 

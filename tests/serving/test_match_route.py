@@ -58,6 +58,7 @@ def test_one_question_after_the_other_leads_to_what_fits(policies: Api) -> None:
     ("body", "says"),
     [
         ({"attributes": {"height": 1}}, "unknown attribute 'height'"),
+        ({"attributes": {"": {}}}, "unknown attribute ''"),
         ({"attributes": {"scale": "巨型"}}, "expected one of 大型企业"),
         ({"attributes": {"region": "44"}}, "six digits"),
         ({"attributes": {"age": "六十"}}, "a number"),

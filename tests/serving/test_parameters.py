@@ -48,6 +48,7 @@ def refused(answer: httpx.Response, *words: str) -> None:
 )
 def test_an_unknown_parameter_is_refused_with_the_known_ones(api: Api, path: str, known: str) -> None:
     refused(api.get(path, scenes="home"), "unknown parameter 'scenes'", known)
+    refused(api.ask("GET", f"{path}?=1"), "unknown parameter ''", known)
 
 
 @pytest.mark.parametrize(
