@@ -29,7 +29,7 @@ app = typer.Typer(
 #: Modules of `operations.commands`; each has ``register(app)``. The order is the order of the help page.
 _COMMANDS = (
     "demo", "stack", "stages", "nightly", "model", "rebuild", "catalog", "editorial", "events", "profile", "subject",
-    "complaint", "site", "console", "evaluate", "bench",
+    "complaint", "audit", "site", "console", "evaluate", "bench",
 )  # fmt: skip
 
 

@@ -19,8 +19,9 @@ from sqlalchemy import Connection, Engine, bindparam, insert, select, update
 from civicrec.clock import monotonic_s, utc_now
 from civicrec.errors import Conflict, InvalidInput, NotFound
 from civicrec.items import ERASED_TITLE, Item, Status, item_json
+from civicrec.registry.audit import Act, record
 from civicrec.registry.news import call_out
-from civicrec.registry.tables import VERSION_COUNTER, audit, counters, items
+from civicrec.registry.tables import VERSION_COUNTER, counters, items
 
 #: Stands where a withdrawn item keeps the status it goes back to: an erased one has none.
 ERASED: Literal["erased"] = "erased"
@@ -92,17 +93,15 @@ class _Row:
 
 
 @dataclass(frozen=True, slots=True)
-class _Act:
+class _Author:
     """Who changes items, why and when, for the audit."""
 
     who: str
     why: str
     now: datetime
 
-    def row(self, item_id: str, action: str) -> dict[str, object]:
-        return {
-            "at": self.now, "who": self.who, "action": action, "object_id": item_id, "facts": {"why": self.why}
-        }  # fmt: skip
+    def act(self, item_id: str, action: str) -> Act:
+        return Act(self.now, self.who, action, item_id, {"why": self.why})
 
 
 def _action(before: str, now: object) -> str:
@@ -134,16 +133,16 @@ def upsert_items(
     for start in range(0, len(waiting), _ITEMS_A_TRANSACTION):
         some = waiting[start : start + _ITEMS_A_TRANSACTION]
         began_s = monotonic_s()
-        done += _upsert(engine, some, _Act(who, why, now or utc_now()))
+        done += _upsert(engine, some, _Author(who, why, now or utc_now()))
         if start + len(some) < len(waiting):
             time.sleep(min(_LONGEST_PAUSE_S, (monotonic_s() - began_s) / 2))
     return done
 
 
-def _upsert(engine: Engine, new: Sequence[Item], act: _Act) -> Upserted:
+def _upsert(engine: Engine, new: Sequence[Item], by: _Author) -> Upserted:
     added: list[dict[str, object]] = []
     changed: list[dict[str, object]] = []
-    told: list[dict[str, object]] = []
+    told: list[Act] = []
     refused: dict[str, str] = {}
     bodies = {item.item_id: item_json(item) for item in new}  # before others have to wait
     with engine.connect() as connection, connection.begin() as transaction:
@@ -153,21 +152,21 @@ def _upsert(engine: Engine, new: Sequence[Item], act: _Act) -> Upserted:
             kept = known.get(item.item_id)
             if kept is None:
                 before: _Before = "online" if item.status == "withdrawn" else None
-                added.append(_row(item, version, before, act.now, bodies[item.item_id]))
-                told.append(act.row(item.item_id, "item_added"))
+                added.append(_row(item, version, before, by.now, bodies[item.item_id]))
+                told.append(by.act(item.item_id, "item_added"))
             elif why_not := _refusal(item, kept):
                 refused[item.item_id] = why_not
             elif kept.status == item.status != "withdrawn" and kept.body == bodies[item.item_id]:
                 continue
-            elif _differs(row := _row(*_as_withdrawn(item, kept, version), act.now), kept):
+            elif _differs(row := _row(*_as_withdrawn(item, kept, version), by.now), kept):
                 changed.append({"kept_id": item.item_id, **row})
-                told.append(act.row(item.item_id, _action(kept.status, row["status"])))
+                told.append(by.act(item.item_id, _action(kept.status, row["status"])))
         if added:
             connection.execute(insert(items), added)
         if changed:
             connection.execute(update(items).where(items.c.item_id == bindparam("kept_id")), changed)
         if told:
-            connection.execute(insert(audit), told)
+            record(connection, told)
         else:
             transaction.rollback()  # nothing new: readers need not look
     return Upserted(len(added), len(changed), len(new) - len(added) - len(changed) - len(refused), refused)
@@ -192,7 +191,7 @@ def change_item(
     Conflict
         If the new item may not take this id: it was erased, or is another document's.
     """
-    act = _Act(who, why, now)
+    by = _Author(who, why, now)
     with engine.connect() as connection, connection.begin() as transaction:
         version = raised_version(connection)
         kept = _kept(connection, [item_id]).get(item_id)
@@ -200,7 +199,7 @@ def change_item(
         if kept is None:
             row = _row(item, version, "online" if item.status == "withdrawn" else None, now)
             connection.execute(insert(items).values(**row))
-            connection.execute(insert(audit).values(**act.row(item_id, "item_added")))
+            record(connection, [by.act(item_id, "item_added")])
             return item, "added"
         if why_not := _refusal(item, kept):
             raise Conflict(why_not)
@@ -211,7 +210,7 @@ def change_item(
             transaction.rollback()
             return item, "unchanged"
         connection.execute(update(items).where(items.c.item_id == item_id).values(**row))
-        connection.execute(insert(audit).values(**act.row(item_id, _action(kept.status, item.status))))
+        record(connection, [by.act(item_id, _action(kept.status, item.status))])
         return item, "changed"
 
 
@@ -282,22 +281,23 @@ def set_status(
         If one that is to be restored is a draft that nobody withdrew; nothing is changed then.
     """
     after: list[Item] = []
-    act = _Act(who, why, now)
+    told: list[Act] = []
+    by = _Author(who, why, now)
     with engine.connect() as connection, connection.begin() as transaction:
         version = raised_version(connection)
-        is_changed = False
         for item_id, kept in _wanted(connection, item_ids).items():
             item = _decode(kept.body)
             check(item)
             new, before = _moved(item_id, kept, status)
             if new != kept.status:
-                is_changed = True
                 item = msgspec.structs.replace(item, status=new)
                 values = _row(item, version, before, now)
                 connection.execute(update(items).where(items.c.item_id == item_id).values(**values))
-                connection.execute(insert(audit).values(**act.row(item_id, f"item_{new}")))
+                told.append(by.act(item_id, f"item_{new}"))
             after.append(item)
-        if not is_changed:
+        if told:
+            record(connection, told)
+        else:
             transaction.rollback()
     return after
 
@@ -320,8 +320,9 @@ def erase(engine: Engine, item_ids: Iterable[str], *, who: str, why: str, now: d
             item = Item(item_id=item_id, item_type=old.item_type, title=ERASED_TITLE, status="withdrawn")
             values = _row(item, version, ERASED, now)
             connection.execute(update(items).where(items.c.item_id == item_id).values(**values))
-            connection.execute(insert(audit).values(**_Act(who, why, now).row(item_id, "item_erased")))
             left.append(item)
+        by = _Author(who, why, now)
+        record(connection, [by.act(item.item_id, "item_erased") for item in left])
     if engine.dialect.name == "sqlite":
         with engine.connect() as connection:  # the log beside the file holds the old pages until it is cut
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")

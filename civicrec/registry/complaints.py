@@ -14,7 +14,8 @@ from sqlalchemy import Engine, func, insert, select, update
 
 from civicrec.clock import as_utc
 from civicrec.errors import InvalidInput, NotFound, Unavailable
-from civicrec.registry.tables import audit, complaints
+from civicrec.registry.audit import Act, record
+from civicrec.registry.tables import complaints
 
 ComplaintKind = Literal["recommendation", "personal_data", "accessibility", "other"]
 MAX_TEXT = 2_000
@@ -122,8 +123,7 @@ def answer(engine: Engine, receipt: str, reply: str, *, who: str, now: datetime)
         is_new = connection.execute(answered.values(reply=reply.strip(), answered_at=now, answered_by=who)).rowcount
         if is_new:
             facts = {"characters": len(reply.strip())}
-            row = {"at": now, "who": who, "action": "complaint_answered", "object_id": receipt, "facts": facts}
-            connection.execute(insert(audit).values(**row))
+            record(connection, [Act(now, who, "complaint_answered", receipt, facts)])
     found = complaint(engine, receipt)
     if not is_new:
         raise InvalidInput(f"complaint {receipt} was answered on {found.answered_at}; write to the person instead")

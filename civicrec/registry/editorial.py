@@ -15,8 +15,9 @@ from sqlalchemy import Engine, delete, func, insert, select
 from civicrec.clock import as_utc, moved, rfc3339
 from civicrec.editorial import Rule, checked
 from civicrec.errors import InvalidInput, NotFound
+from civicrec.registry.audit import Act, record
 from civicrec.registry.catalogue import raised_version
-from civicrec.registry.tables import audit, editorial, items
+from civicrec.registry.tables import editorial, items
 
 #: Every process that makes lists holds them all.
 MAX_RULES = 5_000
@@ -44,7 +45,7 @@ def add_rule(engine: Engine, rule: Rule, now: datetime) -> Rule:
         if connection.execute(select(func.count()).select_from(editorial)).scalar_one() >= MAX_RULES:
             raise InvalidInput(f"there are {MAX_RULES} rules already; remove some with `civicrec editorial remove`")
         connection.execute(insert(editorial).values(**_row(kept)))
-        connection.execute(insert(audit).values(**_audited(kept, f"editorial_{rule.kind}", rule.who, rule.why, now)))
+        record(connection, [_audited(kept, f"editorial_{rule.kind}", rule.who, rule.why, now)])
     return kept
 
 
@@ -63,7 +64,7 @@ def remove_rule(engine: Engine, number: int, *, who: str, why: str, now: datetim
             raise NotFound(f"no rule {number}; `civicrec editorial list` shows what there is")
         rule = _rule(row)
         connection.execute(delete(editorial).where(editorial.c.number == number))
-        connection.execute(insert(audit).values(**_audited(rule, "editorial_removed", who, why, now)))
+        record(connection, [_audited(rule, "editorial_removed", who, why, now)])
     return rule
 
 
@@ -87,10 +88,10 @@ def _rule(row: Any) -> Rule:
     return Rule(**facts)
 
 
-def _audited(rule: Rule, action: str, who: str, why: str, now: datetime) -> dict[str, Any]:
+def _audited(rule: Rule, action: str, who: str, why: str, now: datetime) -> Act:
     facts: dict[str, Any] = {"why": why, "rule": rule.number}
     if action != "editorial_removed":
         facts |= {"scene": rule.scene, "until": rfc3339(rule.ends) if rule.ends else None}
         if rule.kind != "block":
             facts |= {"position": rule.position} if rule.kind == "pin" else {"factor": rule.factor}
-    return {"at": now, "who": who, "action": action, "object_id": rule.item_id, "facts": facts}
+    return Act(now, who, action, rule.item_id, facts)

@@ -7,13 +7,14 @@ its statements need not bear running twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from string import Template
 
 from sqlalchemy import Connection, Engine, inspect, text
 
 from civicrec.migrations import migrations_of, pending, statements
+from civicrec.registry.chain_old_rows import chain_old_rows
 
 #: What a migration calls its types → what each database calls them.
 _TYPES = {
@@ -27,6 +28,8 @@ CREATE TABLE IF NOT EXISTS migrations
     applied_at $time        NOT NULL DEFAULT CURRENT_TIMESTAMP
 )
 """
+#: What a migration does after its SQL, where SQL cannot.
+_THEN: Mapping[str, Callable[[Connection], None]] = {"0010_audit_chain.sql": chain_old_rows}
 #: Key of the advisory lock that one migrating process holds; any number that nothing else in the database uses.
 _LOCK = 0x0C17_1C2E_C0DE
 
@@ -66,6 +69,8 @@ def migrate(engine: Engine) -> list[str]:
         for name, sql in todo:
             for statement in statements(Template(sql).substitute(types)):
                 connection.exec_driver_sql(statement)
+            if name in _THEN:
+                _THEN[name](connection)
             connection.execute(text("INSERT INTO migrations (name) VALUES (:name)"), {"name": name})
     return [name for name, _ in todo]
 

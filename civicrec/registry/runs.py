@@ -13,7 +13,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, RowMapping, delete, insert, select
 
 from civicrec.clock import as_utc, local_date, utc_now
-from civicrec.registry.tables import audit, chosen_run, runs
+from civicrec.registry.audit import Act, record
+from civicrec.registry.tables import chosen_run, runs
 
 _NEWEST_FIRST = (runs.c.day.desc(), runs.c.finished_at.desc())
 
@@ -106,7 +107,7 @@ def choose_run(engine: Engine, run: str | None, *, who: str, why: str, now: date
             connection.execute(insert(chosen_run).values(run=run, since=now, who=who, why=why))
         action = "model_rolled_back" if run is not None else "model_rollback_ended"
         named = run or next(iter(before), "")
-        connection.execute(insert(audit).values(at=now, who=who, action=action, object_id=named, facts={"why": why}))
+        record(connection, [Act(now, who, action, named, {"why": why})])
 
 
 def refused_in_a_row(engine: Engine, n: int, today: date | None = None) -> int:

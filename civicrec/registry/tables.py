@@ -104,6 +104,16 @@ audit = Table(
     Column("action", String(64), nullable=False),
     Column("object_id", String(128), nullable=False),
     Column("facts", JSON, nullable=False),
+    Column("previous", String(64), nullable=False, doc="Digest of the row before."),
+    Column("digest", String(64), nullable=False, doc="As `civicrec.registry.chain.digest_of` makes it."),
+)
+
+audit_head = Table(
+    "audit_head",
+    metadata,
+    Column("head", Integer, primary_key=True, autoincrement=False),
+    Column("number", Integer, nullable=False),
+    Column("digest", String(64), nullable=False),
 )
 
 pushes = Table(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from civicrec.clock import from_ms, local_date, rfc3339, to_ms, utc_now
+from operations.commands.options import Who, Why
 
 if TYPE_CHECKING:
     from civicrec.settings import Settings
@@ -41,14 +42,17 @@ def show(
         str,
         typer.Argument(help="Anonymous id, subject id, or a:<id> for an anonymous id of 32 hex digits."),
     ],
+    who: Who = "operator",
+    why: Why = "",
     home: Annotated[Path | None, typer.Option(help="Folder that holds all state.")] = None,
 ) -> None:
-    """Print what the online store and the nightly tags hold of an actor, as JSON."""
+    """Print what the online store and the nightly tags hold of an actor, as JSON; that it was read is recorded."""
     from civicrec.clients import redis_client
     from civicrec.settings import load_settings
     from profiles.online.redis_rights import RedisOnlineRights
 
     settings = load_settings(home)
+    _record_read(settings, who, why, "profile_shown", actor)
     state = RedisOnlineRights(redis_client(settings.redis)).actor(actor)
     held: dict[str, Any] = {
         "actor": actor,
@@ -68,9 +72,14 @@ def show(
 def explain(
     actor: Annotated[str, typer.Argument(help="Anonymous id, subject id, or a:<id>, as of `profile show`.")],
     tag: Annotated[str, typer.Argument(help="A tag of theirs, such as theme:就业创业.")],
+    who: Who = "operator",
+    why: Why = "",
     home: Annotated[Path | None, typer.Option(help="Folder that holds all state.")] = None,
 ) -> None:
-    """Print which events made a tag at the last night, as JSON: items and what each event still weighed."""
+    """Print which events made a tag at the last night, as JSON: items and what each event still weighed.
+
+    That it was read is recorded.
+    """
     from datetime import timedelta
 
     from civicrec.errors import NotFound
@@ -83,6 +92,7 @@ def explain(
     from profiles.tags import learned_tags, load_vocabulary
 
     settings, name = load_settings(home), load_vocabulary().tag(tag).name
+    _record_read(settings, who, why, "profile_explained", actor)
     made = [row for row in _nightly_tags(settings, actor) or () if row["tag"] == name]
     if not made:
         raise NotFound(f"the last night gave {actor!r} no tag {name!r}; `civicrec profile show` lists what there is")
@@ -112,6 +122,16 @@ def explain(
         for one in found
     ]
     print(json.dumps({"actor": actor, **made[0], "items": told}, ensure_ascii=False, indent=2))
+
+
+def _record_read(settings: Settings, who: str, why: str, action: str, actor: str) -> None:
+    """Write down that somebody's data is read, before it is."""
+    from civicrec.registry.audit import Act, record_alone
+    from civicrec.registry.tables import registry_at
+    from civicrec.security.tokens import load_keys
+
+    with registry_at(settings.registry_address) as registry:
+        record_alone(registry, Act(utc_now(), who, action, load_keys(settings).audit_name(actor), {"why": why}))
 
 
 def _nightly_tags(settings: Settings, actor: str) -> list[dict[str, Any]] | None:

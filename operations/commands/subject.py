@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from operations.commands.options import Who, Why
+
 subject = typer.Typer(help="Portal users, as their portal names them.", no_args_is_help=True)
 
 
@@ -42,14 +44,17 @@ def export(
     site: Annotated[str, typer.Argument(help="Site id, such as demo.")],
     user: Annotated[str, typer.Argument(help="User id as the portal knows it; it is not kept.")],
     table: Annotated[bool, typer.Option("--csv", help="The events as a table for office software.")] = False,
+    who: Who = "operator",
+    why: Why = "",
     home: Annotated[Path | None, typer.Option(help="Folder that holds all state.")] = None,
 ) -> None:
-    """Print a copy of what is held of a portal user, as GET /v1/me/data gives it."""
+    """Print a copy of what is held of a portal user, as GET /v1/me/data gives it; that it was read is recorded."""
     import sys
     from contextlib import closing
 
     from civicrec.clients import redis_client
     from civicrec.clock import utc_now
+    from civicrec.registry.audit import Act, record_alone
     from civicrec.registry.choices import choices_of
     from civicrec.registry.tables import registry_at
     from civicrec.security.tokens import load_keys
@@ -64,6 +69,7 @@ def export(
     keys.site_key(site)  # of an unknown site nobody is known
     actor = keys.subject_id(site, user)
     with registry_at(settings.registry_address) as registry, closing(ClickHouseWarehouse(settings.warehouse)) as stored:
+        record_alone(registry, Act(utc_now(), who, "data_exported", keys.audit_name(actor), {"why": why}))
         events = events_of(stored, actor)
         if table:
             pieces = as_csv(events)

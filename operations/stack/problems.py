@@ -37,7 +37,7 @@ def problems_of(settings: Settings, books: Books | None, now: datetime) -> list[
         "the stream": lambda: _if_any(books.waiting(now, settings.alarms.waiting_s) if books else ""),
         "the nightly job": lambda: _if_any(failed_night(settings.home, now)),
         "the feeds": lambda: _feeds(settings, now),
-        "models and complaints": lambda: _in_registry(settings, local_date(now)),
+        "the registry": lambda: _in_registry(settings, local_date(now)),
     }
     for what, look in looks.items():
         try:
@@ -57,6 +57,22 @@ def _in_registry(settings: Settings, today: date) -> Iterator[str]:
         if engine is not None:
             yield from _models(engine, settings, today)
             yield from _complaints(engine, settings, today)
+            yield from _audit(engine)
+
+
+def audit_head_of(settings: Settings) -> str:
+    """Return the head of the audit log, NUMBER:DIGEST, empty while there is no registry; may raise `CivicrecError`."""
+    from civicrec.registry import audit
+
+    with _registry(settings) as engine:
+        return "" if engine is None else str(audit.audit_head_of(engine))
+
+
+def _audit(engine: Engine) -> Iterator[str]:
+    from civicrec.registry.audit import is_cut
+
+    if is_cut(engine):
+        yield "the end of the audit log is not as it was written: `civicrec audit verify` says where"
 
 
 def _complaints(engine: Engine, settings: Settings, today: date) -> Iterator[str]:

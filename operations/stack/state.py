@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -25,7 +25,7 @@ from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from operations.stack.endpoints import peers, readiness, what_is_wrong
 from operations.stack.flink_state import FlinkState, look_at_flink
 from operations.stack.holes import alarms
-from operations.stack.problems import online_problems, problems_of
+from operations.stack.problems import audit_head_of, online_problems, problems_of
 from operations.stack.supervisor import state_path
 from operations.stack.valkey import set_aside, valkey_folder
 
@@ -85,6 +85,8 @@ class StackState:
         What the online store says of itself: whether it is complete, its actors, what it shed, its memory.
     set_aside
         Folders of an online store whose files were damaged; the store began empty and was rebuilt.
+    audit
+        Head of the audit log, NUMBER:DIGEST; noted elsewhere it shows later whether rows were cut or written anew.
     """
 
     books: Books | None
@@ -96,6 +98,7 @@ class StackState:
     flink: FlinkState | None = None
     online: dict[str, object] | None = None
     set_aside: list[str] = field(default_factory=list)
+    audit: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Return the keys of contracts.md, section 4, and the rest."""
@@ -168,8 +171,11 @@ def look(settings: Settings, now: datetime) -> StackState:
         served = served_counts(settings.served_path)
     except CivicrecError as error:
         problems.append(str(error))
+    audit = ""
+    with suppress(CivicrecError):  # that the registry is away is among the problems already
+        audit = audit_head_of(settings)
     problems = list(dict.fromkeys(problems))
-    return StackState(books, freshness_s, answers, processes, tuple(problems), served, flink, online, aside)
+    return StackState(books, freshness_s, answers, processes, tuple(problems), served, flink, online, aside, audit)
 
 
 def _freshness_s(settings: Settings, now: datetime) -> float | None:

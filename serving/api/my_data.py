@@ -15,6 +15,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
 from civicrec.items import Time
+from civicrec.registry.audit import Act, record_alone
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.personal import events_of, tags_of
 from civicrec.web.calls import JSON, Answer, Call, describes
@@ -22,6 +23,7 @@ from civicrec.web.guard import charge
 from profiles.rights.export import as_csv, as_json, held_of
 from serving.answers import NO_STORE
 from serving.api.me import REFUSED, TOKEN, decisions_of, subject_of
+from serving.live import Live
 
 router = APIRouter(tags=["me"])
 CSV = "text/csv"
@@ -56,7 +58,9 @@ async def get_data(request: Request) -> Response:
     warehouse = _warehouse(request)
     learned = await asyncio.to_thread(tags_of, warehouse, actor)
     held = held_of(actor, decided, state, learned, request.app.state.live.clock())
-    return _file(as_json(held, await _begun(warehouse, actor)), "civicrec-data.json", JSON)
+    events = await _begun(warehouse, actor)
+    await _record(request, actor)
+    return _file(as_json(held, events), "civicrec-data.json", JSON)
 
 
 @router.get("/v1/me/data.csv")
@@ -65,7 +69,16 @@ async def get_table(request: Request) -> Response:
     """Return the events of the signed-in user as a table for office software."""
     actor = subject_of(request)
     charge(request.scope, _LISTS_OF_A_COPY)
-    return _file(as_csv(await _begun(_warehouse(request), actor)), "civicrec-data.csv", f"{CSV}; charset=utf-8")
+    events = await _begun(_warehouse(request), actor)
+    await _record(request, actor)
+    return _file(as_csv(events), "civicrec-data.csv", f"{CSV}; charset=utf-8")
+
+
+async def _record(request: Request, actor: str) -> None:
+    """Write down that a copy is given; one that cannot be written down is not given (503)."""
+    live: Live = request.app.state.live
+    act = Act(live.clock(), "subject", "data_exported", live.keys.audit_name(actor))
+    await request.app.state.registry.do(lambda engine: record_alone(engine, act))
 
 
 async def _begun(warehouse: ClickHouseWarehouse, actor: str) -> Iterator[Mapping[str, Any]]:

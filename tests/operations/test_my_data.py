@@ -10,11 +10,13 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from sqlalchemy import text
 from typer.testing import CliRunner
 
 from civicrec.clients import redis_client
 from civicrec.clock import utc_now
 from civicrec.events import Kind
+from civicrec.registry.audit import audit_rows, verify
 from civicrec.registry.choices import choose_tag, delete_tag
 from civicrec.registry.tables import registry_at
 from civicrec.security.tokens import load_keys
@@ -114,6 +116,33 @@ def test_without_the_warehouse_no_half_of_a_copy_is_given(settings: Settings, me
     away = settings.model_copy(update={"warehouse": WarehouseSettings(port=1)})
     for path in ("/v1/me/data", "/v1/me/data.csv"):
         assert ask(away, path).status_code == 503
+
+
+def test_each_copy_is_in_the_audit_log_by_no_name_of_the_person(
+    settings: Settings, me: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("civicrec.settings.load_settings", lambda home: settings)
+    for path in ("/v1/me/data", "/v1/me/data.csv"):
+        assert ask(settings, path).status_code == 200
+    CliRunner().invoke(app, ["subject", "export", SITE, USER, "--who", "li", "--why", "行权"])
+    assert ask(settings, "/v1/me/data", None).status_code == 401  # nobody's data was read
+    with registry_at(settings.registry_address) as registry:
+        rows = list(reversed(audit_rows(registry)))
+        assert verify(registry).broken is None
+    assert [(row.who, row.action, row.facts) for row in rows] == [
+        ("subject", "data_exported", {}), ("subject", "data_exported", {}), ("li", "data_exported", {"why": "行权"})
+    ]  # fmt: skip
+    (person,) = {row.object_id for row in rows}
+    assert person == load_keys(settings).audit_name(me)
+    assert not any(name in person for name in (me, me[:8], USER))
+
+
+def test_a_copy_that_cannot_be_recorded_is_not_given(settings: Settings, me: str) -> None:
+    with registry_at(settings.registry_address) as registry, registry.begin() as connection:
+        connection.execute(text("DELETE FROM audit_head"))
+    for path in ("/v1/me/data", "/v1/me/data.csv"):
+        answer = ask(settings, path)
+        assert (answer.status_code, "i1" in answer.text) == (503, False)
 
 
 def test_every_kind_of_event_has_a_name_for_people() -> None:

@@ -8,6 +8,9 @@ from datetime import timedelta
 import pytest
 from typer.testing import CliRunner
 
+from civicrec.registry.audit import audit_rows
+from civicrec.registry.tables import registry_at
+from civicrec.security.tokens import load_keys
 from civicrec.settings import Settings
 from operations.cli import app
 from operations.nightly import run_nightly
@@ -53,3 +56,12 @@ def test_what_nobody_has_cannot_be_explained(settings: Settings, actor: str, tag
     done = CliRunner().invoke(app, ["profile", "explain", actor, tag])
     assert done.exit_code != 0
     assert says in done.output + str(done.exception)
+
+
+def test_who_looks_at_a_person_is_recorded(settings: Settings) -> None:
+    for words in (["explain", "a1", TAG, "--who", "li", "--why", "投诉"], ["show", "a1"]):
+        assert CliRunner().invoke(app, ["profile", *words]).exit_code == 0
+    with registry_at(settings.registry_address) as registry:
+        shown, explained = audit_rows(registry, object_id=load_keys(settings).audit_name("a1"))
+    assert (shown.who, shown.action) == ("operator", "profile_shown")
+    assert (explained.who, explained.action, explained.facts) == ("li", "profile_explained", {"why": "投诉"})

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import text
 
 from civicrec.accounting.books import read_books
 from civicrec.accounting.nights import LONGEST, failed_night, noted_night
@@ -12,11 +13,13 @@ from civicrec.clock import utc_now
 from civicrec.errors import Unavailable
 from civicrec.eventlog.ports import Record
 from civicrec.eventlog.sqlite import SqliteEventLog
+from civicrec.registry.audit import Act, audit_rows, record_alone
 from civicrec.registry.runs import save_run
 from civicrec.registry.tables import open_registry
 from civicrec.settings import AlarmSettings, Settings
 from operations.stack import problems as module
-from operations.stack.problems import problems_of
+from operations.stack.problems import audit_head_of, problems_of
+from operations.stack.state import look
 from profiles.online.state import OnlineState
 
 NOW = datetime(2026, 3, 10, 4, 0, tzinfo=UTC)
@@ -111,7 +114,23 @@ def test_a_disk_that_is_nearly_full_is_told_before_events_are_refused(
 def test_what_cannot_be_looked_at_is_a_trouble_itself(settings: Settings) -> None:
     (settings.home / "registry.sqlite").write_bytes(b"this is no database" * 100)
     (said,) = problems_of(settings, None, NOW)
-    assert said.startswith("the state of models and complaints cannot be told")
+    assert said.startswith("the state of the registry cannot be told")
+
+
+def test_a_cut_audit_log_is_told_and_status_tells_its_head(settings: Settings) -> None:
+    assert audit_head_of(settings) == ""
+    registry = open_registry(settings.registry_address)
+    for n in (1, 2):
+        record_alone(registry, Act(NOW, "li", "item_erased", f"a{n}"))
+    assert problems_of(settings, None, NOW) == []
+    number, digest = audit_head_of(settings).split(":")
+    assert (number, digest) == ("2", audit_rows(registry)[0].digest)
+    assert look(settings, NOW).as_json()["audit"] == f"2:{digest}"
+    with registry.begin() as connection:
+        connection.execute(text("DELETE FROM audit WHERE id = 2"))
+    registry.dispose()
+    (said,) = problems_of(settings, None, NOW)
+    assert said.startswith("the end of the audit log is not as it was written")
 
 
 def test_a_full_and_an_incomplete_store_are_told_with_the_limit() -> None:
@@ -128,4 +147,4 @@ def test_a_full_and_an_incomplete_store_are_told_with_the_limit() -> None:
 def test_a_registry_address_that_is_none_is_a_trouble(settings: Settings, address: str) -> None:
     wrong = settings.model_copy(update={"registry_url": SecretStr(address)})
     (said,) = problems_of(wrong, read_books(wrong), NOW)
-    assert "the state of models and complaints cannot be told: CIVICREC_REGISTRY_URL" in said
+    assert "the state of the registry cannot be told: CIVICREC_REGISTRY_URL" in said
