@@ -53,6 +53,13 @@ class Link(msgspec.Struct, frozen=True):
     item_id: ItemId
 
 
+class StatedRule(msgspec.Struct, frozen=True):
+    """A condition of a document: a rule of `profiles.rules.language` as JSON, and the sentence it comes from."""
+
+    rule: dict[str, Any]
+    quote: Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
+
+
 class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One policy, interpretation, service, news article, guide, question or topic.
 
@@ -87,6 +94,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     source: Annotated[str, msgspec.Meta(max_length=200)] = ""
     source_permitted: bool = True
     links: tuple[Link, ...] = ()
+    conditions: Annotated[tuple[StatedRule, ...], msgspec.Meta(max_length=50)] = ()
     version: int = 1
     updated_at: Time | None = None
 
@@ -137,7 +145,16 @@ def _cleaned(row: dict[str, Any]) -> dict[str, Any]:
         if isinstance(words := row.get(name), (list, tuple)):
             seen = (plain(word) if isinstance(word, str) else word for word in words)
             clean[name] = [word for word in seen if word != ""]
+    if isinstance(stated := row.get("conditions"), (list, tuple)):
+        clean["conditions"] = [_cleaned_condition(one) for one in stated]
     return clean
+
+
+def _cleaned_condition(stated: Any) -> Any:
+    """Return a condition with its sentence as a reader would see it."""
+    if isinstance(stated, dict) and isinstance(quote := stated.get("quote"), str):
+        return stated | {"quote": plain(quote)}
+    return stated
 
 
 def address(text: str) -> str:

@@ -7,25 +7,33 @@ and the one question whose answer would decide most. Nothing here decides a righ
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from civicrec.errors import InvalidInput
 from civicrec.items import Item, ItemType
 from profiles.rules.attributes import Attribute, Attributes, load_attributes, region_prefix, word_of
-from profiles.rules.language import Clause, holds
+from profiles.rules.language import Clause, Combined, Rule, holds, missing, rule_from
 from recommender.catalogue import Catalogue
 from recommender.eligibility import eligible
+
+#: Verdicts, so that the least of an item's rules is the item's.
+_FAILS, _UNKNOWN, _FITS = 0, 1, 2
+#: Leaves a set without a condition something to take the least of; counted as one that holds in every set alike.
+_ALWAYS = Combined("all", ())
+_NEVER_KNOWN = Clause("", "one_of", frozenset())
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A clause of an item, with the words it comes from."""
+    """A rule that an item states, with the words it comes from."""
 
-    clause: Clause
+    rule: Rule
     quote: str
 
 
@@ -71,10 +79,25 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class _Kinds:
-    """Which conditions there are, and which of them each row has: many items have the same ones."""
+    """Which sets of conditions there are, which of them each row has, and which rules they are made of.
+
+    Many items have the same set, and many sets the same rule.
+
+    Attributes
+    ----------
+    of_row
+        Row of the catalogue → number of its set.
+    rules
+        Each rule once, after `_ALWAYS`.
+    members, starts
+        Numbers of the rules of all sets, one set after the other, each beginning with `_ALWAYS`; and where each begins.
+    """
 
     conditions: tuple[Conditions, ...]
     of_row: NDArray[np.int64]
+    rules: tuple[Rule, ...]
+    members: NDArray[np.int64]
+    starts: NDArray[np.int64]
 
 
 def match(catalogue: Catalogue, attributes: Attributes, types: Collection[ItemType], n: int, now: datetime) -> Match:
@@ -86,9 +109,11 @@ def match(catalogue: Catalogue, attributes: Attributes, types: Collection[ItemTy
         Items told of each group.
     """
     kinds = catalogue.once(_kinds)
-    parts = [_decided(conditions, attributes) for conditions in kinds.conditions]
-    verdicts = np.array([1 if failing else 2 if unknown else 0 for _, failing, unknown in parts], np.int64)
-    n_holding = np.array([len(holding) for holding, _, _ in parts], np.int64)
+    decided = [holds(rule, attributes) for rule in kinds.rules]
+    of_rule = np.array([_UNKNOWN if is_so is None else _FITS if is_so else _FAILS for is_so in decided], np.int8)
+    of_member = of_rule[kinds.members]
+    verdicts = np.minimum.reduceat(of_member, kinds.starts)
+    n_holding = np.add.reduceat(of_member == _FITS, kinds.starts)
     rows = catalogue.newest[eligible(catalogue, types, now)[catalogue.newest]]
     of_row = kinds.of_row[rows]
     items = list(catalogue.items.values())
@@ -96,17 +121,21 @@ def match(catalogue: Catalogue, attributes: Attributes, types: Collection[ItemTy
     def group(verdict: int) -> Group:
         mine = np.flatnonzero(verdicts[of_row] == verdict)
         first = mine[np.argsort(-n_holding[of_row[mine]], kind="stable")[:n]]
-        return Group(len(mine), tuple(Matched(items[rows[place]], *parts[of_row[place]]) for place in first.tolist()))
+        return Group(len(mine), tuple(matched(place) for place in first.tolist()))
 
-    counts = np.bincount(of_row[verdicts[of_row] == 2], minlength=len(parts))
-    question, decides = _question((parts[kind][2], int(counts[kind])) for kind in np.flatnonzero(counts).tolist())
-    return Match(group(0), group(1), group(2), question, decides)
+    def matched(place: int) -> Matched:
+        return Matched(items[rows[place]], *_decided(kinds.conditions[of_row[place]], attributes))
+
+    counts = np.bincount(of_row[verdicts[of_row] == _UNKNOWN], minlength=len(verdicts))
+    question, decides = _question(_lacking(kinds, of_member, counts, attributes))
+    return Match(group(_FITS), group(_FAILS), group(_UNKNOWN), question, decides)
 
 
 def conditions_of(item: Item) -> Conditions:
-    """Return the conditions that an item's fields state; an item that states none is for everybody.
+    """Return the conditions that an item's fields and its stated rules make; an item without any is for everybody.
 
-    Words that the vocabulary does not govern make a condition that nobody's attributes tell.
+    Words that the vocabulary does not govern make a condition that nobody's attributes tell, as does a rule that was
+    good when the item was imported and names a word that is governed no longer.
     """
     named = (
         ("audience", item.audiences, "服务对象"),
@@ -117,7 +146,14 @@ def conditions_of(item: Item) -> Conditions:
     conditions = [_of_words(attribute, words, label) for attribute, words, label in named if words]
     if region := region_prefix(item.region_code):
         conditions.append(Condition(Clause("region", "within", region), f"适用地区：{item.region_code}"))
-    return tuple(conditions)
+    return (*conditions, *(Condition(_stated(one.rule), one.quote) for one in item.conditions))
+
+
+def _stated(rule: Mapping[str, Any]) -> Rule:
+    try:
+        return rule_from(rule)
+    except InvalidInput:
+        return _NEVER_KNOWN
 
 
 def _of_words(attribute: str, words: tuple[str, ...], label: str) -> Condition:
@@ -130,27 +166,48 @@ def _of_words(attribute: str, words: tuple[str, ...], label: str) -> Condition:
 def _kinds(catalogue: Catalogue) -> _Kinds:
     numbers: dict[Conditions, int] = {}
     of_row = [numbers.setdefault(conditions_of(item), len(numbers)) for item in catalogue.items.values()]
-    return _Kinds(tuple(numbers), np.array(of_row, np.int64))
+    rules: dict[Rule, int] = {_ALWAYS: 0}
+    members: list[int] = []
+    starts: list[int] = []
+    for conditions in numbers:
+        starts.append(len(members))
+        members += [0, *(rules.setdefault(one.rule, len(rules)) for one in conditions)]
+    arrays = (np.array(some, np.int64) for some in (members, starts))
+    return _Kinds(tuple(numbers), np.array(of_row, np.int64), tuple(rules), *arrays)
+
+
+def _lacking(
+    kinds: _Kinds, of_member: NDArray[np.int8], counts: NDArray[np.int64], attributes: Attributes
+) -> Iterator[tuple[frozenset[str], int]]:
+    """Yield which attributes leave items undecided, and how many items lack just these."""
+    names = [*load_attributes(), ""]
+    bit = {name: 1 << place for place, name in enumerate(names)}
+    of_rule = [sum(bit[name] for name in missing(rule, attributes)) for rule in kinds.rules]
+    lacked = np.where(of_member == _UNKNOWN, np.array(of_rule, np.int64)[kinds.members], 0)
+    of_kind = np.bitwise_or.reduceat(lacked, kinds.starts)
+    open_kinds = np.flatnonzero(counts)
+    for bits in np.unique(of_kind[open_kinds]).tolist():
+        n = int(counts[open_kinds][of_kind[open_kinds] == bits].sum())
+        yield frozenset(name for name in names if bits & bit[name]), n
 
 
 def _decided(conditions: Conditions, attributes: Attributes) -> tuple[Conditions, Conditions, Conditions]:
-    verdicts = [(one, holds(one.clause, attributes)) for one in conditions]
+    verdicts = [(one, holds(one.rule, attributes)) for one in conditions]
     holding, failing, unknown = (tuple(one for one, is_so in verdicts if is_so is what) for what in (True, False, None))
     return holding, failing, unknown
 
 
-def _question(undecided: Iterable[tuple[Conditions, int]]) -> tuple[Attribute | None, int]:
+def _question(undecided: Iterable[tuple[frozenset[str], int]]) -> tuple[Attribute | None, int]:
     """Return the attribute that alone is missing for the most items; of equals the one that most items lack.
 
     Parameters
     ----------
     undecided
-        What is not known of some items, and how many they are.
+        Which attributes some items lack, and how many they are.
     """
     alone: Counter[str] = Counter()
     lacked: Counter[str] = Counter()
-    for unknown, n in undecided:
-        names = {one.clause.attribute for one in unknown}
+    for names, n in undecided:
         for name in names:
             lacked[name] += n
             alone[name] += n * (len(names) == 1)

@@ -12,6 +12,7 @@ from datetime import datetime
 from sqlalchemy import Engine
 
 from civicrec.catalogue.importers import BadRow, rows_of
+from civicrec.catalogue.stated import RuleCheck, no_rules
 from civicrec.registry.catalogue import Kept, Upserted, upsert_items
 
 
@@ -38,7 +39,14 @@ class Imported:
 
 
 def import_items(
-    registry: Engine, objects: Iterable[tuple[int, bytes]], form: str, *, who: str, why: str, now: datetime
+    registry: Engine,
+    objects: Iterable[tuple[int, bytes]],
+    form: str,
+    *,
+    who: str,
+    why: str,
+    now: datetime,
+    check: RuleCheck = no_rules,
 ) -> Imported:
     """Keep the good rows; each that is added or changed gets an audit row.
 
@@ -48,13 +56,15 @@ def import_items(
         Line, and the JSON object that begins there (`civicrec.json_files.objects_in`).
     form
         One of `civicrec.catalogue.importers.FORMATS`.
+    check
+        Knows the language of conditions; an item that has some is refused without.
 
     Raises
     ------
     InvalidInput
         If there is no such format.
     """
-    rows = rows_of(objects, form, Kept(registry))
+    rows = rows_of(objects, form, Kept(registry), check)
     kept = upsert_items(registry, rows.items, who=who, why=why, now=now)
     refused = (BadRow(rows.line_of[item_id], reason) for item_id, reason in kept.refused.items())
     bad = sorted([*rows.bad, *refused], key=lambda row: row.line)

@@ -14,6 +14,7 @@ import msgspec
 from sqlalchemy import Engine
 
 from civicrec.catalogue.importers.civicrec_jsonl import item as read_item
+from civicrec.catalogue.stated import RuleCheck, check_conditions, no_rules
 from civicrec.errors import InvalidInput, NotFound
 from civicrec.items import Item
 from civicrec.publishing.conditions import Condition
@@ -46,7 +47,15 @@ def kept_item(registry: Engine, item_id: str) -> Item:
 
 
 def put_item(
-    registry: Engine, item_id: str, body: bytes, condition: Condition, *, who: str, why: str, now: datetime
+    registry: Engine,
+    item_id: str,
+    body: bytes,
+    condition: Condition,
+    *,
+    who: str,
+    why: str,
+    now: datetime,
+    check: RuleCheck = no_rules,
 ) -> Published:
     """Make an item what the body says; a withdrawn one stays withdrawn.
 
@@ -60,7 +69,7 @@ def put_item(
         If the id is an erased item's, or another document's.
     """
     notes: list[str] = []
-    new = _item(item_id, _fields(body), notes)
+    new = _item(item_id, _fields(body), notes, check)
 
     def change(item: Item | None) -> Item:
         condition.check(item)
@@ -70,7 +79,15 @@ def put_item(
 
 
 def patch_item(
-    registry: Engine, item_id: str, body: bytes, condition: Condition, *, who: str, why: str, now: datetime
+    registry: Engine,
+    item_id: str,
+    body: bytes,
+    condition: Condition,
+    *,
+    who: str,
+    why: str,
+    now: datetime,
+    check: RuleCheck = no_rules,
 ) -> Published:
     """Change the fields that the body names (RFC 7396); null takes a field away. A `status` restores what is withdrawn.
 
@@ -88,7 +105,7 @@ def patch_item(
         condition.check(item)
         if item is None:
             raise _not_there(item_id)
-        return _item(item_id, msgspec.to_builtins(item) | given, notes)
+        return _item(item_id, msgspec.to_builtins(item) | given, notes, check)
 
     return _changed(registry, item_id, change, notes, restores="status" in given, who=who, why=why, now=now)
 
@@ -130,13 +147,15 @@ def _fields(body: bytes) -> dict[str, Any]:
         raise InvalidInput(f"the body is not one JSON object: {str(error)[:300]}") from None
 
 
-def _item(item_id: str, fields: dict[str, Any], notes: list[str]) -> Item:
+def _item(item_id: str, fields: dict[str, Any], notes: list[str], check: RuleCheck) -> Item:
     if fields.get("item_id", item_id) != item_id:
         raise InvalidInput(
             f"item_id: got {str(fields['item_id'])[:140]!r} in the body and {item_id[:140]!r} in the address; "
             "expected one of them, or both the same"
         )
-    return read_item({**fields, "item_id": item_id}, notes.append)
+    item = read_item({**fields, "item_id": item_id}, notes.append)
+    check_conditions(item, check, notes.append)
+    return item
 
 
 def _not_there(item_id: str) -> NotFound:

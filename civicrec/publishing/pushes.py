@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 
 from civicrec.catalogue.importers import BadRow
 from civicrec.catalogue.importers.civicrec_jsonl import item as read_item
+from civicrec.catalogue.stated import RuleCheck, no_rules
 from civicrec.errors import InvalidInput, NotFound
 from civicrec.items import Item
 from civicrec.publishing.cms_fields import CmsFields, Pushed, pushed_row
@@ -47,7 +48,8 @@ class Outcome(msgspec.Struct):
 
 
 def take_push(
-    registry: Engine, rows: Sequence[Any], cms: CmsFields, *, who: str, why: str, now: datetime
+    registry: Engine, rows: Sequence[Any], cms: CmsFields, *, who: str, why: str, now: datetime,
+    check: RuleCheck = no_rules,
 ) -> Outcome:  # fmt: skip
     """Do what the rows say, one after another; each item that changes gets an audit row. Again changes nothing."""
     done = Outcome(len(rows), Counter(), [], [])
@@ -61,10 +63,10 @@ def take_push(
         fresh = [one for one in some if not _is_older(registry, one, done.notes)]
         done.counts["unchanged"] += len(some) - len(fresh)
         if fresh and fresh[0].event in ("create", "update"):
-            _keep(registry, fresh, done, who=who, why=why, now=now)
+            _keep(registry, fresh, done, who=who, why=why, now=now, check=check)
         for one in fresh:
             if one.event in ("withdraw", "restore"):
-                _move(registry, one, done, who=who, why=why, now=now)
+                _move(registry, one, done, who=who, why=why, now=now, check=check)
     done.bad.sort(key=lambda row: row.line)
     return done
 
@@ -83,9 +85,11 @@ def _together(rows: Iterable[Pushed]) -> Iterator[list[Pushed]]:
         yield list(some.values())
 
 
-def _keep(registry: Engine, rows: Sequence[Pushed], done: Outcome, *, who: str, why: str, now: datetime) -> None:
+def _keep(
+    registry: Engine, rows: Sequence[Pushed], done: Outcome, *, who: str, why: str, now: datetime, check: RuleCheck
+) -> None:
     objects = ((one.line, msgspec.json.encode(one.row)) for one in rows)
-    imported = import_items(registry, objects, "civicrec", who=who, why=why, now=now)
+    imported = import_items(registry, objects, "civicrec", who=who, why=why, now=now, check=check)
     for what in ("added", "changed", "unchanged"):
         done.counts[what] += getattr(imported.kept, what)
     done.bad.extend(imported.bad)
@@ -99,21 +103,21 @@ def _keep(registry: Engine, rows: Sequence[Pushed], done: Outcome, *, who: str, 
     )
 
 
-def _move(registry: Engine, one: Pushed, done: Outcome, *, who: str, why: str, now: datetime) -> None:
+def _move(registry: Engine, one: Pushed, done: Outcome, *, who: str, why: str, now: datetime, check: RuleCheck) -> None:
     try:
         if one.event == "withdraw":
             moved = withdraw_item(registry, one.item_id, _NO_CONDITION, who=who, why=why, now=now)
         else:
             fields = {name: value for name, value in one.row.items() if name != "item_id"} | {"status": "online"}
             body = msgspec.json.encode(fields)
-            moved = patch_item(registry, one.item_id, body, _NO_CONDITION, who=who, why=why, now=now)
+            moved = patch_item(registry, one.item_id, body, _NO_CONDITION, who=who, why=why, now=now, check=check)
             done.notes.extend(BadRow(one.line, what) for what in moved.notes)
     except NotFound:
         if one.event == "withdraw":
             done.counts["unchanged"] += 1
             done.notes.append(BadRow(one.line, f"{one.item_id} is not in the catalogue, so there was nothing to do"))
         else:
-            _keep(registry, [one], done, who=who, why=why, now=now)
+            _keep(registry, [one], done, who=who, why=why, now=now, check=check)
     except InvalidInput as error:
         done.bad.append(BadRow(one.line, str(error)))
     else:

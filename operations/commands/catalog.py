@@ -58,12 +58,13 @@ def import_(
     from civicrec.json_files import objects_in
     from civicrec.publishing.imports import import_items
     from civicrec.text import printable
+    from profiles.rules.language import rule_from
 
     with _registry(home) as registry:
         try:
             with sys.stdin.buffer if file == "-" else Path(file).open("rb") as content:
                 why, now = f"catalog import --format {form}", utc_now()
-                done = import_items(registry, objects_in(content), form, who=who, why=why, now=now)
+                done = import_items(registry, objects_in(content), form, who=who, why=why, now=now, check=rule_from)
         except OSError as error:
             raise InvalidInput(f"cannot read {file}: {error.strerror}") from None
     messages = [(row.line, row.reason) for row in done.bad] + [(row.line, f"note: {row.reason}") for row in done.notes]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from io import BytesIO
 
 import msgspec
@@ -24,6 +25,7 @@ from civicrec.publishing.conditions import Condition, etag_of, is_named
 from civicrec.publishing.following import items_after
 from civicrec.publishing.imports import import_items
 from civicrec.web.calls import JSON, Answer, Body, Call, Security, describes, refused
+from profiles.rules.language import rule_from
 from serving.answers import json_answer
 from serving.item_shapes import (
     GUIDE,
@@ -124,7 +126,9 @@ async def post_items(request: Request) -> Response:
     why, now = query.why or f"POST {ITEMS_PATH}", utc_now()
 
     def act(registry: Engine) -> ImportAnswer:
-        done = import_items(registry, objects_in(BytesIO(body)), query.format, who=who, why=why, now=now)
+        done = import_items(
+            registry, objects_in(BytesIO(body)), query.format, who=who, why=why, now=now, check=rule_from
+        )
         faults = ([RowFault(row.line, row.reason) for row in rows] for rows in (done.bad, done.notes))
         return ImportAnswer(done.rows, done.kept.added, done.kept.changed, done.kept.unchanged, *faults)
 
@@ -177,7 +181,7 @@ async def get_item(request: Request, item_id: str) -> Response:
 )
 async def put_item(request: Request, item_id: str) -> Response:
     """Make an item what the body says. One that was withdrawn stays so until it is patched to another `status`."""
-    return await _change(request, item_id, one_item.put_item)
+    return await _change(request, item_id, partial(one_item.put_item, check=rule_from))
 
 
 @router.patch(_ONE_ITEM)
@@ -191,7 +195,7 @@ async def put_item(request: Request, item_id: str) -> Response:
 )
 async def patch_item(request: Request, item_id: str) -> Response:
     """Change the fields that the body names (JSON Merge Patch); a `status` also brings back what was withdrawn."""
-    return await _change(request, item_id, one_item.patch_item)
+    return await _change(request, item_id, partial(one_item.patch_item, check=rule_from))
 
 
 @router.delete(_ONE_ITEM)

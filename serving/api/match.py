@@ -32,7 +32,7 @@ class MatchBody(msgspec.Struct, forbid_unknown_fields=True):
 
     attributes: Annotated[
         dict[str, Any],
-        msgspec.Meta(description="audience, groups, industry, scale, region, age; in governed words"),
+        msgspec.Meta(description="audience, groups, industry, scale, region, age, years; in governed words"),
     ] = {}
     types: Annotated[tuple[ItemType, ...], msgspec.Meta(min_length=1)] = ("policy", "service")
     n: Annotated[int, msgspec.Meta(ge=1, le=100, description="items told of each group")] = 20

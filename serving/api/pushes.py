@@ -18,6 +18,7 @@ from civicrec.publishing.pushes import take_push
 from civicrec.registry.pushes import answer_before, keep_answer
 from civicrec.security.signatures import WINDOW_S
 from civicrec.web.calls import JSON, Answer, Body, Call, describes, refused
+from profiles.rules.language import rule_from
 from serving.answers import json_answer
 from serving.item_shapes import PushAnswer, RowFault
 from serving.publisher import CMS_PATH, Publisher, name_of
@@ -61,7 +62,9 @@ async def push(request: Request, site: str) -> Response:
     def act(registry: Engine) -> tuple[bytes, PushAnswer | None]:
         if before := answer_before(registry, signature):
             return before.encode(), None
-        done = take_push(registry, rows_in(body, cms), cms, who=name_of(site), why=f"POST /v1/cms/{site}", now=now)
+        done = take_push(
+            registry, rows_in(body, cms), cms, who=name_of(site), why=f"POST /v1/cms/{site}", now=now, check=rule_from
+        )
         counts = {what: done.counts[what] for what in ("added", "changed", "unchanged", "withdrawn", "restored")}
         bad, notes = ([RowFault(row.line, row.reason) for row in rows] for rows in (done.bad, done.notes))
         answer = PushAnswer(done.rows, **counts, bad=bad, notes=notes)

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from typer.testing import CliRunner, Result
 
+from civicrec.catalogue.importers import read_rows
 from civicrec.errors import InvalidInput, NotFound
 from civicrec.registry.catalogue import upsert_items
 from civicrec.registry.tables import registry_at
@@ -32,6 +33,25 @@ def test_good_rows_land_bad_ones_are_named_and_again_changes_nothing(tmp_path: P
     again = catalog(tmp_path, "import", "-", "--json", stdin=GOOD)
     assert again.exit_code == 0
     assert json.loads(again.stdout) == {"rows": 2, "added": 0, "changed": 0, "unchanged": 2, "bad": 0}
+
+
+def test_a_condition_with_an_unknown_attribute_is_named_with_its_item_and_clause(tmp_path: Path) -> None:
+    row = {"item_id": "a", "item_type": "policy", "title": "甲"}
+    good = {"rule": {"attribute": "years", "at_most": 5}, "quote": "成立不满五年"}
+    wrong = {"rule": {"not": {"attribute": "turnover", "at_least": 1}}, "quote": "营业收入一元以上的除外"}
+    rows = [row | {"conditions": [good]}, row | {"item_id": "b", "conditions": [wrong]}]
+    done = catalog(tmp_path, "import", "-", "--json", stdin="\n".join(json.dumps(one) for one in rows))
+    assert (done.exit_code, json.loads(done.stdout)["added"]) == (1, 1)
+    assert (
+        "line 2: item b: conditions[0]（营业收入一元以上的除外）: rule.not[0]: got attribute 'turnover'" in done.stderr
+    )
+
+
+def test_what_knows_no_rules_lets_no_condition_in() -> None:
+    row = {"item_id": "a", "item_type": "policy", "title": "甲", "conditions": [{"rule": {"x": 1}, "quote": "y"}]}
+    read = read_rows([json.dumps(row).encode()], "civicrec")
+    assert read.items == []
+    assert "conditions are not taken on this way" in read.bad[0].reason
 
 
 @pytest.mark.parametrize("content", ["", "\n \n", "[]", '{"data": []}', '{"code": 200, "data": {"list": []}}',

@@ -12,6 +12,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import select
 
+from civicrec.items import StatedRule
 from civicrec.registry.catalogue import Kept, erase, set_status
 from civicrec.registry.tables import audit
 from civicrec.settings import Site
@@ -163,6 +164,9 @@ def test_one_document_never_takes_the_place_of_another(keyed: Api) -> None:
         ("PUT", {"title": "无类型"}, "item_type"),
         ("PUT", POLICY | {"title": " "}, "title"), ("PUT", POLICY | {"colour": "red"}, "colour"),
         ("PUT", POLICY | {"item_id": "other"}, "item_id"), ("PUT", POLICY | {"url": "javascript:x"}, "url"),
+        ("PUT", POLICY | {"conditions": [{"rule": {}, "quote": "x"}]}, "conditions[0]"),
+        ("PUT", POLICY | {"conditions": [{"rule": {"attribute": "age", "at_least": 1}}]}, "quote"),
+        ("PUT", POLICY | {"conditions": [{"rule": {"attribute": "age", "at_least": 1}, "quote": " "}]}, "quote"),
         ("PATCH", {"title": None}, "title"), ("PATCH", {"status": "lost"}, "status"),
         ("PATCH", {"valid_from": "2026-02-01T00:00:00Z", "valid_until": "2026-01-01T00:00:00Z"}, "valid_until"),
     ],
@@ -173,6 +177,34 @@ def test_a_bad_item_is_refused_by_name(keyed: Api, method: str, body: Any, words
     answer = ask(keyed, method, "/v1/items/p", body)
     assert answer.status_code == 422
     assert words in answer.json()["detail"]
+
+
+RULE = {"rule": {"attribute": "years", "at_least": 2}, "quote": "成立满两年"}
+UNKNOWN = {"rule": {"all": [RULE["rule"], {"attribute": "height", "at_least": 2}]}, "quote": "身高两米"}
+
+
+def test_conditions_come_in_by_every_door_and_a_bad_one_is_named_with_its_item_and_sentence(keyed: Api) -> None:
+    good, bad = POLICY | {"conditions": [RULE]}, POLICY | {"conditions": [RULE, UNKNOWN]}
+    put = ask(keyed, "PUT", "/v1/items/p", good)
+    assert (put.status_code, put.json()["item"]["conditions"]) == (201, [RULE])
+    assert ask(keyed, "PATCH", "/v1/items/p", {"title": "新标题"}).json()["item"]["conditions"] == [RULE]
+    says = "item p: conditions[1]（身高两米）: rule.all[1]: got attribute 'height'; expected audience, groups"
+    for method, body in (("PUT", bad), ("PATCH", {"conditions": [RULE, UNKNOWN]})):
+        refused = ask(keyed, method, "/v1/items/p", body)
+        assert (refused.status_code, says in refused.json()["detail"]) == (422, True), refused.text
+    done = ask(keyed, "POST", "/v1/items", [bad, good | {"item_id": "q"}]).json()
+    assert (done["added"], [row["line"] for row in done["bad"]]) == (1, [1])
+    assert says in done["bad"][0]["reason"]
+    item = Kept(keyed.registry).named(["p"])["p"]
+    assert item.conditions == (StatedRule(RULE["rule"], "成立满两年"),)  # type: ignore[arg-type]  # of JSON
+
+
+def test_a_sentence_that_the_text_does_not_hold_is_noted(keyed: Api) -> None:
+    text = POLICY | {"body_text": "申请人应当\n成立满 两年。"}
+    held = ask(keyed, "PUT", "/v1/items/p", text | {"conditions": [RULE]})
+    assert (held.status_code, held.json()["notes"]) == (201, [])
+    noted = ask(keyed, "PUT", "/v1/items/p", text | {"conditions": [RULE | {"quote": "成立满三年"}]})
+    assert (noted.status_code, "（成立满三年）: the sentence does not stand" in noted.json()["notes"][0]) == (200, True)
 
 
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from civicrec.items import StatedRule
 from civicrec.registry.catalogue import upsert_items
 from tests.item_builders import an_item
 from tests.serving.conftest import Api
@@ -52,6 +53,20 @@ def test_one_question_after_the_other_leads_to_what_fits(policies: Api) -> None:
     assert (ids(last, "fits"), last["question"]) == (["m0"], None)
     assert last["fits"]["items"][0]["clauses"][0] == "服务对象：企业法人"
     assert last["notice"] == "匹配结果仅供参考，以主管部门认定为准。"
+
+
+def test_a_stated_condition_decides_and_is_quoted(policies: Api) -> None:
+    quote = "成立满两年且不足十年的企业"
+    rule = {"all": [{"attribute": "years", "at_least": 2}, {"not": {"attribute": "years", "at_least": 10}}]}
+    item = an_item("m9", item_type="topic", title="成长补贴", conditions=(StatedRule(rule, quote),))
+    upsert_items(policies.registry, [item])
+    policies.live.refresh()
+    said = {"audience": "事业法人", "groups": [], "region": "440300", "scale": "大型企业"}
+    asked = ask(policies, **said)
+    assert (asked["question"]["attribute"], asked["question"]["decides"]) == ("years", 1)
+    for years, group in ((1, "does_not_fit"), (2, "fits"), (9.9, "fits"), (10, "does_not_fit")):
+        [told] = [one for one in ask(policies, **said, years=years)[group]["items"] if one["item_id"] == "m9"]
+        assert told["clauses"] == [quote]
 
 
 @pytest.mark.parametrize(

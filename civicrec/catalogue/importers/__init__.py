@@ -18,6 +18,7 @@ from civicrec.catalogue.importers import civicrec_jsonl, feed_entries, gov_polic
 from civicrec.catalogue.importers.fields import Note
 from civicrec.catalogue.importers.identity import KeptItems, NothingKept, PossibleIds, Register
 from civicrec.catalogue.importers.quoting import linked_by_title
+from civicrec.catalogue.stated import RuleCheck, check_conditions, no_rules
 from civicrec.errors import InvalidInput
 from civicrec.items import Item
 from civicrec.json_files import no_number
@@ -87,12 +88,14 @@ class Rows:
     line_of: Mapping[str, int] = field(default_factory=dict, compare=False)
 
 
-def read_rows(lines: Iterable[bytes], form: str, kept: KeptItems | None = None) -> Rows:
+def read_rows(lines: Iterable[bytes], form: str, kept: KeptItems | None = None, check: RuleCheck = no_rules) -> Rows:
     """Read lines of UTF-8, one JSON object each; blank lines are passed over. See `rows_of`."""
-    return rows_of(enumerate(lines, 1), form, kept)
+    return rows_of(enumerate(lines, 1), form, kept, check)
 
 
-def rows_of(texts: Iterable[tuple[int, bytes]], form: str, kept: KeptItems | None = None) -> Rows:
+def rows_of(
+    texts: Iterable[tuple[int, bytes]], form: str, kept: KeptItems | None = None, check: RuleCheck = no_rules
+) -> Rows:
     """Read objects of a file.
 
     Parameters
@@ -103,6 +106,8 @@ def rows_of(texts: Iterable[tuple[int, bytes]], form: str, kept: KeptItems | Non
         One of `FORMATS`.
     kept
         What the catalogue holds already, so that a document gets the id it has there and never another's.
+    check
+        Knows the language of conditions.
 
     Raises
     ------
@@ -123,6 +128,7 @@ def rows_of(texts: Iterable[tuple[int, bytes]], form: str, kept: KeptItems | Non
         try:
             row = _named(_decode(text), reader.also_called)
             item = reader.item(row, row_notes.append)
+            check_conditions(item, check, row_notes.append)
             read.append((number, item, reader.ids(row) if reader.ids else PossibleIds((item.item_id,))))
         except InvalidInput as error:
             bad.append(BadRow(number, str(error)))
