@@ -78,7 +78,7 @@ WAREHOUSE = HomeFile(
 )
 REGISTRY = HomeFile(
     "registry.sqlite",
-    "catalogue, editorial rules, runs, audit, what people decided, complaints",
+    "catalogue, editorial rules, runs, audit, what people decided, suggested tags, complaints",
     "catalog, editorial, serve, nightly",
     "catalogue: import again; withdrawals, editorial rules, audit, decisions, complaints: gone",
     personal=True,

@@ -7,7 +7,10 @@ them and how sensitive they are is the vocabulary of `profiles`.
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from collections.abc import Callable, Iterable
+from typing import Literal, cast, get_args
+
+import msgspec
 
 from civicrec.items import Item
 
@@ -41,3 +44,28 @@ def item_tags(item: Item) -> tuple[str, ...]:
     """Return the item's tags in a stable order, without repeats."""
     names = (tag_name(dimension, word) for dimension, name in _FIELD.items() for word in getattr(item, name))
     return tuple(dict.fromkeys(names))
+
+
+def with_tags(item: Item, names: Iterable[str]) -> Item:
+    """Return the item with further tags after its own; one it has already is not repeated.
+
+    Examples
+    --------
+    >>> with_tags(Item(item_id="i", item_type="guide", title="指南"), ["theme:就业创业"]).theme
+    ('就业创业',)
+    """
+    return _with_words(item, names, lambda own, word: own if word in own else (*own, word))
+
+
+def without_tags(item: Item, names: Iterable[str]) -> Item:
+    """Return the item without these tags."""
+    return _with_words(item, names, lambda own, word: tuple(one for one in own if one != word))
+
+
+def _with_words(item: Item, names: Iterable[str], change: Callable[[tuple[str, ...], str], tuple[str, ...]]) -> Item:
+    fields: dict[str, tuple[str, ...]] = {}
+    for dimension, word in map(split_tag, names):
+        field = _FIELD[cast("Dimension", dimension)]
+        fields[field] = change(fields.get(field, getattr(item, field)), word)
+    changed = {field: words for field, words in fields.items() if words != getattr(item, field)}
+    return msgspec.structs.replace(item, **changed) if changed else item

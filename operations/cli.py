@@ -28,8 +28,8 @@ app = typer.Typer(
 
 #: Modules of `operations.commands`; each has ``register(app)``. The order is the order of the help page.
 _COMMANDS = (
-    "demo", "stack", "stages", "nightly", "model", "rebuild", "catalog", "editorial", "events", "profile", "subject",
-    "complaint", "audit", "site", "console", "evaluate", "bench",
+    "demo", "stack", "stages", "nightly", "model", "rebuild", "catalog", "tag", "editorial", "events", "profile",
+    "subject", "complaint", "audit", "site", "console", "evaluate", "bench",
 )  # fmt: skip
 
 

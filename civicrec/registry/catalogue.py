@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Engine, bindparam, insert, select, update
 from civicrec.clock import monotonic_s, utc_now
 from civicrec.errors import Conflict, InvalidInput, NotFound
 from civicrec.items import ERASED_TITLE, Item, Status, item_json
+from civicrec.registry.accepted_tags import forget_suggestions, with_accepted_tags
 from civicrec.registry.audit import Act, record
 from civicrec.registry.news import call_out
 from civicrec.registry.tables import VERSION_COUNTER, counters, items
@@ -120,9 +121,9 @@ def upsert_items(
 ) -> Upserted:
     """Keep the items, with an audit row for each that is added or changed; one kept in the same words is left alone.
 
-    A withdrawn item stays withdrawn when it is imported again: only `restore` brings it back, to the status its newest
-    import gave it. Of two items with one id the later wins. An item is never replaced by one of another type: that is
-    another document under the same id, and it is refused.
+    Tags that an editor accepted stay. A withdrawn item stays withdrawn when it is imported again: only `restore` brings
+    it back, to the status its newest import gave it. Of two items with one id the later wins. An item is never replaced
+    by one of another type: that is another document under the same id, and it is refused.
 
     Many items are kept in several short transactions, with a pause after each half as long as it took, so that a
     withdrawal never waits for a large import. An import that breaks off has kept its first items; the same again keeps
@@ -148,7 +149,9 @@ def _upsert(engine: Engine, new: Sequence[Item], by: _Author) -> Upserted:
     with engine.connect() as connection, connection.begin() as transaction:
         version = raised_version(connection)
         known = _kept(connection, list(bodies))
-        for item in new:
+        tagged = with_accepted_tags(connection, new)
+        bodies |= {item.item_id: item_json(item) for item, brought in zip(tagged, new, strict=True) if item != brought}
+        for item in tagged:
             kept = known.get(item.item_id)
             if kept is None:
                 before: _Before = "online" if item.status == "withdrawn" else None
@@ -195,7 +198,7 @@ def change_item(
     with engine.connect() as connection, connection.begin() as transaction:
         version = raised_version(connection)
         kept = _kept(connection, [item_id]).get(item_id)
-        item = change(_decode(kept.body) if kept else None)
+        [item] = with_accepted_tags(connection, [change(_decode(kept.body) if kept else None)])
         if kept is None:
             row = _row(item, version, "online" if item.status == "withdrawn" else None, now)
             connection.execute(insert(items).values(**row))
@@ -321,12 +324,24 @@ def erase(engine: Engine, item_ids: Iterable[str], *, who: str, why: str, now: d
             values = _row(item, version, ERASED, now)
             connection.execute(update(items).where(items.c.item_id == item_id).values(**values))
             left.append(item)
+        forget_suggestions(connection, [item.item_id for item in left])
         by = _Author(who, why, now)
         record(connection, [by.act(item.item_id, "item_erased") for item in left])
     if engine.dialect.name == "sqlite":
         with engine.connect() as connection:  # the log beside the file holds the old pages until it is cut
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     return left
+
+
+def retag_item(
+    connection: Connection, item_id: str, change: Callable[[Item], Item], version: int, now: datetime
+) -> None:
+    """Change the tags of an item inside a transaction that began with `raised_version`, whatever its status."""
+    for kept in _kept(connection, [item_id]).values():
+        item = _decode(kept.body)
+        if (new := change(item)) != item:
+            values = _row(new, version, kept.status_before, now)
+            connection.execute(update(items).where(items.c.item_id == item_id).values(**values))
 
 
 def _wanted(connection: Connection, item_ids: Iterable[str]) -> dict[str, _Row]:

@@ -140,6 +140,19 @@ complaints = Table(
     Index("complaints_due", "answered_at", "due"),
 )
 
+suggested_tags = Table(
+    "suggested_tags",
+    metadata,
+    Column("item_id", String(128), primary_key=True),
+    Column("tag", String(128), primary_key=True),
+    Column("confidence", Float, nullable=False),
+    Column("suggested_at", DateTime(timezone=True), nullable=False),
+    Column("state", String(16), nullable=False, doc="open, accepted or refused."),
+    Column("decided_at", DateTime(timezone=True)),
+    Column("decided_by", String(64), nullable=False),
+    Index("suggested_tags_state", "state", "confidence"),
+)
+
 editorial = Table(
     "editorial",
     metadata,
