@@ -18,7 +18,12 @@ MAX_BYTES = 4096
 
 
 async def form_of(request: Request, settings: Settings) -> dict[str, str]:
-    """Return the fields of a form that a page of this origin sent.
+    """Return the fields of a small form; of several of one name the last. Raises as `fields_of` does."""
+    return dict(await fields_of(request, settings))
+
+
+async def fields_of(request: Request, settings: Settings, max_bytes: int = MAX_BYTES) -> list[tuple[str, str]]:
+    """Return the fields of a form that a page of this origin sent, in their order.
 
     Raises
     ------
@@ -34,9 +39,9 @@ async def form_of(request: Request, settings: Settings) -> dict[str, str]:
     body = b""
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_BYTES:
-            raise InvalidInput(f"got a form of more than {MAX_BYTES} bytes; the forms of these pages are shorter")
-    return dict(parse_qsl(body.decode("utf-8", "replace")))
+        if len(body) > max_bytes:
+            raise InvalidInput(f"got a form of more than {max_bytes} bytes; the forms of these pages are shorter")
+    return parse_qsl(body.decode("utf-8", "replace"))
 
 
 def is_https(request: Request) -> bool:

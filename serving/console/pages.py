@@ -92,7 +92,7 @@ def items_csv(settings: Settings, query: Mapping[str, str], now: datetime) -> Pa
 
 def page(template: str, status: int, **facts: Any) -> PageAnswer:
     """Fill a template."""
-    text = _templates().get_template(template).render(heading=HEADING, **facts)
+    text = _templates().get_template(template).render({"heading": HEADING, "here": "/console/", **facts})
     return PageAnswer(status, text.encode())
 
 

@@ -16,7 +16,7 @@ from civicrec.errors import InvalidInput, Unavailable
 from civicrec.logs import get_logger
 from civicrec.web.guard import charge
 from serving.console.sign_in import COOKIE, SESSION, is_password, is_signed_in, session_cookie
-from serving.forms import form_of, is_https
+from serving.forms import fields_of, form_of, is_https
 
 router = APIRouter(include_in_schema=False)
 log = get_logger(__name__)
@@ -24,6 +24,9 @@ log = get_logger(__name__)
 SIGN_IN_FIRST = "请先登录内容运营台，或用 HTTP Basic 提供口令。\n"
 BUSY = "报表暂时无法生成，请缩短日期范围或稍候重试；采集和推荐不受影响。"
 WRONG = "口令不正确。"
+NOT_FROM_HERE = "表单不是从内容运营台页面提交的，或内容过长，未做任何更改。请返回页面重新提交。\n"
+#: A hundred ticked rows of the longest ids, and a reply of 2 000 characters, as browsers write them.
+MAX_FORM_BYTES = 1 << 18
 #: Who guesses, and fills the log with it, guesses ten times a second at most.
 LISTS_OF_A_WRONG_PASSWORD = 20
 _HEADERS = {
@@ -49,6 +52,30 @@ def items_csv(request: Request) -> Response:
             SIGN_IN_FIRST, 401, {**_HEADERS, "WWW-Authenticate": 'Basic realm="civicrec", charset="UTF-8"'}
         )
     return _answer(request, "items_csv")
+
+
+@router.get("/tags")
+def tags_page(request: Request) -> Response:
+    """Show the suggested tags, or the sign-in form."""
+    return _answer(request, "tags_page") if _is_signed_in(request) else _sign_in_form(200)
+
+
+@router.post("/tags")
+async def decide_tags(request: Request) -> Response:
+    """Accept or refuse suggested tags."""
+    return await _edit(request, "decide_tags")
+
+
+@router.get("/complaints")
+def complaints_page(request: Request) -> Response:
+    """Show the complaints, or the sign-in form."""
+    return _answer(request, "complaints_page") if _is_signed_in(request) else _sign_in_form(200)
+
+
+@router.post("/complaints")
+async def answer_complaint(request: Request) -> Response:
+    """Answer a complaint."""
+    return await _edit(request, "answer_complaint")
 
 
 @router.post("/sign-in")
@@ -93,9 +120,22 @@ def _is_signed_in(request: Request) -> bool:
     return is_signed_in(request.headers, cookie, state.password(), state.clock())
 
 
-def _answer(request: Request, name: str) -> Response:
+async def _edit(request: Request, name: str) -> Response:
+    """Do what a form of one of these pages says, for who has signed in."""
+    if not await run_in_threadpool(_is_signed_in, request):
+        return _sign_in_form(403)
     try:
-        answer: Any = request.app.state.pages.call(name, dict(request.query_params), request.app.state.clock())
+        fields = await fields_of(request, request.app.state.settings, MAX_FORM_BYTES)
+    except InvalidInput as error:
+        log.warning("console_form_refused", page=name, error=str(error))
+        return PlainTextResponse(NOT_FROM_HERE, 403, _HEADERS)
+    return await run_in_threadpool(_answer, request, name, fields)
+
+
+def _answer(request: Request, name: str, facts: Any = None) -> Response:
+    asked = dict(request.query_params) if facts is None else facts
+    try:
+        answer: Any = request.app.state.pages.call(name, asked, request.app.state.clock())
     except Unavailable as error:
         log.warning("console_page_failed", page=name, error=str(error))
         return PlainTextResponse(BUSY, 503, _HEADERS)
