@@ -101,13 +101,26 @@ class Editorial(Derives):
             lambda: _acting_now([one for one in self.rules if one[1].scene in ("", scene)], now_ms),
         )
 
+    def period(self, now_ms: int) -> object:
+        """Return an object that stays the same one until a rule of any scene begins or ends."""
+        return value_at(
+            self.once(_periods), "all", now_ms, lambda: Span.between(object(), [_times(self.rules)], now_ms)
+        )
+
+
+def _periods(_: Editorial) -> dict[str, Span[object]]:
+    return {}
+
+
+def _times(rules: Iterable[tuple[int, Rule]]) -> list[int]:
+    return [to_ms(at) for _, rule in rules for at in (rule.begins, rule.ends) if at is not None]
+
 
 def _acting(_: Editorial) -> dict[str, Span[Acting]]:
     return {}
 
 
 def _acting_now(rules: Sequence[tuple[int, Rule]], now_ms: int) -> Span[Acting]:
-    times = [to_ms(at) for _, rule in rules for at in (rule.begins, rule.ends) if at is not None]
     now = [
         (row, rule)
         for row, rule in rules
@@ -122,4 +135,4 @@ def _acting_now(rules: Sequence[tuple[int, Rule]], now_ms: int) -> Span[Acting]:
         if rule.kind == "pin":
             pins.setdefault(row, Pin(rule.position, row, rule))
     blocked = np.array(sorted({row for row, rule in now if rule.kind == "block"}), np.int64)
-    return Span.between(Acting(blocked, factors, tuple(pins.values())), [times], now_ms)
+    return Span.between(Acting(blocked, factors, tuple(pins.values())), [_times(rules)], now_ms)

@@ -60,6 +60,17 @@ def eligible(catalogue: Catalogue, item_types: Collection[ItemType], now: dateti
     return _mask(catalogue, tuple(item_types), to_ms(now))
 
 
+def period_of(catalogue: Catalogue, now: datetime) -> object:
+    """Return an object that stays the same one until an item's time begins or ends."""
+    times = (catalogue.opens_ms, catalogue.closes_ms, catalogue.apply_until_ms)
+    now_ms = to_ms(now)
+    return value_at(catalogue.once(_periods), "all", now_ms, lambda: Span.between(object(), times, now_ms))
+
+
+def _periods(_: Catalogue) -> dict[str, Span[object]]:
+    return {}
+
+
 def of_origin(catalogue: Catalogue, issuers: tuple[str, ...], origins: tuple[str, ...]) -> NDArray[np.bool_]:
     """Return which items are of one of the issuers and from one of the sources; of any where none are named."""
     masks = catalogue.once(_origin_masks)

@@ -5,6 +5,7 @@ In: a `RankedList`. Out: bytes, with the fields of docs/contracts.md §3.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from datetime import datetime
 
 import msgspec
@@ -17,6 +18,8 @@ from serving.snapshot import Snapshot
 
 #: Reasons shown unless the caller asks for all.
 MAX_REASONS = 2
+#: Encodings of one kept page: its lists, by the slots they stand in.
+_MAX_ENCODED = 16
 _encode = msgspec.json.Encoder().encode
 #: Lists are a person's, or carry a number that counts as one showing: nobody on the way may keep them.
 NO_STORE = {"Cache-Control": "private, no-store"}
@@ -30,6 +33,7 @@ def json_answer(body: bytes, status: int = 200) -> Response:
 def list_json(
     ranked_list: RankedList, snapshot: Snapshot, request_id: str, now: datetime, *,
     slot: str = "", is_degraded: bool = False, explain: bool = False, cursor_key: bytes,
+    encoded: dict[Hashable, bytes] | None = None,
 ) -> bytes:  # fmt: skip
     """Return a list as JSON.
 
@@ -39,6 +43,8 @@ def list_json(
         Name of the place on the page; the scene's name when empty.
     explain
         Tell all reasons, and each generator's part of the score.
+    encoded
+        Where items that are answered again are kept as JSON.
     """
     head = _encode({
         "request_id": request_id, "scene": ranked_list.scene, "mode": ranked_list.mode,
@@ -46,9 +52,22 @@ def list_json(
         "generated_at": rfc3339(now), "degraded": is_degraded,
         "next_cursor": encode_cursor(ranked_list.next_cursor, cursor_key) if ranked_list.next_cursor else None,
     })  # fmt: skip
-    place = slot or ranked_list.scene
-    items = b",".join(item_json(ranked, snapshot.catalogue.fragments, place, explain) for ranked in ranked_list.items)
+    items = items_json(ranked_list, snapshot.catalogue.fragments, slot or ranked_list.scene, explain, encoded)
     return head[:-1] + b',"items":[' + items + b"]}"
+
+
+def items_json(
+    ranked_list: RankedList, fragments: tuple[bytes, ...], slot: str, explain: bool,
+    encoded: dict[Hashable, bytes] | None = None,
+) -> bytes:  # fmt: skip
+    """Return the items of a list as JSON, from `encoded` where they are kept."""
+    key = (id(ranked_list), slot, explain)
+    if encoded is not None and (items := encoded.get(key)) is not None:
+        return items
+    items = b",".join(item_json(ranked, fragments, slot, explain) for ranked in ranked_list.items)
+    if encoded is not None and len(encoded) < _MAX_ENCODED:
+        encoded[key] = items
+    return items
 
 
 def item_json(ranked: RankedItem, fragments: tuple[bytes, ...], slot: str, explain: bool) -> bytes:

@@ -52,6 +52,7 @@ from serving.live import Live
 from serving.problems import add_problem_handlers, refusal
 from serving.publisher import Publisher
 from serving.registry import Registry
+from serving.related import RelatedLists
 from serving.schemas import DEFAULT_SITE, origins_of
 
 #: The largest page body that asks for anything: twenty lists that leave out a thousand items each.
@@ -101,6 +102,7 @@ def create_app(
     app.state.counters = counters
     app.state.recorder = Recorder(settings)
     app.state.list_log = ListLog(settings, counters.list_kept)
+    app.state.related = RelatedLists(live, app.state.list_log)
     app.state.registry = Registry(settings.registry_address)
     app.state.warehouse = ClickHouseWarehouse(settings.warehouse)
     app.state.decisions = Decisions(live, app.state.registry)

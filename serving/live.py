@@ -8,13 +8,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import threading
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from secrets import token_hex
 from typing import Literal
 
-from civicrec.clock import Clock, local_date, monotonic_s, utc_now
+from civicrec.clock import Clock, local_date, monotonic_s, to_ms, utc_now
 from civicrec.events import is_subject
 from civicrec.items import Item
 from civicrec.logs import get_logger
@@ -25,17 +25,21 @@ from recommender.artifacts import Models
 from recommender.candidates.next_click import MAX_NEXT_CLICK_SEEDS
 from recommender.catalogue import Catalogue
 from recommender.cursor import decode_cursor
+from recommender.eligibility import period_of
 from recommender.recommend import reader_of, recommend_page, seed_ids
 from recommender.request import Mode, RankedList, Request
 from recommender.scenes.files import SceneFiles
 from recommender.scenes.scene import Scene, scene_named
 from recommender.signals import Signals
 from serving.budget import Failure, StoreBudget
+from serving.kept import Kept
 from serving.shadow import Shadowed
 from serving.snapshot import Snapshot, SnapshotKeeper
 
 #: Pairs of either kind read for each item of the history.
 N_PAIRS = 20
+#: How long a page for everybody is answered again: trends are looked at as often, so it is as new as they are.
+_KEPT_MS = 1_000
 #: What lists may lack: a read of the store that was late or failed, or trends of now.
 Lack = Failure | Literal["trends", ""]
 #: How often scenes, models and trends are looked at; the catalogue's version as the settings say.
@@ -76,6 +80,11 @@ class ListQuery:
     request_id: str = field(default_factory=lambda: token_hex(16))
 
     @property
+    def question(self) -> tuple[object, ...]:
+        """What is asked for, which two requests may have in common."""
+        return self.scene, self.n, self.item_id, self.exclude, self.cursor
+
+    @property
     def draw(self) -> float:
         """A number from 0 to 1 that anybody can work out again from the request id."""
         return int(self.request_id[8:16], 16) / 2**32
@@ -95,7 +104,8 @@ class Page:
     """The lists of one page, in the order of its blocks, and what is to be tried in the shadow of each.
 
     `degraded_by` says what of the online store they lack: ``late`` or ``away`` is what is known of the visitor.
-    `is_off` for a visitor who switched personalisation off.
+    `is_off` for a visitor who switched personalisation off. `encoded` keeps items of its lists as JSON, for a page that
+    is answered again.
     """
 
     lists: tuple[RankedList, ...]
@@ -103,6 +113,7 @@ class Page:
     shadows: tuple[Shadowed | None, ...]
     degraded_by: Lack = ""
     is_off: bool = False
+    encoded: dict[Hashable, bytes] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def is_degraded(self) -> bool:
@@ -163,6 +174,7 @@ class Live:
         self.keys: Keys = load_keys(settings)
         self.cursor_key = hmac.new(self.keys.pepper, b"cursor", hashlib.sha256).digest()
         self.budget = StoreBudget(settings.serving.store_timeout_ms / 1000, failed=store_failed)
+        self._kept: Kept[Hashable, Page] = Kept(_KEPT_MS)
         self._faults = faults
         self._keeper = SnapshotKeeper(settings, store, faults)
         self._scene_files = SceneFiles(settings.scenes_path)
@@ -242,14 +254,34 @@ class Live:
         InvalidInput
             If a scene is unknown or a cursor is not one of ours.
         """
+        question, made_from = self._question(caller, blocks, explain), self._made_from()
+        if question and (kept := self._kept.get(question, made_from, self.clock())):
+            return kept
         requests, ask = self._plan(caller, blocks, explain)
         read = await self.budget.read(ask) if ask else _Read()
         if read is None and is_subject(caller.actor):
             # Nobody can say now whether they switched personalisation off, so their own history is not used either.
             requests = _obeying(requests, ActorState(is_off=True))
-        return self._page(
-            requests, read, [block.is_shadowed(scene_named(block.scene, self.scenes)) for block in blocks]
-        )
+        are_shadowed = [block.is_shadowed(scene_named(block.scene, self.scenes)) for block in blocks]
+        page = self._page(requests, read, are_shadowed)
+        if question and not page.is_degraded and page.snapshot is made_from[0]:
+            self._kept.put(question, made_from, self.clock(), page)
+        return page
+
+    def _question(self, caller: Caller, blocks: Sequence[ListQuery], explain: bool) -> Hashable:
+        """Return what is asked of a page that is the same for everybody who asks it, ``None`` of any other."""
+        if caller.mode != "general" and (caller.actor or caller.recent):
+            return None
+        scenes = [scene_named(block.scene, self.scenes) for block in blocks]
+        if any(scene.experiment or scene.shadow for scene in scenes):  # in a trial each request counts by itself
+            return None
+        return caller.mode, explain, *(block.question for block in blocks)
+
+    def _made_from(self) -> tuple[object, ...]:
+        """Return what a page for everybody is made from: one of the objects is another when anything changed."""
+        snapshot, now = self.snapshot, self.clock()
+        rules = snapshot.editorial.period(to_ms(now))
+        return snapshot, period_of(snapshot.catalogue, now), rules, self.scenes, self._keeper.is_standing_still
 
     def _plan(
         self, caller: Caller, blocks: Sequence[ListQuery], explain: bool

@@ -9,8 +9,9 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import cycle
+from random import Random
 from typing import Any
 from uuid import uuid4
 
@@ -157,14 +158,20 @@ def _blocks(*scenes: str) -> Callable[[], bytes]:
     return request
 
 
-def _related() -> Callable[[], bytes]:
-    items = cycle(range(N_ACTORS))
+def _related(items: Iterator[int]) -> Callable[[], bytes]:
     return lambda: b"GET /v1/items/item-%d/related HTTP/1.1\r\nHost: bench\r\n\r\n" % next(items)
+
+
+def _as_read() -> list[int]:
+    """Return numbers of items as pages are read: the tenth most read a tenth as often as the first (Zipf)."""
+    weights = [1 / rank for rank in range(1, N_ACTORS + 1)]
+    return Random(1).choices(range(N_ACTORS), weights, k=N_ACTORS)
 
 
 _OTHERS: tuple[tuple[str, Callable[[], bytes]], ...] = (
     ("general", lambda: b"GET /v1/recommendations?n=10 HTTP/1.1\r\nHost: bench\r\n\r\n"),
-    ("related", _related()),
+    ("related", _related(cycle(range(N_ACTORS)))),
+    ("related_as_read", _related(cycle(_as_read()))),
     ("three_blocks", _blocks("home", "services", "news")),
     ("three_home_blocks", _blocks("home", "home", "home")),
 )

@@ -145,7 +145,7 @@ async def _lists(
     for made, block in zip(page.lists, blocks, strict=True):
         body = list_json(
             made, page.snapshot, block.request_id, now, slot=block.slot, is_degraded=page.is_degraded, explain=explain,
-            cursor_key=live.cursor_key,
+            cursor_key=live.cursor_key, encoded=page.encoded,
         )  # fmt: skip
         if debug:
             body = body[:-1] + b',"debug":%s}' % told(asked, caller, block, page, made, live.scenes[made.scene])

@@ -9,12 +9,11 @@ from fastapi import APIRouter, Request, Response
 
 from civicrec.items import ItemId
 from civicrec.web.calls import Answer, Call, describes, refused
-from serving.answers import item_json, json_answer
+from serving.answers import items_json, json_answer
 from serving.query import TOO_MANY, query_of
-from serving.related import DEFAULT_N, RelatedList, related
+from serving.related import DEFAULT_N, Related, RelatedList
 from serving.schemas import Explain, SiteName, own_site, site_of
 from serving.shapes import RelatedAnswer
-from serving.snapshot import Snapshot
 
 router = APIRouter(tags=["lists"])
 
@@ -43,15 +42,15 @@ async def get_related(request: Request, item_id: str) -> Response:
     query, state = query_of(request, RelatedQueryString), request.app.state
     settings = state.live.settings
     site = site_of(query.site, settings) if query.site else own_site(settings)
-    of_item = await related(state.live, state.list_log, item_id, query.n, site)
-    lists = [_list_json(one, of_item.snapshot, query.explain) for one in of_item.lists]
+    of_item = await state.related.of(item_id, query.n, site)
+    lists = [_list_json(one, of_item, query.explain) for one in of_item.lists]
     head = msgspec.json.encode({
         "item_id": item_id, "title": of_item.item.title, "model": of_item.model, "degraded": of_item.is_degraded
     })  # fmt: skip
     return json_answer(head[:-1] + b',"lists":[' + b",".join(lists) + b"]}")
 
 
-def _list_json(one: RelatedList, snapshot: Snapshot, explain: bool) -> bytes:
-    items = (item_json(ranked, snapshot.catalogue.fragments, one.slot, explain) for ranked in one.ranked_list.items)
+def _list_json(one: RelatedList, of_item: Related, explain: bool) -> bytes:
+    items = items_json(one.ranked_list, of_item.snapshot.catalogue.fragments, one.slot, explain, of_item.encoded)
     head = msgspec.json.encode({"item_type": one.item_type, "request_id": one.request_id})
-    return head[:-1] + b',"items":[' + b",".join(items) + b"]}"
+    return head[:-1] + b',"items":[' + items + b"]}"

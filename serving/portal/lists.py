@@ -25,7 +25,7 @@ from serving.counters import ListCounters
 from serving.list_log import ListLog
 from serving.portal.views import Card, ListView, state_of
 from serving.portal.visitor import Visitor
-from serving.related import DEFAULT_N, related
+from serving.related import DEFAULT_N, RelatedLists
 from serving.schemas import own_site
 from serving.shadow import Shadowed
 
@@ -34,9 +34,10 @@ class Lists:
     """The lists of one request, made for a page that is rendered in a thread of the server."""
 
     def __init__(
-        self, live: served.Live, counters: ListCounters, log: ListLog, visitor: Visitor, now: datetime
-    ) -> None:
-        self._live, self._counters, self._log, self._now = live, counters, log, now
+        self, live: served.Live, related: RelatedLists, counters: ListCounters, log: ListLog, visitor: Visitor,
+        now: datetime,
+    ) -> None:  # fmt: skip
+        self._live, self._related, self._counters, self._log, self._now = live, related, counters, log, now
         actor = anonymous_actor(visitor.anonymous_id) if visitor.mode == "personalised" else ""
         self._caller = served.Caller(actor, (), visitor.mode, own_site(live.settings))
 
@@ -66,7 +67,7 @@ class Lists:
 
     def bundle(self, item: Item) -> list[ListView]:
         """Return what belongs to an item (配套), a block per type, as ``/related`` answers."""
-        of_item = from_thread.run(related, self._live, self._log, item.item_id, DEFAULT_N, self._caller.site)
+        of_item = from_thread.run(self._related.of, item.item_id, DEFAULT_N, self._caller.site)
         return [
             ListView(
                 RELATED,

@@ -141,4 +141,4 @@ def _static_bytes(name: str) -> bytes:
 def _lists(request: Request, visitor: Visitor) -> Lists:
     charge(request.scope, _LISTS_OF_A_PAGE)
     state = request.app.state
-    return Lists(state.live, state.counters, state.list_log, visitor, state.live.clock())
+    return Lists(state.live, state.related, state.counters, state.list_log, visitor, state.live.clock())

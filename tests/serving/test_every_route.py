@@ -60,9 +60,9 @@ def test_what_has_to_be_given_is_not_given_by_null(api: Api, field: str) -> None
 
 @pytest.mark.parametrize("query", ["scene=&n=3&mode=&cursor=", "scene=%20&n=%20&cursor=%20&subject_token=%20", "site="])
 def test_blank_in_an_address_is_not_given(api: Api, query: str) -> None:
-    answer = api.get(f"{LISTS}?{query}")
+    answer = api.ask("GET", f"{LISTS}?{query}")
     assert (answer.status_code, answer.json()["scene"]) == (200, "home")
-    assert api.get("/v1/items/i0/related?n=").status_code == 200
+    assert api.ask("GET", "/v1/items/i0/related?n=").status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from profiles.online.memory import MemoryOnlineStore
 from profiles.online.ports import OnlineUpdate
 from recommender.scenes.files import shipped_scenes
 from serving.app import create_app
+from serving.related import KEPT_MS
 from tests.builders import a_crowd
 from tests.serving.conftest import Api
 
@@ -32,9 +34,12 @@ def test_related_lists_follow_links_in_both_directions(api: Api) -> None:
     assert related(api, "i1")["policy"][0] == "i0"
 
 
-def test_related_lists_hold_what_readers_clicked_next(api: Api) -> None:
+def test_related_lists_hold_what_readers_clicked_next(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = api.live.clock()
+    monkeypatch.setattr(api.live, "clock", lambda: now)
     assert "i18" not in related(api, "i1").get("policy", [])
     api.store.apply(Commit("log", 0, 1), OnlineUpdate(co_clicks={"i1": {"i18": a_crowd()}}))
+    monkeypatch.setattr(api.live, "clock", lambda: now + timedelta(milliseconds=KEPT_MS))
     assert "i18" in related(api, "i1")["policy"]
 
 
