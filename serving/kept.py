@@ -22,7 +22,7 @@ class Kept(Generic[K, V]):
     """Answers of one state of things, by question.
 
     All of them end at once when one of the objects they were made from is another: a catalogue, rules of editors, a
-    model, what is in its time. Each ends by itself when it is `max_age_ms` old. Once there are `max_n`, further
+    model, what is in its time. Each ends by itself when it is `max_age_ms` old. While there are `max_n`, further
     questions are not kept: chance questions cost what they cost before, and no memory.
 
     Methods
@@ -49,8 +49,15 @@ class Kept(Generic[K, V]):
         """Keep an answer, if there is room; what was made from something else goes."""
         if not _are_same(self._made_from, made_from):
             self._made_from, self._answers = made_from, {}
-        if question in self._answers or len(self._answers) < self.max_n:
-            self._answers[question] = to_ms(now), answer
+        answers, now_ms = self._answers, to_ms(now)
+        answers.pop(question, None)
+        while answers:  # the oldest stand first
+            oldest = next(iter(answers))
+            if 0 <= now_ms - answers[oldest][0] < self.max_age_ms:
+                break
+            del answers[oldest]
+        if len(answers) < self.max_n:
+            answers[question] = now_ms, answer
 
 
 def _are_same(before: tuple[object, ...], now: tuple[object, ...]) -> bool:

@@ -23,7 +23,7 @@ from serving.snapshot import Snapshot
 #: Items of one type, unless told otherwise.
 DEFAULT_N = 5
 #: How long what belongs to an item is answered again: only the crowd's pairs may be newer.
-KEPT_MS = 5_000
+KEPT_MS = 30_000
 
 
 @dataclass(frozen=True, slots=True)

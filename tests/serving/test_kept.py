@@ -54,6 +54,16 @@ def test_chance_questions_fill_no_memory() -> None:
     assert [kept.get(number, made_from, later(900)) for number in range(5)] == [ANSWER, ANSWER, "newer", None, None]
 
 
+def test_what_is_too_old_makes_room() -> None:
+    kept: Kept[int, str] = Kept(1_000, max_n=3)
+    made_from = (object(),)
+    for number in range(3):
+        kept.put(number, made_from, later(300 * number), ANSWER)
+    kept.put(3, made_from, later(1_000), ANSWER)
+    kept.put(4, made_from, later(1_000), ANSWER)
+    assert [kept.get(number, made_from, later(1_000)) for number in range(5)] == [None, ANSWER, ANSWER, ANSWER, None]
+
+
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """How many times a list was worked out."""
