@@ -59,7 +59,7 @@ def with_choices(
     deleted: AbstractSet[tuple[str, str]],
     chosen: AbstractSet[tuple[str, str]],
 ) -> Iterator[tuple[str, dict[str, float]]]:
-    """Yield each actor's tags without those deleted and with those chosen; who decided and has none comes last.
+    """Yield each actor's tags with those chosen, and 0 for those deleted; who decided and has none comes last.
 
     Parameters
     ----------
@@ -71,16 +71,24 @@ def with_choices(
     Examples
     --------
     >>> dict(with_choices([("a", {"x": 0.5, "y": 2.0})], {("a", "x"), ("b", "x")}, {("a", "y"), ("a", "z")}))
-    {'a': {'y': 2.0, 'z': 1.0}, 'b': {}}
+    {'a': {'x': 0.0, 'y': 2.0, 'z': 1.0}, 'b': {'x': 0.0}}
     """
     out_of, into = _by_actor(deleted), _by_actor(chosen)
     left = out_of.keys() | into.keys()
     for actor, learned in tags:
         left.discard(actor)
-        kept = {tag: weight for tag, weight in learned.items() if tag not in out_of.get(actor, ())}
+        kept = {**learned, **dict.fromkeys(out_of.get(actor, ()), 0.0)}
         yield actor, kept | {tag: max(CHOSEN_WEIGHT, kept.get(tag, 0.0)) for tag in into.get(actor, ())}
     for actor in sorted(left):
-        yield actor, dict.fromkeys(into.get(actor, ()), CHOSEN_WEIGHT)
+        gone = dict.fromkeys(out_of.get(actor, ()), 0.0)
+        yield actor, gone | dict.fromkeys(into.get(actor, ()), CHOSEN_WEIGHT)
+
+
+def without_learned(
+    actors: AbstractSet[str], deleted: AbstractSet[tuple[str, str]]
+) -> Iterator[tuple[str, dict[str, float]]]:
+    """Yield each of these actors with 0 for the tags they deleted and no other."""
+    return with_choices(((actor, {}) for actor in actors), {pair for pair in deleted if pair[0] in actors}, set())
 
 
 def _in_force(choices: Choices, withdrawn: Mapping[str, int]) -> AbstractSet[tuple[str, str]]:

@@ -18,7 +18,7 @@ from civicrec.registry.choices import Choices
 from civicrec.warehouse.day_tables import drop_days_before, replace_day
 from civicrec.warehouse.interests import withdrawals
 from civicrec.warehouse.ports import Warehouse
-from profiles.choices import put_learned_tags, put_switches
+from profiles.choices import put_learned_tags, put_switches, without_learned
 from profiles.online.ports import DecidedStore
 from profiles.tags import load_vocabulary
 from profiles.update import TagWeights, weigh_tags
@@ -81,8 +81,8 @@ def rebuild_tags(
     put_switches(store, choices)
     actors = put_learned_tags(store, day.isoformat(), by_actor, choices, withdrawn)
     withdrawn_now = withdrawals(warehouse, day - timedelta(days=KEPT_DAYS))
-    newly = (actor for actor, until in withdrawn_now.items() if until != withdrawn.get(actor))
-    store.put_tags(day.isoformat(), ((actor, {}) for actor in newly))
+    newly = {actor for actor, until in withdrawn_now.items() if until != withdrawn.get(actor)}
+    store.put_tags(day.isoformat(), without_learned(newly, choices().deleted))
     return TagsWritten(actors, n_rows, len(deleted), vocabulary.version)
 
 

@@ -224,6 +224,7 @@ def query_of(
         tags=profile.tags if request.is_personal else {},
         done=_done(request, profile, catalogue, now),
         last_ms=_last_ms(request, profile, now),
+        deleted_tags=profile.deleted_tags if request.is_personal else frozenset(),
     )
 
 

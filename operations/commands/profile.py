@@ -59,6 +59,7 @@ def show(
         "recent": [{"item_id": one.item_id, "at": rfc3339(from_ms(one.at_ms))} for one in state.recent],
         "seen": len(state.seen),
         "tags": dict(sorted(state.tags.items(), key=lambda pair: -pair[1])),
+        "deleted_tags": sorted(state.deleted_tags),
         "disliked": sorted(state.disliked),
         "done": list(state.done),
         "shown": len(state.shown),

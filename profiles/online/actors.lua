@@ -44,6 +44,22 @@ local function hold(kind, bound, prefixes, pairs_)
   end
 end
 
+-- Removes the tags of an actor but for those that are deleted, which weigh 0.
+local function keep_deleted(key)
+  local held = redis.call('GET', key)
+  local stored, deleted = held and cjson.decode(held) or {run = '', tags = {}}, {}
+  for name, weight in pairs(stored.tags) do
+    if weight == 0 then
+      deleted[name] = 0
+    end
+  end
+  if next(deleted) then
+    redis.call('SET', key, cjson.encode({run = stored.run, tags = deleted}), 'KEEPTTL')
+  else
+    redis.call('UNLINK', key)
+  end
+end
+
 -- Ends what was known until consent was withdrawn, takes refusals back, then adds those that hold: lists of
 -- {recent, disliked, tags, withdrawn, epoch ms, ttl_s, seen, done, shown}, of {key, [member, ...]} and of {key, ttl_s, bound,
 -- [epoch ms, member, ...]}.
@@ -52,7 +68,8 @@ local function change(withdrawn, restored, refused)
     redis.call('ZREMRANGEBYSCORE', entry[1], '-inf', entry[5])
     redis.call('ZREMRANGEBYSCORE', entry[7], '-inf', entry[5])
     redis.call('ZREMRANGEBYSCORE', entry[8], '-inf', entry[5])
-    redis.call('UNLINK', entry[2], entry[3], entry[9])
+    redis.call('UNLINK', entry[2], entry[9])
+    keep_deleted(entry[3])
     if tonumber(redis.call('GET', entry[4]) or '0') < entry[5] then
       redis.call('SET', entry[4], string.format('%.0f', entry[5]))
     end

@@ -165,7 +165,7 @@ class MemoryOnlineStore:
         """Remove what was known until consent was withdrawn."""
         self._withdrawn[actor] = max(at_ms, self._withdrawn.get(actor, at_ms))
         self._disliked.pop(actor, None)
-        self._tags.pop(actor, None)
+        self._tags[actor] = dict.fromkeys(_deleted(self._tags.get(actor, {})), 0.0)
         self._shown.pop(actor, None)
         self._done[actor] = {name: at for name, at in self._done.get(actor, {}).items() if at > at_ms}
         self._recent[actor] = {name: at for name, at in self._recent.get(actor, {}).items() if at > at_ms}
@@ -212,12 +212,13 @@ class MemoryOnlineStore:
         """Return all that is known of one actor."""
         return ActorState(
             recent=tuple(self._recent_list(actor)),
-            tags=dict(self._tags.get(actor, {})),
+            tags={name: weight for name, weight in self._tags.get(actor, {}).items() if weight > 0},
             disliked={name: int(at) for name, at in self._disliked.get(actor, {}).items()},
             seen=_in_order(self._seen.get(actor, {})),
             done=tuple(name for name, _ in _heaviest(self._done.get(actor, {}), MAX_DONE)),
             shown=dict(self._shown.get(actor, {})),
             is_off=actor in self._off,
+            deleted_tags=_deleted(self._tags.get(actor, {})),
         )
 
     def trends(self, hours: Sequence[int]) -> dict[int, dict[str, float]]:
@@ -251,9 +252,8 @@ class MemoryOnlineStore:
         (self._off.discard if on else self._off.add)(actor)
 
     def set_tag(self, actor: str, tag: str, weight: float) -> None:
-        """Give the actor a tag, or take it away with a weight of 0; the others stay."""
-        tags = self._tags.get(actor, {}) | {tag: weight}
-        self._tags[actor] = {name: value for name, value in tags.items() if value > 0}
+        """Give the actor a tag, or note with a weight of 0 that it is deleted; the others stay."""
+        self._tags[actor] = self._tags.get(actor, {}) | {tag: weight}
 
     def forget(self, actor: str) -> int:
         """Remove all that names this actor; return how many of its parts there were."""
@@ -277,6 +277,10 @@ class MemoryOnlineStore:
         recovered, off = self._recovered, self._off
         self.__init__(self._min_actors)  # type: ignore[misc]  # a cleared store is a new one
         self._recovered, self._off = recovered, off
+
+
+def _deleted(tags: Scores) -> frozenset[str]:
+    return frozenset(name for name, weight in tags.items() if weight == 0)
 
 
 class _Pairs:

@@ -143,6 +143,8 @@ class ActorState:
         times, the latest first.
     is_off
         Whether the actor switched personalisation off: then nothing else of this may be used.
+    deleted_tags
+        Names of tags the actor deleted: what was read gives none of them, whatever it says.
     """
 
     recent: tuple[RecentItem, ...] = ()
@@ -152,6 +154,7 @@ class ActorState:
     done: tuple[str, ...] = ()
     shown: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     is_off: bool = False
+    deleted_tags: frozenset[str] = frozenset()
 
 
 class Pairs(NamedTuple):
@@ -273,7 +276,10 @@ class OnlineUpkeep(Protocol):
         ...
 
     def put_tags(self, run: str, tags: Iterable[tuple[str, Mapping[str, float]]]) -> int:
-        """Replace the tags of each actor given; return how many. Tags of actors not given expire by TTL."""
+        """Replace the tags of each actor given; return how many. Tags of actors not given expire by TTL.
+
+        A weight of 0 says that the actor deleted the tag.
+        """
         ...
 
     def put_switched_off(self, actors: Collection[str]) -> None:
@@ -300,7 +306,10 @@ class OnlineRights(Protocol):
         ...
 
     def withdraw(self, actor: str, at_ms: int) -> None:
-        """Remove what was known until consent was withdrawn; what is older and comes late is not added any more."""
+        """Remove what was known until consent was withdrawn; what is older and comes late is not added any more.
+
+        Which tags the actor deleted stays known: that was said against being known.
+        """
         ...
 
     def switch(self, actor: str, *, on: bool) -> None:
@@ -308,7 +317,7 @@ class OnlineRights(Protocol):
         ...
 
     def set_tag(self, actor: str, tag: str, weight: float) -> None:
-        """Give the actor a tag, or take it away with a weight of 0; the others stay."""
+        """Give the actor a tag, or note with a weight of 0 that it is deleted; the others stay."""
         ...
 
     def forget(self, actor: str) -> int:

@@ -62,7 +62,7 @@ def recovered_key(log: str) -> str:
 
 
 def tags_key(actor: str) -> str:
-    """Name the JSON text with the run that made the tags, and tag → weight."""
+    """Name the JSON text with the run that made the tags, and tag → weight, 0 of one that is deleted."""
     return f"tags:{actor}"
 
 

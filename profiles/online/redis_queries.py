@@ -25,7 +25,7 @@ _FEW = b"\t"
 
 
 class StoredTags(msgspec.Struct):
-    """What stands under `tags_key`: the run that made the tags, and tag → weight."""
+    """What stands under `tags_key`: the run that made the tags, and tag → weight, 0 of one that is deleted."""
 
     run: str
     tags: dict[str, float]
@@ -49,15 +49,17 @@ def actor_commands(actor: str) -> list[Command]:
 
 def actor_of(answers: Sequence[Any]) -> ActorState:
     """Read the answers to `actor_commands`."""
-    recent, tags, disliked, seen, done, shown, is_off = answers
+    recent, stored, disliked, seen, done, shown, is_off = answers
+    tags = decode_tags(stored).tags if stored else {}
     return ActorState(
         recent=tuple(recent_items(recent)),
-        tags=decode_tags(tags).tags if tags else {},
+        tags={name: weight for name, weight in tags.items() if weight > 0},
         disliked={name.decode(): int(at) for name, at in disliked},
         seen=tuple(map(int, seen)),
         done=tuple(name.decode() for name in done),
         shown={int(name): _TIMES[len(times)](times) for name, times in shown.items()},
         is_off=bool(is_off),
+        deleted_tags=frozenset(name for name, weight in tags.items() if weight == 0),
     )
 
 

@@ -70,17 +70,14 @@ class RedisOnlineRights(RedisCalls):
                 self._shedding(partial(self._client.sadd, OFF_KEY, actor))
 
     def set_tag(self, actor: str, tag: str, weight: float) -> None:
-        """Give the actor a tag, or take it away with a weight of 0; the others stay."""
+        """Give the actor a tag, or note with a weight of 0 that it is deleted; the others stay."""
 
         def change(pipeline: Pipeline) -> None:
             held = cast("bytes | None", pipeline.get(tags_key(actor)))
             stored = decode_tags(held) if held else StoredTags("", {})
-            tags = {name: value for name, value in (stored.tags | {tag: weight}).items() if value > 0}
+            changed = StoredTags(stored.run, stored.tags | {tag: weight})
             pipeline.multi()
-            if tags:
-                put_tags_of(self._put_tags, [(actor, StoredTags(stored.run, tags))], self._bounds, pipeline)
-            else:
-                pipeline.delete(tags_key(actor))
+            put_tags_of(self._put_tags, [(actor, changed)], self._bounds, pipeline)
 
         with reachable("change a tag"):
             self._shedding(lambda: self._client.transaction(change, tags_key(actor)))

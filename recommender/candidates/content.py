@@ -24,7 +24,7 @@ _PLAIN = 0.4
 
 def content_candidates(query: Query, n: int) -> Scored:
     """Return the newest items that are like the items read last, the likest first."""
-    if not query.seeds:
+    if not query.told_seeds:
         return NOTHING
     rows = np.sort(first_open(query, query.catalogue.newest, _LOOKED_AT))
     scores = title_likeness(query, rows)[1]
@@ -33,13 +33,13 @@ def content_candidates(query: Query, n: int) -> Scored:
 
 def title_likeness(query: Query, rows: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return (2, n) how alike the titles of rows are to that of the newest seed item, and to those of the last ten."""
-    read = list(query.seeds.items())[:_READ]
+    read = list(query.told_seeds.items())[:_READ]
     return likeness(query.catalogue, [read[:1], read], rows)
 
 
 def content_reasons(query: Query, rows: Sequence[int]) -> dict[int, list[Reason]]:
     """Name the seed item with the likest title, where a reader would see it."""
-    read, catalogue = list(query.seeds)[:_READ], query.catalogue
+    read, catalogue = list(query.told_seeds)[:_READ], query.catalogue
     if not read or not rows:
         return {}
     alike = likeness(catalogue, [[(seed, 1.0)] for seed in read], np.array(rows, np.int64))

@@ -64,6 +64,8 @@ class Query(Derives):
         Rows of the services that the actor completed last, newest first.
     tags
         Tag name → weight > 0 of the actor's profile.
+    deleted_tags
+        Names of tags the actor deleted: the history says nothing of them, the page's item says what it says to anybody.
     """
 
     catalogue: Catalogue
@@ -76,6 +78,7 @@ class Query(Derives):
     tags: Mapping[str, float] = field(default_factory=dict)
     done: tuple[int, ...] = ()
     last_ms: int = 0
+    deleted_tags: frozenset[str] = frozenset()
 
     @property
     def scratch(self) -> NDArray[np.int32]:
@@ -86,6 +89,16 @@ class Query(Derives):
     def seeds(self) -> dict[int, float]:
         """Seed items, the rows that candidates are derived from, with their weights."""
         return self.once(_seeds)
+
+    @property
+    def deleted_numbers(self) -> frozenset[int]:
+        """Numbers, in the catalogue, of the tags the actor deleted."""
+        return self.once(_deleted_numbers)
+
+    @property
+    def told_seeds(self) -> dict[int, float]:
+        """Seeds whose words may be looked for elsewhere: none of the history that carries a tag the actor deleted."""
+        return self.once(_told_seeds)
 
     @property
     def model_seeds(self) -> dict[int, int]:
@@ -111,6 +124,18 @@ def _seeds(query: Query) -> dict[int, float]:
     seeds = {query.context: CONTEXT_WEIGHT} if query.context >= 0 else {}
     seeds.update((row, 1.0) for row in query.history[:MAX_SEEDS] if row != query.context)
     return seeds
+
+
+def _deleted_numbers(query: Query) -> frozenset[int]:
+    numbers = query.catalogue.tag_numbers
+    return frozenset(numbers[name] for name in query.deleted_tags if name in numbers)
+
+
+def _told_seeds(query: Query) -> dict[int, float]:
+    deleted, tags = query.deleted_numbers, query.catalogue.tags
+    if not deleted:
+        return query.seeds
+    return {row: weight for row, weight in query.seeds.items() if row == query.context or deleted.isdisjoint(tags[row])}
 
 
 def _model_seeds(query: Query) -> dict[int, int]:

@@ -57,10 +57,18 @@ def tag_strengths(query: Query) -> dict[int, float]:
             interest[number] += weight / heaviest
     for place, row in enumerate(islice(query.seeds, MAX_TAG_SEEDS)):
         share = _FADE**place
-        for number in catalogue.tags[row]:
+        for number in _said_by(query, row):
             interest[number] += share
     rarity = catalogue.tag_rarity
     return {number: weight * rarity[number] for number, weight in interest.items() if rarity[number] > 0}
+
+
+def _said_by(query: Query, row: int) -> Sequence[int]:
+    """Return the tags that a seed tells of the reader: not those the reader deleted, unless they read it right now."""
+    tags = query.catalogue.tags[row]
+    if row == query.context or not query.deleted_numbers:
+        return tags
+    return [number for number in tags if number not in query.deleted_numbers]
 
 
 def tag_reasons(query: Query, rows: Sequence[int]) -> dict[int, list[Reason]]:
@@ -110,7 +118,7 @@ def _reasons(query: Query, number: int, tag: _Word) -> list[Reason]:
     least = max(query.tags.values(), default=0.0) * MIN_INTEREST
     if tag.dimension in SAID_OF_PROFILE and query.tags.get(tag.name, 0.0) >= max(least, 1e-9):
         reasons.append(Reason("tag", f"与您关注的“{tag.word}”有关", {"tag": tag.name}))
-    seeds = [seed for seed in islice(query.seeds, MAX_TAG_SEEDS) if number in catalogue.tags[seed]]
+    seeds = [seed for seed in islice(query.seeds, MAX_TAG_SEEDS) if number in _said_by(query, seed)]
     for seed in seeds[: MAX_ALTERNATIVES - 1]:
         whose, kind = "" if seed == query.context else "您看过的", _KIND[tag.dimension]
         evidence = {"tag": tag.name, "item_id": catalogue.item_ids[seed]}

@@ -212,7 +212,8 @@ def _restore_tags(warehouse: Warehouse, online: DecidedStore, today: date, choic
         "SELECT max(day) AS newest, count() AS n FROM actor_tags WHERE day <= {today:Date}", {"today": today}
     )[0]
     if not tags["n"] or tags["newest"] < today - timedelta(days=TAGS_TTL_DAYS):
-        if not choices().chosen:
+        decided = choices()
+        if not (decided.chosen or decided.deleted):
             return 0
         since = today - timedelta(days=WITHDRAWN_TTL_DAYS)
         return put_learned_tags(online, "", (), choices, withdrawals(warehouse, since))

@@ -184,11 +184,40 @@ def test_one_tag_is_given_or_taken_and_the_others_stay(store: OnlineStore) -> No
     store.set_tag("a", "theme:教育", 0.123456789)
     store.set_tag("a", "theme:住房", 0)
     store.set_tag("b", "theme:住房", 0)
-    assert store.actor("a") == ActorState(tags={"theme:教育": 0.123456789})
-    assert store.actor("b") == ActorState()
+    assert store.actor("a") == ActorState(tags={"theme:教育": 0.123456789}, deleted_tags=frozenset({"theme:住房"}))
+    assert store.actor("b") == ActorState(deleted_tags=frozenset({"theme:住房"}))
+    store.set_tag("a", "theme:住房", 1.0)
+    assert not store.actor("a").deleted_tags
     store.put_tags("run", [("a", {"theme:就业创业": 2.0})])
     store.set_tag("a", "theme:教育", 1.0)
     assert store.actor("a").tags == {"theme:就业创业": 2.0, "theme:教育": 1.0}
+
+
+def test_a_deleted_tag_stays_known_when_consent_is_withdrawn_and_whatever_is_read(store: OnlineStore) -> None:
+    store.put_tags("run", [("a", {"theme:住房": 0.0, "theme:教育": 1.5, "theme:婚姻": 0.0})])
+    deleted = frozenset({"theme:住房", "theme:婚姻"})
+    assert store.actor("a") == ActorState(tags={"theme:教育": 1.5}, deleted_tags=deleted)
+    store.apply(Commit("log", 0, 1), OnlineUpdate(recent={"a": [RecentItem("i", AT)]}))
+    assert (store.actor("a").tags, store.actor("a").deleted_tags) == ({"theme:教育": 1.5}, deleted)
+    for _ in range(2):
+        store.withdraw("a", AT)
+        assert store.actor("a") == ActorState(deleted_tags=deleted)
+    store.apply(Commit("log", 1, 2), OnlineUpdate(withdrawn={"a": AT + 5}))
+    store.set_tag("a", "theme:教育", 1.0)
+    assert store.actor("a") == ActorState(tags={"theme:教育": 1.0}, deleted_tags=deleted)
+    store.forget("a")
+    assert store.actor("a") == ActorState()
+
+
+def test_what_is_left_of_tags_after_a_withdrawal_expires_as_before(client: Redis) -> None:
+    client.flushdb()
+    store = RedisOnlineStore(client)
+    store.put_tags("run", [("a", {"theme:住房": 0.0, "theme:教育": 1.5}), ("b", {"theme:教育": 1.5})])
+    client.expire("tags:a", 77)
+    for actor in "ab":
+        store.withdraw(actor, AT)
+    assert 0 < client.ttl("tags:a") <= 77
+    assert not client.exists("tags:b")
 
 
 def test_tags_that_are_given_are_bounded_and_expire_like_all_others(client: Redis) -> None:

@@ -54,6 +54,19 @@ class Plain:
         self.context = request.item_id if self.may_be_seed(request.item_id) else ""
         others = [name for name in self.history if name != self.context]
         self.seeds = ({self.context: 3.0} if self.context else {}) | dict.fromkeys(others, 1.0)
+        #: Tags the reader deleted are told by no item but the page's own, nor are the words of items that carry one.
+        deleted = world.profile.deleted_tags if is_personal else frozenset()
+        self.told_tags = {
+            name: [
+                tag for tag in learned_tags(self.catalogue.items[name]) if name == self.context or tag not in deleted
+            ]
+            for name in self.seeds
+        }
+        self.told_seeds = {
+            name: weight
+            for name, weight in self.seeds.items()
+            if len(self.told_tags[name]) == len(learned_tags(self.catalogue.items[name]))
+        }
         self.open = allowed(world) - set(self.history)
         #: As the catalogue counts: ties go by it.
         self.order = list(self.catalogue.items)
@@ -140,7 +153,7 @@ class Plain:
             if tag in carried:
                 interest[tag] += weight / max(self.interests.values())
         for place, seed in enumerate(list(self.seeds)[:MAX_TAG_SEEDS]):
-            for tag in tags_of[seed]:
+            for tag in self.told_tags[seed]:
                 interest[tag] += 0.8**place
         strength = {tag: weight * log((1 + len(tags_of)) / (1 + carried[tag])) for tag, weight in interest.items()}
         number = self.catalogue.tag_numbers
@@ -173,7 +186,7 @@ class Plain:
         return Rarity([self.catalogue.items[name].title for name in self.newest()])
 
     def title_likeness(self, name: str, n_read: int) -> float:
-        read = [(self.catalogue.items[seed].title, weight) for seed, weight in list(self.seeds.items())[:n_read]]
+        read = [(self.catalogue.items[seed].title, weight) for seed, weight in list(self.told_seeds.items())[:n_read]]
         return cosine(self.rarity.history(read), self.rarity.vector(self.catalogue.items[name].title))
 
     def content(self) -> Scores:

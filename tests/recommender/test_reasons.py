@@ -165,6 +165,20 @@ def seeds(world: World) -> list[str]:
     return [name for name in known if name in world.catalogue.items and may_be_named(world.catalogue.items[name])]
 
 
+def deleted(world: World) -> frozenset[str]:
+    is_personal = world.request.mode == "personalised" and world.request.scene.personalised
+    return world.profile.deleted_tags if is_personal else frozenset()
+
+
+def told_seeds(world: World) -> list[str]:
+    """Return those of `seeds` of which the reader deleted no tag, and the page's item."""
+    return [
+        name
+        for name in seeds(world)
+        if name == world.request.item_id or deleted(world).isdisjoint(learned_tags(world.catalogue.items[name]))
+    ]
+
+
 def is_related(world: World, ranked: RankedItem, reason: Reason) -> bool:
     other = world.catalogue.items[reason.evidence["item_id"]]
     own = {(link.rel, link.item_id) for link in ranked.item.links}
@@ -253,7 +267,7 @@ def is_als(world: World, ranked: RankedItem, reason: Reason) -> bool:
 def is_alike(world: World, ranked: RankedItem, reason: Reason) -> bool:
     rarity = Rarity([item.title for item in world.catalogue.items.values()])
     own, seed = rarity.vector(ranked.item.title), reason.evidence["item_id"]
-    alike = {name: cosine(rarity.vector(title_of(world, name)), own) for name in seeds(world)[:10]}
+    alike = {name: cosine(rarity.vector(title_of(world, name)), own) for name in told_seeds(world)[:10]}
     is_told = (
         reason.evidence["likeness"] == pytest.approx(alike[seed], abs=0.006) and title_of(world, seed) in reason.text
     )
@@ -270,7 +284,9 @@ def is_tagged(world: World, ranked: RankedItem, reason: Reason) -> bool:
     if "item_id" in reason.evidence:
         other = reason.evidence["item_id"]
         shared = tag in learned_tags(world.catalogue.items[other]) and other in seeds(world)[:10]
-        return shared and title_of(world, other) in reason.text and dimension in ("theme", "industry", "life_event")
+        is_own = tag not in deleted(world) or other == world.request.item_id
+        is_said = title_of(world, other) in reason.text and dimension in ("theme", "industry", "life_event")
+        return shared and is_own and is_said
     is_personal = world.request.mode == "personalised" and world.request.scene.personalised
     is_interest = is_personal and world.profile.tags[tag] >= max(world.profile.tags.values()) / 3
     return is_interest and reason.text == f"与您关注的“{word}”有关" and dimension in ("theme", "industry")

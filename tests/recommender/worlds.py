@@ -107,6 +107,7 @@ def items(draw: st.DrawFn, item_id: str, ids: list[str]) -> Item:
     )
 
 
+_DELETED = ["theme:就业创业", "theme:住房保障", "group:高校毕业生", "theme:没有的"]
 #: How long ago an item was shown: lately, and around the time from which on that tells anything.
 _HOURS = st.sets(st.integers(0, 5) | st.integers(14 * 24 - 3, 14 * 24 + 3), min_size=1, max_size=6)
 
@@ -150,6 +151,7 @@ def worlds(draw: st.DrawFn) -> World:
             ),
             2.0,
         ),
+        deleted_tags=frozenset(draw(st.lists(st.sampled_from(_DELETED), max_size=2, unique=True))),
         disliked=dict.fromkeys(draw(some_ids), draw(st.sampled_from((0, to_ms(NOW))))),
         shown={
             hash_of(name): tuple(to_ms(NOW) // 1000 - hours * 3_600 for hours in sorted(draw(_HOURS)))

@@ -122,12 +122,26 @@ def test_tags_are_told_with_what_they_rest_on(person: Person, api: Api) -> None:
     assert told["vocabulary"]
 
 
+def test_what_was_read_brings_no_word_of_a_deleted_tag_back(person: Person) -> None:
+    def by_tag() -> list[str]:
+        return [item["item_id"] for item in person.list(n="30", explain="1")["items"] if "tags" in item["parts"]]
+
+    before = by_tag()
+    assert before
+    person.ask("DELETE", "tags/theme:就业创业")
+    assert by_tag() == []
+    person.ask("PUT", "tags/theme:就业创业")
+    assert by_tag() == before
+
+
 def test_a_deleted_tag_is_used_no_more_and_a_chosen_one_from_now_on(person: Person, api: Api) -> None:
     api.store.put_tags("run", [(person.actor, {"theme:就业创业": 1.25})])
     for _ in range(2):  # said twice
         answer = person.ask("DELETE", "tags/theme:就业创业")
         assert (answer.status_code, answer.json()) == (200, {"tag": "theme:就业创业", "decision": "deleted"})
-    assert api.store.actor(person.actor).tags == {}
+    assert (api.store.actor(person.actor).tags, api.store.actor(person.actor).deleted_tags) == (
+        {}, {"theme:就业创业"},
+    )  # fmt: skip
     told = person.ask("GET", "tags").json()
     assert (told["tags"], [one["word"] for one in told["deleted"]]) == ([], ["就业创业"])
     assert person.ask("PUT", "tags/theme:住房保障").json() == {"tag": "theme:住房保障", "decision": "chosen"}

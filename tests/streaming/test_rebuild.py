@@ -249,11 +249,16 @@ def test_tags_come_back_but_for_those_deleted_since_and_those_too_old(warehouse:
     decided = Choices(frozenset({"a"}), frozenset({("a", "theme:住房")}), chosen)
     done = rebuild_online(warehouse, store, Done({}), NOON, lambda: decided)
     assert done.actors_with_tags == 3
-    assert store.actor("a") == ActorState(tags={"theme:社保": 0.5}, is_off=True)
+    deleted = frozenset({"theme:住房"})
+    assert store.actor("a") == ActorState(tags={"theme:社保": 0.5}, is_off=True, deleted_tags=deleted)
     assert (store.actor("b").tags, store.actor("c").tags) == ({"theme:社保": 1.0}, {"theme:教育": 1.0})
     rebuild_online(warehouse, store, Done({}), NOON + timedelta(days=6), lambda: decided)
-    assert store.actor("a") == ActorState(is_off=True)
+    assert store.actor("a") == ActorState(is_off=True, deleted_tags=deleted)
     assert (store.actor("b").tags, store.actor("c").tags) == ({"theme:社保": 1.0}, {"theme:教育": 1.0})
+    only_deleted = MemoryOnlineStore(min_actors=1)
+    later = NOON + timedelta(days=9)
+    rebuild_online(warehouse, only_deleted, Done({}), later, lambda: Choices(deleted=decided.deleted))
+    assert only_deleted.actor("a") == ActorState(deleted_tags=deleted)
 
 
 @pytest.mark.parametrize("anonymous_id", ["visitor-1", "0123456789abcdef" * 2, "0123456789ABCDEF" * 2])
