@@ -109,5 +109,6 @@ class Transparency(msgspec.Struct):
     scenes: list[dict[str, Any]]
     data: dict[str, Any]
     model: dict[str, Any] | None
+    filing_number: str
     switch_off: str
     generated_at: Time

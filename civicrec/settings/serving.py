@@ -35,6 +35,8 @@ class ServingSettings(ConnectionSettings, PeerSettings):
     """How long a list waits for the online store before it is made without it, milliseconds."""
     complaint_days: int = Field(default=5, ge=1, le=60)
     """Working days within which a complaint is answered."""
+    filing_number: str = Field(default="", max_length=64)
+    """Number of the algorithm's filing (算法备案编号), told by `/v1/transparency` and 推荐说明; empty shows none."""
     catalogue_poll_s: float = Field(default=0.02, gt=0, le=60)
     """How often a change of the catalogue is looked for without a request, seconds; a new item is listed after it."""
     served_share: float = Field(default=1, ge=0, le=1)

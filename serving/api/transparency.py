@@ -43,7 +43,11 @@ router = APIRouter(tags=["about"])
 async def get_transparency(request: Request) -> dict[str, Any]:
     """Say what lists are made from."""
     query_of(request, NoQuery)
-    live: Live = request.app.state.live
+    return told_of(request.app.state.live)
+
+
+def told_of(live: Live) -> dict[str, Any]:
+    """Return what recommends, from what, and how to switch it off, of what runs now."""
     models = live.models
     return {
         "purpose": "把政策、解读、服务和资讯推荐给可能需要的人；不用于定价、评分或限制办事",
@@ -78,9 +82,22 @@ async def get_transparency(request: Request) -> dict[str, Any]:
             "dislikes_days": DISLIKED_TTL_DAYS,
             "done_services_days": DONE_TTL_DAYS,
         },
-        "model": {"run": models.run, "window": msgspec.to_builtins(models.manifest.window)} if models else None,
+        "model": _model(models) if models else None,
+        "filing_number": live.settings.serving.filing_number.strip(),
         "switch_off": "登录后关闭（PUT /v1/me/personalisation），或请求带 mode=general：不读取画像，下一次请求生效",
         "generated_at": rfc3339(live.clock()),
+    }
+
+
+def _model(models: Models) -> dict[str, Any]:
+    """Return the run in force: its day, what it was trained on, and its figures on clicks it had not seen."""
+    manifest = models.manifest
+    return {
+        "run": models.run,
+        "day": manifest.day,
+        "window": msgspec.to_builtins(manifest.window),
+        "offline": msgspec.to_builtins(manifest.offline),
+        "decision": manifest.gate.decision if manifest.gate else None,
     }
 
 

@@ -15,6 +15,7 @@ from civicrec.items import TYPE_NAMES
 from civicrec.web.guard import charge
 from civicrec.web.query import whole_number
 from recommender.eligibility import is_public
+from serving.api.transparency import told_of
 from serving.portal.lists import Lists
 from serving.portal.render import render, render_message, visitor_on
 from serving.portal.views import (
@@ -28,6 +29,19 @@ from serving.portal.views import (
 from serving.portal.visitor import Visitor
 
 CHOICE_NAMES = {"": "尚未选择（按不同意处理）", "none": "不同意", "measure": "仅统计", "personalise": "同意个性化"}
+#: What of a visit counts as interest (`civicrec.events.INTEREST_WEIGHTS`), as 推荐说明 prints it.
+BEHAVIOUR_NAMES = {
+    "click": "点开", "read": "阅读", "favourite": "收藏", "share": "分享", "download": "下载", "subscribe": "订阅",
+    "service_start": "开始办理", "service_submit": "提交申请", "service_complete": "办结", "push_open": "打开推送",
+}  # fmt: skip
+#: Models whose figures are told; one that is not named here stands by its own name.
+MODEL_NAMES = {
+    "popular": "热门",
+    "item-item": "条目关联",
+    "als": "协同过滤（ALS）",
+    "hybrid": "组合",
+    "served": "实际列表",
+}
 MAX_PAGE = 99_999
 HOME_ITEMS, ELDER_ITEMS, SIDE_ITEMS, RELATED_ITEMS = 8, 5, 6, 6
 STATIC = {
@@ -115,12 +129,12 @@ def type_list(request: Request, item_type: str, page: str = "1") -> HTMLResponse
 def about(request: Request) -> HTMLResponse:
     """Say that recommendations are used, from what, and how to switch them off (算法推荐管理规定 Art. 16, 17)."""
     visitor = visitor_on(request)
-    lists = _lists(request, visitor)
     return render(
         request,
         "about.html",
-        scenes=request.app.state.live.scenes.values(),
-        model=lists.model,
+        told=told_of(request.app.state.live),
+        behaviours=BEHAVIOUR_NAMES,
+        models=MODEL_NAMES,
         choice_name=CHOICE_NAMES[visitor.choice],
     )
 
