@@ -35,13 +35,7 @@ BEHAVIOUR_NAMES = {
     "service_start": "开始办理", "service_submit": "提交申请", "service_complete": "办结", "push_open": "打开推送",
 }  # fmt: skip
 #: Models whose figures are told; one that is not named here stands by its own name.
-MODEL_NAMES = {
-    "popular": "热门",
-    "item-item": "条目关联",
-    "als": "协同过滤（ALS）",
-    "hybrid": "组合",
-    "served": "实际列表",
-}
+MODEL_NAMES = {"popular": "热门", "item_item": "条目关联", "als": "协同过滤（ALS）"}
 MAX_PAGE = 99_999
 HOME_ITEMS, ELDER_ITEMS, SIDE_ITEMS, RELATED_ITEMS = 8, 5, 6, 6
 STATIC = {

@@ -14,7 +14,8 @@ from civicrec.settings import ServingSettings
 from profiles.online.ports import RECENT_TTL_DAYS, TAGS_TTL_DAYS
 from recommender.artifacts import save_models
 from recommender.manifest import Offline
-from serving.portal.routes import BEHAVIOUR_NAMES
+from recommender.training.train import SINGLES
+from serving.portal.routes import BEHAVIOUR_NAMES, MODEL_NAMES
 from tests.recommender.worlds import some_models
 from tests.serving.conftest import NOW, Api, stocked_api
 
@@ -67,3 +68,7 @@ def test_the_page_names_every_scene_with_its_sources_and_every_signal(api: Api) 
     assert set(BEHAVIOUR_NAMES) == set(INTEREST_WEIGHTS)
     assert [words for words in BEHAVIOUR_NAMES.values() if words not in shown] == []
     assert f"保留 {RECENT_TTL_DAYS} 天，兴趣标签保留 {TAGS_TTL_DAYS} 天" in shown
+
+
+def test_every_model_whose_figures_a_night_keeps_has_a_name() -> None:
+    assert set(SINGLES) <= set(MODEL_NAMES)
