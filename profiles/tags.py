@@ -9,57 +9,16 @@ from __future__ import annotations
 import tomllib
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
-from typing import Any, Literal, cast, get_args
+from typing import cast
 
 from civicrec.errors import ConfigError, InvalidInput
 from civicrec.items import Item
 from civicrec.tags import DIMENSIONS, Dimension, item_tags, split_tag, tag_name
-
-Sensitivity = Literal["general", "sensitive"]
-
-
-@dataclass(frozen=True, slots=True)
-class Tag:
-    """One governed word.
-
-    Attributes
-    ----------
-    owner
-        The department that answers for the word.
-    rule
-        When an item, and so an interest, carries it.
-    sensitivity
-        `sensitive` means declared by the person or not known at all.
-    inferable
-        May behaviour give this tag to an actor; never for a sensitive one, nor for words that say nothing (其他).
-    version
-        Version of the file the word stands in.
-    sentence
-        What the tag says of a person, as the person is told.
-    codes
-        Scheme → code, for example ``{"person": "030"}`` for 面向自然人事项主题.
-    parent
-        Word of the level above, in the same dimension; empty at the top.
-    aliases
-        Other spellings met in source data.
-    """
-
-    name: str
-    dimension: Dimension
-    word: str
-    owner: str
-    rule: str
-    sensitivity: Sensitivity
-    inferable: bool
-    version: str
-    sentence: str
-    codes: Mapping[str, str] = field(default_factory=dict)
-    parent: str = ""
-    aliases: tuple[str, ...] = ()
+from profiles.governed import Tag, read_tags
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +27,7 @@ class Vocabulary:
 
     tags: Mapping[str, Tag]
     _by_spelling: Mapping[tuple[str, str], str]
+    _blocked: tuple[str, ...] = ()
 
     @property
     def inferable(self) -> frozenset[str]:
@@ -89,10 +49,14 @@ class Vocabulary:
         Raises
         ------
         InvalidInput
-            If the vocabulary does not hold it; free text never becomes a tag.
+            If the vocabulary does not hold it; free text never becomes a tag, a blocked word in no vocabulary.
         """
         if name in self.tags:
             return self.tags[name]
+        if blocked := self.blocked_in(name):
+            raise InvalidInput(
+                f"{name!r} is no tag and never becomes one: {blocked!r} is blocked (算法推荐管理规定 Art. 10)"
+            )
         dimension, word = split_tag(name)
         if dimension not in DIMENSIONS:
             expected = ", ".join(f"{known}:…" for known in DIMENSIONS)
@@ -100,6 +64,10 @@ class Vocabulary:
         close = self.find(word)
         hint = f"; {word!r} is a word of {close[0].dimension}" if close else ""
         raise InvalidInput(f"unknown tag {name!r}: the vocabulary has no such word in {dimension}{hint}")
+
+    def blocked_in(self, text: str) -> str:
+        """Return the blocked word that a text contains, empty if there is none."""
+        return next((word for word in self._blocked if _spelling(word) in _spelling(text)), "")
 
     def find(self, word: str, dimension: Dimension | None = None) -> tuple[Tag, ...]:
         """Return the tags this word or alias spells, in the order of `DIMENSIONS`; empty for an unknown word.
@@ -145,25 +113,26 @@ def load_vocabulary() -> Vocabulary:
     """Read the vocabulary that ships with the package, once per process."""
     folder = files("profiles") / "vocabulary"
     pages = sorted((page for page in folder.iterdir() if page.name.endswith(".toml")), key=lambda page: page.name)
-    return read_vocabulary((page.name, page.read_text(encoding="utf-8")) for page in pages)
+    blocked = tomllib.loads((files("profiles") / "blocked_words.toml").read_text(encoding="utf-8"))["words"]
+    return read_vocabulary(((page.name, page.read_text(encoding="utf-8")) for page in pages), blocked)
 
 
-def read_vocabulary(pages: Iterable[tuple[str, str]]) -> Vocabulary:
-    """Build a vocabulary from (file name, TOML text) pairs.
+def read_vocabulary(pages: Iterable[tuple[str, str]], blocked: Iterable[str] = ()) -> Vocabulary:
+    """Build a vocabulary from (file name, TOML text) pairs and the words that no word of it may contain.
 
     Raises
     ------
     ConfigError
-        If a word stands twice, lacks owner, rule, sentence or version, names an unknown parent or sensitivity, or is
-        sensitive and inferable.
+        If a word stands twice, contains a blocked one, names an unknown parent, or its page is wrong (`read_tags`).
     """
     tags: dict[str, Tag] = {}
     spellings: dict[tuple[str, str], str] = {}
+    vocabulary = Vocabulary(MappingProxyType(tags), MappingProxyType(spellings), tuple(blocked))
     for file_name, text in pages:
-        page = tomllib.loads(text)
-        for row in page.get("tags", ()):
-            tag = _tag(file_name, page, row)
+        for tag in read_tags(file_name, text):
             for spelling in (tag.word, *tag.aliases):
+                if word := vocabulary.blocked_in(spelling):
+                    raise ConfigError(f"{file_name}: {spelling!r} contains {word!r}, which is blocked; take it out")
                 if (tag.dimension, _spelling(spelling)) in spellings:
                     raise ConfigError(f"{file_name}: {spelling!r} stands twice in {tag.dimension}; keep one")
                 spellings[tag.dimension, _spelling(spelling)] = tag.name
@@ -171,34 +140,4 @@ def read_vocabulary(pages: Iterable[tuple[str, str]]) -> Vocabulary:
     for tag in tags.values():
         if tag.parent and tag_name(tag.dimension, tag.parent) not in tags:
             raise ConfigError(f"{tag.name} has the parent {tag.parent!r}, which is no word of {tag.dimension}")
-    return Vocabulary(MappingProxyType(tags), MappingProxyType(spellings))
-
-
-def _tag(file_name: str, page: Mapping[str, Any], row: Mapping[str, Any]) -> Tag:
-    facts = {key: page.get(key, "") for key in ("version", "dimension", "owner", "rule", "sentence")}
-    facts |= {"sensitivity": "general", **row}
-    if missing := [key for key in ("word", "version", "dimension", "owner", "rule", "sentence") if not facts.get(key)]:
-        raise ConfigError(f"{file_name}: {row.get('word', row)!r} has no {', '.join(missing)}")
-    if facts["dimension"] not in DIMENSIONS:
-        raise ConfigError(f"{file_name}: dimension {facts['dimension']!r}, expected one of {', '.join(DIMENSIONS)}")
-    if facts["sensitivity"] not in get_args(Sensitivity):
-        raise ConfigError(f"{file_name}: sensitivity {facts['sensitivity']!r} of {row['word']!r}, expected one of "
-                          f"{', '.join(get_args(Sensitivity))}")  # fmt: skip
-    inferable = facts.get("inferable", facts["sensitivity"] == "general")
-    if inferable and facts["sensitivity"] == "sensitive":
-        raise ConfigError(f"{file_name}: {row['word']!r} is sensitive, so it must not be inferable")
-    dimension = cast("Dimension", facts["dimension"])
-    return Tag(
-        name=tag_name(dimension, facts["word"]),
-        dimension=dimension,
-        word=facts["word"],
-        owner=facts["owner"],
-        rule=facts["rule"],
-        sensitivity=facts["sensitivity"],
-        inferable=inferable,
-        version=facts["version"],
-        sentence=facts["sentence"].replace("{word}", facts["word"]),
-        codes=MappingProxyType(dict(facts.get("codes", {}))),
-        parent=facts.get("parent", ""),
-        aliases=tuple(facts.get("aliases", ())),
-    )
+    return vocabulary

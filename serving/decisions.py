@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 from civicrec.errors import InvalidInput, Unavailable
 from civicrec.registry.choices import ActorChoices, choices_of, choose_tag, delete_tag, switch
 from profiles.choices import CHOSEN_WEIGHT
+from profiles.governed import Tag
 from profiles.online.ports import ActorState
 from profiles.tags import load_vocabulary
 from serving.live import Live
@@ -72,13 +73,11 @@ class Decisions:
         Raises
         ------
         InvalidInput
-            If it is no word of the vocabulary, sensitive, or too wide to say anything.
+            If it is no word of the vocabulary, or one that is declared only, or too wide to say anything.
         """
         found = load_vocabulary().tag(tag)
         if not found.inferable:
-            is_sensitive = found.sensitivity == "sensitive"
-            why = "sensitive: it takes a separate consent" if is_sensitive else "too wide to say anything"
-            raise InvalidInput(f"the tag {found.name!r} cannot be chosen here, it is {why}")
+            raise InvalidInput(f"the tag {found.name!r} cannot be chosen here, it is {_why_not(found)}")
         await self._registry.do(lambda engine: choose_tag(engine, actor, found.name, self._live.clock()))
         await self._online(lambda: self._live.store.set_tag(actor, found.name, CHOSEN_WEIGHT))
         return found.name
@@ -102,3 +101,9 @@ class Decisions:
         if answer is None:
             raise Unavailable("the online store does not answer in time; try again in a second")
         return answer[0]
+
+
+def _why_not(tag: Tag) -> str:
+    if tag.sensitivity == "sensitive":
+        return "sensitive: it takes a separate consent"
+    return "who somebody is, no interest" if tag.kind == "declared" else "too wide to say anything"

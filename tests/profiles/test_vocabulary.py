@@ -5,9 +5,18 @@ import pytest
 from civicrec.errors import ConfigError, InvalidInput
 from civicrec.items import Item
 from civicrec.tags import DIMENSIONS, split_tag
+from profiles.governed import MAX_HALF_LIFE_DAYS
 from profiles.tags import learned_tags, load_vocabulary, read_vocabulary
 
-PAGE = 'version = "1"\ndimension = "theme"\nowner = "o"\nrule = "r"\nsentence = "s{{word}}"\ntags = [{rows}]'
+PAGE = """version = "1"
+dimension = "theme"
+owner = "o"
+rule = "r"
+sentence = "s{{word}}"
+half_life_days = 14
+min_evidence = 1
+{more}
+tags = [{rows}]"""
 
 
 def test_every_tag_says_who_owns_it_by_which_rule_and_how_sensitive_it_is() -> None:
@@ -18,6 +27,9 @@ def test_every_tag_says_who_owns_it_by_which_rule_and_how_sensitive_it_is() -> N
         assert tag.word in tag.sentence
         assert tag.version
         assert tag.sensitivity in ("general", "sensitive")
+        assert tag.kind in ("declared", "behavioural", "contextual")
+        assert 0 < tag.half_life_days <= MAX_HALF_LIFE_DAYS
+        assert tag.min_evidence >= 1
 
 
 def test_no_sensitive_tag_is_ever_inferable() -> None:
@@ -25,6 +37,14 @@ def test_no_sensitive_tag_is_ever_inferable() -> None:
     sensitive = {name for name, tag in vocabulary.tags.items() if tag.sensitivity == "sensitive"}
     assert {"group:残疾人", "theme:民族宗教", "theme:民族、宗教", "theme:优抚安置", "theme:优待抚恤"} <= sensitive
     assert not sensitive & vocabulary.inferable
+    assert {vocabulary.tags[name].kind for name in sensitive} == {"declared"}
+
+
+def test_who_somebody_is_and_words_that_say_nothing_are_no_interests() -> None:
+    vocabulary = load_vocabulary()
+    assert vocabulary.tag("group:妇女").kind == "declared"
+    assert vocabulary.tag("theme:其他").kind == vocabulary.tag("audience:行政机关").kind == "contextual"
+    assert not {"group:妇女", "theme:其他", "audience:行政机关"} & vocabulary.inferable
 
 
 def test_every_dimension_has_words() -> None:
@@ -60,6 +80,37 @@ def test_an_unknown_tag_is_rejected_in_words() -> None:
         load_vocabulary().tag("free text")
 
 
+def test_a_blocked_word_never_becomes_a_tag() -> None:
+    for name in ("group:上访人员", "theme:上 访", "theme:重点人员管理"):
+        with pytest.raises(InvalidInput, match="never becomes one: '(上访|重点人员)' is blocked"):
+            load_vocabulary().tag(name)
+    page = PAGE.format(rows='{ word = "a", aliases = ["ＸＹ户"] }', more="")
+    with pytest.raises(ConfigError, match=r"theme\.toml: 'ＸＹ户' contains 'xy', which is blocked"):
+        read_vocabulary([("theme.toml", page)], ["xy"])
+
+
+def test_a_page_says_what_holds_for_its_words_unless_one_says_otherwise() -> None:
+    own = 'half_life_days = 2.5, min_evidence = 3, kind = "declared", sentence = "只{word}"'
+    rows = f'{{ word = "a" }}, {{ word = "b", {own} }}'
+    tags = read_vocabulary([("theme.toml", PAGE.format(rows=rows, more=""))]).tags
+    one, other = tags["theme:a"], tags["theme:b"]
+    assert (one.half_life_days, one.min_evidence, one.kind, one.sentence) == (14.0, 1, "behavioural", "sa")
+    assert (other.half_life_days, other.min_evidence, other.kind, other.sentence) == (2.5, 3, "declared", "只b")
+
+
+@pytest.mark.parametrize(
+    ("more", "complaint"),
+    [
+        ("half_live_days = 3", "the page says half_live_days; expected some of"),
+        ('version = "2"', "is no TOML"),
+        ('kind = "guessed"', "kind is 'guessed', expected one of declared, behavioural, contextual"),
+    ],
+)
+def test_a_broken_page_is_refused(more: str, complaint: str) -> None:
+    with pytest.raises(ConfigError, match=complaint):
+        read_vocabulary([("theme.toml", PAGE.format(rows='{ word = "a" }', more=more))])
+
+
 @pytest.mark.parametrize(
     ("rows", "complaint"),
     [
@@ -68,12 +119,20 @@ def test_an_unknown_tag_is_rejected_in_words() -> None:
         ('{ word = "a", parent = "b" }', "no word of theme"),
         ('{ word = "a", owner = "" }', "has no owner"),
         ('{ word = "a", sensitivity = "secret" }', "expected one of general, sensitive"),
-        ('{ word = "a", sensitivity = "sensitive", inferable = true }', "must not be inferable"),
+        ('{ word = "a", sensitivity = "sensitive", kind = "behavioural" }', "so its kind is declared, not behavioural"),
+        ('{ word = "a", sensitivity = "sensitive", kind = "contextual" }', "so its kind is declared, not contextual"),
+        ('{ word = "a", inferable = true }', "'a' says inferable; expected some of"),
+        ('{ word = "a", half_life_days = 0 }', "half_life_days is 0, expected a number above 0, at most 365"),
+        ('{ word = "a", half_life_days = "14" }', "expected a number above 0"),
+        ('{ word = "a", half_life_days = nan }', "half_life_days is nan"),
+        ('{ word = "a", min_evidence = 1.5 }', "min_evidence is 1.5, expected a whole number"),
+        ('{ word = "a", min_evidence = true }', "min_evidence is True"),
+        ('{ word = "a", sentence = "你好" }', "expected one with {word} in it"),
     ],
 )
 def test_a_broken_vocabulary_is_refused(rows: str, complaint: str) -> None:
     with pytest.raises(ConfigError, match=complaint):
-        read_vocabulary([("theme.toml", PAGE.format(rows=rows))])
+        read_vocabulary([("theme.toml", PAGE.format(rows=rows, more=""))])
 
 
 @pytest.mark.parametrize(

@@ -156,11 +156,13 @@ def test_a_deleted_tag_is_used_no_more_and_a_chosen_one_from_now_on(person: Pers
 @pytest.mark.parametrize(
     ("method", "tag", "says"),
     [
-        ("PUT", "theme:赌博", "unknown tag"),
+        ("PUT", "theme:赌博", "'赌博' is blocked"),
+        ("PUT", "theme:钓鱼", "unknown tag"),
         ("PUT", "爱好:钓鱼", "expected <dimension>:<word>"),
         ("DELETE", "随便写写", "unknown tag"),
         ("PUT", "group:残疾人", "separate consent"),
-        ("PUT", "group:妇女", "too wide"),
+        ("PUT", "group:妇女", "who somebody is"),
+        ("PUT", "theme:其他", "too wide"),
     ],
 )
 def test_only_governed_words_that_are_not_sensitive_can_be_chosen(
