@@ -29,6 +29,7 @@ from profiles.online.redis_reader import RedisOnlineReader
 from profiles.online.redis_store import RedisOnlineStore
 from serving.api import (
     complaints,
+    consents,
     document,
     feedback,
     health,
@@ -43,6 +44,7 @@ from serving.api import (
     transparency,
 )
 from serving.catching_up import CatchingUp
+from serving.consents import Consents
 from serving.counters import ListCounters
 from serving.decisions import Decisions
 from serving.direct import Direct
@@ -106,6 +108,7 @@ def create_app(
     app.state.registry = Registry(settings.registry_address)
     app.state.warehouse = ClickHouseWarehouse(settings.warehouse)
     app.state.decisions = Decisions(live, app.state.registry)
+    app.state.consents = Consents(live, app.state.registry, app.state.decisions, app.state.recorder)
     app.state.publisher = Publisher(settings, app.state.registry, counters.items_changed)
     closed = (app.state.recorder, app.state.list_log, app.state.registry, app.state.warehouse)
     app.state.closing = [one.close for one in closed]
@@ -141,6 +144,7 @@ def create_app(
         feedback,
         me,
         my_data,
+        consents,
         match,
         complaints,
         transparency,

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
-
-from sqlalchemy import Engine
 
 from civicrec.errors import InvalidInput, Unavailable
 from civicrec.registry.choices import ActorChoices, choices_of, choose_tag, delete_tag, switch
@@ -46,7 +45,7 @@ class Decisions:
     async def known(self, actor: str) -> tuple[ActorChoices, ActorState]:
         """Return what a person decided, and what the online store knows of them."""
         decided = await self.of(actor)
-        return decided, await self._online(lambda: self._live.store.actor(actor))
+        return decided, await self.online(lambda: self._live.store.actor(actor))
 
     async def tags(self, actor: str) -> OwnTags:
         """Return the tags that lists use for a person, and those deleted."""
@@ -54,18 +53,22 @@ class Decisions:
         return own_tags(state, decided, load_vocabulary(), self._live.catalogue, self._live.clock())
 
     async def switch(self, actor: str, *, on: bool) -> ActorChoices:
-        """Switch personalisation on or off; return what holds now."""
+        """Switch personalisation on or off; return what holds now: without consent it stays off."""
         now = self._live.clock()
-
-        def keep(engine: Engine) -> ActorChoices:
-            switch(engine, actor, on=on, now=now)
-            return choices_of(engine, actor)
-
         if not on:
-            await self._online(lambda: self._live.store.switch(actor, on=False))
-        decided = await self._registry.do(keep)
-        await self._online(lambda: self._live.store.switch(actor, on=on))
-        return decided
+            await self.online(lambda: self._live.store.switch(actor, on=False))
+        await self._registry.do(lambda engine: switch(engine, actor, on=on, now=now))
+        return await self.obey(actor)
+
+    async def obey(self, actor: str) -> ActorChoices:
+        """Let lists go by what the registry says of the switch and of consent, until both say the same; return it."""
+        decided = await self.of(actor)
+        while True:
+            is_on = decided.off_since is None
+            await self.online(partial(self._live.store.switch, actor, on=is_on))
+            decided = await self.of(actor)
+            if (decided.off_since is None) == is_on:
+                return decided
 
     async def choose(self, actor: str, tag: str) -> str:
         """Give a person a tag; return its name.
@@ -79,7 +82,7 @@ class Decisions:
         if not found.inferable:
             raise InvalidInput(f"the tag {found.name!r} cannot be chosen here, it is {_why_not(found)}")
         await self._registry.do(lambda engine: choose_tag(engine, actor, found.name, self._live.clock()))
-        await self._online(lambda: self._live.store.set_tag(actor, found.name, CHOSEN_WEIGHT))
+        await self.online(lambda: self._live.store.set_tag(actor, found.name, CHOSEN_WEIGHT))
         return found.name
 
     async def delete(self, actor: str, tag: str) -> str:
@@ -91,12 +94,13 @@ class Decisions:
             If it is no word of the vocabulary.
         """
         name = load_vocabulary().tag(tag).name
-        await self._online(lambda: self._live.store.set_tag(actor, name, 0))
+        await self.online(lambda: self._live.store.set_tag(actor, name, 0))
         await self._registry.do(lambda engine: delete_tag(engine, actor, name, self._live.clock()))
-        await self._online(lambda: self._live.store.set_tag(actor, name, 0))
+        await self.online(lambda: self._live.store.set_tag(actor, name, 0))
         return name
 
-    async def _online(self, act: Callable[[], T]) -> T:
+    async def online(self, act: Callable[[], T]) -> T:
+        """Do something with the online store, within the time it has."""
         answer = await self._live.budget.read(lambda: asyncio.to_thread(lambda: (act(),)))
         if answer is None:
             raise Unavailable("the online store does not answer in time; try again in a second")

@@ -1,7 +1,8 @@
 """What people decided about their own recommendations: the switch, and which tags are theirs.
 
-In: pseudonyms of signed-in users. Out: `Choices`, which no nightly run, retraining, replay or rebuild may undo. A
-change raises a counter, so that whoever holds them all sees cheaply that there is something to read.
+In: pseudonyms of signed-in users. Out: `Choices`, which no nightly run, retraining, replay or rebuild may undo. Who
+refused or withdrew consent in the ledger of `civicrec.registry.consents` is off as who used the switch. A change raises
+a counter, so that whoever holds them all sees cheaply that there is something to read.
 """
 
 from __future__ import annotations
@@ -10,14 +11,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine, Table, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, Table, delete, exists, func, insert, select, update
 
 from civicrec.clock import as_utc, to_ms
 from civicrec.errors import InvalidInput
-from civicrec.registry.tables import chosen_tags, counters, suppressed_tags, switched_off
+from civicrec.registry.tables import chosen_tags, consents, counters, suppressed_tags, switched_off
 
 #: Tags one person may choose, and may delete: all of a vocabulary's that say something.
 MAX_TAGS = 500
+#: The purpose of the ledger without which nothing of a person is used for lists.
+PERSONALISE = "personalise"
 _VERSION = "choices_version"
 
 
@@ -28,7 +31,7 @@ class Choices:
     Attributes
     ----------
     off
-        Actors who switched personalisation off.
+        Actors who switched personalisation off, or refused or withdrew consent to it.
     deleted
         (actor, tag) pairs.
     chosen
@@ -47,7 +50,7 @@ class ActorChoices:
     Attributes
     ----------
     off_since
-        When personalisation was switched off, ``None`` while it is on.
+        When personalisation was switched off, or consent to it refused or withdrawn; ``None`` while neither holds.
     deleted, chosen
         tag → since when.
     """
@@ -60,7 +63,7 @@ class ActorChoices:
 def choices(engine: Engine) -> Choices:
     """Return what everybody decided."""
     with engine.connect() as connection:
-        off = connection.execute(select(switched_off.c.actor)).scalars().all()
+        off = _off(connection)
         deleted = connection.execute(select(suppressed_tags)).all()
         chosen = connection.execute(select(chosen_tags)).all()
     return Choices(
@@ -77,26 +80,51 @@ def choices_version(engine: Engine) -> int:
 
 
 def off_since(engine: Engine) -> dict[str, int]:
-    """Return actor → epoch ms since when personalisation is switched off."""
+    """Return actor → epoch ms since when personalisation is off, by the switch or for want of consent."""
     with engine.connect() as connection:
-        return {row.actor: to_ms(as_utc(row.since)) for row in connection.execute(select(switched_off))}
+        return {actor: to_ms(since) for actor, since in _off(connection).items()}
+
+
+def _off(connection: Connection, actor: str = "") -> dict[str, datetime]:
+    """Return who is off since when, the earlier of switch and consent; of one actor only, if one is named."""
+    later = consents.alias()
+    taken_back = exists().where(
+        later.c.actor == consents.c.actor, later.c.purpose == PERSONALISE, later.c.is_given,
+        later.c.number > consents.c.number,
+    )  # fmt: skip
+    refused = (
+        select(consents.c.actor, func.min(consents.c.at).label("since"))
+        .where(consents.c.purpose == PERSONALISE, consents.c.is_given.is_(False), ~taken_back)
+        .group_by(consents.c.actor)
+    )
+    switched = select(switched_off)
+    if actor:
+        refused, switched = refused.where(consents.c.actor == actor), switched.where(switched_off.c.actor == actor)
+    since: dict[str, datetime] = {}
+    for query in (switched, refused):
+        for row in connection.execute(query):
+            since[row.actor] = min(as_utc(row.since), since.get(row.actor, as_utc(row.since)))
+    return since
 
 
 def choices_of(engine: Engine, actor: str) -> ActorChoices:
     """Return what one person decided."""
     with engine.connect() as connection:
-        off = connection.execute(select(switched_off.c.since).where(switched_off.c.actor == actor)).scalar()
+        off = _off(connection, actor)
         deleted, chosen = (
             {row.tag: as_utc(row.since) for row in connection.execute(select(table).where(table.c.actor == actor))}
             for table in (suppressed_tags, chosen_tags)
         )
-    return ActorChoices(as_utc(off) if off else None, deleted, chosen)
+    return ActorChoices(off.get(actor), deleted, chosen)
 
 
 def switch(engine: Engine, actor: str, *, on: bool, now: datetime) -> None:
-    """Switch a person's personalisation on or off; said again nothing changes."""
+    """Switch a person's personalisation on or off; said again nothing changes.
+
+    On, it takes back what the switch did and nothing else: consent that was withdrawn stays withdrawn.
+    """
     with engine.connect() as connection, connection.begin():
-        _raise_version(connection)
+        raise_version(connection)
         is_off = connection.execute(select(switched_off.c.actor).where(switched_off.c.actor == actor)).first()
         if on:
             connection.execute(delete(switched_off).where(switched_off.c.actor == actor))
@@ -122,7 +150,7 @@ def choose_tag(engine: Engine, actor: str, tag: str, now: datetime) -> None:
 
 def _decide(engine: Engine, actor: str, tag: str, now: datetime, out_of: Table, into: Table) -> None:
     with engine.connect() as connection, connection.begin():
-        _raise_version(connection)
+        raise_version(connection)
         connection.execute(delete(out_of).where(out_of.c.actor == actor, out_of.c.tag == tag))
         mine = select(into.c.tag).where(into.c.actor == actor)
         if connection.execute(mine.where(into.c.tag == tag)).first():
@@ -132,6 +160,6 @@ def _decide(engine: Engine, actor: str, tag: str, now: datetime, out_of: Table, 
         connection.execute(insert(into).values(actor=actor, tag=tag, since=now))
 
 
-def _raise_version(connection: Connection) -> None:
+def raise_version(connection: Connection) -> None:
     """Raise the counter, first of all: of two changes at once the second waits here."""
     connection.execute(update(counters).where(counters.c.name == _VERSION).values(value=counters.c.value + 1))

@@ -1,21 +1,21 @@
 """Whether somebody wrote to the registry since the last look, at a price that every request can pay.
 
 In: an engine. Out: yes or no. A look costs some microseconds: SQLite keeps a number that each commit of another
-connection changes, and PostgreSQL sends a word when the catalogue changes, which is there or is not.
+connection changes, and PostgreSQL sends a word when the catalogue or the consents change, which is there or is not.
 """
 
 from __future__ import annotations
 
 import select
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection, Engine
 
 from civicrec.errors import Unavailable
 
-#: What PostgreSQL calls out when a transaction that raised the catalogue version is committed.
-_CHANNEL = "civicrec_catalogue"
+#: What is listened to: PostgreSQL calls it out when a transaction that changed it is committed.
+Topic = Literal["catalogue", "consents"]
 
 
 class News(ABC):
@@ -52,8 +52,8 @@ class News(ABC):
     def _has_changed(self) -> bool: ...
 
 
-def news_of(engine: Engine) -> News:
-    """Return a view that knows of every change from now on.
+def news_of(engine: Engine, topic: Topic = "catalogue") -> News:
+    """Return a view that knows of every change of a topic from now on; on SQLite, of any change at all.
 
     Raises
     ------
@@ -61,19 +61,19 @@ def news_of(engine: Engine) -> News:
         If the database is away, or lets nobody listen.
     """
     try:
-        return _of(engine)
+        return _of(engine, topic)
     except engine.dialect.loaded_dbapi.Error as error:
         raise Unavailable(f"the registry tells of no changes: {error}") from error
 
 
-def _of(engine: Engine) -> News:
-    return _Counted(engine) if engine.dialect.name == "sqlite" else _Called(engine)
+def _of(engine: Engine, topic: Topic) -> News:
+    return _Counted(engine) if engine.dialect.name == "sqlite" else _Called(engine, topic)
 
 
-def call_out(connection: Connection) -> None:
-    """Let every view hear of this transaction when it is committed."""
+def call_out(connection: Connection, topic: Topic = "catalogue") -> None:
+    """Let every view of a topic hear of this transaction when it is committed."""
     if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(f"NOTIFY {_CHANNEL}")
+        connection.exec_driver_sql(f"NOTIFY civicrec_{topic}")
 
 
 class _Counted(News):
@@ -97,10 +97,10 @@ class _Counted(News):
 class _Called(News):
     """By PostgreSQL's ``LISTEN``."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, topic: Topic) -> None:
         super().__init__(engine)
         self._driver.autocommit = True
-        self._driver.execute(f"LISTEN {_CHANNEL}")
+        self._driver.execute(f"LISTEN civicrec_{topic}")
         self._wire = self._driver.pgconn
         self._poll = select.poll()
         self._poll.register(self._wire.socket, select.POLLIN)

@@ -95,6 +95,22 @@ chosen_tags = Table(
     Column("since", DateTime(timezone=True), nullable=False),
 )
 
+consents = Table(
+    "consents",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("actor", String(64), nullable=False),
+    Column("site", String(64), nullable=False),
+    Column("purpose", String(64), nullable=False),
+    Column("is_given", Boolean, nullable=False),
+    Column("notice_version", String(64), nullable=False),
+    Column("covers", JSON, nullable=False, doc="What the notice told, sorted."),
+    Column("channel", String(16), nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Index("consents_actor", "actor", "purpose", "number"),
+    Index("consents_given", "purpose", "is_given"),
+)
+
 audit = Table(
     "audit",
     metadata,

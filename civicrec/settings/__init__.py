@@ -8,6 +8,7 @@ A group is a file; docs/settings.md lists them all.
 from civicrec.settings.alarms import AlarmSettings
 from civicrec.settings.collector import CollectorSettings, LimitSettings
 from civicrec.settings.connections import ConnectionSettings
+from civicrec.settings.consent import ConsentSettings
 from civicrec.settings.flink import FlinkSettings
 from civicrec.settings.installation import Settings
 from civicrec.settings.kafka import KafkaSettings
@@ -26,6 +27,7 @@ __all__ = [
     "AlarmSettings",
     "CollectorSettings",
     "ConnectionSettings",
+    "ConsentSettings",
     "FlinkSettings",
     "KafkaSettings",
     "LimitSettings",

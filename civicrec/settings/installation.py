@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from civicrec import home as files
 from civicrec.settings.alarms import AlarmSettings
 from civicrec.settings.collector import CollectorSettings
+from civicrec.settings.consent import ConsentSettings
 from civicrec.settings.environment import Variables
 from civicrec.settings.fields import KeyOrEmpty
 from civicrec.settings.flink import FlinkSettings
@@ -74,6 +75,7 @@ class Settings(BaseSettings):
     training: TrainingSettings = TrainingSettings()
     polling: PollingSettings = PollingSettings()
     alarms: AlarmSettings = AlarmSettings()
+    consent: ConsentSettings = ConsentSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -56,6 +56,7 @@ def export(
     from civicrec.clock import utc_now
     from civicrec.registry.audit import Act, record_alone
     from civicrec.registry.choices import choices_of
+    from civicrec.registry.consents import entries_of
     from civicrec.registry.tables import registry_at
     from civicrec.security.tokens import load_keys
     from civicrec.settings import load_settings
@@ -75,7 +76,8 @@ def export(
             pieces = as_csv(events)
         else:
             state = RedisOnlineRights(redis_client(settings.redis)).actor(actor)
-            held = held_of(actor, choices_of(registry, actor), state, tags_of(stored, actor), utc_now())
+            decided, answers = choices_of(registry, actor), entries_of(registry, actor)
+            held = held_of(actor, decided, state, tags_of(stored, actor), answers, utc_now())
             pieces = as_json(held, events)
         for piece in pieces:
             sys.stdout.buffer.write(piece)

@@ -17,6 +17,7 @@ import msgspec
 from civicrec.clock import PORTAL_TZ, from_ms, rfc3339
 from civicrec.items import TYPE_NAMES
 from civicrec.registry.choices import ActorChoices
+from civicrec.registry.notice import Entry
 from civicrec.spreadsheets import cell
 from profiles.online.ports import ActorState
 
@@ -69,7 +70,12 @@ _CONSENT_NAMES = {"none": "不同意", "measure": "仅统计", "personalise": "�
 
 
 def held_of(
-    subject_id: str, decided: ActorChoices, state: ActorState, learned: Iterable[Mapping[str, Any]], now: datetime
+    subject_id: str,
+    decided: ActorChoices,
+    state: ActorState,
+    learned: Iterable[Mapping[str, Any]],
+    consents: Iterable[Entry],
+    now: datetime,
 ) -> dict[str, Any]:
     """Return all that is held of a person but events.
 
@@ -77,12 +83,24 @@ def held_of(
     ----------
     learned
         Tags of each night, as analysts see them.
+    consents
+        All answers of the ledger, the first at the head.
     """
     return {
         "subject_id": subject_id,
         "generated_at": rfc3339(now),
         "personalisation": "on" if decided.off_since is None else "off",
         "off_since": _text(decided.off_since),
+        "consents": [
+            {
+                "purpose": one.purpose,
+                "given": one.is_given,
+                "notice_version": one.notice_version,
+                "channel": one.channel,
+                "at": _text(one.at),
+            }
+            for one in consents
+        ],
         "chosen_tags": [{"tag": tag, "since": _text(since)} for tag, since in sorted(decided.chosen.items())],
         "deleted_tags": [{"tag": tag, "since": _text(since)} for tag, since in sorted(decided.deleted.items())],
         "tags": dict(state.tags),

@@ -17,6 +17,7 @@ from civicrec.web.calls import JSON, Answer, Body, Call, describes, refused
 from civicrec.web.guard import charge
 from civicrec.web.query import bearer_of
 from serving.answers import json_answer
+from serving.consents import Speaker
 from serving.decisions import LISTS_OF_A_DECISION, Decisions
 from serving.live import Live
 from serving.me import OwnTags
@@ -57,7 +58,7 @@ REFUSED = refused(
     s401="no token of a signed-in user, or one that is not valid for the site", s422="a parameter or field, named",
     s429=TOO_MANY, s503="a store is away: nothing was changed, or lists are less personal than asked for",
 )  # fmt: skip
-_BODY_REFUSED = refused(s400="a body cut off", s408="a body too slow", s413="a body of more than 1 MiB")
+BODY_REFUSED = refused(s400="a body cut off", s408="a body too slow", s413="a body of more than 1 MiB")
 _TAG = {"tag": Annotated[str, msgspec.Meta(max_length=128, examples=["theme:就业创业"])]}
 
 
@@ -71,7 +72,7 @@ async def get_personalisation(request: Request) -> Response:
 @router.put("/v1/me/personalisation")
 @describes(
     Call(
-        {200: Answer("the switch, in force from the next list on", Personalisation), **REFUSED, **_BODY_REFUSED},
+        {200: Answer("the switch, in force from the next list on", Personalisation), **REFUSED, **BODY_REFUSED},
         body=Body({JSON: PersonalisationBody}, {"关闭个性化推荐": {"personalisation": "off"}}),
         **TOKEN,
     )
@@ -111,8 +112,8 @@ async def remove_tag(request: Request, tag: str) -> Response:
     return json_answer(msgspec.json.encode(TagDecision(name, "deleted")))
 
 
-def subject_of(request: Request) -> str:
-    """Return the pseudonym of the signed-in user.
+def signed_in(request: Request) -> Speaker:
+    """Return who asks, proved by a token.
 
     Raises
     ------
@@ -124,7 +125,12 @@ def subject_of(request: Request) -> str:
     token = bearer_of(request.headers.get("authorization", ""))
     if not token:
         raise Unauthorized("got no subject token; expected Authorization: Bearer with one of a signed-in user")
-    return live.keys.subject_of(token, site, live.clock())
+    return Speaker(live.keys.subject_of(token, site, live.clock()), site, token)
+
+
+def subject_of(request: Request) -> str:
+    """Return the pseudonym of the signed-in user; raises as `signed_in` does."""
+    return signed_in(request).actor
 
 
 def decisions_of(request: Request) -> Decisions:

@@ -38,6 +38,7 @@ class MyData(msgspec.Struct):
     generated_at: Time
     personalisation: str
     off_since: Time | None
+    consents: list[dict[str, Any]]
     chosen_tags: list[dict[str, Any]]
     deleted_tags: list[dict[str, Any]]
     tags: dict[str, float]
@@ -57,7 +58,8 @@ async def get_data(request: Request) -> Response:
     decided, state = await decisions_of(request).known(actor)
     warehouse = _warehouse(request)
     learned = await asyncio.to_thread(tags_of, warehouse, actor)
-    held = held_of(actor, decided, state, learned, request.app.state.live.clock())
+    answers = await request.app.state.consents.entries(actor)
+    held = held_of(actor, decided, state, learned, answers, request.app.state.live.clock())
     events = await _begun(warehouse, actor)
     await _record(request, actor)
     return _file(as_json(held, events), "civicrec-data.json", JSON)

@@ -18,6 +18,8 @@ from civicrec.clock import utc_now
 from civicrec.events import Kind
 from civicrec.registry.audit import audit_rows, verify
 from civicrec.registry.choices import choose_tag, delete_tag
+from civicrec.registry.consents import enter
+from civicrec.registry.notice import Entry, Notice
 from civicrec.registry.tables import registry_at
 from civicrec.security.tokens import load_keys
 from civicrec.settings import Settings, WarehouseSettings
@@ -82,6 +84,19 @@ def test_a_person_gets_all_of_theirs_and_nothing_of_another(settings: Settings, 
     assert [one["tag"] for one in held["deleted_tags"]] == ["theme:就业创业"]
     assert [one["item_id"] for one in held["disliked"]] == ["i9"]
     assert "别人的" not in answer.text
+
+
+def test_the_answers_of_the_consent_ledger_are_in_the_copy(settings: Settings, me: str) -> None:
+    notice = Notice("2026-1", ("personalise",), frozenset({"personalise"}), timedelta(days=180))
+    with registry_at(settings.registry_address) as registry:
+        for who, is_given in ((me, True), ("f" * 32, True), (me, False)):
+            answer = Entry(who, SITE, "personalise", is_given, "2026-1", notice.covers, "app", at())
+            enter(registry, answer, notice, audit_name="person:1")
+    held = ask(settings, "/v1/me/data").json()
+    assert [(one["purpose"], one["given"], one["notice_version"], one["channel"]) for one in held["consents"]] == [
+        ("personalise", True, "2026-1", "app"), ("personalise", False, "2026-1", "app")
+    ]  # fmt: skip
+    assert held["personalisation"] == "off"
 
 
 def test_the_table_opens_in_office_software_and_runs_nothing(settings: Settings, me: str) -> None:
