@@ -88,6 +88,7 @@ class EventsEndpoint:
         self._observe = observe
         self._clock = clock
         self._sites = frozenset(settings.sites) or None
+        self._sites_of_minors = frozenset(site for site, known in settings.sites.items() if known.minors)
         self._api_keys = load_api_keys(settings)
         self._origins = sites_by_origin(settings)
         self._bodies = BodyReader(settings.collector.body_timeout_s, MAX_BATCH_BYTES)
@@ -179,7 +180,7 @@ class EventsEndpoint:
             refuses=refuses(scope["headers"]),
             page_host=host_of((origin or headers.get(b"referer", b"")).decode("latin-1")),
             device=device, bot_reason=bot_reason, behaviour=self._behaviour,
-            proven_site=server_of, is_server=bool(server_of),
+            proven_site=server_of, is_server=bool(server_of), sites_of_minors=self._sites_of_minors,
         )  # fmt: skip
         if origin and not server_of:
             request.origin, request.origin_sites = origin.decode("latin-1"), self._origins.get(origin, ())

@@ -10,13 +10,15 @@ from typing import Any
 
 from civicrec.errors import Unauthorized
 from civicrec.events import Device
-from civicrec.security.tokens import Keys
+from civicrec.security.tokens import Holder, Keys
 from collectors.portal_faults import PortalFault
 from collectors.robots.behaviour import Behaviour
 
 #: Below this a difference is the way through the network, not a wrong clock; and whole minutes make a retry, sent a
 #: little later, correct to the same time.
 _SKEW_STEP = timedelta(minutes=1)
+
+_NOBODY = Holder("")
 
 
 @dataclass(slots=True)
@@ -50,6 +52,8 @@ class RequestFacts:
         A site's API key came with the request.
     subject_token
         The token of the envelope or the Authorization header.
+    sites_of_minors
+        Sites for people under 18.
     altered
         What was taken away from its events, counted.
     faults
@@ -70,9 +74,10 @@ class RequestFacts:
     proven_site: str = ""
     is_server: bool = False
     subject_token: Any = None
+    sites_of_minors: Container[str] = ()
     altered: Counter[str] = field(default_factory=Counter)
     faults: Counter[PortalFault] = field(default_factory=Counter)
-    _subjects: dict[tuple[str, str], str] = field(default_factory=dict)
+    _subjects: dict[tuple[str, str], Holder] = field(default_factory=dict)
 
     @property
     def has_tokens(self) -> bool:
@@ -80,15 +85,19 @@ class RequestFacts:
         return bool(self._subjects)
 
     def subject_of(self, token: Any, site: str) -> str:
-        """Return the pseudonym a token proves for a site, empty if it proves none; each token is read once."""
+        """Return the pseudonym a token proves for a site, empty if it proves none."""
+        return self.holder_of(token, site).subject_id
+
+    def holder_of(self, token: Any, site: str) -> Holder:
+        """Return whom a token stands for at a site, nobody if it proves nothing; each token is read once."""
         if not isinstance(token, str):
-            return ""
+            return _NOBODY
         known = self._subjects.get((token, site))
         if known is None:
             try:
-                known = self.keys.subject_of(token, site, self.received_at)
+                known = self.keys.holder_of(token, site, self.received_at)
             except Unauthorized:
-                known = ""
+                known = _NOBODY
             self._subjects[token, site] = known
         return known
 

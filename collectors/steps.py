@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import UTC
 from functools import lru_cache
 from operator import attrgetter
+from typing import Any
 
 from civicrec.events import Dropped, Event, bad_time, clean_props
 from civicrec.text import printable
@@ -131,9 +132,18 @@ def drop_bad_time(event: Arrival, request: RequestFacts) -> Dropped | None:
     return bad
 
 
+def put_consent_of_minors(event: Arrival, request: RequestFacts) -> None:
+    """Only count what minors do, whatever consent they say: on a portal for them, or with a token that says so."""
+    if event.consent != "personalise":
+        return
+    if event.site in request.sites_of_minors or request.holder_of(_token(event, request), event.site).is_minor:
+        event.consent = "measure"  # type: ignore[misc]
+        request.altered["minor"] += 1
+
+
 def put_subject(event: Arrival, request: RequestFacts) -> None:
     """Turn the event's or the request's token into a pseudonym; an invalid one leaves the event anonymous."""
-    token = request.subject_token if event.subject_token is None else event.subject_token
+    token = _token(event, request)
     event.subject_token = None
     event.subject_id = ""
     if token is not None:
@@ -141,6 +151,10 @@ def put_subject(event: Arrival, request: RequestFacts) -> None:
         if not event.subject_id:
             request.altered["bad_token"] += 1
             request.faults[PortalFault("bad_token", event.site)] += 1
+
+
+def _token(event: Arrival, request: RequestFacts) -> Any:
+    return request.subject_token if event.subject_token is None else event.subject_token
 
 
 def drop_without_actor(event: Arrival, request: RequestFacts) -> Dropped | None:
@@ -258,6 +272,7 @@ STEPS: tuple[ArrivalStep, ...] = (
     put_session,
     put_times,
     drop_bad_time,
+    put_consent_of_minors,
     put_subject,
     drop_without_actor,
     put_url_path,

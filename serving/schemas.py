@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 import msgspec
 
@@ -174,8 +174,21 @@ def origins_of(settings: Settings, site: str) -> frozenset[str]:
     return frozenset(map(origin_of, known.origins)) if known else frozenset()
 
 
-def actor_of(token: str, anonymous_id: str, site: str, keys: Keys, now: datetime) -> str:
-    """Return the actor a request speaks for: a token's user comes before an anonymous id, which is never a user's.
+def is_for_minors(site: str, settings: Settings) -> bool:
+    """Say whether a portal is for people under 18."""
+    known = settings.sites.get(site)
+    return known is not None and known.minors
+
+
+class Speaker(NamedTuple):
+    """For whom a request speaks: an actor, empty for nobody known, and whether for a minor."""
+
+    actor: str
+    is_minor: bool
+
+
+def speaker_of(token: str, anonymous_id: str, site: str, settings: Settings, keys: Keys, now: datetime) -> Speaker:
+    """Return for whom a request speaks: a token's user comes before an anonymous id, which is never a user's.
 
     Raises
     ------
@@ -185,10 +198,11 @@ def actor_of(token: str, anonymous_id: str, site: str, keys: Keys, now: datetime
         If the anonymous id is none.
     """
     if token:
-        return keys.subject_of(token, site, now)
+        holder = keys.holder_of(token, site, now)
+        return Speaker(holder.subject_id, holder.is_minor or is_for_minors(site, settings))
     if anonymous_id and not _ACTOR.fullmatch(anonymous_id):
         raise InvalidInput("anonymous_id has other characters than A-Z a-z 0-9 _ -, or more than 64")
-    return anonymous_actor(anonymous_id)
+    return Speaker(anonymous_actor(anonymous_id), is_for_minors(site, settings))
 
 
 def ids_of(text: str, most: int) -> tuple[str, ...]:
@@ -225,8 +239,9 @@ def caller_of(
         The token of the header ``Authorization``, which comes before any other; empty if there is none.
     """
     site = site_of(said.site, settings)
-    actor = actor_of(bearer or said.subject_token.strip(), said.anonymous_id.strip(), site, keys, now)
-    return Caller(actor, recent[:MAX_RECENT], said.mode, site)
+    token, anonymous_id = bearer or said.subject_token.strip(), said.anonymous_id.strip()
+    speaker = speaker_of(token, anonymous_id, site, settings, keys, now)
+    return Caller(speaker.actor, recent[:MAX_RECENT], "general" if speaker.is_minor else said.mode, site)
 
 
 def body_block(body: BlockBody) -> ListQuery:

@@ -124,14 +124,27 @@ def test_a_refusal_does_not_tell_which_sites_there_are() -> None:
     assert "gz" not in str(told.value)
 
 
+def test_a_token_says_that_it_is_a_minors() -> None:
+    minors, others = KEYS.sign("demo", "小明", NOON, minor=True), KEYS.sign("demo", "小明", NOON)
+    assert KEYS.holder_of(minors, "demo", NOON) == (KEYS.subject_id("demo", "小明"), True)
+    assert KEYS.holder_of(others, "demo", NOON) == (KEYS.subject_id("demo", "小明"), False)
+    claims = {"sub": "小明", "aud": "demo", "exp": int(NOON.timestamp()) + 60, "minor": "yes"}
+    with pytest.raises(Unauthorized, match="minor"):
+        KEYS.holder_of(jwt.encode(claims, KEYS.site_key("demo"), algorithm="HS256"), "demo", NOON)
+
+
 @given(st.text() | st.from_regex(r"\A[\w-]{0,20}\.[\w-]{0,20}\.[\w-]{0,20}\Z"))
 def test_any_text_as_token_is_refused_and_never_fails(token: str) -> None:
     with pytest.raises(Unauthorized):
         KEYS.subject_of(token, "demo", NOON)
 
 
-@given(st.dictionaries(st.sampled_from(["sub", "aud", "exp", "iat", "nbf"]), st.none() | st.text() | st.floats() |
-                       st.integers() | st.lists(st.text())))  # fmt: skip
+@given(
+    st.dictionaries(
+        st.sampled_from(["sub", "aud", "exp", "iat", "nbf", "minor"]),
+        st.none() | st.text() | st.floats() | st.integers() | st.lists(st.text()),
+    )
+)
 def test_any_claims_rightly_signed_never_fail(claims: dict[str, Any]) -> None:
     try:
         token = jwt.encode(claims, KEYS.site_key("demo"), algorithm="HS256")

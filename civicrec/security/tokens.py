@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import jwt
 
@@ -36,6 +36,13 @@ _OPTIONS: Any = {
 }  # fmt: skip
 #: What hostile text raises: the library's own errors, those it lets through, and half a surrogate pair in a name.
 _NO_TOKEN = (jwt.InvalidTokenError, ValueError, TypeError, OverflowError, RecursionError)
+
+
+class Holder(NamedTuple):
+    """Whom a subject token stands for: a pseudonym, and whether the portal says that it is a minor's."""
+
+    subject_id: str
+    is_minor: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +72,22 @@ class Keys:
         """
         return "person:" + hmac.new(self.pepper, f"audit:{actor}".encode(), hashlib.sha256).hexdigest()[:32]
 
-    def sign(self, site: str, user_id: str, now: datetime, life: timedelta = timedelta(minutes=10)) -> str:
-        """Make a subject token, as a portal backend would."""
+    def sign(
+        self, site: str, user_id: str, now: datetime, life: timedelta = timedelta(minutes=10), *, minor: bool = False
+    ) -> str:
+        """Make a subject token, as a portal backend would; `minor` for somebody under 18."""
         self.subject_id(site, user_id)  # what has no pseudonym would be refused when it comes back
-        claims = {"sub": user_id, "aud": site, "exp": int((now + life).timestamp())}
+        claims: dict[str, Any] = {"sub": user_id, "aud": site, "exp": int((now + life).timestamp())}
+        if minor:
+            claims["minor"] = True
         return jwt.encode(claims, self.site_key(site), algorithm="HS256")
 
     def subject_of(self, token: str, site: str, now: datetime) -> str:
-        """Return the pseudonym of the token's user.
+        """Return the pseudonym of the token's user; raises as `holder_of`."""
+        return self.holder_of(token, site, now).subject_id
+
+    def holder_of(self, token: str, site: str, now: datetime) -> Holder:
+        """Return whom the token stands for.
 
         Raises
         ------
@@ -89,6 +104,8 @@ class Keys:
             subject_id = self.subject_id(site, claims["sub"])
             left_s = _seconds(claims["exp"]) - now.timestamp()
             early_s = _seconds(claims.get("nbf", 0)) - now.timestamp()
+            if not isinstance(is_minor := claims.get("minor", False), bool):
+                raise ValueError("expected true or false in `minor`")
         except _NO_TOKEN as error:
             raise Unauthorized(f"the subject token is not valid for site {site!r}: {error}") from None
         if not 0 < left_s <= MAX_TOKEN_LIFE.total_seconds():
@@ -97,7 +114,7 @@ class Keys:
             raise Unauthorized(f"the subject token is not valid for another {early_s:.0f} s (nbf)")
         if not claims["sub"].strip():
             raise Unauthorized("the subject token names no user; expected the portal's user id in `sub`")
-        return subject_id
+        return Holder(subject_id, is_minor)
 
 
 def _seconds(claim: object) -> float:

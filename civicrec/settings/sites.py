@@ -19,5 +19,7 @@ class Site(Group):
     """Server-to-server key, at least 16 characters, sent as ``X-API-Key``; none: no server calls of this site."""
     scopes: tuple[Scope, ...] = ("events",)
     """What the API key may do: ``events``, and ``catalogue`` to read and change every item over HTTP."""
+    minors: bool = False
+    """A portal for people under 18: lists are general and events are measured at most, whatever consent they say."""
     origins: tuple[str, ...] = ()
     """Browser origins whose pages may send this site's events, such as ``https://www.example.gov.cn``."""

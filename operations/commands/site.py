@@ -28,6 +28,9 @@ def add(
     site: SiteId,
     origin: Annotated[list[str], typer.Option(help="https://host of its pages; may be given several times.")],
     catalogue: Annotated[bool, typer.Option(help="Its API key may change the catalogue.")] = False,
+    minors: Annotated[
+        bool, typer.Option(help="It is for people under 18: general lists, and events that are measured at most.")
+    ] = False,
     link: Link = "/items/{id}",
     collect_url: CollectUrl = "",
     lists_url: ListsUrl = "",
@@ -55,7 +58,8 @@ def add(
         raise ConfigError(f"site {site_id} stands in CIVICREC_SITES: add its origins there")
     before = kept.get(site_id) or _new_site()
     scopes = ("events", "catalogue") if catalogue else before.scopes
-    more = {"origins": tuple(dict.fromkeys((*before.origins, *origins))), "scopes": scopes}
+    more: dict[str, object] = {"origins": tuple(dict.fromkeys((*before.origins, *origins))), "scopes": scopes}
+    more |= {"minors": minors or before.minors}
     private_folder(settings.home)
     keep_sites(path, {**kept, site_id: before.model_copy(update=more)})
     print(f"{site_id}: kept in {path}; start civicrec again, then put into the pages:\n", file=sys.stderr)

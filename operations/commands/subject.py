@@ -27,6 +27,7 @@ def token(
     site: Annotated[str, typer.Argument(help="Site id, such as demo.")],
     user: Annotated[str, typer.Argument(help="User id as the portal knows it; it is not kept.")],
     minutes: Annotated[int, typer.Option(min=1, max=1_440, help="How long the token is good for.")] = 60,
+    minor: Annotated[bool, typer.Option(help="Of somebody under 18: the claim `minor`.")] = False,
     home: Annotated[Path | None, typer.Option(help="Folder that holds all state.")] = None,
 ) -> None:
     """Print a subject token for trying things out; in production the portal backend makes it."""
@@ -36,7 +37,7 @@ def token(
     from civicrec.security.tokens import load_keys
     from civicrec.settings import load_settings
 
-    print(load_keys(load_settings(home)).sign(site, user, utc_now(), timedelta(minutes=minutes)))
+    print(load_keys(load_settings(home)).sign(site, user, utc_now(), timedelta(minutes=minutes), minor=minor))
 
 
 @subject.command()

@@ -26,7 +26,7 @@ from serving.list_log import ListLog
 from serving.portal.views import Card, ListView, state_of
 from serving.portal.visitor import Visitor
 from serving.related import DEFAULT_N, RelatedLists
-from serving.schemas import own_site
+from serving.schemas import is_for_minors, own_site
 from serving.shadow import Shadowed
 
 
@@ -38,8 +38,10 @@ class Lists:
         now: datetime,
     ) -> None:  # fmt: skip
         self._live, self._related, self._counters, self._log, self._now = live, related, counters, log, now
-        actor = anonymous_actor(visitor.anonymous_id) if visitor.mode == "personalised" else ""
-        self._caller = served.Caller(actor, (), visitor.mode, own_site(live.settings))
+        site = own_site(live.settings)
+        mode = "general" if is_for_minors(site, live.settings) else visitor.mode
+        actor = anonymous_actor(visitor.anonymous_id) if mode == "personalised" else ""
+        self._caller = served.Caller(actor, (), mode, site)
 
     def of(self, wanted: Sequence[tuple[str, int]]) -> list[ListView]:
         """Return a block per (scene, length)."""

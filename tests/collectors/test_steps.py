@@ -54,6 +54,21 @@ def test_no_consent_ends_an_event_before_anything_else() -> None:
     assert reason(RequestFacts(NOON, KEYS, refuses=True), consent="personalise") == "no_consent"
 
 
+@pytest.mark.parametrize("said", ["personalise", "measure"])
+def test_what_minors_do_is_measured_at_most(said: str) -> None:
+    def consent(request: RequestFacts, **fields: Any) -> tuple[str, int]:
+        event = taken(request, consent=said, **fields)
+        return event.consent, request.altered["minor"]
+
+    minors, others = KEYS.sign("demo", "u", NOON, minor=True), KEYS.sign("demo", "u", NOON)
+    changed = int(said == "personalise")
+    assert consent(RequestFacts(NOON, KEYS), subject_token=minors) == ("measure", changed)
+    assert consent(RequestFacts(NOON, KEYS, subject_token=minors)) == ("measure", changed)
+    assert consent(RequestFacts(NOON, KEYS, subject_token=minors), subject_token=others) == (said, 0)
+    assert consent(RequestFacts(NOON, KEYS, sites_of_minors={"demo"})) == ("measure", changed)
+    assert consent(RequestFacts(NOON, KEYS, sites_of_minors={"another"}), subject_token="none") == (said, 0)
+
+
 @pytest.mark.parametrize("refuses", [True, False])
 def test_consent_withdrawn_is_taken_and_of_a_refusal_only_who_and_when(refuses: bool) -> None:
     told = {"title": "标题", "url_path": "/x", "item_id": "i", "session_id": "s", "query": "q", "props": {"tab": "a"},
