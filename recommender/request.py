@@ -129,6 +129,8 @@ class RankedList:
         What was really done: `general` if nothing about the actor was used.
     model
         Name of the nightly run in force, empty before the first.
+    holdout_share
+        Share of the visitors who are held out (`recommender.holdout`), 0 where nobody was divided.
     title
         The scene's, for the page.
     next_cursor
@@ -141,5 +143,6 @@ class RankedList:
     items: tuple[RankedItem, ...] = ()
     variant: str = ""
     variant_share: float = 0.0
+    holdout_share: float = 0.0
     title: str = ""
     next_cursor: Cursor | None = None

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from recommender.holdout import HELD_OUT
 from recommender.request import RankedList
 from recommender.scenes.scene import Scene
 from serving.live import Caller, Lack, ListQuery, Page
@@ -76,6 +77,8 @@ def _why_general(asked: Caller, caller: Caller, page: Page, made: RankedList, sc
         return f"scene {made.scene} is the same for everybody"
     if page.is_off:
         return "the visitor switched personalisation off"
+    if made.variant == HELD_OUT:
+        return "the visitor is held out, so that reports can say what personalisation is worth"
     if not caller.actor and not caller.recent:
         return "nobody is named: send subject_token, anonymous_id or recent"
     if page.degraded_by in ("late", "away"):

@@ -168,6 +168,7 @@ def _plain(served: _Served) -> ServedList:
         teams=[ranked.team for ranked in items] if any(ranked.team for ranked in items) else [],
         propensities=[ranked.propensity for ranked in items],
         variant_share=ranked_list.variant_share,
+        holdout_share=ranked_list.holdout_share,
     )
 
 

@@ -26,6 +26,7 @@ from recommender.candidates.next_click import MAX_NEXT_CLICK_SEEDS
 from recommender.catalogue import Catalogue
 from recommender.cursor import decode_cursor
 from recommender.eligibility import period_of
+from recommender.holdout import HoldOut
 from recommender.recommend import reader_of, recommend_page, seed_ids
 from recommender.request import Mode, RankedList, Request
 from recommender.scenes.files import SceneFiles
@@ -174,6 +175,7 @@ class Live:
         self.keys: Keys = load_keys(settings)
         self.cursor_key = hmac.new(self.keys.pepper, b"cursor", hashlib.sha256).digest()
         self.budget = StoreBudget(settings.serving.store_timeout_ms / 1000, failed=store_failed)
+        self._holdout = HoldOut(settings.serving.holdout_share, settings.serving.holdout_salt)
         self._kept: Kept[Hashable, Page] = Kept(_KEPT_MS)
         self._faults = faults
         self._keeper = SnapshotKeeper(settings, store, faults)
@@ -263,7 +265,7 @@ class Live:
             # Nobody can say now whether they switched personalisation off, so their own history is not used either.
             requests = _obeying(requests, ActorState(is_off=True))
         are_shadowed = [block.is_shadowed(scene_named(block.scene, self.scenes)) for block in blocks]
-        page = self._page(requests, read, are_shadowed)
+        page = self._page(caller.actor, requests, read, are_shadowed)
         if question and not page.is_degraded and page.snapshot is made_from[0]:
             self._kept.put(question, made_from, self.clock(), page)
         return page
@@ -297,7 +299,8 @@ class Live:
 
         async def ask() -> _Read:
             profile = await self.reader.actor(caller.actor) if reads_profile else ActorState()
-            readers = {reader_of(request): request for request in _obeying(requests, profile)}
+            allowed = self._holdout.answered(_obeying(requests, profile), caller.actor)
+            readers = {reader_of(request): request for request in allowed}
             seeds = [seed_ids(request, profile, catalogue, now) for request in readers.values()]
             clicked = list(dict.fromkeys(chain.from_iterable(seeds)))
             last = list(dict.fromkeys(chain.from_iterable(ids[:MAX_NEXT_CLICK_SEEDS] for ids in seeds)))
@@ -319,16 +322,20 @@ class Live:
             block.draw, share if coins is None else 0.0, coins,
         )  # fmt: skip
 
-    def _page(self, requests: Sequence[Request], read: _Read | None, are_shadowed: Sequence[bool]) -> Page:
+    def _page(
+        self, actor: str, requests: Sequence[Request], read: _Read | None, are_shadowed: Sequence[bool]
+    ) -> Page:  # fmt: skip
         snapshot, now = self.snapshot, self.clock()
         known = read or _Read()
         is_off = known.profile.is_off
         if is_off:
             requests, known = _obeying(requests, known.profile), _Read(pairs=known.pairs)
+        may_be, requests = requests, self._holdout.answered(requests, actor, known.profile.disliked)
         signals = Signals(
             snapshot.models, snapshot.trends, known.pairs.co_clicks, known.pairs.next_clicks, snapshot.editorial
         )  # fmt: skip
-        lists = recommend_page(requests, known.profile, snapshot.catalogue, signals, now)
+        made = recommend_page(requests, known.profile, snapshot.catalogue, signals, now)
+        lists = self._holdout.marked(made, may_be, actor)
         degraded_by: Lack = "trends" if self._keeper.is_standing_still else ""
         if read is None:
             degraded_by = self.budget.failure or "late"  # answered again meanwhile

@@ -44,7 +44,9 @@ class ListAnswer(msgspec.Struct):
     request_id: str
     scene: str
     mode: Annotated[Mode, msgspec.Meta(description="what was really done")]
-    variant: Annotated[str, msgspec.Meta(description="of the scene's experiment, empty if there is none")]
+    variant: Annotated[
+        str, msgspec.Meta(description="of the scene's experiment, `holdout` of who is held out, or empty")
+    ]
     model: Annotated[str, msgspec.Meta(description="the nightly run, empty before the first")]
     generated_at: Time
     degraded: Annotated[bool, msgspec.Meta(description="the fallback answered, because a store was down")]
@@ -109,6 +111,10 @@ class Transparency(msgspec.Struct):
     scenes: list[dict[str, Any]]
     data: dict[str, Any]
     model: dict[str, Any] | None
+    holdout: Annotated[
+        dict[str, Any] | None,
+        msgspec.Meta(description="share of visitors who get general lists, and why"),
+    ]
     filing_number: str
     switch_off: str
     generated_at: Time

@@ -58,6 +58,8 @@ class ServedList(msgspec.Struct, frozen=True, array_like=True):
         Of each item of two interleaved orders, which one it came by: `A` the scene's, `B` the variant's, empty neither.
     shadow, shadow_ids
         What else was asked for the same request in the shadow, and what its list would have been.
+    holdout_share
+        Share of the visitors who are held out; 0 where nobody was divided. The variant of who is held out is `holdout`.
     """
 
     request_id: str
@@ -78,6 +80,7 @@ class ServedList(msgspec.Struct, frozen=True, array_like=True):
     teams: list[str] = []
     shadow: str = ""
     shadow_ids: list[str] = []
+    holdout_share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

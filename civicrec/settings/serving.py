@@ -37,6 +37,11 @@ class ServingSettings(ConnectionSettings, PeerSettings):
     """Working days within which a complaint is answered."""
     filing_number: str = Field(default="", max_length=64)
     """Number of the algorithm's filing (算法备案编号), told by `/v1/transparency` and 推荐说明; empty shows none."""
+    holdout_share: float = Field(default=0, ge=0, le=0.5)
+    """Share of the visitors who get general lists everywhere, so that it can be said what the others gain, such
+    as 0.05; 0 holds nobody out. In force, and off, from the next start of serving."""
+    holdout_salt: str = Field(default="", max_length=64)
+    """Another one holds out other visitors; days before and after cannot be compared."""
     catalogue_poll_s: float = Field(default=0.02, gt=0, le=60)
     """How often a change of the catalogue is looked for without a request, seconds; a new item is listed after it."""
     served_share: float = Field(default=1, ge=0, le=1)

@@ -13,6 +13,7 @@ from civicrec.errors import InvalidInput
 from civicrec.items import ITEM_TYPES
 from civicrec.toml_files import one_line, read_table
 from recommender.generators import DEFAULT_WEIGHTS, GENERATORS
+from recommender.holdout import HELD_OUT
 from recommender.ranking.rankers import RANKERS
 from recommender.reranking.rerankers import RERANKERS
 from recommender.scenes.experiment import Experiment
@@ -249,9 +250,9 @@ FIELDS: dict[str, _Field] = {
     "variants": (
         lambda value: (
             isinstance(value, dict)
-            and all(_NAME.fullmatch(name) and isinstance(one, dict) for name, one in value.items())
+            and all(_NAME.fullmatch(name) and name != HELD_OUT and isinstance(one, dict) for name, one in value.items())
         ),
-        f"a table [variants.NAME] each, NAME of {_NAMES_ARE}",
+        f"a table [variants.NAME] each, NAME of {_NAMES_ARE}, and not {HELD_OUT}",
     ),
     "experiment": (lambda value: isinstance(value, dict), f"a table with {', '.join(EXPERIMENT_FIELDS)}"),
     "shadow": (lambda value: isinstance(value, dict), f"a table with {', '.join(SHADOW_FIELDS)}"),

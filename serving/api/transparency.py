@@ -83,9 +83,21 @@ def told_of(live: Live) -> dict[str, Any]:
             "done_services_days": DONE_TTL_DAYS,
         },
         "model": _model(models) if models else None,
+        "holdout": _holdout(live.settings.serving.holdout_share),
         "filing_number": live.settings.serving.filing_number.strip(),
         "switch_off": "登录后关闭（PUT /v1/me/personalisation），或请求带 mode=general：不读取画像，下一次请求生效",
         "generated_at": rfc3339(live.clock()),
+    }
+
+
+def _holdout(share: float) -> dict[str, Any] | None:
+    """Return what is told of visitors who are held out, ``None`` if nobody is."""
+    if not share:
+        return None
+    return {
+        "share": share,
+        "says": f"随机抽取 {share * 100:.3g}% 的访客使用通用列表（抽取与其行为无关，长期不变），"
+        "用于评估个性化推荐是否有效；已关闭个性化推荐的访客不参与评估，访客标为不感兴趣的内容仍不再显示",
     }
 
 
