@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -82,3 +83,53 @@ def export(
             pieces = as_json(held, events)
         for piece in pieces:
             sys.stdout.buffer.write(piece)
+
+
+@subject.command()
+def concerned(
+    site: Annotated[str, typer.Argument(help="Site id, such as demo.")],
+    first: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day, such as 2026-11-01.")],
+    last: Annotated[datetime, typer.Option("--until", formats=["%Y-%m-%d"], help="Last day, included.")],
+    who: Who = "operator",
+    why: Why = "",
+    home: Annotated[Path | None, typer.Option(help="Folder that holds all state.")] = None,
+) -> None:
+    """Print which of the portal's users are held of some days, to be told of a breach.
+
+    Reads user ids from the standard input, one a line, as only the portal can say whose a pseudonym is. The answer is
+    CSV; that it was asked for is recorded.
+    """
+    import csv
+    import sys
+    from contextlib import closing
+
+    from civicrec.clock import utc_now
+    from civicrec.errors import InvalidInput
+    from civicrec.registry.audit import Act, record_alone
+    from civicrec.registry.tables import registry_at
+    from civicrec.security.tokens import load_keys
+    from civicrec.settings import load_settings
+    from civicrec.spreadsheets import cell
+    from civicrec.warehouse.clickhouse import ClickHouseWarehouse
+    from civicrec.warehouse.concerned import people_concerned, visitors_unnamed
+
+    settings = load_settings(home)
+    keys = load_keys(settings)
+    keys.site_key(site)
+    days = first.date(), last.date()
+    if days[0] > days[1]:
+        raise InvalidInput(f"got --from {days[0]} after --until {days[1]}; expected the first day before the last")
+    with registry_at(settings.registry_address) as registry, closing(ClickHouseWarehouse(settings.warehouse)) as stored:
+        facts = {"why": why, "first": str(days[0]), "last": str(days[1])}
+        record_alone(registry, Act(utc_now(), who, "breach_listed", f"site:{site}", facts))
+        held, unnamed = people_concerned(stored, site, *days), visitors_unnamed(stored, site, *days)
+    table = csv.writer(sys.stdout)
+    table.writerow(("user", "events", "searches", "first_day", "last_day"))
+    for line in sys.stdin:
+        if (user := line.strip()) and (one := held.pop(keys.subject_id(site, user), None)):
+            table.writerow((cell(user), one.events, one.queries, one.first, one.last))
+    print(
+        f"{len(held)} more people are known by pseudonym only: no user id that was read is theirs\n"
+        f"{unnamed} visitors without login: they can be told in public only",
+        file=sys.stderr,
+    )
