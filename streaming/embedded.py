@@ -7,6 +7,7 @@ done; a crash anywhere runs the same range again, and the stores know it by its 
 from __future__ import annotations
 
 import logging
+import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -28,10 +29,11 @@ from civicrec.accounting.progress import Partition
 from civicrec.accounting.proofs import Proofs
 from civicrec.clients import redis_client
 from civicrec.clock import utc_now
+from civicrec.erasure import PersonalStore
 from civicrec.errors import ConfigError, Unavailable
 from civicrec.eventlog.ports import EventLog, LogRecord
 from civicrec.eventlog.sqlite import SqliteEventLog
-from civicrec.home import STREAM_LOCK
+from civicrec.home import STREAM_LOCK, VALKEY_DAMAGED
 from civicrec.logs import get_logger
 from civicrec.process.gc_tuning import spare_what_lives_long
 from civicrec.process.heartbeat import Heart
@@ -39,13 +41,18 @@ from civicrec.process.locks import owned
 from civicrec.process.retry import Retry
 from civicrec.registry.choices import choices
 from civicrec.registry.tables import registry_at
+from civicrec.security.tokens import load_keys
 from civicrec.settings import Settings, StreamSettings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
+from civicrec.warehouse.erasing import ReplacedParts, personal_tables
 from civicrec.warehouse.migrate import migrate
 from profiles.online.bounds import bounds_of
 from profiles.online.ports import OnlineFault
 from profiles.online.redis_store import RedisOnlineStore
 from streaming.blocks import Block, Facts, Origin
+from streaming.erasing.decided import Consents, Decisions
+from streaming.erasing.online import OnlineKeys
+from streaming.erasing.worker import Eraser
 from streaming.graph import build
 from streaming.online_gap import OnlineGap
 from streaming.prove import Prover
@@ -63,6 +70,8 @@ _LONGEST_PAUSE_S = 2.0
 #: How long the migrations may take, and one step of a rebuild.
 _MIGRATION_S = 3_600.0
 _REBUILD_S = 600.0
+#: And the erasing of a person from one store, once.
+_ERASING_S = 120.0
 
 _RUN_OPTIONS = PipelineOptions(["--direct_num_workers=1", "--direct_running_mode=in_memory"])
 
@@ -274,6 +283,15 @@ def run(settings: Settings) -> None:
         spare_what_lives_long()
         log.info("stream_started", committed=ledger.committed())
 
+        tables = personal_tables(warehouse)
+        erasing = partial(heart.beat, _ERASING_S)
+        known_here: list[PersonalStore] = [
+            OnlineKeys(stores.online, partial(_remove_damaged, settings)),
+            Decisions(registry),
+        ]
+        personal = [*known_here, Consents(registry), *tables, ReplacedParts(warehouse)]
+        eraser = Eraser(registry, load_keys(settings), warehouse, personal, erasing)
+
         def one_batch() -> int:
             waits()
             driver.step()
@@ -283,6 +301,7 @@ def run(settings: Settings) -> None:
         while not stop.is_set():
             waiting = _patiently(one_batch, stop)
             prover.now_and_then()
+            eraser.now_and_then()
             heart.beat(settings.stream.poll_s)
             if (status := _in_words(driver.gap)) != last_status:
                 heart.set_status(status, 0)
@@ -292,6 +311,12 @@ def run(settings: Settings) -> None:
             if waiting is not None and waiting < settings.stream.block_records:
                 stop.wait(settings.stream.poll_s)
     log.info("stream_stopped")
+
+
+def _remove_damaged(settings: Settings) -> None:
+    """Remove what of the online store could not be read and was set aside: nobody can be found in it."""
+    for folder in settings.home.glob(VALKEY_DAMAGED.name):
+        shutil.rmtree(folder)
 
 
 def _patiently(attempt: Callable[[], T], stop: threading.Event) -> T | None:

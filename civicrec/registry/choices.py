@@ -7,7 +7,7 @@ a counter, so that whoever holds them all sees cheaply that there is something t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -22,6 +22,7 @@ MAX_TAGS = 500
 #: The purpose of the ledger without which nothing of a person is used for lists.
 PERSONALISE = "personalise"
 _VERSION = "choices_version"
+_BY_ACTOR = (switched_off, suppressed_tags, chosen_tags)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,23 @@ def choose_tag(engine: Engine, actor: str, tag: str, now: datetime) -> None:
         If `MAX_TAGS` are chosen already; nothing is changed then.
     """
     _decide(engine, actor, tag, now, suppressed_tags, chosen_tags)
+
+
+def count_decisions(engine: Engine, actors: Sequence[str]) -> int:
+    """Return how many decisions of these actors there are."""
+    with engine.connect() as connection:
+        return sum(
+            connection.execute(select(func.count()).select_from(table).where(table.c.actor.in_(actors))).scalar_one()
+            for table in _BY_ACTOR
+        )
+
+
+def erase_decisions(engine: Engine, actors: Sequence[str]) -> None:
+    """Remove all that these actors decided."""
+    with engine.connect() as connection, connection.begin():
+        raise_version(connection)
+        for table in _BY_ACTOR:
+            connection.execute(delete(table).where(table.c.actor.in_(actors)))
 
 
 def _decide(engine: Engine, actor: str, tag: str, now: datetime, out_of: Table, into: Table) -> None:

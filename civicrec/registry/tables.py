@@ -169,6 +169,29 @@ suggested_tags = Table(
     Index("suggested_tags_state", "state", "confidence"),
 )
 
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("site", String(64), nullable=False),
+    Column("person", String(64), nullable=False, doc="Keyed digest."),
+    Column("requested_at", DateTime(timezone=True), nullable=False),
+    Column("requested_by", String(64), nullable=False),
+    Column("due", String(10), nullable=False, doc="Day of the portal's calendar, so that it sorts."),
+    Column("trace", JSON, nullable=False, doc="Names that stores know; empty once all is done."),
+    Column("steps", JSON, nullable=False, doc="Store → before and after."),
+    Column("done_at", DateTime(timezone=True)),
+    Column("receipt", Text, nullable=False),
+    Index("erasures_person", "person"),
+)
+
+erased_ids = Table(
+    "erased_ids",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("since", DateTime(timezone=True), nullable=False),
+)
+
 editorial = Table(
     "editorial",
     metadata,

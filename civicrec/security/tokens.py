@@ -72,6 +72,14 @@ class Keys:
         """
         return "person:" + hmac.new(self.pepper, f"audit:{actor}".encode(), hashlib.sha256).hexdigest()[:32]
 
+    def erased_digest(self, name: str) -> str:
+        """Return what the list of erased people holds of one of their names: a keyed digest, 32 hex digits."""
+        return hmac.digest(self.pepper, b"erased:" + name.encode(), "sha256").hex()[:32]
+
+    def sign_receipt(self, site: str, claims: Mapping[str, Any]) -> str:
+        """Sign what was done for a person of a site, as a JWT; it has neither `sub` nor `exp`, so it lets nobody in."""
+        return jwt.encode({**claims, "aud": site}, self.site_key(site), algorithm="HS256")
+
     def sign(
         self, site: str, user_id: str, now: datetime, life: timedelta = timedelta(minutes=10), *, minor: bool = False
     ) -> str:

@@ -52,3 +52,21 @@ def interactions_of(warehouse: Warehouse, actor: str, first: date, last: date) -
 def tags_of(warehouse: Warehouse, actor: str) -> list[dict[str, Any]]:
     """Return the tags of a person that analysts see, of every day that is kept."""
     return warehouse.rows(_TAGS, {"actor": actor})
+
+
+_BROWSERS = """
+SELECT anonymous_id FROM events
+WHERE anonymous_id IN (SELECT anonymous_id FROM events WHERE subject_id = {subject:String} AND anonymous_id != '')
+GROUP BY anonymous_id HAVING uniqExactIf(subject_id, subject_id != '') = 1 ORDER BY anonymous_id
+"""
+
+
+def browsers_of(warehouse: Warehouse, subject_id: str) -> tuple[str, ...]:
+    """Return the anonymous ids that were signed in as this person and as no other."""
+    return tuple(row["anonymous_id"] for row in warehouse.rows(_BROWSERS, {"subject": subject_id}))
+
+
+def has_events(warehouse: Warehouse, subject_id: str) -> bool:
+    """Say whether there is any event of a person."""
+    sql = "SELECT 1 FROM events WHERE subject_id = {subject:String} LIMIT 1"
+    return bool(warehouse.rows(sql, {"subject": subject_id}))

@@ -9,12 +9,14 @@ from typing import Annotated
 import typer
 
 from operations.commands.options import Who, Why
+from operations.commands.subject_erase import add_to
 
 subject = typer.Typer(help="Portal users, as their portal names them.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
     """Add the ``subject`` group to the root command."""
+    add_to(subject)
     app.add_typer(subject, name="subject")
 
 

@@ -255,14 +255,31 @@ class MemoryOnlineStore:
         """Give the actor a tag, or note with a weight of 0 that it is deleted; the others stay."""
         self._tags[actor] = self._tags.get(actor, {}) | {tag: weight}
 
+    def holds(self, actor: str) -> int:
+        """Return how many parts name this actor."""
+        return (actor in self._off) + sum(bool(part.get(actor)) for part in self._parts_by_actor())
+
     def forget(self, actor: str) -> int:
-        """Remove all that names this actor; return how many of its parts there were."""
+        """Remove all that names this actor, and what counts as theirs among few; return how many parts."""
         was_off = actor in self._off
         self._off.discard(actor)
-        parts: tuple[dict[str, Any], ...] = (
-            self._recent, self._seen, self._disliked, self._done, self._shown, self._tags, self._withdrawn,
-        )  # fmt: skip
-        return was_off + sum(bool(part.pop(actor, None)) for part in parts)
+        pairs = {pair_of(actor, item_id) for item_id in self._recent.get(actor, ())}
+        for counted in self._counted.values():
+            for pair in pairs:
+                counted.pop(pair, None)
+        for item_id, (_, digests) in list(self._few_trends.items()):
+            digests.discard(digest_of(actor))
+            if not digests:
+                del self._few_trends[item_id]
+        self._co_clicks.forget(actor)
+        self._next_clicks.forget(actor)
+        return was_off + sum(bool(part.pop(actor, None)) for part in self._parts_by_actor())
+
+    def rewrite(self) -> None:
+        """Do nothing: memory has no file."""
+
+    def _parts_by_actor(self) -> tuple[dict[str, Any], ...]:
+        return (self._recent, self._seen, self._disliked, self._done, self._shown, self._tags, self._withdrawn)
 
     def is_complete(self) -> bool:
         """Tell whether all is here that should be."""
@@ -298,6 +315,13 @@ class _Pairs:
         self._weights[item_id] = _increased(
             self._weights[item_id], {name: n for name, n in gained.items() if n}, self._bound
         )
+
+    def forget(self, actor: str) -> None:
+        """Take an actor out of the few of each pair; the weight of a pair that few made stays until it changes."""
+        for pair, few in list(self._few.items()):
+            few.pop(digest_of(actor), None)
+            if not few:
+                del self._few[pair]
 
     def heaviest(self, item_ids: Sequence[str], n: int) -> dict[str, list[tuple[str, float]]]:
         """Return item → up to `n` (other, weight), heaviest first, for the items that have any."""

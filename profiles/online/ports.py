@@ -267,6 +267,10 @@ class OnlineUpkeep(Protocol):
         """Say whether all is here that should be; after False the stream rebuilds the store."""
         ...
 
+    def rewrite(self) -> None:
+        """Write the store's own files anew: what was removed stands in none of them then."""
+        ...
+
     def clear(self) -> None:
         """Remove all this store holds, progress included, to be filled again.
 
@@ -320,11 +324,15 @@ class OnlineRights(Protocol):
         """Give the actor a tag, or note with a weight of 0 that it is deleted; the others stay."""
         ...
 
+    def holds(self, actor: str) -> int:
+        """Return how many keys name this actor."""
+        ...
+
     def forget(self, actor: str) -> int:
         """Remove every key that names this actor; return how many there were.
 
-        What the log holds of the actor and the stream has not delivered yet would bring some back: an erasure takes it
-        out of the log, or forgets again when that is done.
+        The actor's short hash goes from where few are counted, too; what many made stays. What the log holds of the
+        actor and the stream has not delivered yet would bring some back: an erasure refuses that.
         """
         ...
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, cast
 
 import msgspec
@@ -14,10 +14,13 @@ from redis.client import Pipeline
 from civicrec.clock import to_ms, utc_now
 from profiles.online.bounds import Bounds
 from profiles.online.ports import DISLIKED_TTL_DAYS, MAX_DISLIKED, WITHDRAWN_TTL_DAYS, ActorState, OnlineUpdate
+from profiles.online.pseudonyms import digest_of, pair_of
 from profiles.online.redis_calls import DAY_S, RedisCalls, reachable, script
 from profiles.online.redis_keys import (
     HELD_ACTORS,
+    HELD_HOURS,
     OFF_KEY,
+    counted_key,
     disliked_key,
     done_key,
     recent_key,
@@ -30,6 +33,8 @@ from profiles.online.redis_queries import StoredTags, actor_commands, actor_of, 
 from profiles.online.redis_tags import put_tags_of
 
 _RIGHTS = script("actors", "rights")
+#: Keys of few actors that one call of the script goes through: others wait for it.
+_KEYS_AT_ONCE = 100
 _pack = msgspec.msgpack.Encoder().encode
 
 
@@ -40,6 +45,7 @@ class RedisOnlineRights(RedisCalls):
         super().__init__(client, bounds)
         self._rights = client.register_script(_RIGHTS)
         self._put_tags = client.register_script(script("put_tags"))
+        self._forget = client.register_script(script("forget"))
 
     def actor(self, actor: str) -> ActorState:
         """Return all that is known of one actor, in one round trip."""
@@ -82,21 +88,50 @@ class RedisOnlineRights(RedisCalls):
         with reachable("change a tag"):
             self._shedding(lambda: self._client.transaction(change, tags_key(actor)))
 
+    def holds(self, actor: str) -> int:
+        """Return how many keys name this actor."""
+        with reachable("count what it holds of an actor"):
+            pipeline = self._client.pipeline(transaction=False)
+            pipeline.exists(*_keys_of(actor))
+            pipeline.sismember(OFF_KEY, actor)
+            return sum(map(int, pipeline.execute()))
+
     def forget(self, actor: str) -> int:
-        """Remove every key that names this actor; return how many there were."""
-        names = (recent_key, seen_key, disliked_key, done_key, shown_key, tags_key, withdrawn_key)
-        keys = [key(actor) for key in names]
+        """Remove every key that names this actor, and what counts as theirs among few; return how many keys."""
+        keys = _keys_of(actor)
         with reachable("forget an actor"):
+            self._forget_among_few(actor)
             pipeline = self._client.pipeline(transaction=True)
             pipeline.zrem(HELD_ACTORS, actor)
             pipeline.delete(*keys)
             pipeline.srem(OFF_KEY, actor)
             return sum(pipeline.execute()[1:])
 
+    def _forget_among_few(self, actor: str) -> None:
+        """Before the keys go: by the items there the pairs that count in an hour are known."""
+        pairs = [
+            pair_of(actor, item.decode()) for item in cast("list[bytes]", self._client.zrange(recent_key(actor), 0, -1))
+        ]
+        hours = [hour.decode() for hour in cast("list[bytes]", self._client.zrange(HELD_HOURS, 0, -1))]
+        if pairs:
+            pipeline = self._client.pipeline(transaction=False)
+            for hour in hours:
+                pipeline.hdel(counted_key(int(hour)), *pairs)
+            pipeline.execute()
+        for family in ("few", "few_next"):
+            names = iter(self._client.scan_iter(match=f"{family}:*", count=1_000))
+            while slice_ := list(islice(names, _KEYS_AT_ONCE)):
+                self._forget(keys=slice_, args=[digest_of(actor)])
+
     def _change(self, update: OnlineUpdate) -> None:
         actors = list(chain.from_iterable(dict.fromkeys((*update.disliked, *update.withdrawn), 0).items()))
         arguments = (*changes_of(update), actors, self._bounds.actors, to_ms(utc_now()) // 1000)
         self._shedding(lambda: self._rights(args=[_pack(arguments)]))
+
+
+def _keys_of(actor: str) -> list[str]:
+    names = (recent_key, seen_key, disliked_key, done_key, shown_key, tags_key, withdrawn_key)
+    return [key(actor) for key in names]
 
 
 def changes_of(update: OnlineUpdate) -> tuple[list[Any], list[Any], list[Any]]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 from itertools import islice
+from typing import Any
 
 from redis import Redis
 
+from civicrec.clock import monotonic_s
 from profiles.online.bounds import Bounds
+from profiles.online.ports import OnlineFault
 from profiles.online.redis_calls import RedisCalls, reachable, script
 from profiles.online.redis_keys import CLEARED, COMPLETE_KEY, HELD_ACTORS, OFF_KEY, SHED_KEY
 from profiles.online.redis_queries import StoredTags
@@ -18,6 +22,8 @@ from profiles.online.state import OnlineState
 _MB = 1 << 20
 #: Actors in one pipeline of `put_tags`: some 100 KB a round trip.
 _TAGS_SLICE = 1_000
+#: How long its file may be in the writing, and between two looks, seconds.
+_REWRITE_S, _LOOK_S = 30.0, 0.1
 
 
 class RedisOnlineUpkeep(RedisCalls):
@@ -59,6 +65,25 @@ class RedisOnlineUpkeep(RedisCalls):
                 names = iter(self._client.scan_iter(match=f"{family}:*", count=1_000))
                 while slice_ := list(islice(names, _TAGS_SLICE)):
                     self._client.unlink(*slice_)
+
+    def rewrite(self) -> None:
+        """Write the append-only file anew, where the server keeps one; a snapshot is its administrator's."""
+        with reachable("write its file anew"):
+            if not self._client.info("persistence").get("aof_enabled"):
+                return
+            self._until_rewritten()  # one that began before may hold what was removed
+            self._client.bgrewriteaof()
+            if self._until_rewritten().get("aof_last_bgrewrite_status") != "ok":
+                raise OnlineFault("the online store could not write its file anew; is its disk full? It is tried again")
+
+    def _until_rewritten(self) -> dict[str, Any]:
+        until_s = monotonic_s() + _REWRITE_S
+        while monotonic_s() < until_s:
+            state: dict[str, Any] = self._client.info("persistence")
+            if not (state["aof_rewrite_in_progress"] or state["aof_rewrite_scheduled"]):
+                return state
+            time.sleep(_LOOK_S)
+        raise OnlineFault(f"the online store writes its file for more than {_REWRITE_S:.0f} s; it is looked at again")
 
     def put_tags(self, run: str, tags: Iterable[tuple[str, Mapping[str, float]]]) -> int:
         """Replace the tags of each actor given; return how many."""

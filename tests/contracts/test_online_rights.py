@@ -13,6 +13,7 @@ from civicrec.items import hash_of
 from profiles.online.bounds import Bounds
 from profiles.online.memory import MemoryOnlineStore
 from profiles.online.ports import MAX_DISLIKED, ActorState, OnlineUpdate, RecentItem
+from profiles.online.pseudonyms import digest_of, pair_of
 from profiles.online.redis_keys import disliked_key
 from profiles.online.redis_store import RedisOnlineStore
 from tests.contracts.conftest import OnlineServer
@@ -116,10 +117,14 @@ def test_nothing_in_the_store_names_an_actor_who_is_forgotten(store: OnlineStore
     store.dislike(ACTOR, "z", AT)
     store.switch(ACTOR, on=False)
     assert ACTOR in everything_in(store)
+    assert store.holds(ACTOR) == 6
     assert store.forget(ACTOR) == 6  # recent items, what was seen, dislikes, tags, withdrawal, the switch
     assert ACTOR not in everything_in(store)
     assert store.actor("other").recent
-    assert store.forget(ACTOR) == 0
+    assert store.forget(ACTOR) == store.holds(ACTOR) == 0
+    assert store.holds("other") == 2
+    store.rewrite()
+    assert store.actor("other").recent
 
 
 def test_the_few_of_whom_no_crowd_is_told_are_in_no_readable_form_either(client: Redis) -> None:
@@ -252,3 +257,22 @@ def test_redis_takes_what_people_say_exactly_as_memory_does(client: Redis, said:
         scores = client.zrange(disliked_key(actor), 0, -1, withscores=True)
         assert {name.decode(): int(at) for name, at in scores} == memory._disliked.get(actor, {})
     assert redis.known_of("ab") == memory.known_of("ab")
+
+
+def test_who_is_forgotten_counts_no_longer_among_few(valkey_server: OnlineServer) -> None:
+    hour, client = AT // 3_600_000, valkey_server[1]
+    client.flushdb()
+    for few in (MemoryOnlineStore(min_actors=2), RedisOnlineStore(client, Bounds(min_actors=2))):
+        for n, actor in enumerate((ACTOR, "second")):
+            update = OnlineUpdate(
+                recent={actor: [RecentItem("i", AT)]}, interests={hour: {"i": {actor: 1.0}}},
+                co_clicks={"i": {"j": {actor: 1.0}}}, next_clicks={"i": {"j": {actor: 1.0}}},
+            )  # fmt: skip
+            few.apply(Commit("log", n, n + 1), update)
+            if actor == ACTOR:
+                few.forget(ACTOR)
+                if isinstance(few, RedisOnlineStore):
+                    assert digest_of(ACTOR) not in everything_in(few)
+                    assert pair_of(ACTOR, "i") not in everything_in(few)
+        assert few.crowded(0) == frozenset()  # of two people one is there
+        assert few.co_clicks(["i"]) == {}

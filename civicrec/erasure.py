@@ -1,0 +1,75 @@
+"""Erasing a person (个人信息保护法 Art. 47): who is meant, and what each store that holds personal data must do.
+
+In: a person, under the names that stores know. Out: how much of them a store holds, and a store that holds nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from civicrec.events import anonymous_actor
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who is erased.
+
+    Attributes
+    ----------
+    subject_id
+        Pseudonym of the signed-in user, as `civicrec.security.tokens.Keys.subject_id` makes it.
+    anonymous_ids
+        Browsers that were signed in as this person and as no other, as their events name them. A browser that several
+        people sign in from is nobody's alone: what was done there without signing in stays.
+    """
+
+    site: str
+    subject_id: str
+    anonymous_ids: tuple[str, ...] = ()
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """All names of theirs that stand in events."""
+        return (self.subject_id, *self.anonymous_ids)
+
+    @property
+    def actors(self) -> tuple[str, ...]:
+        """The names that their events count under."""
+        return (self.subject_id, *map(anonymous_actor, self.anonymous_ids))
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What was done in one store: how much it held of the person before, and after; ``None`` until that is known."""
+
+    before: int
+    after: int | None = None
+
+
+class PersonalStore(Protocol):
+    """A store that holds personal data."""
+
+    @property
+    def name(self) -> str:
+        """What the receipt calls it; never changes, for a request that was begun goes on by it."""
+        ...
+
+    def count(self, person: Person) -> int:
+        """Return how many pieces of it tell of the person: rows, records or keys."""
+        ...
+
+    def erase(self, person: Person) -> None:
+        """Remove them for good, from the disk too; done again, or after it was cut off, it changes nothing else.
+
+        Raises
+        ------
+        civicrec.errors.Unavailable
+            If it cannot be done now: it is done again later.
+        """
+        ...
+
+
+#: What was done so far: name of a store → its step.
+Steps = Mapping[str, Step]

@@ -1,0 +1,201 @@
+"""Requests to erase a person, how far each is, and the proof that stays: no row names anybody once it is done.
+
+In: a person and keyed digests of their names. Out: `Erasure`s, and the digests whose events are refused. A new request
+raises a counter, so that whoever refuses events sees cheaply that there is something to read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, insert, select, update
+
+from civicrec.clock import as_utc
+from civicrec.erasure import Person, Step, Steps
+from civicrec.errors import NotFound
+from civicrec.registry.audit import Act, record
+from civicrec.registry.tables import counters, erased_ids, erasures
+
+#: Working days in which a person is erased (App违法违规收集使用个人信息行为认定方法 §6: at most 15).
+DUE_DAYS = 15
+_VERSION = "erasures_version"
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """A request to erase a person.
+
+    Attributes
+    ----------
+    person
+        Keyed digest, as `civicrec.security.tokens.Keys.audit_name` makes it.
+    steps
+        What was done so far, by store.
+    trace
+        Who it is; ``None`` once all is done.
+    receipt
+        Signed counts before and after of each store; empty until all is done.
+    """
+
+    number: int
+    site: str
+    person: str
+    requested_at: datetime
+    requested_by: str
+    due: date
+    steps: Steps
+    trace: Person | None = None
+    done_at: datetime | None = None
+    receipt: str = ""
+
+    def is_overdue(self, today: date) -> bool:
+        """Say whether its day is over and it is not done."""
+        return self.done_at is None and today > self.due
+
+
+def request_erasure(
+    engine: Engine,
+    who: Person,
+    person: str,
+    digests: Sequence[str],
+    *,
+    due: date,
+    by: str,
+    why: str = "",
+    now: datetime,
+) -> Erasure:
+    """Take a request; from then on events under these names are refused. One that is open already is returned.
+
+    Parameters
+    ----------
+    person
+        Keyed digest of the subject.
+    digests
+        Of each of their names, as `civicrec.security.tokens.Keys.erased_digest` makes them.
+    by
+        Who asked: ``subject``, or an operator.
+    """
+    with engine.connect() as connection, connection.begin():
+        _raise_version(connection)
+        mine = select(erasures.c.number).where(erasures.c.person == person, erasures.c.done_at.is_(None))
+        number = connection.execute(mine).scalar()
+        _refuse(connection, digests, now)
+        if number is None:
+            made = insert(erasures).values(
+                site=who.site, person=person, requested_at=now, requested_by=by, due=due.isoformat(),
+                trace=_plain(who), steps={}, receipt="",
+            )  # fmt: skip
+            number = connection.execute(made.returning(erasures.c.number)).scalar_one()
+            record(connection, [Act(now, by, "erasure_requested", person, {"number": number, "why": why})])
+    return erasure(engine, number)
+
+
+def widen_erasure(engine: Engine, number: int, who: Person, digests: Sequence[str], now: datetime) -> None:
+    """Add names of the person that were found since."""
+    with engine.connect() as connection, connection.begin():
+        _raise_version(connection)
+        _refuse(connection, digests, now)
+        connection.execute(update(erasures).where(_open(number)).values(trace=_plain(who)))
+
+
+def erasure(engine: Engine, number: int) -> Erasure:
+    """Return a request by its number.
+
+    Raises
+    ------
+    NotFound
+        If there is none.
+    """
+    with engine.connect() as connection:
+        row = connection.execute(select(erasures).where(erasures.c.number == number)).first()
+    if row is None:
+        raise NotFound(f"no erasure {number}; expected one of `civicrec subject erasures --all`")
+    return _erasure(row)
+
+
+def erasures_of(engine: Engine, person: str) -> list[Erasure]:
+    """Return the requests of one person, the newest first."""
+    with engine.connect() as connection:
+        query = select(erasures).where(erasures.c.person == person).order_by(erasures.c.number.desc())
+        return [_erasure(row) for row in connection.execute(query)]
+
+
+def list_erasures(engine: Engine, *, only_open: bool = False) -> list[Erasure]:
+    """Return requests, the oldest first."""
+    query = select(erasures).order_by(erasures.c.number)
+    if only_open:
+        query = query.where(erasures.c.done_at.is_(None))
+    with engine.connect() as connection:
+        return [_erasure(row) for row in connection.execute(query)]
+
+
+def note_step(engine: Engine, number: int, store: str, step: Step) -> None:
+    """Keep how far one store is. There is one worker, so nobody else changes the steps meanwhile."""
+    with engine.connect() as connection, connection.begin():
+        steps = connection.execute(select(erasures.c.steps).where(erasures.c.number == number)).scalar_one()
+        connection.execute(update(erasures).where(_open(number)).values(steps={**steps, store: asdict(step)}))
+
+
+def finish_erasure(engine: Engine, number: int, receipt: str, now: datetime) -> None:
+    """Keep the receipt and forget who it was."""
+    with engine.connect() as connection, connection.begin():
+        done = update(erasures).where(_open(number)).values(trace={}, receipt=receipt, done_at=now)
+        person = connection.execute(done.returning(erasures.c.person)).scalar()
+        if person is not None:
+            record(connection, [Act(now, "civicrec", "erased", person, {"number": number})])
+
+
+def erasures_version(engine: Engine) -> int:
+    """Return a number that grows with every request."""
+    with engine.connect() as connection:
+        return int(connection.execute(select(counters.c.value).where(counters.c.name == _VERSION)).scalar_one())
+
+
+def erased_digests(engine: Engine) -> frozenset[str]:
+    """Return the digests of all names whose events are refused."""
+    with engine.connect() as connection:
+        return frozenset(connection.execute(select(erased_ids.c.digest)).scalars())
+
+
+def clear_traces(engine: Engine) -> bool:
+    """Fold SQLite's write-ahead log into the file, so that what was removed stands on no disk; tell whether that went.
+
+    While somebody reads it does not go: try again. PostgreSQL's own log is its administrator's.
+    """
+    if engine.dialect.name != "sqlite":
+        return True
+    with engine.connect() as connection:
+        is_busy, *_ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+    return not is_busy
+
+
+def _refuse(connection: Connection, digests: Sequence[str], now: datetime) -> None:
+    known = set(connection.execute(select(erased_ids.c.digest).where(erased_ids.c.digest.in_(digests))).scalars())
+    if new := sorted(set(digests) - known):
+        connection.execute(insert(erased_ids), [{"digest": digest, "since": now} for digest in new])
+
+
+def _raise_version(connection: Connection) -> None:
+    """Raise the counter, first of all: of two changes at once the second waits here."""
+    connection.execute(update(counters).where(counters.c.name == _VERSION).values(value=counters.c.value + 1))
+
+
+def _open(number: int) -> Any:
+    return (erasures.c.number == number) & erasures.c.done_at.is_(None)
+
+
+def _plain(who: Person) -> dict[str, Any]:
+    return {"subject_id": who.subject_id, "anonymous_ids": list(who.anonymous_ids)}
+
+
+def _erasure(row: Row[Any]) -> Erasure:
+    trace: Mapping[str, Any] = row.trace
+    return Erasure(
+        row.number, row.site, row.person, as_utc(row.requested_at), row.requested_by, date.fromisoformat(row.due),
+        {name: Step(**step) for name, step in row.steps.items()},
+        Person(row.site, trace["subject_id"], tuple(trace["anonymous_ids"])) if trace else None,
+        as_utc(row.done_at) if row.done_at else None, row.receipt,
+    )  # fmt: skip
