@@ -41,10 +41,10 @@ def test_looking_every_day_takes_more_people(rate: float, share: float, lift: fl
 
 
 def test_days_left_are_those_in_which_the_people_come() -> None:
-    assert days_left(1_000, people=400, days=4) == 6
-    assert days_left(1_001, people=400, days=4) == 7
-    assert days_left(400, people=400, days=4) == 0
-    assert days_left(400, people=0, days=4) is None
+    assert days_left(1_000, people=400, a_day=100) == 6
+    assert days_left(1_001, people=400, a_day=100) == 7
+    assert days_left(400, people=400, a_day=100) == 0
+    assert days_left(400, people=0, a_day=0) is None
 
 
 @pytest.mark.parametrize("asked", [(0.0, 0.05, 0.1), (0.1, 1.0, 0.1), (0.1, 0.05, 0.0), (0.6, 0.05, 0.9)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import binom
 
 from civicrec.reports.comparison.split import is_uneven, split_p
 
@@ -24,6 +25,13 @@ def test_a_right_split_seldom_alarms() -> None:
     rng = np.random.default_rng(8)
     held_out = rng.binomial(200_000, 0.05, 2_000)
     assert sum(is_uneven([200_000 - n, n], [0.95, 0.05]) for n in held_out.tolist()) <= 8  # 2 are expected
+
+
+def test_a_split_of_a_few_people_seldom_alarms_either() -> None:
+    # Exactly: the likelihood of all numbers of held-out people at which it alarms.
+    for people in (5, 20, 100, 400):
+        alarms = [n for n in range(people + 1) if is_uneven([people - n, n], [0.95, 0.05])]
+        assert binom.pmf(alarms, people, 0.05).sum() <= 0.001
 
 
 def test_nobody_is_no_alarm() -> None:

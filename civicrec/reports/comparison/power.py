@@ -56,11 +56,11 @@ def people_in_sequence(rate: float, share: float, lift: float = WORTH_KNOWING, p
     return _first(is_enough)
 
 
-def days_left(people_needed: int, people: int, days: int) -> int | None:
-    """Return in how many days the people come that are still needed, if as many come a day; ``None`` if none do."""
+def days_left(people_needed: int, people: int, a_day: float) -> int | None:
+    """Return in how many days the people come that are still needed, if so many come a day; ``None`` if none do."""
     if people >= people_needed:
         return 0
-    return math.ceil((people_needed - people) * days / people) if people else None
+    return math.ceil((people_needed - people) / a_day) if a_day > 0 else None
 
 
 def _error_of_one(rate: float, share: float, lift: float) -> float:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scipy.stats import chisquare
+from scipy.stats import binomtest, chisquare
 
 ALARM = 0.001
 """Below this the split counts as wrong: strict, as every report of every day asks."""
+
+FEW = 25
+"""People expected in an arm below which χ² alarms too often; two arms are then asked exactly (binomial)."""
 
 
 def split_p(people: Sequence[int], shares: Sequence[float]) -> float:
@@ -32,8 +35,10 @@ def split_p(people: Sequence[int], shares: Sequence[float]) -> float:
     >>> split_p([500, 500], [0.5, 0.5])
     1.0
     """
-    total = sum(people)
-    return float(chisquare(people, [total * share for share in shares]).pvalue) if total else 1.0
+    expected = [sum(people) * share for share in shares]
+    if len(people) == 2 and min(expected) < FEW:
+        return float(binomtest(people[0], sum(people), shares[0]).pvalue) if sum(people) else 1.0
+    return float(chisquare(people, expected).pvalue)
 
 
 def is_uneven(people: Sequence[int], shares: Sequence[float]) -> bool:
