@@ -30,6 +30,7 @@ from profiles.online.redis_store import RedisOnlineStore
 from serving.api import (
     complaints,
     consents,
+    disputes,
     document,
     feedback,
     health,
@@ -145,6 +146,7 @@ def create_app(
         me,
         my_data,
         consents,
+        disputes,
         match,
         complaints,
         transparency,

@@ -180,14 +180,14 @@ def is_for_minors(site: str, settings: Settings) -> bool:
     return known is not None and known.minors
 
 
-class Speaker(NamedTuple):
+class Identity(NamedTuple):
     """For whom a request speaks: an actor, empty for nobody known, and whether for a minor."""
 
     actor: str
     is_minor: bool
 
 
-def speaker_of(token: str, anonymous_id: str, site: str, settings: Settings, keys: Keys, now: datetime) -> Speaker:
+def identity_of(token: str, anonymous_id: str, site: str, settings: Settings, keys: Keys, now: datetime) -> Identity:
     """Return for whom a request speaks: a token's user comes before an anonymous id, which is never a user's.
 
     Raises
@@ -199,10 +199,10 @@ def speaker_of(token: str, anonymous_id: str, site: str, settings: Settings, key
     """
     if token:
         holder = keys.holder_of(token, site, now)
-        return Speaker(holder.subject_id, holder.is_minor or is_for_minors(site, settings))
+        return Identity(holder.subject_id, holder.is_minor or is_for_minors(site, settings))
     if anonymous_id and not _ACTOR.fullmatch(anonymous_id):
         raise InvalidInput("anonymous_id has other characters than A-Z a-z 0-9 _ -, or more than 64")
-    return Speaker(anonymous_actor(anonymous_id), is_for_minors(site, settings))
+    return Identity(anonymous_actor(anonymous_id), is_for_minors(site, settings))
 
 
 def ids_of(text: str, most: int) -> tuple[str, ...]:
@@ -240,8 +240,8 @@ def caller_of(
     """
     site = site_of(said.site, settings)
     token, anonymous_id = bearer or said.subject_token.strip(), said.anonymous_id.strip()
-    speaker = speaker_of(token, anonymous_id, site, settings, keys, now)
-    return Caller(speaker.actor, recent[:MAX_RECENT], "general" if speaker.is_minor else said.mode, site)
+    identity = identity_of(token, anonymous_id, site, settings, keys, now)
+    return Caller(identity.actor, recent[:MAX_RECENT], "general" if identity.is_minor else said.mode, site)
 
 
 def body_block(body: BlockBody) -> ListQuery:

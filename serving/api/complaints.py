@@ -26,7 +26,7 @@ from serving.schemas import SiteName, body_of, origins_of, site_of
 
 router = APIRouter(tags=["complaints"])
 #: What a complaint costs of an address's share of lists: few people write many.
-_LISTS_OF_A_COMPLAINT = 20
+LISTS_OF_A_COMPLAINT = 20
 _RECEIPT = Annotated[str, msgspec.Meta(max_length=32, examples=["7KQ2M9XWTR4HBN3P"])]
 
 
@@ -81,13 +81,13 @@ async def post_complaint(request: Request) -> Response:
     text = printable(body.text).strip()
     if not text:
         raise InvalidInput("got no text; expected what is wrong, in one's own words")
-    charge(request.scope, _LISTS_OF_A_COMPLAINT)
+    charge(request.scope, LISTS_OF_A_COMPLAINT)
     today = local_date(now)
     due = working_days(live.settings.home).after(today, live.settings.serving.complaint_days)
     made = await request.app.state.registry.do(
         lambda engine: receive(engine, site, body.kind, body.item_id, text, due, now)
     )
-    return _told(made, live, 201)
+    return told_of(made, live, 201)
 
 
 @router.get("/v1/complaints/{receipt}")
@@ -104,12 +104,13 @@ async def post_complaint(request: Request) -> Response:
 async def get_complaint(request: Request, receipt: str) -> Response:
     """Say what became of a complaint."""
     query_of(request, NoQuery)
-    charge(request.scope, _LISTS_OF_A_COMPLAINT)
+    charge(request.scope, LISTS_OF_A_COMPLAINT)
     found: Complaint = await request.app.state.registry.do(lambda engine: complaint(engine, receipt))
-    return _told(found, request.app.state.live, 200)
+    return told_of(found, request.app.state.live, 200)
 
 
-def _told(one: Complaint, live: Live, status: int) -> Response:
+def told_of(one: Complaint, live: Live, status: int) -> Response:
+    """Return a complaint as whoever has the receipt is told."""
     answered = one.answered_at
     fields = {
         "receipt": one.receipt, "kind": one.kind, "state": "answered" if answered else "received",

@@ -18,7 +18,7 @@ from serving.answers import json_answer
 from serving.feedback import LISTS_OF_FEEDBACK
 from serving.live import Live
 from serving.query import TOO_MANY, NoQuery, query_of
-from serving.schemas import FeedbackBody, body_of, origins_of, site_of, speaker_of
+from serving.schemas import FeedbackBody, body_of, identity_of, origins_of, site_of
 from serving.shapes import FeedbackAnswer
 
 router = APIRouter(tags=["feedback"])
@@ -72,7 +72,7 @@ async def post_feedback(request: Request) -> Response:
     if item is None or not is_public(item, now):
         raise NotFound(f"no item {body.item_id!r} in the catalogue")
     token = bearer_of(request.headers.get("authorization", "")) or body.subject_token
-    actor, is_minor = speaker_of(token, body.anonymous_id, site, live.settings, live.keys, now)
+    actor, is_minor = identity_of(token, body.anonymous_id, site, live.settings, live.keys, now)
     if not actor:
         raise InvalidInput("got neither subject_token nor anonymous_id; expected who says so")
     if refuses(request.headers.raw) or body.consent == "none":
