@@ -37,7 +37,7 @@ MetricName = Literal[
     "civicrec_store_reads_failed_total",  # reads of the online store for lists that failed, by why
     "civicrec_list_log_total",  # lists that were to be kept in the warehouse, by what became of them
     "civicrec_list_log_waiting",  # served lists that wait for the warehouse
-    "civicrec_refresh_faults_total",  # times serving could not read the registry, models, trends or a scene, by what
+    "civicrec_refresh_faults_total",  # times serving could not read registry, models, trends, scenes or consents
     "civicrec_requests_refused_total",  # requests to serving refused before they were looked at, by status
     "civicrec_catalogue_changes_total",  # items that servers brought over HTTP, by what became of them
     "civicrec_recommend_seconds",  # time to answer one list

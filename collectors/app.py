@@ -35,6 +35,7 @@ from civicrec.process.gc_tuning import spare_what_lives_long
 from civicrec.process.heartbeat import beating
 from civicrec.process.locks import owned
 from civicrec.process.ports import check_ports
+from civicrec.registry.ledger import Ledger
 from civicrec.security.tokens import load_keys
 from civicrec.settings import Settings
 from civicrec.web.asgi import PROBLEM, Receive, Scope, Send, for_a_framework, head_as_get, problem
@@ -79,8 +80,9 @@ class CollectorApp:
         self.commit = GroupCommit(log, self._seen, collector.group_commit_ms / 1000, clock, kafka)
         self.capacity = Capacity(settings, log, self._seen, partial(acknowledged, settings), clock)
         counters = Counters(self.commit.totals, partial(read_books, settings), kafka, settings.home)
+        self._ledger = Ledger(settings)
         self._endpoint = EventsEndpoint(
-            settings, load_keys(settings), self.commit, self.capacity, counters.observe, clock
+            settings, load_keys(settings), self.commit, self.capacity, self._ledger, counters.observe, clock
         )
         self._api = _api(settings, self, counters)
 
@@ -122,6 +124,7 @@ class CollectorApp:
             self.capacity.close()
             await tasks
             self._seen.close()
+            self._ledger.close()
 
 
 def _api(settings: Settings, collector: CollectorApp, counters: Counters) -> FastAPI:

@@ -14,6 +14,7 @@ from civicrec.clock import Clock, monotonic_s, utc_now
 from civicrec.errors import CivicrecError, InvalidInput, Unauthorized, Unavailable
 from civicrec.events import MAX_BATCH_BYTES, Dropped, Event
 from civicrec.logs import get_logger, place_of
+from civicrec.registry.ledger import Ledger
 from civicrec.security.api_keys import load_api_keys
 from civicrec.security.tokens import Keys, claimed_sites
 from civicrec.settings import Settings
@@ -24,6 +25,7 @@ from civicrec.web.origins import host_of, origin_of
 from civicrec.web.query import bearer_of
 from civicrec.web.signals import refuses
 from collectors.arrival import Envelope, read_envelope, unpack
+from collectors.claims import claimants
 from collectors.commit import GroupCommit
 from collectors.facts.device import read_user_agent
 from collectors.limits.capacity import Capacity
@@ -62,6 +64,8 @@ class EventsEndpoint:
         Keeps the events.
     capacity
         Says whether more can be kept.
+    ledger
+        Knows who agreed, where a site requires that.
     observe
         Called with the seconds and the status of each answer.
     clock
@@ -79,12 +83,14 @@ class EventsEndpoint:
         keys: Keys,
         commit: GroupCommit,
         capacity: Capacity,
+        ledger: Ledger,
         observe: Callable[[float, int], None],
         clock: Clock = utc_now,
     ) -> None:
         self._keys = keys
         self._commit = commit
         self._capacity = capacity
+        self._ledger = ledger
         self._observe = observe
         self._clock = clock
         self._sites = frozenset(settings.sites) or None
@@ -157,6 +163,8 @@ class EventsEndpoint:
             n_events = len(envelope.events)
         finally:
             self._limits.charge(payer, n_events, n_bytes)
+        if self._ledger.sites and (asked := claimants(envelope, request, self._ledger.sites)):
+            request.agreed = await self._ledger.agreed(asked)
         told: list[dict[str, Any]] | None = [] if debug else None
         events, rejected, counts = _judged(envelope, request, told)
         site = ""
@@ -181,6 +189,7 @@ class EventsEndpoint:
             page_host=host_of((origin or headers.get(b"referer", b"")).decode("latin-1")),
             device=device, bot_reason=bot_reason, behaviour=self._behaviour,
             proven_site=server_of, is_server=bool(server_of), sites_of_minors=self._sites_of_minors,
+            ledger_sites=self._ledger.sites,
         )  # fmt: skip
         if origin and not server_of:
             request.origin, request.origin_sites = origin.decode("latin-1"), self._origins.get(origin, ())

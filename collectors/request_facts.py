@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -54,6 +54,9 @@ class RequestFacts:
         The token of the envelope or the Authorization header.
     sites_of_minors
         Sites for people under 18.
+    ledger_sites, agreed
+        Sites that require the consent ledger, and what it says of the people who claim `personalise` there; who is not
+        in it could not be looked up.
     altered
         What was taken away from its events, counted.
     faults
@@ -75,6 +78,8 @@ class RequestFacts:
     is_server: bool = False
     subject_token: Any = None
     sites_of_minors: Container[str] = ()
+    ledger_sites: Container[str] = frozenset()
+    agreed: Mapping[str, bool] = field(default_factory=dict)
     altered: Counter[str] = field(default_factory=Counter)
     faults: Counter[PortalFault] = field(default_factory=Counter)
     _subjects: dict[tuple[str, str], Holder] = field(default_factory=dict)

@@ -157,6 +157,18 @@ def _token(event: Arrival, request: RequestFacts) -> Any:
     return request.subject_token if event.subject_token is None else event.subject_token
 
 
+def put_consent(event: Arrival, request: RequestFacts) -> None:
+    """Count as `measure` what a signed-in person's event claims beyond the consent ledger, where its site requires one.
+
+    So does an event whose person could not be looked up; nothing is lost, and nothing learned without proof.
+    """
+    if event.subject_id and event.consent == "personalise" and event.site in request.ledger_sites:
+        has_agreed = request.agreed.get(event.subject_id)
+        if not has_agreed:
+            event.consent = "measure"  # type: ignore[misc]
+            request.altered["consent_unread" if has_agreed is None else "no_consent_entry"] += 1
+
+
 def drop_without_actor(event: Arrival, request: RequestFacts) -> Dropped | None:
     """End an event that is nobody's."""
     if not event.anonymous_id and not event.subject_id:
@@ -274,6 +286,7 @@ STEPS: tuple[ArrivalStep, ...] = (
     drop_bad_time,
     put_consent_of_minors,
     put_subject,
+    put_consent,
     drop_without_actor,
     put_url_path,
     put_referrer_type,

@@ -24,7 +24,7 @@ from serving.registry import Registry
 
 
 @dataclass(frozen=True, slots=True)
-class Speaker:
+class Respondent:
     """Who answers: an actor of a site, with the token or the browser's id by which the collector knows them."""
 
     actor: str
@@ -94,7 +94,7 @@ class Consents:
         return MyConsents(self.notice.version, is_required, told)
 
     async def answer(
-        self, speaker: Speaker, purpose: str, version: str, channel: Channel, *, is_given: bool
+        self, respondent: Respondent, purpose: str, version: str, channel: Channel, *, is_given: bool
     ) -> PurposeConsent:
         """Enter an answer; return where the person stands now.
 
@@ -105,10 +105,10 @@ class Consents:
         InvalidInput
             If purpose or version is not known.
         """
-        now, actor = self._live.clock(), speaker.actor
+        now, actor = self._live.clock(), respondent.actor
         history = await self.entries(actor)
         version = checked_version(purpose, version, is_given=is_given, history=history, notice=self.notice)
-        answer = Entry(actor, speaker.site, purpose, is_given, version, self.notice.covers, channel, now)
+        answer = Entry(actor, respondent.site, purpose, is_given, version, self.notice.covers, channel, now)
         name = self._live.keys.audit_name(actor)
         if purpose == PERSONALISE and not is_given:
             await self._decisions.online(lambda: self._live.store.switch(actor, on=False))
@@ -116,18 +116,18 @@ class Consents:
         if purpose == PERSONALISE:
             await self._decisions.obey(actor)
             if not is_given:
-                await self._forget(speaker)
+                await self._forget(respondent)
         mine = [entry for entry in await self.entries(actor) if entry.purpose == purpose]
         return _told(standing(purpose, mine, self.notice, now))
 
-    async def _forget(self, speaker: Speaker) -> None:
+    async def _forget(self, respondent: Respondent) -> None:
         """End what the person is known by: now in the online store, and by an event for nights and rebuilds."""
         now = self._live.clock()
-        event = {"kind": "consent_withdrawn", "site": speaker.site, "consent": "measure"}
-        if speaker.anonymous_id:
-            event["anonymous_id"] = speaker.anonymous_id
-        await self._decisions.online(lambda: self._live.store.withdraw(speaker.actor, to_ms(now)))
-        await asyncio.to_thread(self._recorder.record, event, speaker.token, now)
+        event = {"kind": "consent_withdrawn", "site": respondent.site, "consent": "measure"}
+        if respondent.anonymous_id:
+            event["anonymous_id"] = respondent.anonymous_id
+        await self._decisions.online(lambda: self._live.store.withdraw(respondent.actor, to_ms(now)))
+        await asyncio.to_thread(self._recorder.record, event, respondent.token, now)
 
 
 def _told(one: Standing) -> PurposeConsent:

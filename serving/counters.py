@@ -73,10 +73,10 @@ class ListCounters:
         for status in (400, 408, 413, 429):
             self._refused.labels(str(status))
         self._faults = Counter(
-            _FAULTS, "Times that the registry, models, trends or a scene could not be read, by what.", ["what"],
+            _FAULTS, "Times that registry, models, trends, a scene or consents could not be read, by what.", ["what"],
             registry=self._registry,
         )  # fmt: skip
-        for what in ("registry", "models", "trends", "scenes"):
+        for what in ("registry", "models", "trends", "scenes", "consents"):
             self._faults.labels(what)
         self._kept = Counter(
             _KEPT, "Lists that were to be kept in the warehouse: kept until it has them, or lost and why.", ["fate"],

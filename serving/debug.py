@@ -71,6 +71,8 @@ def _why_general(asked: Caller, caller: Caller, page: Page, made: RankedList, sc
         return ""
     if asked.mode == "general":
         return "the request says mode=general"
+    if caller.lacks_consent:
+        return "the site requires the consent ledger, which has no consent of this user in force or cannot be read"
     if caller.mode == "general":
         return "the browser sends Sec-GPC or DNT"
     if not scene.personalised:

@@ -18,6 +18,7 @@ from civicrec.clock import Clock, local_date, monotonic_s, to_ms, utc_now
 from civicrec.events import is_subject
 from civicrec.items import Item
 from civicrec.logs import get_logger
+from civicrec.registry.ledger import Ledger
 from civicrec.security.tokens import Keys, load_keys
 from civicrec.settings import Settings
 from profiles.online.ports import ActorState, OnlineReader, Pairs, ServedStore
@@ -60,12 +61,15 @@ class Caller:
         The caller's own history, newest first.
     site
         The portal on whose page the lists stand.
+    lacks_consent
+        Whether they get general lists because the site requires the consent ledger, and it has none of theirs.
     """
 
     actor: str = ""
     recent: tuple[str, ...] = ()
     mode: Mode = "personalised"
     site: str = ""
+    lacks_consent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +159,8 @@ class Live:
     -------
     page(caller, blocks, explain) -> Page
         Several lists in which no item stands twice; one read of the store.
+    may_use(actor, site) -> bool
+        Whether consent allows it, where a site requires the ledger.
     cursor_key : bytes
         Signs cursors.
     """
@@ -173,6 +179,7 @@ class Live:
         self.reader = reader
         self.clock = clock
         self.keys: Keys = load_keys(settings)
+        self.ledger = Ledger(settings)
         self.cursor_key = hmac.new(self.keys.pepper, b"cursor", hashlib.sha256).digest()
         self.budget = StoreBudget(settings.serving.store_timeout_ms / 1000, failed=store_failed)
         self._holdout = HoldOut(settings.serving.holdout_share, settings.serving.holdout_salt)
@@ -241,12 +248,25 @@ class Live:
         if self._thread:
             self._thread.join(10)
         self._keeper.close()
+        self.ledger.close()
 
     def refresh(self) -> None:
         """Look for changes of scenes, catalogue, models and trends now."""
         self._refresh_scenes()
         self._keeper.refresh_catalogue()
         self._keeper.refresh_trends(self.clock())
+
+    async def may_use(self, actor: str, site: str) -> bool:
+        """Say whether what is known of an actor may be used.
+
+        Of a signed-in user of a site that requires the ledger, only with consent in it; not, while that cannot be read.
+        """
+        if site not in self.ledger.sites or not is_subject(actor):
+            return True
+        has_agreed = (await self.ledger.agreed([actor])).get(actor)
+        if has_agreed is None:
+            self._faults("consents")
+        return bool(has_agreed)
 
     async def page(self, caller: Caller, blocks: Sequence[ListQuery], *, explain: bool = False) -> Page:
         """Return the lists of a page, their items with features if they are to be explained.

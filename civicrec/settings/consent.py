@@ -10,6 +10,7 @@ from civicrec.settings.fields import Group
 
 #: A version of a notice as portals number them, such as ``2026-1``.
 Version = Annotated[str, StringConstraints(max_length=64, pattern=r"^[A-Za-z0-9._-]*$")]
+SiteId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 
 
@@ -24,5 +25,7 @@ class ConsentSettings(Group):
     """What else it tells, a word each: kinds of data, ways, recipients. A purpose or word more needs consent anew."""
     ask_again_days: int = Field(default=180, ge=1, le=3_650)
     """Days until who refused or withdrew may be asked again."""
-    ledger_sites: tuple[str, ...] = ()
+    ledger_sites: tuple[SiteId, ...] = ()
     """Sites where a signed-in user's claim of ``personalise`` counts as ``measure`` without an entry in the ledger."""
+    timeout_ms: int = Field(default=500, ge=10, le=60_000)
+    """How long events or a list wait for the ledger before they go on as without consent, milliseconds."""

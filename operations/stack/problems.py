@@ -37,6 +37,7 @@ def problems_of(settings: Settings, books: Books | None, now: datetime) -> list[
         "the stream": lambda: _if_any(books.waiting(now, settings.alarms.waiting_s) if books else ""),
         "the nightly job": lambda: _if_any(failed_night(settings.home, now)),
         "the feeds": lambda: _feeds(settings, now),
+        "the consent ledger": lambda: _consent(settings),
         "the registry": lambda: _in_registry(settings, local_date(now)),
     }
     for what, look in looks.items():
@@ -50,6 +51,20 @@ def problems_of(settings: Settings, books: Books | None, now: datetime) -> list[
 def _feeds(settings: Settings, now: datetime) -> Iterator[str]:
     words = {"failed": "has failed", "overdue": "is overdue"}
     return (f"feed {one.name} {words[one.wrong]}: {one.text}" for one in feed_states(settings.home, now) if one.wrong)
+
+
+def _consent(settings: Settings) -> Iterator[str]:
+    from civicrec.registry.choices import PERSONALISE
+
+    asked, acts = settings.consent, "signed-in users there can agree to nothing, and their lists are general"
+    sites, name = ", ".join(asked.ledger_sites), "CIVICREC_CONSENT__NOTICE_VERSION"
+    if sites and not asked.notice_version:
+        yield f"the consent ledger is required for {sites} and there is no notice: {acts}; set {name}"
+    if sites and PERSONALISE not in asked.purposes:
+        yield f"the notice for {sites} does not ask for personalise: {acts}; add it to CIVICREC_CONSENT__PURPOSES"
+    if unknown := [site for site in asked.ledger_sites if settings.sites and site not in settings.sites]:
+        known = ", ".join(settings.sites)
+        yield f"CIVICREC_CONSENT__LEDGER_SITES names {', '.join(unknown)}; expected configured sites: {known}"
 
 
 def _in_registry(settings: Settings, today: date) -> Iterator[str]:

@@ -40,8 +40,8 @@ _PURPOSE = {"purpose": Annotated[str, msgspec.Meta(max_length=64, examples=["per
 @describes(Call({200: Answer("every purpose", MyConsents), **REFUSED}, **TOKEN))
 async def get_consents(request: Request) -> Response:
     """Return where the signed-in user stands with each purpose, and whether the portal may ask now."""
-    speaker = signed_in(request)
-    return json_answer(msgspec.json.encode(await _consents(request).of(speaker.actor, speaker.site)))
+    respondent = signed_in(request)
+    return json_answer(msgspec.json.encode(await _consents(request).of(respondent.actor, respondent.site)))
 
 
 @router.put("/v1/me/consents/{purpose}")
@@ -61,11 +61,11 @@ async def get_consents(request: Request) -> Response:
 )
 async def put_consent(request: Request, purpose: str) -> Response:
     """Enter an answer: consent to the notice in force, a refusal, or a withdrawal, which acts on the next request."""
-    speaker = signed_in(request)
+    respondent = signed_in(request)
     body = body_of(await request.body(), ConsentBody)
     charge(request.scope, LISTS_OF_A_DECISION + LISTS_OF_FEEDBACK)
     told = await _consents(request).answer(
-        speaker, purpose, body.notice_version.strip(), body.channel, is_given=body.given
+        respondent, purpose, body.notice_version.strip(), body.channel, is_given=body.given
     )
     return json_answer(msgspec.json.encode(told))
 

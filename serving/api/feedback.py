@@ -78,8 +78,9 @@ async def post_feedback(request: Request) -> Response:
     if refuses(request.headers.raw) or body.consent == "none":
         return json_answer(msgspec.json.encode({"acts": False, "recorded": False}), 202)
     charge(request.scope, LISTS_OF_FEEDBACK)
+    may_use = await live.may_use(actor, site)
     # Who says nothing of consent asks for this one thing, and it is done; of minors nothing is kept.
-    keeps = body.consent != "measure" and not is_minor
+    keeps = body.consent != "measure" and may_use and not is_minor
 
     def act() -> bool:
         if body.kind == "dislike":
@@ -91,7 +92,7 @@ async def post_feedback(request: Request) -> Response:
     acts = keeps and await live.budget.act(lambda: asyncio.to_thread(act))
     event = {
         "kind": body.kind, "site": site, "item_id": body.item_id, "anonymous_id": body.anonymous_id,
-        "request_id": body.request_id, "scene": body.scene, "consent": body.consent or "measure",
+        "request_id": body.request_id, "scene": body.scene, "consent": (body.consent if may_use else "") or "measure",
     }  # fmt: skip
     recorded = await asyncio.to_thread(request.app.state.recorder.record, event, token, now)
     if not (acts or recorded):

@@ -17,7 +17,7 @@ from civicrec.web.calls import JSON, Answer, Body, Call, describes, refused
 from civicrec.web.guard import charge
 from civicrec.web.query import bearer_of
 from serving.answers import json_answer
-from serving.consents import Speaker
+from serving.consents import Respondent
 from serving.decisions import LISTS_OF_A_DECISION, Decisions
 from serving.live import Live
 from serving.me import OwnTags
@@ -112,7 +112,7 @@ async def remove_tag(request: Request, tag: str) -> Response:
     return json_answer(msgspec.json.encode(TagDecision(name, "deleted")))
 
 
-def signed_in(request: Request) -> Speaker:
+def signed_in(request: Request) -> Respondent:
     """Return who asks, proved by a token.
 
     Raises
@@ -125,7 +125,7 @@ def signed_in(request: Request) -> Speaker:
     token = bearer_of(request.headers.get("authorization", ""))
     if not token:
         raise Unauthorized("got no subject token; expected Authorization: Bearer with one of a signed-in user")
-    return Speaker(live.keys.subject_of(token, site, live.clock()), site, token)
+    return Respondent(live.keys.subject_of(token, site, live.clock()), site, token)
 
 
 def subject_of(request: Request) -> str:

@@ -111,7 +111,7 @@ async def get_fragment(request: Request) -> Response:
     began, live, query = monotonic_s(), _live(request), query_of(request, FragmentQueryString)
     caller = _caller(request, live, query, ids_of(query.recent, MAX_RECENT))
     block = query_block(query)
-    page = await _made(request, live, _allowed(request, caller), [block], explain=False)
+    page = await _made(request, live, await _allowed(request, live, caller), [block], explain=False)
     text = list_html(page.lists[0], block.request_id, slot=block.slot, link=query.link)
     request.app.state.counters.answered(monotonic_s() - began)
     return HTMLResponse(text, headers=NO_STORE)
@@ -139,7 +139,7 @@ async def _lists(
 ) -> list[bytes]:
     if debug:
         request.app.state.publisher.site(request.headers.raw)
-    caller = _allowed(request, asked)
+    caller = await _allowed(request, live, asked)
     page, now = await _made(request, live, caller, blocks, explain=explain), live.clock()
     bodies = []
     for made, block in zip(page.lists, blocks, strict=True):
@@ -158,9 +158,13 @@ def _caller(request: Request, live: Live, said: ListParameters | PageBody, recen
     return caller_of(said, recent, bearer, live.settings, live.keys, live.clock())
 
 
-def _allowed(request: Request, asked: Caller) -> Caller:
-    """Return who asks as the signals of the browser let it be: they hold for lists as they do for events."""
-    return Caller(mode="general", site=asked.site) if refuses(request.headers.raw) else asked
+async def _allowed(request: Request, live: Live, asked: Caller) -> Caller:
+    """Return who asks as the signals of the browser and the consent ledger let it be, as they do for events."""
+    if refuses(request.headers.raw):
+        return Caller(mode="general", site=asked.site)
+    if asked.mode != "general" and not await live.may_use(asked.actor, asked.site):
+        return Caller(mode="general", site=asked.site, lacks_consent=True)
+    return asked
 
 
 def _live(request: Request) -> Live:

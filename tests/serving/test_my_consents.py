@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from civicrec.errors import Unavailable
+from civicrec.registry import ledger
 from civicrec.registry.choices import choices
 from civicrec.registry.consents import entries_of
-from civicrec.settings import ConsentSettings
+from civicrec.settings import ConsentSettings, Site
 from tests.serving.conftest import Api, stocked_api
 from tests.serving.test_my_choices import Person, ids
 
@@ -147,9 +152,9 @@ def test_a_notice_that_tells_more_asks_anew_and_what_it_no_longer_asks_can_be_wi
         assert states(Person(api))["personalise"] == ("given", False)
 
 
-@pytest.mark.parametrize("given", [True, False])
+@pytest.mark.parametrize("is_given", [True, False])
 def test_while_the_online_store_is_away_nothing_becomes_more_personal(
-    person: Person, api: Api, monkeypatch: pytest.MonkeyPatch, given: bool
+    person: Person, api: Api, monkeypatch: pytest.MonkeyPatch, is_given: bool
 ) -> None:
     put(person, given=False)
 
@@ -157,8 +162,90 @@ def test_while_the_online_store_is_away_nothing_becomes_more_personal(
         raise Unavailable("away")
 
     monkeypatch.setattr(api.store, "switch", away)
-    body = GIVEN if given else {"given": False}
+    body = GIVEN if is_given else {"given": False}
     answer = person.ask("PUT", "consents/personalise", json=body)
     assert (answer.status_code, bool(answer.headers["retry-after"])) == (503, True)
     monkeypatch.undo()
     assert person.list()["mode"] == "general"
+
+
+REQUIRED = ConsentSettings(notice_version="2026-1", ledger_sites=("demo",), timeout_ms=60_000)
+
+
+@pytest.fixture
+def required(tmp_path: Path) -> Iterator[Api]:
+    with stocked_api(tmp_path, consent=REQUIRED) as opened:
+        yield opened
+
+
+_acts = st.lists(st.sampled_from(["give", "withdraw", "list", "page", "fragment", "feedback"]), max_size=12)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(acts=_acts)
+def test_where_the_ledger_is_required_no_list_is_personal_without_an_entry(required: Api, acts: list[str]) -> None:
+    person, agreed = Person(required, uuid4().hex), False
+    for act in acts:
+        if act in ("give", "withdraw"):
+            agreed = act == "give"
+            assert put(person, **GIVEN if agreed else {"given": False})["state"] != "none"
+        elif act == "feedback":
+            body = {"kind": "dislike", "item_id": "i7", "consent": "personalise"}
+            answer = required.ask("POST", "/v1/feedback", headers=person.headers, json=body)
+            assert (answer.status_code, answer.json().get("acts")) == ((202, True) if agreed else (503, None))
+        elif act == "fragment":
+            query = {"recent": "i0,i5"}
+            page = required.ask("GET", "/v1/recommendations.html", headers=person.headers, params=query)
+            assert agreed or page.text.count("看过") == 0
+        else:
+            body = {"blocks": [{"scene": "home", "n": 4}, {"scene": "policies", "n": 2}], "recent": ["i3"]}
+            answer = required.ask("POST", "/v1/recommendations", headers=person.headers, json=body)
+            modes = {block["mode"] for block in answer.json()["blocks"]}
+            modes = modes if act == "page" else {person.list(recent="i0,i5")["mode"]}
+            assert modes == {"personalised" if agreed else "general"}
+
+
+def test_a_visitor_without_an_account_keeps_the_consent_of_the_browser(required: Api) -> None:
+    for query in ({"recent": "i0,i5"}, {"anonymous_id": "visitor-1", "recent": "i0,i5"}):
+        assert required.get("/v1/recommendations", **query).json()["mode"] == "personalised"
+    body = {"kind": "dislike", "item_id": "i7", "anonymous_id": "visitor-1", "consent": "personalise"}
+    assert required.post("/v1/feedback", body).json()["acts"] is True
+
+
+def test_a_list_in_which_nothing_may_be_used_is_that_of_a_stranger_and_the_portal_is_told_why(tmp_path: Path) -> None:
+    site = Site(key=SecretStr("k" * 32), api_key=SecretStr("a" * 16))
+    required = ConsentSettings(notice_version="2026-1", ledger_sites=("demo",), timeout_ms=60_000)
+    with stocked_api(tmp_path, consent=required, sites={"demo": site}) as api:
+        person = Person(api)
+        person.read("i0", "i5")
+        made = person.list()
+        assert (made["mode"], ids(made)) == ("general", ids(api.get("/v1/recommendations").json()))
+        headers = person.headers | {"X-API-Key": "a" * 16}
+        told = api.ask("GET", "/v1/recommendations", headers=headers, params={"debug": "1"}).json()["debug"]
+        assert "the site requires the consent ledger" in told["general_because"]
+        assert person.ask("GET", "consents").json()["is_required"] is True
+        put(person, **GIVEN)
+        assert person.list()["mode"] == "personalised"
+
+
+def test_while_the_ledger_cannot_be_read_lists_are_general_and_it_is_counted(
+    required: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = Person(required)
+    put(person, **GIVEN)
+
+    def away(*_: object) -> None:
+        raise Unavailable("away")
+
+    monkeypatch.setattr(ledger, "latest", away)
+    assert person.list(recent="i0,i5")["mode"] == "general"
+    assert 'civicrec_refresh_faults_total{what="consents"} 1.0' in required.get("/metrics").text
+
+
+def test_two_serving_processes_obey_one_answer(tmp_path: Path) -> None:
+    with stocked_api(tmp_path, consent=REQUIRED) as one, stocked_api(tmp_path, consent=REQUIRED) as two:
+        there, here = Person(one), Person(two)
+        for is_given in (True, False, True, False):
+            assert put(there, **GIVEN if is_given else {"given": False})["state"] in ("given", "withdrawn")
+            made = [person.list(recent="i0,i5")["mode"] for person in (here, there)]
+            assert made == ["personalised" if is_given else "general"] * 2

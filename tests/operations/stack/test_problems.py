@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -16,7 +17,7 @@ from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.registry.audit import Act, audit_rows, record_alone
 from civicrec.registry.runs import save_run
 from civicrec.registry.tables import open_registry
-from civicrec.settings import AlarmSettings, Settings
+from civicrec.settings import AlarmSettings, ConsentSettings, Settings, Site
 from operations.stack import problems as module
 from operations.stack.problems import audit_head_of, problems_of
 from operations.stack.state import look
@@ -45,6 +46,31 @@ def test_events_that_wait_are_told_with_their_number_and_since_when(settings: Se
     assert said.startswith("5 events wait for the stream, the oldest since 2026-03-10T03:58:30.000Z (90 s)")
     patient = settings.model_copy(update={"alarms": AlarmSettings(waiting_s=91)})
     assert problems_of(patient, read_books(patient), NOW) == []
+
+
+@pytest.mark.parametrize(
+    ("consent", "says"),
+    [
+        ({"ledger_sites": ("gz",)}, ["required for gz and there is no notice"]),
+        ({"ledger_sites": ("gz",), "notice_version": "1"}, []),
+        ({"notice_version": ""}, []),
+        (
+            {"ledger_sites": ("gz", "sz"), "notice_version": "1", "purposes": ("push",)},
+            [
+                "the notice for gz, sz does not ask for personalise",
+                "LEDGER_SITES names sz; expected configured sites: gz",
+            ],
+        ),
+    ],
+)
+def test_a_required_ledger_that_nobody_can_enter_is_told(
+    settings: Settings, consent: dict[str, Any], says: list[str]
+) -> None:
+    sites = {"gz": Site(key=SecretStr("k" * 16))}
+    asked = settings.model_copy(update={"consent": ConsentSettings(**consent), "sites": sites})
+    found = problems_of(asked, None, NOW)
+    assert len(found) == len(says)
+    assert all(word in sentence for word, sentence in zip(says, found, strict=True))
 
 
 @pytest.mark.parametrize(("age", "is_old"), [(0, False), (2, False), (3, True), (40, True)])
