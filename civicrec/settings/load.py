@@ -36,6 +36,17 @@ def load_settings(home: Path | None = None) -> Settings:
         If a secret of the home is not good, or a variable is misspelt, not JSON or out of bounds; the message names it,
         and tells a value that is no secret.
     """
+    return with_passwords(with_sites(declared_settings(home)))
+
+
+def declared_settings(home: Path | None = None) -> Settings:
+    """Read the environment alone, for who must look at a home whose secrets may not be good.
+
+    Raises
+    ------
+    ConfigError
+        If a variable is misspelt, not JSON or out of bounds.
+    """
     _refuse_misspelt(os.environ)  # noqa: TID251  # the one place that reads them
     try:
         settings = Settings(home=home) if home is not None else Settings()
@@ -49,7 +60,7 @@ def load_settings(home: Path | None = None) -> Settings:
         why = f" ({cause.msg}, column {cause.colno})" if isinstance(cause, json.JSONDecodeError) else ""
         name = "CIVICREC_" + (field[1].upper() if field else "…")
         raise ConfigError(f"{name}: not JSON{why}; expected an object or a list, see docs/settings.md") from None
-    return with_passwords(with_sites(_with_own_origin(of_its_home(settings))))
+    return _with_own_origin(of_its_home(settings))
 
 
 def of_its_home(settings: Settings) -> Settings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from json import dumps
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -58,6 +59,10 @@ def register(app: typer.Typer) -> None:
         books: Annotated[
             bool, typer.Option("--books", help="Only count again in the warehouse what the stream has stored.")
         ] = False,
+        security: Annotated[
+            bool, typer.Option("--security", help="Only look for what is open to others, each with what to do.")
+        ] = False,
+        json: Annotated[bool, typer.Option("--json", help="With --security: print one JSON object.")] = False,
         site: Annotated[str, typer.Option(help="Only ask what pages and servers of this portal ask.")] = "",
         origin: Annotated[str, typer.Option(help="With --site: origin of its pages; the first one it has.")] = "",
         collect_url: CollectUrl = "",
@@ -68,8 +73,10 @@ def register(app: typer.Typer) -> None:
         With --migrate: say which migrations ran; exit 1 if a store could not be migrated. Again changes nothing.
         With --site: play a browser of the portal (scripts, preflight, event, list, consent, token) and store nothing.
         With --books: name the records of the log whose events are missing, and what fills them in; exit 1 if there are.
+        With --security: exit 1 if there is a hole, 0 with advice alone.
         """
         from civicrec.clock import utc_now
+        from civicrec.errors import InvalidInput
         from civicrec.settings import load_settings
         from operations.stack.doctor import examine
         from operations.stack.holes import examine_books
@@ -77,6 +84,10 @@ def register(app: typer.Typer) -> None:
         from operations.stack.site_lines import public_addresses
         from operations.stack.tables import migrate_tables
 
+        if json and not security:
+            raise InvalidInput("got --json without --security; expected both, or neither")
+        if security:
+            raise typer.Exit(_tell_security(home, json=json))
         settings = load_settings(home)
         if site:
             addresses = public_addresses(settings, collect_url, lists_url)
@@ -88,3 +99,18 @@ def register(app: typer.Typer) -> None:
         for finding in findings:
             print(f"{finding.state:9}{finding.name:20}{finding.detail}")
         raise typer.Exit(1 if any(finding.state == "missing" for finding in findings) else 0)
+
+
+def _tell_security(home: Path | None, *, json: bool) -> int:
+    from civicrec.settings.load import declared_settings
+    from operations.stack.security.examine import examine_security
+
+    report = examine_security(declared_settings(home))
+    if json:
+        print(dumps(report.as_json(), ensure_ascii=False))
+    else:
+        for one in report.openings:
+            print(f"{one.grade:9}{one.check:25}{one.found}; {one.remedy}")
+        for name in report.closed:
+            print(f"{'closed':9}{name}")
+    return 1 if report.has_hole else 0

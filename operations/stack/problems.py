@@ -68,7 +68,7 @@ def _consent(settings: Settings) -> Iterator[str]:
 
 
 def _in_registry(settings: Settings, today: date) -> Iterator[str]:
-    with _registry(settings) as engine:
+    with registry_if_there(settings) as engine:
         if engine is not None:
             yield from _models(engine, settings, today)
             yield from _complaints(engine, settings, today)
@@ -79,7 +79,7 @@ def audit_head_of(settings: Settings) -> str:
     """Return the head of the audit log, NUMBER:DIGEST, empty while there is no registry; may raise `CivicrecError`."""
     from civicrec.registry import audit
 
-    with _registry(settings) as engine:
+    with registry_if_there(settings) as engine:
         return "" if engine is None else str(audit.audit_head_of(engine))
 
 
@@ -149,7 +149,7 @@ def online_problems(settings: Settings) -> tuple[dict[str, object], list[str]]:
 
 
 @contextmanager
-def _registry(settings: Settings) -> Iterator[Engine | None]:
+def registry_if_there(settings: Settings) -> Iterator[Engine | None]:
     """Open the registry for looking; ``None`` before the first command that needs it made it, or migrated it."""
     from civicrec.registry.connection import connect
     from civicrec.registry.migrate import to_run
