@@ -78,9 +78,9 @@ WAREHOUSE = HomeFile(
 )
 REGISTRY = HomeFile(
     "registry.sqlite",
-    "catalogue, editorial rules, runs, audit, what people decided, suggested tags, complaints",
+    "catalogue, editorial rules, runs, audit, what people decided and declared, suggested tags, complaints",
     "catalog, editorial, serve, nightly",
-    "catalogue: import again; withdrawals, editorial rules, audit, decisions, complaints: gone",
+    "catalogue: import again; withdrawals, editorial rules, audit, decisions, attributes, complaints: gone",
     personal=True,
 )
 SERVED = HomeFile(
@@ -109,8 +109,8 @@ VALKEY_DAMAGED = HomeFile(
     "valkey-damaged-*", "what could not be read, the newest three", "up", "nothing", personal=True
 )
 SECRET_KEY = HomeFile(
-    "secret.key", "pseudonyms, cursors, keys of sites without one", "collect, serve",
-    "every visitor becomes a new one; keep a copy apart from the data",
+    "secret.key", "pseudonyms, cursors, keys of sites without one, the seal of attributes", "collect, serve",
+    "every visitor becomes a new one, kept attributes do not open; keep a copy apart from the data",
 )  # fmt: skip
 SITES = HomeFile(
     "sites.json", "portals: their keys and origins", "site add",

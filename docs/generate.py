@@ -40,7 +40,8 @@ def settings_page() -> str:
         "Portals are kept by `civicrec site add`, or in `CIVICREC_SITES`, JSON:",
         '`{"gz": {"key": "…", "api_key": "…", "scopes": ["events", "catalogue"],'
         ' "origins": ["https://www.example.gov.cn"]}}`;',
-        "`key` signs subject tokens, `api_key` is for servers; `scopes` say what it may do (`events` when not given).",
+        "`key` signs subject tokens, `api_key` is for servers; `scopes` say what it may do: `events`, `catalogue`,"
+        " `attributes` (`events` when not given).",
         "",
         "| variable | default | meaning |", "|---|---|---|", *rows, "",
     ])  # fmt: skip

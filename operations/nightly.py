@@ -26,6 +26,7 @@ from civicrec.home import NIGHTLY_LOCK
 from civicrec.logs import get_logger
 from civicrec.process.locks import owned
 from civicrec.process.progress import ShowProgress
+from civicrec.registry.attributes import KEEP_PAST, drop_past
 from civicrec.registry.runs import drop_future_runs, ruling_runs
 from civicrec.settings import Settings
 from civicrec.warehouse.co_occurrence import count_pairs
@@ -77,10 +78,12 @@ class Step:
 
 
 def drop_old_events(night: Night) -> Counts:
-    """Drop the months of events, and the dead letters, that are no longer kept."""
+    """Drop the months of events, the dead letters, and past values of attributes, that are no longer kept."""
     oldest = min(night.day, local_date(utc_now())) - timedelta(days=night.settings.warehouse.keep_days)
     if months := drop_before(night.warehouse, oldest):
         _log.info("old_events_dropped", months=months)
+    if n_values := drop_past(night.registry, utc_now() - KEEP_PAST):
+        _log.info("past_attributes_dropped", values=n_values)
     return {"months": len(months)}
 
 

@@ -28,6 +28,7 @@ from profiles.online.ports import OnlineReader, ServedStore
 from profiles.online.redis_reader import RedisOnlineReader
 from profiles.online.redis_store import RedisOnlineStore
 from serving.api import (
+    attributes,
     complaints,
     consents,
     disputes,
@@ -147,6 +148,7 @@ def create_app(
         my_data,
         consents,
         disputes,
+        attributes,
         match,
         complaints,
         transparency,

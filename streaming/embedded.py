@@ -50,7 +50,7 @@ from profiles.online.bounds import bounds_of
 from profiles.online.ports import OnlineFault
 from profiles.online.redis_store import RedisOnlineStore
 from streaming.blocks import Block, Facts, Origin
-from streaming.erasing.decided import Consents, Decisions
+from streaming.erasing.decided import Attributes, Consents, Decisions
 from streaming.erasing.online import OnlineKeys
 from streaming.erasing.worker import Eraser
 from streaming.graph import build
@@ -289,7 +289,7 @@ def run(settings: Settings) -> None:
             OnlineKeys(stores.online, partial(_remove_damaged, settings)),
             Decisions(registry),
         ]
-        personal = [*known_here, Consents(registry), *tables, ReplacedParts(warehouse)]
+        personal = [*known_here, Consents(registry), Attributes(registry), *tables, ReplacedParts(warehouse)]
         eraser = Eraser(registry, load_keys(settings), warehouse, personal, erasing)
 
         def one_batch() -> int:

@@ -192,6 +192,23 @@ erased_ids = Table(
     Column("since", DateTime(timezone=True), nullable=False),
 )
 
+attributes = Table(
+    "attributes",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("subject", String(64), nullable=False),
+    Column("attribute", String(32), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("source", String(16), nullable=False),
+    Column("purpose", String(500), nullable=False),
+    Column("catalogue_id", String(128), nullable=False),
+    Column("consent_at", DateTime(timezone=True)),
+    Column("said_at", DateTime(timezone=True), nullable=False),
+    Column("valid_until", DateTime(timezone=True), nullable=False),
+    Column("ended_at", DateTime(timezone=True)),
+    Index("attributes_subject", "subject", "attribute"),
+)
+
 editorial = Table(
     "editorial",
     metadata,

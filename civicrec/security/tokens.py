@@ -80,6 +80,10 @@ class Keys:
         """Sign what was done for a person of a site, as a JWT; it has neither `sub` nor `exp`, so it lets nobody in."""
         return jwt.encode({**claims, "aud": site}, self.site_key(site), algorithm="HS256")
 
+    def key_for(self, use: str) -> bytes:
+        """Return a key of 32 bytes for one use, derived from the pepper."""
+        return hmac.new(self.pepper, f"key:{use}".encode(), hashlib.sha256).digest()
+
     def sign(
         self, site: str, user_id: str, now: datetime, life: timedelta = timedelta(minutes=10), *, minor: bool = False
     ) -> str:

@@ -6,8 +6,8 @@ from typing import Literal
 
 from civicrec.settings.fields import Group, Key
 
-#: What an API key may do: send events, change the catalogue.
-Scope = Literal["events", "catalogue"]
+#: What an API key may do: send events, change the catalogue, bring what other offices know of a signed-in user.
+Scope = Literal["events", "catalogue", "attributes"]
 
 
 class Site(Group):
@@ -18,7 +18,8 @@ class Site(Group):
     api_key: Key | None = None
     """Server-to-server key, at least 16 characters, sent as ``X-API-Key``; none: no server calls of this site."""
     scopes: tuple[Scope, ...] = ("events",)
-    """What the API key may do: ``events``, and ``catalogue`` to read and change every item over HTTP."""
+    """What the API key may do: ``events``, ``catalogue`` to read and change every item over HTTP, ``attributes`` to
+    import what other offices know of a signed-in user."""
     minors: bool = False
     """A portal for people under 18: lists are general and events are measured at most, whatever consent they say."""
     origins: tuple[str, ...] = ()

@@ -47,7 +47,7 @@ def token(
 def export(
     site: Annotated[str, typer.Argument(help="Site id, such as demo.")],
     user: Annotated[str, typer.Argument(help="User id as the portal knows it; it is not kept.")],
-    table: Annotated[bool, typer.Option("--csv", help="The events as a table for office software.")] = False,
+    table: Annotated[bool, typer.Option("--csv", help="Attributes and events as a table for office software.")] = False,
     who: Who = "operator",
     why: Why = "",
     home: Annotated[Path | None, typer.Option(help="Folder that holds all state.")] = None,
@@ -58,6 +58,7 @@ def export(
 
     from civicrec.clients import redis_client
     from civicrec.clock import utc_now
+    from civicrec.registry.attributes import kept_of
     from civicrec.registry.audit import Act, record_alone
     from civicrec.registry.choices import choices_of
     from civicrec.registry.consents import entries_of
@@ -67,6 +68,7 @@ def export(
     from civicrec.warehouse.clickhouse import ClickHouseWarehouse
     from civicrec.warehouse.personal import events_of, tags_of
     from profiles.online.redis_rights import RedisOnlineRights
+    from profiles.rights.attributes import seal_of, told
     from profiles.rights.export import as_csv, as_json, held_of
 
     settings = load_settings(home)
@@ -76,12 +78,13 @@ def export(
     with registry_at(settings.registry_address) as registry, closing(ClickHouseWarehouse(settings.warehouse)) as stored:
         record_alone(registry, Act(utc_now(), who, "data_exported", keys.audit_name(actor), {"why": why}))
         events = events_of(stored, actor)
+        attributes = told(kept_of(registry, actor), actor, seal_of(keys), utc_now())
         if table:
-            pieces = as_csv(events)
+            pieces = as_csv(attributes, events)
         else:
             state = RedisOnlineRights(redis_client(settings.redis)).actor(actor)
             decided, answers = choices_of(registry, actor), entries_of(registry, actor)
-            held = held_of(actor, decided, state, tags_of(stored, actor), answers, utc_now())
+            held = held_of(actor, decided, state, tags_of(stored, actor), answers, attributes, utc_now())
             pieces = as_json(held, events)
         for piece in pieces:
             sys.stdout.buffer.write(piece)

@@ -9,7 +9,7 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import msgspec
@@ -20,6 +20,7 @@ from civicrec.registry.choices import ActorChoices
 from civicrec.registry.notice import Entry
 from civicrec.spreadsheets import cell
 from profiles.online.ports import ActorState
+from profiles.rules.attributes import load_attributes
 
 _AT_ONCE = 500
 #: Columns of the table: field of an event → what the person reads.
@@ -42,7 +43,15 @@ COLUMNS = {
     "consent": "同意范围",
     "anonymous_id": "浏览器编号",
     "event_id": "记录编号",
+    "attribute": "信息项",
+    "attribute_value": "信息内容",
+    "state": "信息状态",
+    "valid_until": "有效期至",
+    "purpose": "共享用途",
+    "catalogue_id": "共享目录编号",
 }
+_STATE_NAMES = {"in_force": "有效", "replaced": "已更正或撤回", "expired": "已过期"}
+_SOURCE_NAMES = {"declared": "本人填报", "imported": "部门共享"}
 KIND_NAMES = {
     "page_view": "打开页面",
     "impression": "看到推荐",
@@ -75,6 +84,7 @@ def held_of(
     state: ActorState,
     learned: Iterable[Mapping[str, Any]],
     consents: Iterable[Entry],
+    attributes: Iterable[Mapping[str, Any]],
     now: datetime,
 ) -> dict[str, Any]:
     """Return all that is held of a person but events.
@@ -85,6 +95,8 @@ def held_of(
         Tags of each night, as analysts see them.
     consents
         All answers of the ledger, the first at the head.
+    attributes
+        What they said of themselves, as `profiles.rights.attributes.told` tells it.
     """
     return {
         "subject_id": subject_id,
@@ -103,6 +115,7 @@ def held_of(
         ],
         "chosen_tags": [{"tag": tag, "since": _text(since)} for tag, since in sorted(decided.chosen.items())],
         "deleted_tags": [{"tag": tag, "since": _text(since)} for tag, since in sorted(decided.deleted.items())],
+        "attributes": list(attributes),
         "tags": dict(state.tags),
         "tags_by_night": [{name: _text(value) for name, value in row.items()} for row in learned],
         "recent": [{"item_id": one.item_id, "at": rfc3339(from_ms(one.at_ms))} for one in state.recent],
@@ -122,11 +135,31 @@ def as_json(held: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> Ite
     yield b"]}"
 
 
-def as_csv(events: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
-    """Write the events as a table for office software: a byte-order mark, CRLF, times of the portal."""
+def as_csv(attributes: Iterable[Mapping[str, Any]], events: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
+    """Write a table for office software, attributes before events: a byte-order mark, CRLF, times of the portal.
+
+    Parameters
+    ----------
+    attributes
+        As `profiles.rights.attributes.told` tells them.
+    """
     yield b"\xef\xbb\xbf" + _lines([list(COLUMNS.values())])
-    for piece in _pieces(events):
-        yield _lines([[cell(_shown(name, row[name])) for name in COLUMNS] for row in piece])
+    for piece in _pieces(chain(map(_attribute_row, attributes), events)):
+        yield _lines([[cell(_shown(name, row.get(name, ""))) for name in COLUMNS] for row in piece])
+
+
+def _attribute_row(told: Mapping[str, Any]) -> Mapping[str, Any]:
+    value = told["value"]
+    return {
+        "occurred_at": datetime.fromisoformat(told["said_at"]),
+        "kind": _SOURCE_NAMES[told["source"]],
+        "attribute": load_attributes()[told["attribute"]].label,
+        "attribute_value": "、".join(value) if isinstance(value, list) else value,
+        "state": _STATE_NAMES[told["state"]],
+        "valid_until": datetime.fromisoformat(told["valid_until"]),
+        "purpose": told["purpose"],
+        "catalogue_id": told["catalogue_id"],
+    }
 
 
 def _shown(name: str, value: Any) -> Any:

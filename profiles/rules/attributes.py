@@ -19,10 +19,12 @@ from civicrec.tags import Dimension
 from profiles.tags import load_vocabulary
 
 Kind = Literal["choice", "set", "number", "region"]
+Holder = Literal["person", "firm", "either"]
 #: Said by attributes: a word, words, a number, the digits of a region without the zeros at its end.
 Value = str | float | frozenset[str]
 Attributes = Mapping[str, Value]
 _REGION = re.compile(r"[1-9][0-9]{5}")
+_SENSITIVE_UNDER_AGE = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,10 @@ class Attribute:
     ----------
     options
         The words it may have, for `choice` and `set`.
+    holder
+        Who has it: a person, a firm (any body but a natural person), or either.
+    valid_days
+        How long what was said holds, when nothing else was said.
     """
 
     name: str
@@ -40,6 +46,8 @@ class Attribute:
     kind: Kind
     question: str
     options: tuple[str, ...] = ()
+    holder: Holder = "either"
+    valid_days: int = 366
 
 
 @cache
@@ -47,7 +55,15 @@ def load_attributes() -> Mapping[str, Attribute]:
     """Read the attributes that ship with the package, once per process."""
     page = tomllib.loads((files("profiles.rules") / "attributes.toml").read_text(encoding="utf-8"))
     return {
-        name: Attribute(name, facts["label"], facts["kind"], facts["question"], _words_of(facts.get("words", "")))
+        name: Attribute(
+            name,
+            facts["label"],
+            facts["kind"],
+            facts["question"],
+            tuple(facts.get("options", ())) or _words_of(facts.get("words", "")),
+            facts["holder"],
+            facts["valid_days"],
+        )
         for name, facts in page["attributes"].items()
     }
 
@@ -69,6 +85,8 @@ def attributes_from(said: Mapping[str, Any]) -> dict[str, Value]:
 def word_of(attribute: str, word: str) -> str:
     """Return the governed word that a word or an alias spells for an attribute, empty if there is none."""
     options = load_attributes()[attribute].options
+    if word in options:
+        return word
     return next((tag.word for tag in load_vocabulary().find(word) if tag.word in options), "")
 
 
@@ -81,6 +99,36 @@ def region_prefix(code: str) -> str:
     ['44', '4401', '440106', '', '']
     """
     return next((code[:end] for end in (0, 2, 4, 6, 9) if not code[end:].strip("0")), code)
+
+
+def plain_value(attribute: str, value: Any) -> Any:
+    """Return a value as JSON keeps it, its words governed, a list sorted.
+
+    Raises
+    ------
+    InvalidInput
+        As of `attributes_from`.
+    """
+    [read] = attributes_from({attribute: value}).values()
+    if isinstance(read, frozenset):
+        return sorted(read)
+    if isinstance(read, float):
+        return int(read) if read.is_integer() else read
+    return value if load_attributes()[attribute].kind == "region" else read
+
+
+def is_sensitive(attribute: str, value: Any) -> bool:
+    """Say whether a value is sensitive (PIPL 28): one of its words is, or it tells of a child under fourteen."""
+    if attribute == "age":
+        return bool(value < _SENSITIVE_UNDER_AGE)
+    words = value if isinstance(value, list) else [value]
+    return any(
+        tag.sensitivity == "sensitive"
+        for word in words
+        if isinstance(word, str)
+        for tag in load_vocabulary().find(word)
+        if tag.dimension in ("group", "life_event")
+    )
 
 
 def _value(attribute: Attribute, value: Any) -> Value:

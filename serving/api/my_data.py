@@ -22,6 +22,7 @@ from civicrec.web.calls import JSON, Answer, Call, describes
 from civicrec.web.guard import charge
 from profiles.rights.export import as_csv, as_json, held_of
 from serving.answers import NO_STORE
+from serving.api.attributes import attributes_held
 from serving.api.me import REFUSED, TOKEN, decisions_of, subject_of
 from serving.live import Live
 
@@ -41,6 +42,7 @@ class MyData(msgspec.Struct):
     consents: list[dict[str, Any]]
     chosen_tags: list[dict[str, Any]]
     deleted_tags: list[dict[str, Any]]
+    attributes: list[dict[str, Any]]
     tags: dict[str, float]
     tags_by_night: list[dict[str, Any]]
     recent: list[dict[str, Any]]
@@ -59,21 +61,23 @@ async def get_data(request: Request) -> Response:
     warehouse = _warehouse(request)
     learned = await asyncio.to_thread(tags_of, warehouse, actor)
     answers = await request.app.state.consents.entries(actor)
-    held = held_of(actor, decided, state, learned, answers, request.app.state.live.clock())
+    attributes = await attributes_held(request, actor)
+    held = held_of(actor, decided, state, learned, answers, attributes, request.app.state.live.clock())
     events = await _begun(warehouse, actor)
     await _record(request, actor)
     return _file(as_json(held, events), "civicrec-data.json", JSON)
 
 
 @router.get("/v1/me/data.csv")
-@describes(Call({200: Answer("the events as a table, UTF-8 with a byte-order mark", media=CSV), **REFUSED}, **TOKEN))
+@describes(Call({200: Answer("a table, UTF-8 with a byte-order mark", media=CSV), **REFUSED}, **TOKEN))
 async def get_table(request: Request) -> Response:
-    """Return the events of the signed-in user as a table for office software."""
+    """Return what the signed-in user said of themselves, and their events, as a table for office software."""
     actor = subject_of(request)
     charge(request.scope, _LISTS_OF_A_COPY)
+    attributes = await attributes_held(request, actor)
     events = await _begun(_warehouse(request), actor)
     await _record(request, actor)
-    return _file(as_csv(events), "civicrec-data.csv", f"{CSV}; charset=utf-8")
+    return _file(as_csv(attributes, events), "civicrec-data.csv", f"{CSV}; charset=utf-8")
 
 
 async def _record(request: Request, actor: str) -> None:

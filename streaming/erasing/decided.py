@@ -1,4 +1,4 @@
-"""What a person decided and agreed to, in the registry, as stores that can be erased."""
+"""What a person decided, agreed to and said of themselves, in the registry, as stores that can be erased."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from sqlalchemy import Engine
 
 from civicrec.erasure import Person
 from civicrec.errors import Unavailable
+from civicrec.registry import attributes
 from civicrec.registry.choices import count_decisions, erase_decisions
 from civicrec.registry.consents import entries_of, erase_consents
 from civicrec.registry.erasures import clear_traces
@@ -46,6 +47,25 @@ class Consents:
         with self._registry.connect() as connection, connection.begin():
             for actor in person.actors:
                 erase_consents(connection, actor)
+        _leave_no_trace(self._registry)
+
+
+class Attributes:
+    """What the person said of themselves or an office told, with its history."""
+
+    name = "attributes"
+
+    def __init__(self, registry: Engine) -> None:
+        self._registry = registry
+
+    def count(self, person: Person) -> int:
+        """Return how many values there are."""
+        return attributes.count(self._registry, person.actors)
+
+    def erase(self, person: Person) -> None:
+        """Remove them."""
+        for actor in person.actors:
+            attributes.forget(self._registry, actor)
         _leave_no_trace(self._registry)
 
 

@@ -14,8 +14,9 @@ from sqlalchemy import text
 from typer.testing import CliRunner
 
 from civicrec.clients import redis_client
-from civicrec.clock import utc_now
+from civicrec.clock import PORTAL_TZ, utc_now
 from civicrec.events import Kind
+from civicrec.registry.attributes import change
 from civicrec.registry.audit import audit_rows, verify
 from civicrec.registry.choices import choose_tag, delete_tag
 from civicrec.registry.consents import enter
@@ -25,11 +26,14 @@ from civicrec.security.tokens import load_keys
 from civicrec.settings import Settings, WarehouseSettings
 from operations.cli import app
 from profiles.online.redis_store import RedisOnlineStore
+from profiles.rights.attributes import decision, seal_of
 from profiles.rights.export import KIND_NAMES
 from serving.app import create_app
 from tests.operations.nights import DAY, an_event, at, store_events
 
 SITE, USER = "demo", "wang"
+#: Of now, for what is said holds for a year.
+SAID_AT = utc_now().replace(microsecond=0)
 
 
 def ask(settings: Settings, path: str, user: str | None = USER) -> httpx.Response:
@@ -64,6 +68,8 @@ def me(settings: Settings) -> str:
     with registry_at(settings.registry_address) as registry:
         choose_tag(registry, mine, "theme:住房保障", at())
         delete_tag(registry, mine, "theme:就业创业", at())
+        for who, said in ((mine, {"groups": ["残疾人"]}), (mine, {"region": "440106"}), (other, {"age": 77})):
+            change(registry, who, decision(said, who, seal_of(keys), SAID_AT, consents=True), SAID_AT)
     store = RedisOnlineStore(redis_client(settings.redis))
     store.put_tags("run", [(mine, {"theme:住房保障": 1.0})])
     store.dislike(mine, "i9", 1_000)
@@ -83,6 +89,9 @@ def test_a_person_gets_all_of_theirs_and_nothing_of_another(settings: Settings, 
     assert [one["tag"] for one in held["chosen_tags"]] == ["theme:住房保障"]
     assert [one["tag"] for one in held["deleted_tags"]] == ["theme:就业创业"]
     assert [one["item_id"] for one in held["disliked"]] == ["i9"]
+    assert [(one["attribute"], one["value"], one["state"]) for one in held["attributes"]] == [
+        ("groups", ["残疾人"], "in_force"), ("region", "440106", "in_force")
+    ]  # fmt: skip
     assert "别人的" not in answer.text
 
 
@@ -104,9 +113,15 @@ def test_the_table_opens_in_office_software_and_runs_nothing(settings: Settings,
     assert answer.content.startswith(b"\xef\xbb\xbf")
     head, *rows = csv.reader(io.StringIO(answer.content.decode("utf-8-sig")))
     assert head[:4] == ["时间", "行为", "内容类型", "页面标题"]
-    assert [row[1] for row in rows] == ["点击"] * 3
+    assert [row[1] for row in rows] == ["本人填报"] * 2 + ["点击"] * 3
     assert {row[3] for row in rows} == {"", "'=cmd()", "公积金提取"}
-    assert rows[0][0] == "2026-02-28 01:00:00"
+    assert rows[2][0] == "2026-02-28 01:00:00"
+    said = dict(zip(head, rows[0], strict=True))
+    until = SAID_AT + timedelta(days=366)
+    written = [at.astimezone(PORTAL_TZ).strftime("%Y-%m-%d %H:%M:%S") for at in (SAID_AT, until)]
+    assert [said[name] for name in ("时间", "有效期至", "信息项", "信息内容", "信息状态")] == [
+        *written, "人群", "残疾人", "有效"
+    ]  # fmt: skip
 
 
 def test_the_command_line_gives_the_same_copy(settings: Settings, me: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,7 +138,7 @@ def test_the_command_line_gives_the_same_copy(settings: Settings, me: str, monke
 
 def test_of_a_stranger_there_is_nothing_and_of_nobody_no_copy(settings: Settings, me: str) -> None:
     stranger = ask(settings, "/v1/me/data", "zhao").json()
-    assert (stranger["events"], stranger["tags"], stranger["recent"]) == ([], {}, [])
+    assert (stranger["events"], stranger["tags"], stranger["recent"], stranger["attributes"]) == ([], {}, [], [])
     assert ask(settings, "/v1/me/data", None).status_code == 401
 
 

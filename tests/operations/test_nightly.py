@@ -15,9 +15,10 @@ from civicrec.clients import redis_client
 from civicrec.clock import local_date, to_ms, utc_now
 from civicrec.errors import ConfigError, InvalidInput, Unavailable
 from civicrec.events import INTEREST_WEIGHTS
+from civicrec.registry.attributes import KEEP_PAST, Kept, change, kept_of
 from civicrec.registry.choices import choose_tag, delete_tag, switch
 from civicrec.registry.runs import latest_run, recent_runs, save_run
-from civicrec.registry.tables import open_registry
+from civicrec.registry.tables import open_registry, registry_at
 from civicrec.reports.report import Window
 from civicrec.reports.traffic import traffic
 from civicrec.settings import Settings
@@ -292,3 +293,15 @@ def test_a_night_drops_the_months_that_are_older_than_events_are_kept(
         )
     assert [row["local_date"] for row in rows("SELECT local_date FROM events ORDER BY 1")] == ages[1:]
     assert [row["raw"] for row in rows("SELECT raw FROM dead_letters")] == ["b"]
+
+
+def test_a_night_drops_values_of_attributes_that_are_long_past(settings: Settings) -> None:
+    ended = utc_now() - KEEP_PAST
+    dropped, kept = (
+        Kept("age", b"", "declared", ended, ended + timedelta(hours=hours), ended_at=ended + timedelta(hours=hours))
+        for hours in (-1, 1)
+    )
+    with registry_at(settings.registry_address) as registry:
+        change(registry, "0" * 32, lambda _: ([dropped, kept], []), utc_now())
+        run_nightly(settings, DAY, "retention")
+        assert kept_of(registry, "0" * 32) == [kept]

@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from civicrec.accounting.progress import Commit
 from civicrec.erasure import Person, Step
 from civicrec.errors import Unavailable
+from civicrec.registry.attributes import Kept, change
 from civicrec.registry.choices import count_decisions, switch
 from civicrec.registry.consents import enter
 from civicrec.registry.erasures import Erasure, erasure, note_step, request_erasure
@@ -22,7 +23,7 @@ from civicrec.registry.tables import open_registry
 from civicrec.security.tokens import Keys
 from profiles.online.memory import MemoryOnlineStore
 from profiles.online.ports import OnlineUpdate, RecentItem
-from streaming.erasing.decided import Consents, Decisions
+from streaming.erasing.decided import Attributes, Consents, Decisions
 from streaming.erasing.online import OnlineKeys
 from streaming.erasing.worker import HEARD, Eraser
 from tests.streaming.world import TokenWarehouse
@@ -150,6 +151,18 @@ def test_answers_in_the_ledger_of_consent_go_and_those_of_others_stay(registry: 
     for _ in range(2):
         store.erase(ME)
     assert (store.count(ME), store.count(OTHER)) == (0, 1)
+
+
+def test_what_a_person_said_of_themselves_goes_and_what_others_said_stays(registry: Engine) -> None:
+    value = Kept("age", b"sealed", "declared", NOW, NOW + timedelta(days=366))
+    for one in (ME, OTHER):
+        for _ in range(2):
+            change(registry, one.subject_id, lambda _: ([value], []), NOW)
+    store = Attributes(registry)
+    assert store.count(ME) == 2
+    for _ in range(2):
+        store.erase(ME)
+    assert (store.count(ME), store.count(OTHER)) == (0, 2)
 
 
 def test_nothing_is_begun_before_everybody_who_takes_events_has_heard(registry: Engine) -> None:
