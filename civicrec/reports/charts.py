@@ -13,6 +13,7 @@ from xml.sax.saxutils import escape
 import altair as alt
 import vl_convert
 
+from civicrec.reports.ratios import wilson
 from civicrec.reports.report import Report
 from civicrec.text import printable
 
@@ -59,6 +60,23 @@ def funnel_chart(report: Report, width: int = 480) -> alt.LayerChart:
     return _styled(alt.layer(bars, text), report.title, width, 40 * len(rows))
 
 
+def worth_chart(report: Report, width: int = 300) -> alt.LayerChart:
+    """Draw the rate of either arm, outcome by outcome, with its 95 % Wilson interval."""
+    rows = [
+        {"label": f"{row['words']} · {words}", "arm": words, **_rate(row[arm], row[f"{arm}_people"])}
+        for row in report.rows()
+        for arm, words in (("recommended", "推荐组"), ("held_out", "对照组"))
+        if row[f"{arm}_people"]
+    ]
+    colour = alt.Color("arm:N", legend=None, scale=alt.Scale(domain=["推荐组", "对照组"], range=[BLUE, GREY]))
+    base = alt.Chart(_values(rows)).encode(y=alt.Y("label:N", sort=None, title=None), color=colour)
+    x = alt.X("low:Q", title="做过的人数 ÷ 满期人数", axis=alt.Axis(format=".1%"), scale=alt.Scale(zero=True))
+    bars = base.mark_rule(strokeWidth=3).encode(x=x, x2="high:Q")
+    points = base.mark_point(size=90, filled=True, opacity=1).encode(x="rate:Q")
+    title = f"{report.title}：比例与 95% 置信区间"
+    return _styled(alt.layer(bars, points), title, width, 30 * len(rows))
+
+
 def reliability_chart(scene: str, bins: Sequence[tuple[int, float, float]], size: int = 320) -> alt.LayerChart:
     """Draw predicted and observed click probabilities of a ranker's candidates, beside the line where both are alike.
 
@@ -83,6 +101,11 @@ def svg(chart: Any) -> str:
     drawn: str = vl_convert.vegalite_to_svg(vl_spec=spec)
     name = escape(_title(spec), {'"': "&quot;"})
     return drawn[drawn.index("<svg") :].replace("<svg", f'<svg role="img" aria-label="{name}"', 1)
+
+
+def _rate(did: int, people: int) -> dict[str, float]:
+    low, high = wilson(did, people) or (0.0, 1.0)
+    return {"rate": did / people, "low": low, "high": high}
 
 
 def _title(spec: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from civicrec.clock import rfc3339
 from civicrec.reports.worth import COLUMNS, Worth
 from civicrec.reports.worth_counts import OUTCOME_DAYS
+from civicrec.reports.worth_verdict import time_left
 from civicrec.spreadsheets import cell
 
 
@@ -50,7 +51,7 @@ def as_csv(found: Worth) -> bytes:
     for row in found.report.rows():
         writer.writerow([cell(row[name]) for name in COLUMNS])
     writer.writerow([])
-    for line in (_arms(found), found.report.footnote(), found.report.definition):
+    for line in (arms(found), found.report.footnote(), found.report.definition):
         writer.writerow([line])
     return out.getvalue().encode("utf-8-sig")
 
@@ -58,22 +59,32 @@ def as_csv(found: Worth) -> bytes:
 def as_text(found: Worth) -> str:
     """Return it as lines to read."""
     rows = "\n".join(_line(row) for row in found.report.rows())
-    return "\n\n".join((found.verdict.sentence, rows, _arms(found), found.report.footnote(), found.report.definition))
+    return "\n\n".join((found.verdict.sentence, rows, arms(found), found.report.footnote(), found.report.definition))
+
+
+def cells(row: dict[str, Any]) -> dict[str, str]:
+    """Return the figures of a row in words: each rate with its base, each difference with its bounds."""
+    if row["recommended"] is None:
+        return dict.fromkeys(("recommended", "held_out", "difference", "lift", "days_left"), "—")
+    lift = "—"
+    if row["lift"] is not None:
+        lift = f"{row['lift'] * 100:.1f}%（{_bounds(row, 'lift_low', 'lift_high')}，单次）"
+    return {
+        "recommended": _share(row, "recommended"),
+        "held_out": _share(row, "held_out"),
+        "difference": f"{_points(row['difference'])}（{_bounds(row, 'low', 'high')}，每天查看均有效；"
+        f"{_bounds(row, 'once_low', 'once_high')}，单次）",
+        "lift": lift,
+        "days_left": time_left(row["days_left"]) if row["days_left"] else "—",
+    }
 
 
 def _line(row: dict[str, Any]) -> str:
-    if row["recommended"] is None:
-        return f"{row['words']}：—"
-    parts = [
-        f"推荐组 {_share(row, 'recommended')}，对照组 {_share(row, 'held_out')}",
-        f"相差 {_points(row['difference'])}（{_bounds(row, 'low', 'high', 100)}，每天查看均有效；"
-        f"{_bounds(row, 'once_low', 'once_high', 100)}，单次）",
-    ]
-    if row["lift"] is not None:
-        parts.append(f"相对提高 {row['lift'] * 100:.1f}%（{_bounds(row, 'lift_low', 'lift_high', 100)}，单次）")
-    if row["days_left"]:
-        parts.append(f"还需约 {row['days_left']} 天")
-    return f"{row['words']}：{'；'.join(parts)}"
+    of = cells(row)
+    return (
+        f"{row['words']}：推荐组 {of['recommended']}，对照组 {of['held_out']}；相差 {of['difference']}；"
+        f"相对提高 {of['lift']}；还需 {of['days_left']}"
+    )
 
 
 def _share(row: dict[str, Any], arm: str) -> str:
@@ -85,13 +96,14 @@ def _points(value: float | None) -> str:
     return "—" if value is None else f"{value * 100:.2f} 个百分点"
 
 
-def _bounds(row: dict[str, Any], low: str, high: str, times: int) -> str:
+def _bounds(row: dict[str, Any], low: str, high: str) -> str:
     if row[low] is None:
         return "人数太少，无区间"
-    return f"95% 置信区间 {row[low] * times:.2f} 至 {row[high] * times:.2f}"
+    return f"95% 置信区间 {row[low] * 100:.2f} 至 {row[high] * 100:.2f}"
 
 
-def _arms(found: Worth) -> str:
+def arms(found: Worth) -> str:
+    """Say how many people came into each arm, and whether they should be so many."""
     recommended, held_out = (_n(n) for n in found.entered)
     share = "、".join(f"{share:.3g}" for share in found.shares) or "—"
     p = "—" if found.split_p is None else f"{found.split_p:.3g}"

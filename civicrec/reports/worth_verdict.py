@@ -95,6 +95,11 @@ def days_of(treated: Arm, control: Arm, a_day: float, share: float) -> int | Non
     return days_left(people_in_sequence(rate, share, found), people, a_day)
 
 
+def time_left(days: int) -> str:
+    """Say how long it still takes: beyond a year, days would promise what nobody knows."""
+    return f"约 {days} 天" if days <= _LONG_DAYS else "一年以上"
+
+
 def _verdict(answer: Answer, why: str, left: int | None = None) -> Verdict:
     return Verdict(answer, f"{WORDS[answer]}：{why}。" if answer != "cannot" else f"{WORDS[answer]}（{why}）。", left)
 
@@ -124,4 +129,4 @@ def _waiting(seen: Estimate | None, counts: Counts, left: int | None) -> str:
         return begun
     if left == 0:
         return f"{begun}，差异可能小于相对 {WORTH_KNOWING:.0%}，需继续观察"
-    return f"{begun}，按目前的访问量还需{f'约 {left} 天' if left <= _LONG_DAYS else '一年以上'}"
+    return f"{begun}，按目前的访问量还需{time_left(left)}"

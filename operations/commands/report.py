@@ -14,7 +14,8 @@ import typer
 from operations.commands.options import Home
 
 FirstDay = Annotated[
-    datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day; keep it while you look again.")
+    datetime | None,
+    typer.Option("--from", formats=["%Y-%m-%d"], help="First day; default the first of the present share held out."),
 ]
 LastDay = Annotated[
     datetime | None, typer.Option("--until", formats=["%Y-%m-%d"], help="Last day, included; default today.")
@@ -38,7 +39,7 @@ def register(app: typer.Typer) -> None:
 
 
 def worth(
-    begin: FirstDay,
+    begin: FirstDay = None,
     until: LastDay = None,
     form: Annotated[Form, typer.Option("--format", help="table to read, json, or csv with a BOM.")] = Form.table,
     home: Home = None,
@@ -47,17 +48,17 @@ def worth(
 
     The first line is the answer. Needs visitors who are held out (CIVICREC_SERVING__HOLDOUT_SHARE).
     """
-    from civicrec.clock import local_date, utc_now
-    from civicrec.reports.report import Window
+    from civicrec.clock import utc_now
     from civicrec.reports.worth import worth as worth_of
+    from civicrec.reports.worth_begin import window_since
     from civicrec.reports.worth_text import as_csv, as_text, plain
     from civicrec.settings import load_settings
     from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 
     now = utc_now()
-    window = Window(begin.date(), until.date() if until else local_date(now))
+    first, last = (day.date() if day else None for day in (begin, until))
     with closing(ClickHouseWarehouse(load_settings(home).warehouse)) as warehouse:
-        found = worth_of(warehouse, window, now)
+        found = worth_of(warehouse, window_since(warehouse, now, first, last), now)
     if form is Form.csv:
         sys.stdout.buffer.write(as_csv(found))
     else:

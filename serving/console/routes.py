@@ -47,11 +47,19 @@ def items_page(request: Request) -> Response:
 @router.get("/items.csv")
 def items_csv(request: Request) -> Response:
     """Give the same table to office software."""
-    if not _is_signed_in(request):
-        return PlainTextResponse(
-            SIGN_IN_FIRST, 401, {**_HEADERS, "WWW-Authenticate": 'Basic realm="civicrec", charset="UTF-8"'}
-        )
-    return _answer(request, "items_csv")
+    return _file(request, "items_csv")
+
+
+@router.get("/worth")
+def worth_page(request: Request) -> Response:
+    """Show what personalisation is worth, or the sign-in form."""
+    return _answer(request, "worth_page") if _is_signed_in(request) else _sign_in_form(200)
+
+
+@router.get("/worth.csv")
+def worth_csv(request: Request) -> Response:
+    """Give the same to office software."""
+    return _file(request, "worth_csv")
 
 
 @router.get("/tags")
@@ -118,6 +126,14 @@ def _is_signed_in(request: Request) -> bool:
     state = request.app.state
     cookie = request.cookies.get(COOKIE, "")
     return is_signed_in(request.headers, cookie, state.password(), state.clock())
+
+
+def _file(request: Request, name: str) -> Response:
+    if not _is_signed_in(request):
+        return PlainTextResponse(
+            SIGN_IN_FIRST, 401, {**_HEADERS, "WWW-Authenticate": 'Basic realm="civicrec", charset="UTF-8"'}
+        )
+    return _answer(request, name)
 
 
 async def _edit(request: Request, name: str) -> Response:

@@ -69,8 +69,7 @@ def view_of(query: Mapping[str, str], now: datetime) -> TableView:
         If a date is not one, the range is empty or longer than a year, or there is no such column.
     """
     default = Window.last_days(DEFAULT_DAYS, now)
-    first = _day(query.get("first", ""), default.first)
-    last = _day(query.get("last", ""), default.last)
+    first, last = (day_of(query[name]) if query.get(name) else usual for name, usual in default.parameters().items())
     if last < first:
         raise InvalidInput(f"结束日期 {last} 早于开始日期 {first}，请对调")
     window = Window(first, last)
@@ -115,9 +114,14 @@ def as_csv(report: Report, rows: Sequence[dict[str, Any]]) -> bytes:
     return out.getvalue().encode("utf-8-sig")
 
 
-def _day(text: str, default: date) -> date:
-    if not text:
-        return default
+def day_of(text: str) -> date:
+    """Read a day of an address.
+
+    Raises
+    ------
+    InvalidInput
+        If it is none.
+    """
     try:
         return date.fromisoformat(text)
     except ValueError:

@@ -5,20 +5,25 @@ from __future__ import annotations
 import csv
 import io
 import json
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from typer.testing import CliRunner
 
+from civicrec.accounting.served import ServedList
+from civicrec.clock import from_ms
 from civicrec.reports.comparison.proportions import Arm, difference, lift
 from civicrec.reports.comparison.sequence import running_difference
 from civicrec.reports.report import Window
 from civicrec.reports.worth import COLUMNS, worth
+from civicrec.reports.worth_begin import window_since
 from civicrec.reports.worth_counts import OUTCOMES, count_arms
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
+from civicrec.warehouse.served import columns_of
 from operations.cli import app
-from tests.reports.worth_oracle import DAYS, NOW, SHARE, World, recount, store, world
+from tests.reports.worth_oracle import CHINA, DAYS, NOW, SHARE, World, recount, store, world
 
 pytestmark = pytest.mark.stack
 
@@ -76,6 +81,23 @@ def test_a_window_without_divided_visitors_cannot_be_judged(warehouse: ClickHous
     assert found.verdict.answer == "cannot"
     assert "没有划分对照组" in found.verdict.sentence
     assert {row["recommended"] for row in found.report.rows()} == {None}
+
+
+def day_of(one: ServedList) -> date:
+    return (from_ms(one.served_ms) + CHINA).date()
+
+
+def test_unless_said_otherwise_it_begins_with_the_share_in_force(warehouse: ClickHouseWarehouse, stored: World) -> None:
+    days = sorted(day_of(one) for one in stored.lists if one.holdout_share)
+    assert window_since(warehouse, NOW) == Window(days[0], date(2026, 3, 16))
+    early = [msgspec.structs.replace(one, holdout_share=0.01) for one in stored.lists if day_of(one) < date(2026, 3, 5)]
+    warehouse.insert("served", columns_of(early, 36_000))
+    changed = max(map(day_of, early))
+    assert window_since(warehouse, NOW).first == changed + timedelta(days=1)
+    assert "比例在统计范围内改变过（0.01、0.25）" in worth(warehouse, DAYS, NOW).verdict.sentence
+    warehouse.command("TRUNCATE TABLE served")
+    assert window_since(warehouse, NOW) == Window(date(2026, 3, 16), date(2026, 3, 16))
+    warehouse.insert("served", columns_of(stored.lists, 36_000))
 
 
 def said(home: Path, *words: str) -> str:
