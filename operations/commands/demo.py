@@ -28,6 +28,8 @@ def demo(
     own: dict[str, object] = {"home": home or DEMO_HOME.of(settings.home)}
     if settings.log_level == "INFO":
         own["log_level"] = "WARNING"  # the demo tells its own story
+    if not settings.consent.notice_version:  # so that 我的推荐设置 has something to agree to
+        own["consent"] = settings.consent.model_copy(update={"notice_version": "demo-1"})
     settings = settings.model_copy(update=own)
     set_up_logs(settings.log_format, settings.log_level, "demo")
     run_demo(settings, visitors=visitors, leave=leave)

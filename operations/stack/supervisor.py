@@ -46,11 +46,12 @@ _CONFIG = 2
 
 
 def specs(settings: Settings) -> dict[str, ChildSpec]:
-    """Return what each process runs. Settings travel by environment, inherited; home and log level are given."""
+    """Return what each process runs. Settings travel by environment, inherited; what the demo has its own is given."""
 
     def own(name: str, ready: Callable[[], bool]) -> ChildSpec:
         command = (sys.executable, "-m", "civicrec", name, "--home", str(settings.home))
-        return ChildSpec(name, command, ready, env={"CIVICREC_LOG_LEVEL": settings.log_level})
+        notice = {"CIVICREC_CONSENT__NOTICE_VERSION": settings.consent.notice_version}
+        return ChildSpec(name, command, ready, env={"CIVICREC_LOG_LEVEL": settings.log_level, **notice})
 
     ready = {name: partial(is_ready, name, settings) for name in peers(settings)}
     valkey = (str(valkey_binary()), "-")

@@ -6,16 +6,21 @@ In: a form. Out: the cookies of the choice and the way back to the page; the ver
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
+from http.cookies import SimpleCookie
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from civicrec.clock import to_ms
-from civicrec.errors import InvalidInput
+from civicrec.errors import InvalidInput, Unavailable
 from civicrec.events import anonymous_actor
+from civicrec.registry.choices import PERSONALISE
 from civicrec.web.guard import charge
 from civicrec.web.signals import refuses
+from serving.consents import Consents, Respondent
+from serving.decisions import LISTS_OF_A_DECISION
 from serving.feedback import LISTS_OF_FEEDBACK
 from serving.forms import form_of, is_https
 from serving.portal.render import render_message, visitor_on
@@ -36,17 +41,47 @@ router = APIRouter(include_in_schema=False)
 
 @router.post("/portal/consent")
 async def consent(request: Request) -> Response:
-    """Keep the visitor's choice; refusing takes the id away, and what was known under it."""
+    """Keep the visitor's choice; refusing takes the id away, and what was known under it.
+
+    Where there is a notice, the ledger is told as well; the cookies decide, so a ledger that is away holds up nobody.
+    """
     before = visitor_of(request.cookies)
     answer = await _chosen(request, _set_consent)
-    if before.choice == "personalise" and before.anonymous_id and _gave_up(answer):
-        await _withdraw(request, before.anonymous_id)
+    choice, has_notice = _kept(answer, CONSENT_COOKIE), bool(request.app.state.consents.notice.version)
+    gives_up = choice in ("none", "measure") and before.choice == "personalise"
+    if choice == "personalise" and has_notice:
+        await enter_answer(request, _kept(answer, ID_COOKIE), is_given=True)
+    if gives_up and before.anonymous_id:
+        is_entered = has_notice and await enter_answer(request, before.anonymous_id, is_given=False)
+        if not is_entered:
+            await _withdraw(request, before.anonymous_id)
     return answer
 
 
-def _gave_up(answer: Response) -> bool:
-    kept = [value for value in answer.headers.getlist("set-cookie") if value.startswith(f"{CONSENT_COOKIE}=")]
-    return bool(kept) and not kept[0].startswith(f"{CONSENT_COOKIE}=personalise")
+async def enter_answer(request: Request, anonymous_id: str, *, is_given: bool) -> bool:
+    """Enter what was chosen in the ledger, under the browser's id; return whether that could be done."""
+    charge(request.scope, LISTS_OF_A_DECISION)
+    consents: Consents = request.app.state.consents
+    with suppress(Unavailable, InvalidInput):  # away, or this browser fills the ledger
+        await consents.answer(
+            respondent_of(request, anonymous_id), PERSONALISE, consents.notice.version, "web", is_given=is_given
+        )
+        return True
+    return False
+
+
+def respondent_of(request: Request, anonymous_id: str) -> Respondent:
+    """Return a browser as somebody who answers."""
+    site = own_site(request.app.state.live.settings)
+    return Respondent(anonymous_actor(anonymous_id), site, anonymous_id=anonymous_id)
+
+
+def _kept(answer: Response, name: str) -> str:
+    """Return the value that an answer sets for a cookie, empty if it sets none."""
+    cookies = SimpleCookie()
+    for line in answer.headers.getlist("set-cookie"):
+        cookies.load(line)
+    return cookies[name].value if name in cookies else ""
 
 
 async def _withdraw(request: Request, anonymous_id: str) -> None:
@@ -83,7 +118,17 @@ async def _chosen(request: Request, act: Any) -> Response:
 
 
 def _set_consent(request: Request, answer: Response, fields: dict[str, str]) -> None:
-    choice = fields.get("choice", "")
+    set_choice(request, answer, fields.get("choice", ""))
+
+
+def set_choice(request: Request, answer: Response, choice: str) -> None:
+    """Keep a choice of consent in the visitor's cookies.
+
+    Raises
+    ------
+    InvalidInput
+        If it is none of those there are.
+    """
     if choice not in ("none", "measure", "personalise"):
         raise InvalidInput(f"got choice {choice!r}; expected none, measure or personalise")
     if refuses(request.headers.raw):

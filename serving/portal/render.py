@@ -6,6 +6,7 @@ In: a request, a template's name and its facts. Out: HTML.
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -13,6 +14,7 @@ import jinja2
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 
+from civicrec.clock import PORTAL_TZ
 from civicrec.items import TYPE_NAMES
 from civicrec.process.ports import address_of, is_everywhere
 from civicrec.web.signals import refuses
@@ -34,9 +36,16 @@ def visitor_on(request: Request) -> Visitor:
 
 @cache
 def _templates() -> jinja2.Environment:
-    return jinja2.Environment(
+    made = jinja2.Environment(
         loader=jinja2.PackageLoader("serving.portal"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
+    made.filters["portal_time"] = _portal_time
+    return made
+
+
+def _portal_time(at: datetime) -> str:
+    """Return a time as people of the portal read it."""
+    return at.astimezone(PORTAL_TZ).strftime("%Y-%m-%d %H:%M")
 
 
 def render_message(request: Request, status: int, heading: str, text: str) -> HTMLResponse:
