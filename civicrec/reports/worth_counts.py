@@ -24,6 +24,13 @@ OUTCOMES: Mapping[Outcome, str] = {"click": "点击", "read": "阅读", "service
 OUTCOME_DAYS = 7
 """Days from a person's first list within which it counts."""
 
+
+def _did(kind: Outcome) -> str:
+    """Return the column of how many people did it in their days."""
+    in_days = f"act.1 = '{kind}' AND act.2 >= since AND act.2 < since + {{span:Int64}}"
+    return f"countIf(arrayExists(act -> {in_days}, done)) AS did_{kind}"
+
+
 #: Whom a list was shown to is whom the most of its events name: a request id that somebody else sends moves nobody.
 _SQL = f"""
 WITH readers AS (
@@ -48,21 +55,16 @@ people AS (
     GROUP BY reader
 ),
 acts AS (
-    SELECT {ACTOR} AS reader, toString(kind) AS what, toUnixTimestamp64Milli(occurred_at) AS at_ms
+    SELECT {ACTOR} AS reader, groupArray((toString(kind), toUnixTimestamp64Milli(occurred_at))) AS done
     FROM events FINAL
     WHERE local_date BETWEEN {{first:Date}} AND {{last:Date}} + {OUTCOME_DAYS} AND bot_reason = '' AND item_id != ''
       AND (kind IN ('read', 'service_start') OR (kind = 'click' AND request_id != ''))
-),
-outcomes AS (
-    SELECT reader, groupUniqArray(what) AS done
-    FROM acts INNER JOIN people USING (reader)
-    WHERE at_ms >= since AND at_ms < since + {{span:Int64}}
     GROUP BY reader
 )
 SELECT is_held_out, is_mixed, since + {{span:Int64}} <= {{now:Int64}} AS is_over, count() AS people,
-       {", ".join(f"countIf(has(done, '{kind}')) AS did_{kind}" for kind in OUTCOMES)},
+       {", ".join(map(_did, OUTCOMES))},
        groupUniqArrayArray(shares) AS all_shares
-FROM people LEFT JOIN outcomes USING (reader)
+FROM people LEFT JOIN acts USING (reader)
 GROUP BY is_held_out, is_mixed, is_over
 """
 

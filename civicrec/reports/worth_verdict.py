@@ -73,7 +73,7 @@ def obstacle(counts: Counts) -> str:
         return f"有{n}访客先后在两组（对照组曾重新抽取），请从重新抽取之后的日期起统计"
     shares_of = split_shares(counts)
     if is_uneven(counts.entered, shares_of):
-        were, should = f"{counts.entered[0]} 比 {counts.entered[1]}", f"{shares_of[0]:.3g} 比 {shares_of[1]:.3g}"
+        were, should = " 比 ".join(map(_people, counts.entered)), f"{shares_of[0]:.3g} 比 {shares_of[1]:.3g}"
         p = split_p(counts.entered, shares_of)
         return f"两组人数（{were}）与设定的比例（{should}）不符（p = {p:.1g}），分组或记录有误，结果已隐藏"
     return ""
@@ -102,6 +102,10 @@ def time_left(days: int) -> str:
 
 def _verdict(answer: Answer, why: str, left: int | None = None) -> Verdict:
     return Verdict(answer, f"{WORDS[answer]}：{why}。" if answer != "cannot" else f"{WORDS[answer]}（{why}）。", left)
+
+
+def _people(n: int) -> str:
+    return f"不足 {K_ANONYMITY}" if 0 < n < K_ANONYMITY else str(n)
 
 
 def _rates(treated: Arm, control: Arm) -> str:

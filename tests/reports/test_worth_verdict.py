@@ -100,6 +100,11 @@ def test_few_people_are_hidden_and_told_to_nobody() -> None:
     assert verdict_of(few, days=10).sentence.startswith("尚不能判断：点击人数还太少")
 
 
+def test_an_arm_of_few_people_is_not_counted_in_the_sentence_either() -> None:
+    found = verdict_of(counts((40, 900), (1, 3), entered=(900, 3)), days=10)
+    assert "两组人数（900 比 不足 10）与设定的比例（0.95 比 0.05）不符" in found.sentence
+
+
 def test_nobody_yet_is_no_error() -> None:
     nobody = counts((0, 0), (0, 0), entered=(19, 1))
     assert verdict_of(nobody, days=1) == Verdict("not_yet", "尚不能判断：还没有访客看到列表满 7 天。")
