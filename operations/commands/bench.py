@@ -147,6 +147,17 @@ def sizing(
     _show({"sizing": lambda: bench_sizing(subjects, items)}, as_json)
 
 
+@bench.command("match")
+def match_one(
+    items: Annotated[int, typer.Option(min=100, help="Policies.")] = 10_000,
+    as_json: Json = False,
+) -> None:
+    """Measure how long it takes to tell what fits one firm by its kept attributes, beside going item by item."""
+    from operations.bench.match import bench_match
+
+    _show({"match": lambda: bench_match(items)}, as_json)
+
+
 @bench.command("all")
 def everything(as_json: Json = False) -> None:
     """Run all of them, one after the other."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx
 import pytest
 
 from civicrec.items import StatedRule
 from civicrec.registry.catalogue import upsert_items
 from tests.item_builders import an_item
-from tests.serving.conftest import Api
+from tests.serving.conftest import NOW, Api
 
 
 @pytest.fixture
@@ -87,6 +88,42 @@ def test_what_nobody_can_say_is_refused_by_name(policies: Api, body: Any, says: 
     answer = policies.post("/v1/match", body)
     assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
     assert says in answer.json()["detail"]
+
+
+def kept(api: Api, **query: Any) -> httpx.Response:
+    token = api.live.keys.sign("demo", "wang", NOW)
+    return api.ask("GET", "/v1/match", headers={"Authorization": f"Bearer {token}"}, params=query)
+
+
+def test_what_is_kept_of_the_signed_in_user_is_matched_as_if_it_was_said(policies: Api) -> None:
+    headers = {"Authorization": f"Bearer {policies.live.keys.sign('demo', 'wang', NOW)}"}
+    said = {"audience": "企业法人", "scale": "微型企业"}
+    assert kept(policies, types="topic").json() == ask(policies)
+    policies.ask("PUT", "/v1/me/attributes", headers=headers, json={"attributes": said})
+    answer = kept(policies, types="topic")
+    assert (answer.status_code, answer.headers["cache-control"]) == (200, "private, no-store")
+    assert answer.json() == ask(policies, **said)
+    assert answer.json()["question"]["attribute"] == "region"
+    policies.ask("PUT", "/v1/me/attributes", headers=headers, json={"attributes": {"region": "440106"}})
+    told = kept(policies, types="topic", n=1).json()
+    assert (ids(told, "fits"), told["question"]) == (["m0"], None)
+    by_address = policies.get("/v1/match", types="topic", n=1, subject_token=headers["Authorization"].split()[1])
+    assert by_address.json() == told
+    policies.ask("DELETE", "/v1/me/attributes", headers=headers)
+    assert kept(policies, types="topic").json() == ask(policies)
+
+
+def test_without_types_policies_and_services_are_matched(policies: Api) -> None:
+    everything = kept(policies).json()
+    assert everything == policies.post("/v1/match", {"attributes": {}}).json()
+    assert everything["fits"]["n"] > 0
+
+
+def test_nobody_is_matched_without_their_token(policies: Api) -> None:
+    for query in ({}, {"subject_token": "nonsense"}):
+        assert policies.get("/v1/match", **query).status_code == 401
+    for query in ({"types": "book"}, {"n": 101}, {"anonymous_id": "a"}):
+        assert kept(policies, **query).status_code == 422
 
 
 def test_nothing_of_what_was_said_is_kept(policies: Api) -> None:
