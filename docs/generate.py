@@ -41,7 +41,8 @@ def settings_page() -> str:
         '`{"gz": {"key": "…", "api_key": "…", "scopes": ["events", "catalogue"],'
         ' "origins": ["https://www.example.gov.cn"]}}`;',
         "`key` signs subject tokens, `api_key` is for servers; `scopes` say what it may do: `events`, `catalogue`,"
-        " `attributes` (`events` when not given).",
+        " `attributes` (`events` when not given);",
+        "`shared_devices` true: its pages stand on terminals that many use, and nothing done before signing in counts.",
         "",
         "| variable | default | meaning |", "|---|---|---|", *rows, "",
     ])  # fmt: skip

@@ -240,7 +240,7 @@ def _done(request: Request, profile: ActorState, catalogue: Catalogue, now: date
     if not (request.is_personal and profile.done):
         return ()
     is_in_force = in_force(catalogue, now)
-    return tuple(row for row in catalogue.rows_of(profile.done[:MAX_FOLLOWED]) if is_in_force[row])
+    return tuple(row for row in catalogue.rows_of(list(profile.done)[:MAX_FOLLOWED]) if is_in_force[row])
 
 
 def _unseen(may_show: NDArray[np.bool_], history: Sequence[int], seen_before: Sequence[int]) -> NDArray[np.bool_]:

@@ -10,6 +10,7 @@ import hmac
 import threading
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from itertools import chain
 from secrets import token_hex
 from typing import Literal
@@ -22,6 +23,7 @@ from civicrec.registry.ledger import Ledger
 from civicrec.security.tokens import Keys, load_keys
 from civicrec.settings import Settings
 from profiles.online.ports import ActorState, OnlineReader, Pairs, ServedStore
+from profiles.session import joined
 from recommender.artifacts import Models
 from recommender.candidates.next_click import MAX_NEXT_CLICK_SEEDS
 from recommender.catalogue import Catalogue
@@ -63,6 +65,9 @@ class Caller:
         The portal on whose page the lists stand.
     lacks_consent
         Whether they get general lists because the site requires the consent ledger, and it has none of theirs.
+    browser
+        The actor of the browser from which a signed-in caller asks, whose current session counts, too; empty if none is
+        named, or others use it as well.
     """
 
     actor: str = ""
@@ -70,6 +75,7 @@ class Caller:
     mode: Mode = "personalised"
     site: str = ""
     lacks_consent: bool = False
+    browser: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,7 +324,7 @@ class Live:
             return requests, None
 
         async def ask() -> _Read:
-            profile = await self.reader.actor(caller.actor) if reads_profile else ActorState()
+            profile = await self._profile(caller, now) if reads_profile else ActorState()
             allowed = self._holdout.answered(_obeying(requests, profile), caller.actor)
             readers = {reader_of(request): request for request in allowed}
             seeds = [seed_ids(request, profile, catalogue, now) for request in readers.values()]
@@ -328,6 +334,12 @@ class Live:
             return _Read(profile, pairs)
 
         return requests, ask
+
+    async def _profile(self, caller: Caller, now: datetime) -> ActorState:
+        """Return what is known of the caller, of its current session too if it has signed in."""
+        if not caller.browser:
+            return await self.reader.actor(caller.actor)
+        return joined(caller.actor, await self.reader.visit(caller.actor, caller.browser), to_ms(now))
 
     def _request(self, caller: Caller, block: ListQuery, explain: bool) -> Request:
         scene = scene_named(block.scene, self.scenes)

@@ -52,6 +52,10 @@ Link = Annotated[
           ["/items/{id}"]),
 ]  # fmt: skip
 ListMode = Annotated[Literal["personalised", "general"], _text("general reads no profile; personalised when not given")]
+SharedDevice = Annotated[
+    bool,
+    _text("many use the device, as a terminal of a service hall: what was done before signing in is not used"),
+]
 Explain = Annotated[bool, _text("tells all reasons and each generator's part of the score")]
 Debug = Annotated[bool, _text("tells what was altered or dropped and why a list is general; with a site's X-API-Key")]
 
@@ -70,6 +74,7 @@ class ListParameters(msgspec.Struct, forbid_unknown_fields=True):
     item_id: PageItem = ""
     exclude: Annotated[str, _text(f"ids that must not be in the list, comma-separated, {MAX_EXCLUDE} at most")] = ""
     mode: ListMode = "personalised"
+    shared_device: SharedDevice = False
     cursor: Cursor = ""
     slot: Slot = ""
 
@@ -113,6 +118,7 @@ class PageBody(msgspec.Struct, forbid_unknown_fields=True):
     anonymous_id: AnonymousId = ""
     recent: tuple[Id, ...] = ()
     mode: ListMode = "personalised"
+    shared_device: SharedDevice = False
     explain: Explain = False
 
 
@@ -200,9 +206,20 @@ def identity_of(token: str, anonymous_id: str, site: str, settings: Settings, ke
     if token:
         holder = keys.holder_of(token, site, now)
         return Identity(holder.subject_id, holder.is_minor or is_for_minors(site, settings))
+    return Identity(browser_of(anonymous_id), is_for_minors(site, settings))
+
+
+def browser_of(anonymous_id: str) -> str:
+    """Return the actor of a browser, empty for none.
+
+    Raises
+    ------
+    InvalidInput
+        If the anonymous id is none.
+    """
     if anonymous_id and not _ACTOR.fullmatch(anonymous_id):
         raise InvalidInput("anonymous_id has other characters than A-Z a-z 0-9 _ -, or more than 64")
-    return Identity(anonymous_actor(anonymous_id), is_for_minors(site, settings))
+    return anonymous_actor(anonymous_id)
 
 
 def ids_of(text: str, most: int) -> tuple[str, ...]:
@@ -234,14 +251,17 @@ def caller_of(
     Parameters
     ----------
     said
-        Holds ``site``, ``subject_token``, ``anonymous_id`` and ``mode``.
+        Holds ``site``, ``subject_token``, ``anonymous_id``, ``shared_device`` and ``mode``.
     bearer
         The token of the header ``Authorization``, which comes before any other; empty if there is none.
     """
     site = site_of(said.site, settings)
     token, anonymous_id = bearer or said.subject_token.strip(), said.anonymous_id.strip()
     identity = identity_of(token, anonymous_id, site, settings, keys, now)
-    return Caller(identity.actor, recent[:MAX_RECENT], "general" if identity.is_minor else said.mode, site)
+    is_shared = said.shared_device or (site in settings.sites and settings.sites[site].shared_devices)
+    browser = browser_of(anonymous_id) if token and not is_shared else ""
+    mode: ListMode = "general" if identity.is_minor else said.mode
+    return Caller(identity.actor, recent[:MAX_RECENT], mode, site, browser=browser)
 
 
 def body_block(body: BlockBody) -> ListQuery:

@@ -15,6 +15,10 @@ HISTORY = "history"
 DISLIKE, WITHDRAWN = "dislike", "consent_withdrawn"
 #: The kind of what tells that an item was on the visitor's screen.
 SHOWN = "impression"
+#: What a subject's event tells of the browser that it came from.
+SIGNED_IN = "signed_in"
+#: What there is much of, and is kept apart from the history: it takes the store little.
+ASIDE = frozenset({SHOWN, SIGNED_IN})
 #: The kind of what ends a service, 办结: it is not offered again.
 DONE = "service_complete"
 #: Kinds that take a dislike of the item back.
@@ -95,7 +99,7 @@ class Parsed:
 
 
 class Interaction(NamedTuple):
-    """An actor took interest in an item, refused it, took that back, was shown it, or withdrew consent to all of this.
+    """An actor took interest in an item, refused it, took that back, was shown it, withdrew consent, or was signed in.
 
     Attributes
     ----------
@@ -106,7 +110,8 @@ class Interaction(NamedTuple):
     offset
         Of its record in the log.
     kind
-        Of the event, where it is more than an interest: `DISLIKE`, one of `RESTORING`, `WITHDRAWN`, `DONE`, `SHOWN`.
+        Of the event, where it is more than an interest: `DISLIKE`, one of `RESTORING`, `WITHDRAWN`, `DONE`, `SHOWN`; or
+        `SIGNED_IN`: then `actor` is that of a browser, and `item_id` a key of `OnlineUpdate.signed_in`.
     """
 
     actor: str

@@ -14,7 +14,8 @@ import msgspec
 
 from civicrec.clock import PORTAL_TZ
 from civicrec.events import INTEREST_WEIGHTS, Event, anonymous_actor
-from streaming.blocks import DISLIKE, DONE, RESTORING, SHOWN, WITHDRAWN, Columns, Facts, Interaction, Parsed
+from profiles.online.pseudonyms import digest_of
+from streaming.blocks import DISLIKE, DONE, RESTORING, SHOWN, SIGNED_IN, WITHDRAWN, Columns, Facts, Interaction, Parsed
 from streaming.parse import epoch_ms
 from streaming.registry import RegistryFacts
 
@@ -101,7 +102,18 @@ def _interactions(
                 interactions.append(Interaction(actor, event.item_id, at, weight, is_personal, offset, kept_kind(kind)))
         elif kind == WITHDRAWN:
             interactions += [Interaction(one, "", at, 0.0, True, offset, kind) for one in withdrawing(event)]
+        if event.subject_id and event.anonymous_id:
+            interactions.append(signed_in(event.subject_id, event.anonymous_id, at, offset, consent == "personalise"))
     return interactions
+
+
+def signed_in(subject_id: str, anonymous_id: str, at_ms: int, offset: int, is_personal: bool) -> Interaction:
+    """Return what a subject's event tells of its browser: a short hash of who it was, without consent not even that.
+
+    That it was somebody must be known: what was done before on the browser is no later subject's.
+    """
+    name = digest_of(subject_id) if is_personal else ""
+    return Interaction(anonymous_actor(anonymous_id), name, at_ms, 0.0, is_personal, offset, SIGNED_IN)
 
 
 def kept_kind(kind: str) -> str:

@@ -1,7 +1,8 @@
 """Interactions in log order in, an update of the online store out. Pure, and the same however the log is cut.
 
 To fold two slices, the second knowing what the first left, gives what folding both at once gives, within the bounds.
-Trends count the crowd; recent items, dislikes, co-clicks and what was shown need the actor's consent.
+Trends count the crowd; recent items, dislikes, co-clicks and what was shown need the actor's consent. Of a browser is
+kept who was signed in on it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from profiles.online.ports import (
     OnlineUpdate,
     RecentItem,
 )
-from streaming.blocks import DONE, RESTORING, SHOWN, WITHDRAWN, Facts, Handled, Interaction
+from streaming.blocks import ASIDE, DONE, RESTORING, SHOWN, SIGNED_IN, WITHDRAWN, Facts, Handled, Interaction
 
 _HOUR_MS = 3_600_000
 _WINDOW_MS = CO_CLICK_WINDOW_HOURS * _HOUR_MS
@@ -30,8 +31,8 @@ _NEXT_MS = NEXT_CLICK_WINDOW_MINUTES * 60_000
 #: Interactions in one slice, unless one record has more. The store is blocked while a slice is applied: 500 of all
 #: different items and actors take it about 20 ms, usual ones 5 ms.
 SLICE_INTERACTIONS = 500
-#: Showings that take the store as long as one other interaction.
-SHOWINGS_AS_ONE = 4
+#: Showings, or events of who is signed in, that take the store as long as one other interaction.
+ASIDE_AS_ONE = 4
 #: An item is paired with the last few the actor interacted with: more pairs say less about each.
 MAX_PAIRS = 5
 #: Items of one actor that count in one slice. A person does not interact with more within seconds; a crawler does.
@@ -49,15 +50,15 @@ class Slice:
 def slices(blocks: Sequence[Facts]) -> Iterator[Slice]:
     """Cut blocks of one partition, in order, between records, each slice of at most `SLICE_INTERACTIONS`.
 
-    Of showings, `SHOWINGS_AS_ONE` count as one.
+    Of what is `ASIDE`, `ASIDE_AS_ONE` count as one.
     """
-    part, done, cost, most = Slice([], []), 0, 0, SLICE_INTERACTIONS * SHOWINGS_AS_ONE
+    part, done, cost, most = Slice([], []), 0, 0, SLICE_INTERACTIONS * ASIDE_AS_ONE
     for block in blocks:
         interactions, at = block.interactions, 0
         for record in block.records:
             end, more = at, 0
             while end < len(interactions) and interactions[end].offset == record.offset:
-                more += 1 if interactions[end].kind == SHOWN else SHOWINGS_AS_ONE
+                more += 1 if interactions[end].kind in ASIDE else ASIDE_AS_ONE
                 end += 1
             if record.offset <= done:  # it came twice
                 at = end
@@ -91,15 +92,25 @@ def fold(
     """
     by_actor: dict[str, list[Interaction]] = defaultdict(list)
     shown: dict[str, list[Interaction]] = defaultdict(list)  # apart, because most of what comes is this
+    signed_in: dict[str, list[Interaction]] = defaultdict(list)
+    groups = {SHOWN: shown, SIGNED_IN: signed_in}
     for interaction in interactions:
-        (shown if interaction.kind == SHOWN else by_actor)[interaction.actor].append(interaction)
+        groups.get(interaction.kind, by_actor)[interaction.actor].append(interaction)
     folded = _Folded()
     for actor, mine in by_actor.items():
         mine.sort(key=_order)
         folded.add(actor, mine, recent.get(actor, ()), withdrawn.get(actor, 0))
+
+    def until(actor: str) -> int:
+        return max(withdrawn.get(actor, 0), folded.withdrawn.get(actor, 0))
+
     for actor, mine in shown.items():
-        if seen := showings(mine, max(withdrawn.get(actor, 0), folded.withdrawn.get(actor, 0))):
+        if seen := showings(mine, until(actor)):
             folded.shown[actor] = seen
+    for actor, mine in signed_in.items():
+        # In the order of time, so that the latest of a subject stands.
+        if times := {name: at for at, name in sorted((one.at_ms, one.item_id) for one in mine) if at > until(actor)}:
+            folded.signed_in[actor] = times
     return folded.update()
 
 
@@ -110,12 +121,12 @@ def _order(interaction: Interaction) -> tuple[int, int, str]:
 
 def personal_actors(interactions: Sequence[Interaction]) -> list[str]:
     """Return the actors whose history `fold` needs, sorted."""
-    return sorted({one.actor for one in interactions if one.is_personal and one.kind != SHOWN})
+    return sorted({one.actor for one in interactions if one.is_personal and one.kind not in ASIDE})
 
 
-def only_shown(interactions: Sequence[Interaction]) -> list[str]:
+def other_actors(interactions: Sequence[Interaction]) -> list[str]:
     """Return the actors of whom `fold` needs to know when they withdrew consent, and no more, sorted."""
-    return sorted({one.actor for one in interactions if one.kind == SHOWN}.difference(personal_actors(interactions)))
+    return sorted({one.actor for one in interactions if one.kind in ASIDE}.difference(personal_actors(interactions)))
 
 
 class _Folded:
@@ -126,6 +137,7 @@ class _Folded:
         self.disliked: dict[str, dict[str, int]] = {}
         self.done: dict[str, dict[str, int]] = {}
         self.shown: dict[str, dict[str, list[int]]] = {}
+        self.signed_in: dict[str, dict[str, int]] = {}
         self.interests: dict[int, dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
         self.co_clicks: dict[str, dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
         self.next_clicks: dict[str, dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
@@ -166,6 +178,7 @@ class _Folded:
             disliked=self.disliked,
             done=self.done,
             shown=self.shown,
+            signed_in=self.signed_in,
             interests={hour: dict(by_item) for hour, by_item in self.interests.items()},
             co_clicks={item_id: dict(others) for item_id, others in self.co_clicks.items()},
             next_clicks={item_id: dict(others) for item_id, others in self.next_clicks.items()},

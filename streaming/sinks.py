@@ -20,7 +20,7 @@ from civicrec.clock import to_ms, utc_now
 from civicrec.warehouse.ports import Warehouse
 from profiles.online.ports import RebuildableStore
 from streaming.blocks import DeadLetter, Facts, Origin, joined
-from streaming.fold import Slice, fold, only_shown, personal_actors, slices
+from streaming.fold import Slice, fold, other_actors, personal_actors, slices
 from streaming.registry import RegistrySnapshot
 
 
@@ -132,7 +132,7 @@ def _fold_in(
             origin.log, progress.at(origin.partition), records[-1].offset, origin.partition,
             sum(record.good for record in records), rejected, position, progress.other_partitions(origin.partition),
         )  # fmt: skip
-        known = online.known_of(personal_actors(interactions), only_shown(interactions))
+        known = online.known_of(personal_actors(interactions), other_actors(interactions))
         update = fold(interactions, known.recent, known.withdrawn)
         if online.apply(commit, update, only_complete=stores.only_complete):
             progress.add(commit)

@@ -24,3 +24,6 @@ class Site(Group):
     """A portal for people under 18: lists are general and events are measured at most, whatever consent they say."""
     origins: tuple[str, ...] = ()
     """Browser origins whose pages may send this site's events, such as ``https://www.example.gov.cn``."""
+    shared_devices: bool = False
+    """Whether its pages stand on devices that many use, such as terminals of a service hall: then what was done before
+    signing in is nobody's, and no list for a signed-in user looks at it."""

@@ -30,7 +30,7 @@ from operations.harness.waiting import wait_for
 from profiles.online.memory import MemoryOnlineStore
 from streaming.blocks import Origin
 from streaming.enrich import enrich
-from streaming.fold import fold, only_shown, personal_actors
+from streaming.fold import fold, other_actors, personal_actors
 from streaming.parse import parse_block
 from streaming.registry import RegistryFacts
 from streaming.sources import blocks_of
@@ -88,7 +88,7 @@ def plain_loop_s(records: Sequence[Record]) -> float:
         blocks = blocks_of(Origin("bench"), batch, settings.block_records)
         facts = [enrich(parse_block(block), registry) for block in blocks]
         interactions = [interaction for block in facts for interaction in block.interactions]
-        fold(interactions, online.known_of(personal_actors(interactions), only_shown(interactions)).recent)
+        fold(interactions, online.known_of(personal_actors(interactions), other_actors(interactions)).recent)
     return time.process_time() - began
 
 

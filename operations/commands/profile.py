@@ -63,6 +63,7 @@ def show(
         "disliked": sorted(state.disliked),
         "done": list(state.done),
         "shown": len(state.shown),
+        "signed_in": {name or "unknown": rfc3339(from_ms(at)) for name, at in state.signed_in.items()},
         "personalisation": "off" if state.is_off else "on",
         "nightly_tags": _nightly_tags(settings, actor),
     }

@@ -61,13 +61,14 @@ local function keep_deleted(key)
 end
 
 -- Ends what was known until consent was withdrawn, takes refusals back, then adds those that hold: lists of
--- {recent, disliked, tags, withdrawn, epoch ms, ttl_s, seen, done, shown}, of {key, [member, ...]} and of {key, ttl_s, bound,
+-- {recent, disliked, tags, withdrawn, epoch ms, ttl_s, seen, done, shown, signed_in}, of {key, [member, ...]} and of {key, ttl_s, bound,
 -- [epoch ms, member, ...]}.
 local function change(withdrawn, restored, refused)
   for _, entry in ipairs(withdrawn) do
     redis.call('ZREMRANGEBYSCORE', entry[1], '-inf', entry[5])
     redis.call('ZREMRANGEBYSCORE', entry[7], '-inf', entry[5])
     redis.call('ZREMRANGEBYSCORE', entry[8], '-inf', entry[5])
+    redis.call('ZREMRANGEBYSCORE', entry[10], '-inf', entry[5])
     redis.call('UNLINK', entry[2], entry[9])
     keep_deleted(entry[3])
     if tonumber(redis.call('GET', entry[4]) or '0') < entry[5] then
@@ -84,7 +85,7 @@ local function change(withdrawn, restored, refused)
 end
 
 -- Notes actors, [actor, epoch s of its newest interaction or 0, ...]. Worth keeping is who came lately, and before any who
--- clicked once whoever interacted with several items within the month; after them who was only shown something.
+-- clicked once whoever interacted with several items within the month; after them who was only shown something or signed in.
 local function hold_actors(actors, bound, now_s)
   local worth = {}
   for place = 1, #actors, 2 do
@@ -97,6 +98,6 @@ local function hold_actors(actors, bound, now_s)
     worth[#worth + 1] = string.format('%.0f', at + 2592000 * (2 - 2 / math.max(1, n)))
     worth[#worth + 1] = actor
   end
-  hold('actors', bound, {'recent:', 'seen:', 'disliked:', 'done:', 'shown:', 'tags:', 'withdrawn:'}, worth)
+  hold('actors', bound, {'recent:', 'seen:', 'disliked:', 'done:', 'shown:', 'signed_in:', 'tags:', 'withdrawn:'}, worth)
 end
 

@@ -26,6 +26,7 @@ from profiles.online.ports import (
     MAX_SEEN,
     MAX_SHOWINGS,
     MAX_SHOWN,
+    MAX_SIGNED_IN,
     MAX_TREND_ITEMS,
     ActorState,
     Incomplete,
@@ -33,7 +34,7 @@ from profiles.online.ports import (
     OnlineUpdate,
     Pairs,
     RecentItem,
-    ServedStore,
+    Visit,
 )
 from profiles.online.pseudonyms import digest_of, hashes_of, pair_of
 
@@ -45,12 +46,17 @@ _FEW = "\t"
 class MemoryOnlineReader:
     """An `OnlineReader` of a store that answers at once."""
 
-    def __init__(self, store: ServedStore) -> None:
+    def __init__(self, store: MemoryOnlineStore) -> None:
         self._store = store
 
     async def actor(self, actor: str) -> ActorState:
         """Return all that is known of one actor."""
         return self._store.actor(actor)
+
+    async def visit(self, subject: str, browser: str) -> Visit:
+        """Return all that is known of a subject and of the actor of its browser."""
+        withdrawn = self._store.known_of((), (subject,)).withdrawn
+        return Visit(self._store.actor(subject), self._store.actor(browser), withdrawn.get(subject, 0))
 
     async def pairs(self, clicked: Sequence[str], last: Sequence[str] = (), n: int = MAX_CO_CLICKED) -> Pairs:
         """Return co-clicks of the items `clicked` and next clicks of those clicked `last`."""
@@ -77,6 +83,7 @@ class MemoryOnlineStore:
         self._disliked: dict[str, Scores] = defaultdict(dict)
         self._done: dict[str, Scores] = defaultdict(dict)
         self._shown: dict[str, dict[int, tuple[int, ...]]] = defaultdict(dict)
+        self._signed_in: dict[str, Scores] = defaultdict(dict)
         self._trends: dict[int, Scores] = defaultdict(dict)
         self._counted: dict[int, Scores] = defaultdict(dict)
         self._co_clicks = _Pairs(min_actors, MAX_CO_CLICKED)
@@ -135,10 +142,14 @@ class MemoryOnlineStore:
             for name, at_ms in times.items():
                 self._disliked[actor][name] = max(at_ms, self._disliked[actor].get(name, at_ms))
             self._disliked[actor] = dict(_heaviest(self._disliked[actor], MAX_DISLIKED))
-        for actor, times in update.done.items():
-            for name, at_ms in times.items():
-                self._done[actor][name] = max(at_ms, self._done[actor].get(name, at_ms))
-            self._done[actor] = dict(_heaviest(self._done[actor], MAX_DONE))
+        for held, added, bound in (
+            (self._done, update.done, MAX_DONE),
+            (self._signed_in, update.signed_in, MAX_SIGNED_IN),
+        ):
+            for actor, times in added.items():
+                for name, at_ms in times.items():
+                    held[actor][name] = max(at_ms, held[actor].get(name, at_ms))
+                held[actor] = dict(_heaviest(held[actor], bound))
         for actor, by in update.shown.items():
             shown = self._shown[actor]
             for item_id, showings in by.items():
@@ -168,6 +179,7 @@ class MemoryOnlineStore:
         self._tags[actor] = dict.fromkeys(_deleted(self._tags.get(actor, {})), 0.0)
         self._shown.pop(actor, None)
         self._done[actor] = {name: at for name, at in self._done.get(actor, {}).items() if at > at_ms}
+        self._signed_in[actor] = {name: at for name, at in self._signed_in.get(actor, {}).items() if at > at_ms}
         self._recent[actor] = {name: at for name, at in self._recent.get(actor, {}).items() if at > at_ms}
         self._seen[actor] = {hashed: at for hashed, at in self._seen.get(actor, {}).items() if at > at_ms}
 
@@ -215,8 +227,9 @@ class MemoryOnlineStore:
             tags={name: weight for name, weight in self._tags.get(actor, {}).items() if weight > 0},
             disliked={name: int(at) for name, at in self._disliked.get(actor, {}).items()},
             seen=_in_order(self._seen.get(actor, {})),
-            done=tuple(name for name, _ in _heaviest(self._done.get(actor, {}), MAX_DONE)),
+            done={name: int(at) for name, at in _heaviest(self._done.get(actor, {}), MAX_DONE)},
             shown=dict(self._shown.get(actor, {})),
+            signed_in={name: int(at) for name, at in self._signed_in.get(actor, {}).items()},
             is_off=actor in self._off,
             deleted_tags=_deleted(self._tags.get(actor, {})),
         )
@@ -279,7 +292,10 @@ class MemoryOnlineStore:
         """Do nothing: memory has no file."""
 
     def _parts_by_actor(self) -> tuple[dict[str, Any], ...]:
-        return (self._recent, self._seen, self._disliked, self._done, self._shown, self._tags, self._withdrawn)
+        return (
+            self._recent, self._seen, self._disliked, self._done, self._shown, self._signed_in, self._tags,
+            self._withdrawn,
+        )  # fmt: skip
 
     def is_complete(self) -> bool:
         """Tell whether all is here that should be."""

@@ -47,6 +47,10 @@ SHOWN_TTL_DAYS = 14
 #: Services an actor has done (办结), the latest, and how long that is known: some are done again the next year.
 MAX_DONE = 200
 DONE_TTL_DAYS = 180
+#: Subjects of whom it is known when they were last signed in on a browser, the latest, and for how long after the last
+#: event: longer than a session, and than clocks differ.
+MAX_SIGNED_IN = 5
+SIGNED_IN_TTL_DAYS = 2
 #: A nightly job that fails for a week takes the tags away rather than serving stale ones.
 TAGS_TTL_DAYS = 7
 #: How long it is known which dead letters were recovered; they themselves are removed a moment later.
@@ -95,6 +99,9 @@ class OnlineUpdate:
         actor → service that was completed → epoch ms; the latest are kept.
     shown
         actor → item → epoch s at which it was shown, any order, each once; the latest are kept.
+    signed_in
+        actor of a browser → `profiles.online.pseudonyms.digest_of` a subject that was signed in on it, empty where its
+        consent lets nothing be kept of it → epoch ms of an event of it; the latest are kept.
     interests
         epoch hour (``at_ms // 3_600_000``) → item → actor → strongest interest shown. The trend of an hour is the sum
         of the strongest interests of its actors, however many batches told of them.
@@ -115,6 +122,7 @@ class OnlineUpdate:
     disliked: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     done: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     shown: Mapping[str, Mapping[str, Collection[int]]] = field(default_factory=dict)
+    signed_in: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     interests: Mapping[int, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
     co_clicks: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
     next_clicks: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
@@ -137,10 +145,12 @@ class ActorState:
     seen
         `civicrec.items.hash_of` what the actor interacted with, the longest ago first, at most `MAX_SEEN`.
     done
-        Services that the actor has completed, the latest first.
+        Service that the actor has completed → epoch ms, the latest first.
     shown
         `civicrec.items.hash_of` what the actor was shown, at most `MAX_SHOWN` → epoch s of the latest `MAX_SHOWINGS`
         times, the latest first.
+    signed_in
+        Of a browser: `OnlineUpdate.signed_in`, at most `MAX_SIGNED_IN`.
     is_off
         Whether the actor switched personalisation off: then nothing else of this may be used.
     deleted_tags
@@ -151,10 +161,19 @@ class ActorState:
     tags: Mapping[str, float] = field(default_factory=dict)
     disliked: Mapping[str, int] = field(default_factory=dict)
     seen: tuple[int, ...] = ()
-    done: tuple[str, ...] = ()
+    done: Mapping[str, int] = field(default_factory=dict)
     shown: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    signed_in: Mapping[str, int] = field(default_factory=dict)
     is_off: bool = False
     deleted_tags: frozenset[str] = frozenset()
+
+
+class Visit(NamedTuple):
+    """What is known of a subject and of its browser, and when the subject withdrew consent (epoch ms, or 0)."""
+
+    subject: ActorState
+    browser: ActorState
+    withdrawn_ms: int
 
 
 class Pairs(NamedTuple):
@@ -189,6 +208,10 @@ class OnlineReader(Protocol):
 
     async def actor(self, actor: str) -> ActorState:
         """Return all that is known of one actor, in one round trip."""
+        ...
+
+    async def visit(self, subject: str, browser: str) -> Visit:
+        """Return all that is known of a subject and of the actor of its browser, in one round trip."""
         ...
 
     async def pairs(self, clicked: Sequence[str], last: Sequence[str] = (), n: int = MAX_CO_CLICKED) -> Pairs:

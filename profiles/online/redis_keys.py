@@ -6,14 +6,14 @@ from __future__ import annotations
 #: of a log's progress is built in `civicrec.accounting.progress`; until 0.1 it was
 #: ``fence:``, and `COMPLETE_KEY` ``whole:``.
 CLEARED = (
-    "recent", "seen", "disliked", "done", "shown", "trend", "counted", "co", "few", "next", "few_next", "crowd",
-    "tags", "withdrawn", "held", "progress", "logs",
+    "recent", "seen", "disliked", "done", "shown", "signed_in", "trend", "counted", "co", "few", "next",
+    "few_next", "crowd", "tags", "withdrawn", "held", "progress", "logs",
     "complete", "whole", "fence",
 )  # fmt: skip
 
 #: There while the store holds all it should: a wipe takes it away with the rest. The number is that of the form of what
 #: is kept: a store of another form is incomplete, so the stream rebuilds it.
-COMPLETE_KEY = "complete:13"
+COMPLETE_KEY = "complete:14"
 
 
 def recent_key(actor: str) -> str:
@@ -39,6 +39,11 @@ def done_key(actor: str) -> str:
 def shown_key(actor: str) -> str:
     """Name the hash `civicrec.items.hash_of` an item → its latest showings, 4 bytes each, the latest first."""
     return f"shown:{actor}"
+
+
+def signed_in_key(actor: str) -> str:
+    """Name the sorted set short hash of a subject → epoch ms of its latest event from this actor's browser."""
+    return f"signed_in:{actor}"
 
 
 def trend_key(hour: int) -> str:

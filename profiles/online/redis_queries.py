@@ -12,8 +12,27 @@ from typing import Any
 
 import msgspec
 
-from profiles.online.ports import MAX_DISLIKED, MAX_DONE, MAX_RECENT, MAX_SHOWINGS, ActorState, RecentItem
-from profiles.online.redis_keys import OFF_KEY, disliked_key, done_key, recent_key, seen_key, shown_key, tags_key
+from profiles.online.ports import (
+    MAX_DISLIKED,
+    MAX_DONE,
+    MAX_RECENT,
+    MAX_SHOWINGS,
+    MAX_SIGNED_IN,
+    ActorState,
+    RecentItem,
+    Visit,
+)
+from profiles.online.redis_keys import (
+    OFF_KEY,
+    disliked_key,
+    done_key,
+    recent_key,
+    seen_key,
+    shown_key,
+    signed_in_key,
+    tags_key,
+    withdrawn_key,
+)
 
 Command = tuple[str | int, ...]
 
@@ -41,26 +60,40 @@ def actor_commands(actor: str) -> list[Command]:
         ("GET", tags_key(actor)),
         largest(disliked_key(actor), MAX_DISLIKED),
         ("ZRANGE", seen_key(actor), 0, -1),
-        ("ZREVRANGE", done_key(actor), 0, MAX_DONE - 1),
+        largest(done_key(actor), MAX_DONE),
         ("HGETALL", shown_key(actor)),
+        largest(signed_in_key(actor), MAX_SIGNED_IN),
         ("SISMEMBER", OFF_KEY, actor),
     ]
 
 
 def actor_of(answers: Sequence[Any]) -> ActorState:
     """Read the answers to `actor_commands`."""
-    recent, stored, disliked, seen, done, shown, is_off = answers
+    recent, stored, disliked, seen, done, shown, signed_in, is_off = answers
     tags = decode_tags(stored).tags if stored else {}
     return ActorState(
         recent=tuple(recent_items(recent)),
         tags={name: weight for name, weight in tags.items() if weight > 0},
         disliked={name.decode(): int(at) for name, at in disliked},
         seen=tuple(map(int, seen)),
-        done=tuple(name.decode() for name in done),
+        done={name.decode(): int(at) for name, at in done},
         shown={int(name): _TIMES[len(times)](times) for name, times in shown.items()},
+        signed_in={name.decode(): int(at) for name, at in signed_in},
         is_off=bool(is_off),
         deleted_tags=frozenset(name for name, weight in tags.items() if weight == 0),
     )
+
+
+def visit_commands(subject: str, browser: str) -> list[Command]:
+    """Return what asks for a `Visit`."""
+    return [*actor_commands(subject), *actor_commands(browser), ("GET", withdrawn_key(subject))]
+
+
+def visit_of(answers: Sequence[Any]) -> Visit:
+    """Read the answers to `visit_commands`."""
+    *states, withdrawn = answers
+    half = len(states) // 2
+    return Visit(actor_of(states[:half]), actor_of(states[half:]), int(withdrawn or 0))
 
 
 def pair_commands(key_of: Callable[[str], str], item_ids: Sequence[str], n: int) -> list[Command]:

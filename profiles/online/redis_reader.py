@@ -19,7 +19,7 @@ from civicrec.process.ports import Endpoint
 from civicrec.process.whose import REFUSAL, VALKEY_TITLE, is_anothers
 from civicrec.security.tls import tls_context
 from civicrec.settings import RedisSettings
-from profiles.online.ports import MAX_CO_CLICKED, ActorState, Pairs
+from profiles.online.ports import MAX_CO_CLICKED, ActorState, Pairs, Visit
 from profiles.online.redis_keys import co_key, next_key
 from profiles.online.redis_queries import (
     Command,
@@ -27,6 +27,8 @@ from profiles.online.redis_queries import (
     actor_of,
     neighbours_of,
     pair_commands,
+    visit_commands,
+    visit_of,
 )
 
 #: A connection that leaves a question unanswered for so long is given up, and the next question makes a new one.
@@ -45,6 +47,10 @@ class RedisOnlineReader:
     async def actor(self, actor: str) -> ActorState:
         """Return all that is known of one actor, in one round trip."""
         return actor_of(await self._answers(actor_commands(actor)))
+
+    async def visit(self, subject: str, browser: str) -> Visit:
+        """Return all that is known of a subject and of the actor of its browser, in one round trip."""
+        return visit_of(await self._answers(visit_commands(subject, browser)))
 
     async def pairs(self, clicked: Sequence[str], last: Sequence[str] = (), n: int = MAX_CO_CLICKED) -> Pairs:
         """Return co-clicks of the items `clicked` and next clicks of those clicked `last`, in one round trip."""

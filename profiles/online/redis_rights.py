@@ -26,6 +26,7 @@ from profiles.online.redis_keys import (
     recent_key,
     seen_key,
     shown_key,
+    signed_in_key,
     tags_key,
     withdrawn_key,
 )
@@ -130,7 +131,7 @@ class RedisOnlineRights(RedisCalls):
 
 
 def _keys_of(actor: str) -> list[str]:
-    names = (recent_key, seen_key, disliked_key, done_key, shown_key, tags_key, withdrawn_key)
+    names = (recent_key, seen_key, disliked_key, done_key, shown_key, signed_in_key, tags_key, withdrawn_key)
     return [key(actor) for key in names]
 
 
@@ -148,6 +149,7 @@ def changes_of(update: OnlineUpdate) -> tuple[list[Any], list[Any], list[Any]]:
             seen_key(actor),
             done_key(actor),
             shown_key(actor),
+            signed_in_key(actor),
         )
         for actor, at_ms in update.withdrawn.items()
     ]

@@ -39,11 +39,13 @@ from profiles.online.ports import (
     MAX_SEEN,
     MAX_SHOWINGS,
     MAX_SHOWN,
+    MAX_SIGNED_IN,
     MAX_TREND_ITEMS,
     RECENT_TTL_DAYS,
     RECOVERED_TTL_DAYS,
     SEEN_TTL_DAYS,
     SHOWN_TTL_DAYS,
+    SIGNED_IN_TTL_DAYS,
     TREND_TTL_HOURS,
     Incomplete,
     Known,
@@ -66,6 +68,7 @@ from profiles.online.redis_keys import (
     recovered_key,
     seen_key,
     shown_key,
+    signed_in_key,
     trend_key,
     withdrawn_key,
 )
@@ -164,6 +167,10 @@ def _commands(update: OnlineUpdate, refused: list[Any], bounds: Bounds) -> bytes
         if items
     ] + [
         (done_key(actor), DONE_TTL_DAYS * DAY_S, MAX_DONE, flat(times)) for actor, times in update.done.items() if times
+    ] + [
+        (signed_in_key(actor), SIGNED_IN_TTL_DAYS * DAY_S, MAX_SIGNED_IN, flat(times))
+        for actor, times in update.signed_in.items()
+        if times
     ]  # fmt: skip
     added = [
         (
@@ -201,7 +208,7 @@ def _commands(update: OnlineUpdate, refused: list[Any], bounds: Bounds) -> bytes
     for actor, items in chain(update.seen.items(), update.recent.items()):
         if items:
             came_s[actor] = max(came_s.get(actor, 0), *(item.at_ms // 1000 for item in items))
-    for actor, times in update.done.items():
+    for actor, times in chain(update.done.items(), update.signed_in.items()):
         if times:
             came_s[actor] = max(came_s.get(actor, 0), max(times.values()) // 1000)
     for actor, by in update.shown.items():

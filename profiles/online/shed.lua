@@ -4,7 +4,7 @@
 for _, kind in ipairs({'actors', 'co'}) do
   local index = 'held:' .. kind
   local prefixes = kind == 'co' and {'co:', 'few:', 'next:', 'few_next:'}
-    or {'recent:', 'seen:', 'disliked:', 'done:', 'shown:', 'tags:', 'withdrawn:'}
+    or {'recent:', 'seen:', 'disliked:', 'done:', 'shown:', 'signed_in:', 'tags:', 'withdrawn:'}
   local wanted = math.min(5000, math.max(100, math.ceil(redis.call('ZCARD', index) / 20)))
   local popped, shed = redis.call('ZPOPMIN', index, wanted), 0
   for place = 1, #popped, 2 do

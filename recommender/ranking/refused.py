@@ -10,12 +10,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from profiles.session import SESSION_MS
 from recommender.candidates.generator import Query
 from recommender.candidates.related import links_of, series_of
 from recommender.candidates.tags import MIN_RARITY
 
-#: How long a refusal acts on what is like the item: the longest visit. A taste of one day is none of half a year.
-SESSION_MS = 24 * 3_600_000
 #: What the score of an item is multiplied by for each refused item that it is like.
 LIKE_FACTOR = 0.3
 #: Refused items looked at, the latest.
@@ -30,6 +29,7 @@ def like_refused(query: Query, disliked: Mapping[str, int], rows: Sequence[int])
     disliked
         Item id → epoch ms at which it was refused.
     """
+    # A taste of one day is none of half a year.
     lately = sorted((at for at in disliked.items() if at[1] > query.now_ms - SESSION_MS), key=lambda one: -one[1])
     if not (lately and rows):
         return {}

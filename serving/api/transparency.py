@@ -22,8 +22,10 @@ from profiles.online.ports import (
     RECENT_TTL_DAYS,
     SEEN_TTL_DAYS,
     SHOWN_TTL_DAYS,
+    SIGNED_IN_TTL_DAYS,
     TAGS_TTL_DAYS,
 )
+from profiles.session import IDLE_MS
 from recommender.artifacts import Models
 from recommender.generators import GENERATORS
 from serving.live import Live
@@ -78,6 +80,8 @@ def told_of(live: Live) -> dict[str, Any]:
             "seen_items_days": SEEN_TTL_DAYS,
             "shown_items_kept": MAX_SHOWN,
             "shown_items_days": SHOWN_TTL_DAYS,
+            "session_minutes": IDLE_MS // 60_000,
+            "signed_in_days": SIGNED_IN_TTL_DAYS,
             "tags_days": TAGS_TTL_DAYS,
             "dislikes_days": DISLIKED_TTL_DAYS,
             "done_services_days": DONE_TTL_DAYS,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from itertools import groupby
+from itertools import count, groupby
 from typing import Any
 
 from civicrec.accounting.ledger import Totals
@@ -30,6 +30,7 @@ from profiles.online.ports import (
     RECENT_TTL_DAYS,
     SEEN_TTL_DAYS,
     SHOWN_TTL_DAYS,
+    SIGNED_IN_TTL_DAYS,
     TAGS_TTL_DAYS,
     TREND_TTL_HOURS,
     WITHDRAWN_TTL_DAYS,
@@ -39,8 +40,8 @@ from profiles.online.ports import (
     RebuildableStore,
 )
 from streaming.blocks import HISTORY, SHOWN, Interaction
-from streaming.enrich import INTERACTION_KINDS, LASTING, kept_kind
-from streaming.fold import SLICE_INTERACTIONS, fold, only_shown, personal_actors
+from streaming.enrich import INTERACTION_KINDS, LASTING, kept_kind, signed_in
+from streaming.fold import ASIDE_AS_ONE, SLICE_INTERACTIONS, fold, other_actors, personal_actors
 
 #: What a rebuild commits stands apart from what is committed of any log.
 REBUILD_LOG = "rebuild"
@@ -68,6 +69,14 @@ SELECT who AS actor, item_id, kind, at_ms, is_personal, log, log_offset FROM (
     WHERE local_date = {{day:Date}} AND {_CHOSEN}
 )
 ORDER BY log_offset, at_ms, item_id, event_id
+"""
+_SIGNED_IN = f"""
+SELECT subject_id, anonymous_id, consent = 'personalise' AS is_personal, toString(events.log) AS log, log_offset,
+       max(toUnixTimestamp64Milli(occurred_at)) AS at_ms
+FROM events FINAL
+WHERE local_date = {{day:Date}} AND subject_id != '' AND anonymous_id != '' AND log != '{HISTORY}'
+GROUP BY ALL
+ORDER BY log_offset, anonymous_id, subject_id
 """
 _TAGS = """
 SELECT actor, tag, weight FROM actor_tags WHERE day = {day:Date} ORDER BY actor, tag
@@ -146,7 +155,9 @@ def rebuild_online(
     put_switches(online, choices)
     online.clear()
     today = local_date(now)
-    n_interactions = _restore_interactions(warehouse, online, done, now, today, report)
+    commits = (Commit(REBUILD_LOG, n, n + 1) for n in count())
+    n_interactions = _restore_interactions(warehouse, online, commits, done, now, today, report)
+    _restore_signed_in(warehouse, online, commits, done, today)
     n_actors = _restore_tags(warehouse, online, today, choices)
     for log, progress in done.progress.items():  # offsets and counts are in the store, too
         for commit in commits_of(log, progress):
@@ -157,8 +168,9 @@ def rebuild_online(
 
 
 def _restore_interactions(
-    warehouse: Warehouse, online: OnlineWriter, done: Done, now: datetime, today: date, report: ShowProgress
-) -> int:
+    warehouse: Warehouse, online: OnlineWriter, commits: Iterator[Commit], done: Done, now: datetime, today: date,
+    report: ShowProgress,
+) -> int:  # fmt: skip
     kinds, lasting = sorted(INTERACTION_KINDS | LASTING), sorted(LASTING)
     busy_first = today - timedelta(days=max(RECENT_TTL_DAYS, CO_CLICK_TTL_DAYS))
     seen_first = today - timedelta(days=SEEN_TTL_DAYS)
@@ -166,7 +178,7 @@ def _restore_interactions(
     first_day = today - timedelta(days=DISLIKED_TTL_DAYS)
     asked = {"kinds": kinds, "first": first_day, "seen_first": seen_first, "shown_first": shown_first}
     days = warehouse.rows(_DAYS, {**asked, "lasting": lasting})
-    n_interactions = n_read = n_commits = 0
+    n_interactions = n_read = 0
     total = sum(row["n"] for row in days)
     oldest_hour = to_ms(now - timedelta(hours=TREND_TTL_HOURS)) // _HOUR_MS
     for row in days:
@@ -178,14 +190,32 @@ def _restore_interactions(
         for begin in range(0, table.num_rows, SLICE_INTERACTIONS):
             part = table.slice(begin, SLICE_INTERACTIONS)
             if interactions := _interactions(part.to_pydict(), done, is_seen):
-                known = online.known_of(personal_actors(interactions), only_shown(interactions))
+                known = online.known_of(personal_actors(interactions), other_actors(interactions))
                 folded = fold(interactions, known.recent, known.withdrawn)
                 update = _as_old_as(folded, row["day"] >= busy_first, oldest_hour)
-                online.apply(Commit(REBUILD_LOG, n_commits, n_commits + 1), update)
-                n_commits += 1
+                online.apply(next(commits), update)
                 n_interactions += len(interactions)
             report("interactions", n_read := n_read + part.num_rows, total)
     return n_interactions
+
+
+def _restore_signed_in(
+    warehouse: Warehouse, online: OnlineWriter, commits: Iterator[Commit], done: Done, today: date
+) -> None:
+    names = ("subject_id", "anonymous_id", "at_ms", "log_offset", "is_personal", "log")
+    for days_ago in range(SIGNED_IN_TTL_DAYS, -2, -1):  # clocks may be ahead
+        table = warehouse.query(_SIGNED_IN, {"day": today - timedelta(days=days_ago)})
+        for begin in range(0, table.num_rows, SLICE_INTERACTIONS * ASIDE_AS_ONE):
+            columns = table.slice(begin, SLICE_INTERACTIONS * ASIDE_AS_ONE).to_pydict()
+            told = [
+                signed_in(subject, anonymous, at_ms, offset, bool(is_personal))
+                for subject, anonymous, at_ms, offset, is_personal, log in zip(
+                    *map(columns.__getitem__, names), strict=True
+                )
+                if done.has(log, subject, offset)
+            ]
+            update = fold(told, {}, online.known_of((), other_actors(told)).withdrawn)
+            online.apply(next(commits), update)
 
 
 def _interactions(columns: dict[str, list[Any]], done: Done, is_seen: bool) -> list[Interaction]:

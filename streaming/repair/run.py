@@ -117,7 +117,8 @@ def repair(
             lost = lost_dead_letters(warehouse, part.dead_letters)
             bookmark.days |= difference.days
             bookmark.interactions_changed |= any(
-                row["kind"] in INTERACTION_KINDS for row in (*difference.new, *difference.changed)
+                row["kind"] in INTERACTION_KINDS or (row["subject_id"] and row["anonymous_id"])
+                for row in (*difference.new, *difference.changed)
             )
             if not dry_run:
                 _keep(path, bookmark)  # first: else a crash after the write would leave these days as they are

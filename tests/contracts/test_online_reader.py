@@ -11,11 +11,12 @@ from pydantic import SecretStr
 
 from civicrec.accounting.progress import Commit
 from civicrec.errors import Unavailable
+from civicrec.items import hash_of
 from civicrec.settings import RedisSettings
 from profiles.online import redis_reader
 from profiles.online.bounds import Bounds
 from profiles.online.memory import MemoryOnlineReader, MemoryOnlineStore
-from profiles.online.ports import ActorState, OnlineReader, OnlineUpdate, RecentItem
+from profiles.online.ports import ActorState, OnlineReader, OnlineUpdate, RecentItem, Visit
 from profiles.online.redis_keys import co_key
 from profiles.online.redis_reader import RedisOnlineReader
 from profiles.online.redis_store import RedisOnlineStore
@@ -70,6 +71,24 @@ def test_a_reader_says_what_the_store_says(pair: Pair) -> None:
     assert read(make, lambda reader: reader.pairs([], ["i3"])) == ({}, store.next_clicks(["i3"]))
     assert read(make, lambda reader: reader.pairs([])) == ({}, {})
     assert read(make, lambda reader: reader.pairs(asked, asked, 0)) == ({}, {})
+
+
+def test_a_visit_is_what_is_known_of_subject_and_browser(pair: Pair) -> None:
+    store, make = pair
+    update = OnlineUpdate(
+        recent={"s": [RecentItem("i", 9)]}, withdrawn={"s": 7, "b": 3}, signed_in={"b": {"x": 5}}, done={"b": {"k": 6}},
+        shown={"b": {"i": [8]}},
+    )  # fmt: skip
+    store.apply(Commit("log", 1, 2), update)
+    store.put_switched_off(["b"])
+    asked = [("s", "b"), ("b", "s"), (ACTORS[1], ACTORS[0]), ("stranger", "stranger")]
+    there, back, others, strangers = (read(make, lambda reader, one=one: reader.visit(*one)) for one in asked)
+    assert there == Visit(store.actor("s"), store.actor("b"), 7)
+    assert store.actor("b") == ActorState(done={"k": 6}, shown={hash_of("i"): (8,)}, signed_in={"x": 5}, is_off=True)
+    assert back == Visit(store.actor("b"), store.actor("s"), 3)
+    assert others == Visit(store.actor(ACTORS[1]), store.actor(ACTORS[0]), 0)
+    assert store.actor(ACTORS[1]).tags
+    assert strangers == Visit(ActorState(), ActorState(), 0)
 
 
 def test_questions_asked_at_once_each_get_their_own_answer(pair: Pair) -> None:

@@ -298,10 +298,10 @@ def test_services_that_are_done_are_known_until_consent_ends_or_the_actor_is_for
     many = {f"s{n}": AT + n for n in range(MAX_DONE + 5)}
     store.apply(Commit("log", 0, 1), OnlineUpdate(done={"a": many, "b": {"x": AT}}))
     store.apply(Commit("log", 1, 2), OnlineUpdate(done={"a": {"s7": AT + 999, "s204": AT}}))
-    done = store.actor("a").done
-    assert (len(done), done[:3]) == (MAX_DONE, ("s7", "s204", "s203"))
+    done = [*store.actor("a").done]
+    assert (len(done), done[:3]) == (MAX_DONE, ["s7", "s204", "s203"])
     store.withdraw("a", AT + 203)
-    assert store.actor("a").done == ("s7", "s204")
+    assert [*store.actor("a").done.items()] == [("s7", AT + 999), ("s204", AT + 204)]
     assert store.forget("b") == 1
     assert store.actor("b") == ActorState()
 
@@ -325,12 +325,14 @@ _marks = st.builds(
 _interacted = st.dictionaries(
     _names, st.lists(st.builds(RecentItem, _names, st.integers(0, 2**41)), max_size=5), max_size=3
 )
+_times = st.dictionaries(_names, st.dictionaries(_names, st.integers(0, 2**41), max_size=7), max_size=3)
 _updates = st.builds(
     OnlineUpdate,
     recent=_interacted,
     seen=_interacted,
-    disliked=st.dictionaries(_names, st.dictionaries(_names, st.integers(0, 2**41), max_size=3), max_size=3),
-    done=st.dictionaries(_names, st.dictionaries(_names, st.integers(0, 2**41), max_size=3), max_size=3),
+    disliked=_times,
+    done=_times,
+    signed_in=_times,
     interests=st.dictionaries(st.integers(0, 3), st.dictionaries(_names, _weights, max_size=3), max_size=3),
     co_clicks=st.dictionaries(_names, st.dictionaries(_names, _weights, max_size=3), max_size=3),
     next_clicks=st.dictionaries(_names, st.dictionaries(_names, _weights, max_size=3), max_size=3),

@@ -22,7 +22,7 @@ CATALOGUE = Catalogue.of([
     an_item("topic", "topic"),
     *(an_item(f"s{n}", "service", published_at=NOW - n * DAY) for n in range(1, 6)),
 ])  # fmt: skip
-DONE = ActorState(recent=(RecentItem("birth", 0),), done=("birth",))
+DONE = ActorState(recent=(RecentItem("birth", 0),), done={"birth": 0})
 
 
 def a_list(profile: ActorState, **changes: object) -> RankedList:
@@ -36,7 +36,7 @@ def ids(listed: RankedList) -> list[str]:
 
 
 def test_it_is_not_offered_even_when_nothing_else_is_left() -> None:
-    only_read = replace(DONE, done=())
+    only_read = replace(DONE, done={})
     assert ids(a_list(only_read))[-1] == "birth"
     assert "birth" not in ids(a_list(DONE))
     assert "birth" in ids(a_list(DONE, mode="general"))
@@ -61,5 +61,5 @@ def test_what_one_only_reads_is_no_follow_up() -> None:
 
 @pytest.mark.parametrize("done", ["gone", "unknown"])
 def test_a_service_that_may_not_be_named_is_followed_by_nothing(done: str) -> None:
-    items = a_list(ActorState(done=(done,))).items
+    items = a_list(ActorState(done={done: 0})).items
     assert not any(reason.code == "related" for one in items for reason in one.reasons)

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from civicrec.events import INTEREST_WEIGHTS
 from civicrec.registry.runs import save_run
 from civicrec.settings import ServingSettings
-from profiles.online.ports import RECENT_TTL_DAYS, TAGS_TTL_DAYS
+from profiles.online.ports import RECENT_TTL_DAYS, SIGNED_IN_TTL_DAYS, TAGS_TTL_DAYS
 from recommender.artifacts import save_models
 from recommender.manifest import Offline
 from recommender.training.train import SINGLES
@@ -68,6 +68,8 @@ def test_the_page_names_every_scene_with_its_sources_and_every_signal(api: Api) 
     assert set(BEHAVIOUR_NAMES) == set(INTEREST_WEIGHTS)
     assert [words for words in BEHAVIOUR_NAMES.values() if words not in shown] == []
     assert f"保留 {RECENT_TTL_DAYS} 天，兴趣标签保留 {TAGS_TTL_DAYS} 天" in shown
+    assert (told["data"]["session_minutes"], told["data"]["signed_in_days"]) == (30, SIGNED_IN_TTL_DAYS)
+    assert f"短码保留 {SIGNED_IN_TTL_DAYS} 天" in shown
 
 
 def test_every_model_whose_figures_a_night_keeps_has_a_name() -> None:

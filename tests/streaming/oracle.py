@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
 from itertools import chain
 from typing import Any
 
@@ -38,6 +39,17 @@ def shown(events: Sequence[Event], actor: str) -> dict[int, tuple[int, ...]]:
             times[hash_of(event.item_id)].add(at_ms(event) // 1000)
     assert len(times) <= 120
     return {hashed: tuple(sorted(some, reverse=True)[:6]) for hashed, some in times.items()}
+
+
+def signed_in(events: Sequence[Event], actor: str) -> dict[str, int]:
+    """Short hash of each subject with an event from this browser, nothing without consent → time of the last one."""
+    times: dict[str, list[int]] = defaultdict(list)
+    for event in events:
+        if event.subject_id and event.anonymous_id == actor:
+            name = blake2b(event.subject_id.encode(), digest_size=4).hexdigest()
+            times[name if event.consent == "personalise" else ""].append(at_ms(event))
+    assert len(times) <= 5
+    return {name: max(some) for name, some in times.items()}
 
 
 def trends(batches: Sequence[Sequence[Event]]) -> dict[int, dict[str, float]]:

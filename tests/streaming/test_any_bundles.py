@@ -83,6 +83,8 @@ def assert_as_recomputed(world: World, warehouse: KeyedWarehouse, progress: Comm
         state = world.online.actor(actor)
         assert [tuple(pair) for pair in map(_pair, state.recent)] == oracle.recent(EVENTS, actor)
         assert state.shown == oracle.shown(EVENTS, actor)
+        assert state.signed_in == oracle.signed_in(EVENTS, actor)
+    assert any(world.online.actor(event.actor).signed_in for event in EVENTS)
     assert any(world.online.actor(event.actor).shown for event in EVENTS)
     trends = oracle.trends([EVENTS])
     assert world.online.trends(list(trends)) == trends

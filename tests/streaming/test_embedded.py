@@ -35,6 +35,7 @@ def behaviour(n: int, seed: int = 1, step_s: int = 600, actors: int = 8, began: 
             at=began + timedelta(seconds=step_s * k, milliseconds=rng.randrange(1000)),
             anonymous_id=f"v{rng.randrange(actors)}", consent=rng.choice(["measure", "personalise", "personalise"]),
             bot_reason=rng.choice(["", "", "", "agent"]),
+            subject_id=f"{k % 11 % 3:032x}" if k % 11 < 3 else "",
         )
         for k in range(n)
     ]  # fmt: skip
@@ -58,6 +59,7 @@ def assert_equals_the_recomputation(world: World, events: list[Event]) -> None:
         state = world.online.actor(actor)
         assert [(item.item_id, item.at_ms) for item in state.recent] == oracle.recent(events, actor)
         assert state.shown == oracle.shown(events, actor)
+        assert state.signed_in == oracle.signed_in(events, actor)
     expected_trends = oracle.trends(batches_of(world))
     assert world.online.trends(list(expected_trends)) == expected_trends
     assert world.ledger.totals().stored == len(events)

@@ -6,7 +6,8 @@ import pytest
 from civicrec.clock import local_date
 from civicrec.events import Event
 from civicrec.warehouse.migrate import migrations
-from streaming.blocks import Block, Facts, Origin, Parsed
+from profiles.online.pseudonyms import digest_of
+from streaming.blocks import SIGNED_IN, Block, Facts, Origin, Parsed
 from streaming.enrich import enrich
 from streaming.parse import epoch_ms
 from streaming.registry import RegistryFacts
@@ -68,7 +69,25 @@ def test_who_switched_personalisation_off_is_counted_and_not_learned_from_then_o
     ]  # fmt: skip
     facts = enriched(*events, off_since={off: epoch_ms(NOON)})
     assert facts.columns["consent"] == ["personalise", "measure", "measure", "personalise"]
-    assert [one.is_personal for one in facts.interactions] == [True, False, False, True]
+    assert [one.is_personal for one in facts.interactions if one.actor in (off, other)] == [True, False, False, True]
+    on_browser = [one for one in facts.interactions if one.actor == "visitor-1"]
+    assert [one.item_id for one in on_browser] == [digest_of(off), "", "", digest_of(other)]
+    assert [one.at_ms for one in on_browser] == [epoch_ms(event.occurred_at) for event in events]
+    assert {one.kind for one in on_browser} == {SIGNED_IN}
+
+
+@pytest.mark.parametrize("fields", [{}, {"kind": "page_view"}, {"item": "unknown"}, {"bot_reason": "agent"}])
+def test_any_event_of_a_subject_tells_who_was_signed_in_on_the_browser(fields: dict[str, str]) -> None:
+    who, browser = "0" * 32, "f" * 32
+    told = enriched(
+        an_event(**{"item": "i1", "consent": "personalise", **fields}, subject_id=who, anonymous_id=browser)
+    )
+    (one,) = (one for one in told.interactions if one.kind == SIGNED_IN)
+    assert (one.actor, one.item_id) == (f"a:{browser}", digest_of(who))
+    for alone in ({"subject_id": who, "anonymous_id": ""}, {"anonymous_id": browser}):
+        assert all(
+            one.kind != SIGNED_IN for one in enriched(an_event(**{"item": "i1", **fields}, **alone)).interactions
+        )
 
 
 def test_an_event_without_arrival_arrived_when_it_happened() -> None:

@@ -9,15 +9,24 @@ from hypothesis import strategies as st
 from civicrec.accounting.progress import Commit
 from profiles.decay import forward_weight
 from profiles.online.memory import MemoryOnlineStore
-from profiles.online.ports import CO_CLICK_HALF_LIFE_DAYS, MAX_RECENT, MAX_SHOWN, OnlineUpdate, RecentItem
-from streaming.blocks import SHOWN, Facts, Handled, Interaction, Origin
+from profiles.online.ports import (
+    CO_CLICK_HALF_LIFE_DAYS,
+    MAX_RECENT,
+    MAX_SHOWN,
+    MAX_SIGNED_IN,
+    OnlineUpdate,
+    RecentItem,
+)
+from profiles.online.pseudonyms import digest_of
+from streaming.blocks import SHOWN, SIGNED_IN, WITHDRAWN, Facts, Handled, Interaction, Origin
+from streaming.enrich import signed_in
 from streaming.fold import (
     MAX_ITEMS_PER_ACTOR,
     MAX_PAIRS,
     SLICE_INTERACTIONS,
     fold,
     latest,
-    only_shown,
+    other_actors,
     pairs,
     personal_actors,
     slices,
@@ -314,9 +323,42 @@ def test_what_was_shown_is_known_of_its_actor_and_of_nothing_else() -> None:
     update = fold([*times, shown("y", AT + 500), shown("late", AT, "b")], {}, {"b": AT})
     assert update == OnlineUpdate(shown={"a": {"x": [AT // 1000 + k for k in (9, 8, 5, 4, 3, 2)], "y": [AT // 1000]}})
     clicked = [*times, an_interaction("x", actor="c"), shown("z", AT, "c")]
-    assert (personal_actors(clicked), only_shown(clicked)) == (["c"], ["a"])
+    assert (personal_actors(clicked), other_actors(clicked)) == (["c"], ["a"])
     flood = fold([shown(f"i{n}", AT + 1_000 * n) for n in range(MAX_SHOWN + 30)], {}).shown["a"]
     assert set(flood) == {f"i{n}" for n in range(30, MAX_SHOWN + 30)}
+
+
+_HEX = [f"{n:032x}" for n in range(7)]
+
+
+@given(
+    marks=st.lists(st.tuples(st.sampled_from(_HEX), st.integers(0, 20), st.booleans()), max_size=10),
+    withdrawn=st.none() | st.integers(0, 20), data=st.data(),
+)  # fmt: skip
+def test_who_was_signed_in_is_the_same_in_whatever_order_and_slices_events_come(
+    marks: list[tuple[str, int, bool]], withdrawn: int | None, data: st.DataObject
+) -> None:
+    told = [signed_in(who, "b", AT + at, 0, is_personal) for who, at, is_personal in marks]
+    until = -1
+    if withdrawn is not None:
+        told.append(Interaction("b", "", AT + withdrawn, 0.0, True, kind=WITHDRAWN))
+        until = withdrawn
+    latest_of: dict[str, int] = {}
+    for who, at, is_personal in marks:
+        name = digest_of(who) if is_personal else ""
+        if at > until:
+            latest_of[name] = max(AT + at, latest_of.get(name, 0))
+    kept = sorted(latest_of, key=lambda name: (latest_of[name], name), reverse=True)[:MAX_SIGNED_IN]
+    store = MemoryOnlineStore()
+    for n, slice_ in enumerate(_cut(data.draw(st.permutations(told)), data)):
+        known = store.known_of(personal_actors(slice_), other_actors(slice_))
+        store.apply(Commit("log", n, n + 1), fold(slice_, known.recent, known.withdrawn))
+    assert store.actor("b").signed_in == {name: latest_of[name] for name in kept}
+
+
+def _cut(told: list[Interaction], data: st.DataObject) -> list[list[Interaction]]:
+    cuts = sorted(data.draw(st.sets(st.integers(0, len(told)), max_size=4)))
+    return [told[begin:end] for begin, end in zip([0, *cuts], [*cuts, len(told)], strict=True)]
 
 
 def test_more_showings_than_other_interactions_make_a_slice() -> None:
@@ -327,4 +369,4 @@ def test_more_showings_than_other_interactions_make_a_slice() -> None:
         return [len(part.interactions) for part in slices([Facts(Origin("log"), -1, records, {}, interactions, [])])]
 
     assert found("") == [SLICE_INTERACTIONS] * 3
-    assert found(SHOWN) == [3 * SLICE_INTERACTIONS]
+    assert found(SHOWN) == found(SIGNED_IN) == [3 * SLICE_INTERACTIONS]

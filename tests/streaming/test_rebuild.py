@@ -24,6 +24,7 @@ from civicrec.warehouse.interests import ACTOR
 from civicrec.warehouse.migrate import migrate
 from profiles.online.memory import MemoryOnlineStore
 from profiles.online.ports import ActorState
+from profiles.online.pseudonyms import digest_of
 from streaming.embedded import Driver
 from streaming.repair.rebuild import Done, done_so_far, rebuild_online
 from streaming.sinks import Stores
@@ -129,6 +130,7 @@ def test_a_rebuilt_store_is_the_one_the_stream_made(
         assert expected["co_clicks"]
         assert any(state.disliked for state in expected["actors"].values())
         assert any(state.shown for state in expected["actors"].values())
+        assert any(len(state.signed_in) > 1 and "" in state.signed_in for state in expected["actors"].values())
         assert_same(everything(rebuilt, events, hours_of(events)), expected)
 
 
@@ -211,15 +213,16 @@ def test_disordered_and_doubled_events_leave_recent_items_and_trends_exact(
 
 
 def test_only_what_would_still_be_there_comes_back(tmp_path: Path, warehouse: ClickHouseWarehouse) -> None:
-    def about(kind: str, item: str, days_ago: int) -> Event:
+    def about(kind: str, item: str, days_ago: int, subject_id: str = "") -> Event:
         return an_event(kind, item, days_ago, NOON - timedelta(days=days_ago), consent="personalise",
-                        received_at=NOON - timedelta(days=days_ago))  # fmt: skip
+                        received_at=NOON - timedelta(days=days_ago), subject_id=subject_id)  # fmt: skip
 
     events = [
         about("dislike", "i1", 200), about("service_complete", "i1", 200), about("dislike", "i2", 100),
         about("service_complete", "i3", 100), about("click", "i3", 40), about("click", "i4", 20),
         about("impression", "i4", 100), about("impression", "i3", 40), about("impression", "i1", 15),
-        about("impression", "i2", 14), about("impression", "i2", 1), about("click", "i5", 0),
+        about("impression", "i2", 14), about("page_view", "", 3, "3" * 32), about("page_view", "", 2, "2" * 32),
+        about("impression", "i2", 1), about("click", "i5", 0),
     ]  # fmt: skip
     with closing(Stream(tmp_path, warehouse, 100)) as stream:
         stream.send(events)
@@ -228,9 +231,10 @@ def test_only_what_would_still_be_there_comes_back(tmp_path: Path, warehouse: Cl
         rebuild_online(warehouse, rebuilt, stream.done(), NOON)
         state = rebuilt.actor("visitor-1")
         assert state.disliked.keys() == {"i2"}
-        assert state.done == ("i3",)
+        assert list(state.done) == ["i3"]
         assert [item.item_id for item in state.recent] == ["i5", "i4"]
         assert state.shown == {hash_of("i2"): tuple(to_ms(NOON) // 1000 - days * 86_400 for days in (1, 14))}
+        assert state.signed_in == {digest_of("2" * 32): to_ms(NOON) - 2 * 86_400_000}
         assert list(rebuilt.trends(hours_of(events))) == [oracle.at_ms(events[-1]) // oracle.HOUR_MS]
 
 
@@ -300,7 +304,7 @@ def test_withdrawn_consent_and_refusals_taken_back_survive_a_rebuild(
             assert [item.item_id for item in store.actor("f" * 32).recent] == ["i3"]
             assert store.actor("f" * 32).disliked == {}
             assert store.actor("f" * 32).shown == {hash_of("i1"): (to_ms(NOON) // 1000 + 5,)}
-            assert store.actor("browser") == ActorState()
+            assert store.actor("browser") == ActorState(signed_in={digest_of("f" * 32): to_ms(NOON) + 5_000})
             assert store.actor("visitor-1").disliked.keys() == {"i3"}
         assert rebuilt.actor("visitor-1").tags == {"theme:社保": 1.0}
         assert rebuilt.actor("f" * 32).tags == {}
