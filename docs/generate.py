@@ -11,6 +11,7 @@ from pydantic_core import PydanticUndefined
 from civicrec.home import FILES
 from civicrec.settings import Settings
 from operations.cli import app
+from operations.stack.retention import KEPT, told
 
 FOLDER = Path(__file__).parent
 NOTE = "<!-- Made by `make generate` from the code; edit the code instead. -->"
@@ -77,6 +78,26 @@ def _argument(parameter: Any) -> str:
     return word if parameter.required else f"[{word}]"
 
 
+def retention_page() -> str:
+    """Return docs/retention.md."""
+    settings = Settings.model_construct()
+    rows = [
+        f"| {one.store} | `{one.name}` | {one.what} | {'yes' * one.personal} | {told(one, settings)} | "
+        f"{f'`{one.setting}`' if one.setting else ''} | {one.by or 'nobody'} | {one.least_days or ''} |"
+        for one in KEPT
+    ]
+    return "\n".join([
+        "# How long data is kept", "", NOTE, "",
+        "Each table, personal file, family of keys, topic and log, with the settings as they are when nothing is set.",
+        "*persons*: whether it tells of single visitors, be it under pseudonyms. *least*: days that the law asks for",
+        "(算法推荐管理规定 28(2), 网络安全法). `civicrec status` and `civicrec doctor` tell of a setting below it.",
+        "",
+        "| store | name | what | persons | how long | setting | removed by | least |",
+        "|---|---|---|---|---|---|---|---|", *rows, "",
+        "`civicrec subject erase` removes a person sooner. Backups have times of their own.", "",
+    ])  # fmt: skip
+
+
 def operations_page() -> str:
     """Return docs/operations.md with the table of the home's files as it is now."""
     rows = [
@@ -92,4 +113,5 @@ def operations_page() -> str:
 if __name__ == "__main__":
     (FOLDER / "settings.md").write_text(settings_page())
     (FOLDER / "commands.md").write_text(commands_page())
+    (FOLDER / "retention.md").write_text(retention_page())
     (FOLDER / "operations.md").write_text(operations_page())

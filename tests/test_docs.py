@@ -11,10 +11,14 @@ import typer
 
 from civicrec import reports
 from civicrec.events import ALLOWED_PROPS, DROP_REASONS, KINDS
+from civicrec.home import FILES
 from civicrec.metrics import MetricName
+from civicrec.registry.tables import metadata
 from civicrec.settings import Settings
 from collectors.robots.behaviour import Suspicion
 from operations.cli import app
+from operations.stack.retention import KEPT
+from profiles.online.redis_keys import CLEARED
 from recommender.generators import REASON_CODES
 from recommender.scenes.files import shipped_scenes
 from recommender.scenes.validation import FIELDS
@@ -40,9 +44,18 @@ def test_every_setting_is_described() -> None:
     assert [name for name, _, text in generate.settings_of(Settings) if not text] == []
 
 
-@pytest.mark.parametrize("page", ["settings", "commands", "operations"])
+@pytest.mark.parametrize("page", ["settings", "commands", "operations", "retention"])
 def test_generated_page_is_up_to_date(page: str) -> None:
     assert (ROOT / f"docs/{page}.md").read_text() == getattr(generate, f"{page}_page")(), "run `make generate`"
+
+
+def test_how_long_is_said_of_every_table_personal_file_and_family_of_keys() -> None:
+    said = {(one.store, one.name) for one in KEPT}
+    assert len(said) == len(KEPT)
+    registry = {("registry", name) for name in metadata.tables}
+    files = {("home", file.name) for file in FILES if file.personal}
+    keys = {("online store", name) for name in set(CLEARED) - {"whole", "fence"}}  # these are of before
+    assert (registry | files | keys) - said == set(), "say in operations/stack/retention.py how long it is kept"
 
 
 def test_no_document_names_a_setting_that_does_not_exist() -> None:

@@ -16,6 +16,8 @@ from civicrec.settings.load import unknown_variables
 from operations.stack.checks import check_disk, check_home, free_disk_mb, is_private
 from operations.stack.endpoints import peers, what_is_wrong
 from operations.stack.findings import Finding
+from operations.stack.journal import journal_days
+from operations.stack.retention import out_of_bounds
 from operations.stack.tables import examine_tables
 from operations.stack.valkey import valkey_binary
 
@@ -37,6 +39,7 @@ def examine(settings: Settings) -> list[Finding]:
         *examine_tables(settings),
         *_kafka(settings),
         *_feeds(settings),
+        *_retention(settings),
     ]
 
 
@@ -120,3 +123,10 @@ def _feeds(settings: Settings) -> list[Finding]:
         Finding(f"feed {one.name}", "absent" if one.wrong else "ok", f"{one.wrong}: {one.text}".removeprefix(": "))
         for one in feed_states(settings.home, utc_now())
     ]
+
+
+def _retention(settings: Settings) -> list[Finding]:
+    sentences = out_of_bounds(settings, journal_days())
+    if not sentences:
+        return [Finding("retention", "ok", "nothing is kept shorter or longer than it may be; docs/retention.md")]
+    return [Finding("retention", "missing", sentence) for sentence in sentences]

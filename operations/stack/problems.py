@@ -20,6 +20,8 @@ from civicrec.polling.watch import feed_states
 from civicrec.settings import Settings
 from civicrec.working_days import working_days
 from operations.stack.checks import free_disk_mb
+from operations.stack.journal import journal_days
+from operations.stack.retention import out_of_bounds
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -38,6 +40,7 @@ def problems_of(settings: Settings, books: Books | None, now: datetime) -> list[
         "the nightly job": lambda: _if_any(failed_night(settings.home, now)),
         "the feeds": lambda: _feeds(settings, now),
         "the consent ledger": lambda: _consent(settings),
+        "the logs": lambda: iter(out_of_bounds(settings, journal_days())),
         "the registry": lambda: _in_registry(settings, local_date(now)),
     }
     for what, look in looks.items():
