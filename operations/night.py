@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -15,7 +15,6 @@ from typing import Any
 import pyarrow as pa
 
 from civicrec.clients import redis_client
-from civicrec.clock import PORTAL_TZ, to_ms
 from civicrec.items import Item
 from civicrec.process.progress import ShowProgress
 from civicrec.registry.catalogue import items_since
@@ -29,6 +28,7 @@ from operations.rankers import MAX_REPLAYED
 from profiles.nightly import KEPT_DAYS
 from profiles.online.bounds import bounds_of
 from profiles.online.redis_store import RedisOnlineStore
+from profiles.tags import load_vocabulary
 from recommender.scenes.files import SceneFiles
 from recommender.training.ranker import LEARNED_DAYS
 
@@ -95,11 +95,7 @@ class Night:
         _ = self.withdrawn  # first: who withdraws later than that is seen by the step that writes tags
         if self._interests is None or self._interests[0] != part:
             self._interests = None  # before the next is read: two at once would not fit
-            until_ms, half_life_days = to_ms(end_of(self.day)), self.settings.training.half_life_days
-            table = read_interests(
-                self.warehouse, self.first, self.day, until_ms, half_life_days, part, self.parts
-            )  # fmt: skip
-            self._interests = part, table
+            self._interests = part, read_interests(self.warehouse, self.first, self.day, part, self.parts)
         return self._interests[1]
 
     @cached_property
@@ -128,9 +124,5 @@ INPUTS: Mapping[str, Callable[[Night], str]] = MappingProxyType({
     "catalogue": lambda night: str(night.catalogue[0]),
     "scenes": lambda night: repr(SceneFiles(night.settings.scenes_path).scenes),
     "choices": lambda night: str(choices_version(night.registry)),
+    "vocabulary": lambda night: load_vocabulary().fingerprint(),
 })  # fmt: skip
-
-
-def end_of(day: date) -> datetime:
-    """Return when a day ends by the portal's clock."""
-    return datetime(day.year, day.month, day.day, tzinfo=PORTAL_TZ) + timedelta(days=1)

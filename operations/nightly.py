@@ -29,6 +29,7 @@ from civicrec.process.progress import ShowProgress
 from civicrec.registry.attributes import KEEP_PAST, drop_past
 from civicrec.registry.runs import drop_future_runs, ruling_runs
 from civicrec.settings import Settings
+from civicrec.warehouse.actor_tags import parts_of
 from civicrec.warehouse.co_occurrence import count_pairs
 from civicrec.warehouse.day_tables import count_day
 from civicrec.warehouse.retention import drop_before
@@ -94,9 +95,9 @@ def weigh_actors_tags(night: Night) -> Counts:
         rebuild_tags(
             night.warehouse,
             night.online,
+            night.first,
             night.day,
-            night.interests,
-            night.parts,
+            parts_of(night.interactions[0]),
             tags_of,
             night.choices,
             night.withdrawn,
@@ -162,7 +163,7 @@ def _models_stand(night: Night, counts: Counts) -> bool:
 
 STEPS: tuple[Step, ...] = (
     Step("retention", (), drop_old_events),
-    Step("tags", ("interests", "catalogue", "choices"), weigh_actors_tags, _tags_stand),
+    Step("tags", ("interests", "catalogue", "choices", "vocabulary"), weigh_actors_tags, _tags_stand),
     Step(
         "rankers",
         ("interests", "catalogue", "scenes"),

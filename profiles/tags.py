@@ -6,6 +6,7 @@ In: the files of `profiles/vocabulary`. Out: a frozen `Vocabulary`. A word that 
 
 from __future__ import annotations
 
+import hashlib
 import tomllib
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -38,6 +39,11 @@ class Vocabulary:
     def version(self) -> str:
         """Newest version among the files."""
         return max(tag.version for tag in self.tags.values())
+
+    def fingerprint(self) -> str:
+        """Return hex digits that change with any word and with what governs it."""
+        rows = [(*(str(getattr(tag, name)) for name in Tag.__slots__),) for _, tag in sorted(self.tags.items())]
+        return hashlib.sha256(repr((rows, self._blocked)).encode()).hexdigest()
 
     def is_known(self, name: str) -> bool:
         """Say whether this tag name is governed."""
@@ -111,6 +117,18 @@ def _spelling(word: str) -> str:
 @cache
 def load_vocabulary() -> Vocabulary:
     """Read the vocabulary that ships with the package, once per process."""
+    return _shipped()
+
+
+def has_changed(vocabulary: Vocabulary) -> bool:
+    """Say whether the files hold another vocabulary now, or none that can be read."""
+    try:
+        return _shipped().fingerprint() != vocabulary.fingerprint()
+    except (ConfigError, OSError, UnicodeDecodeError):
+        return True
+
+
+def _shipped() -> Vocabulary:
     folder = files("profiles") / "vocabulary"
     pages = sorted((page for page in folder.iterdir() if page.name.endswith(".toml")), key=lambda page: page.name)
     blocked = tomllib.loads((files("profiles") / "blocked_words.toml").read_text(encoding="utf-8"))["words"]

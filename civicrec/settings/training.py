@@ -12,8 +12,6 @@ class TrainingSettings(Group):
 
     window_days: int = Field(default=90, ge=1, le=730)
     """Days of behaviour the models learn from."""
-    half_life_days: float = Field(default=14, gt=0, le=365)
-    """Days after which an interest in a tag weighs half."""
     factors: int = Field(default=64, ge=4, le=512)
     """Length of an ALS vector."""
     neighbours: int = Field(default=200, ge=5, le=1_000)

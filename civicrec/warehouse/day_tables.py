@@ -29,6 +29,24 @@ def replace_day(warehouse: Warehouse, table: str, day: date, parts: Iterable[Map
     return n_rows
 
 
+def compute_day(
+    warehouse: Warehouse, table: str, day: date, select: str, parameters: Iterable[Mapping[str, Any]]
+) -> int:
+    """Make the rows of one day what a SELECT returns, once with each of the parameters; return how many there are.
+
+    Parameters
+    ----------
+    select
+        Returns all columns of the table, in its order.
+    """
+    staging = _empty_staging(warehouse, table)
+    written = sum(warehouse.command(f"INSERT INTO {staging} {select}", one) for one in parameters)
+    # A proxy may have taken the number from the answers.
+    n_rows = written or count_day(warehouse, staging, day)
+    _swap_in(warehouse, table, day, n_rows)
+    return n_rows
+
+
 def drop_days_before(warehouse: Warehouse, table: str, day: date) -> int:
     """Remove whole days older than `day`; return how many."""
     old = {row["day"] for row in warehouse.rows(f"SELECT DISTINCT day FROM {table} WHERE day < {{day:Date}}",

@@ -1,4 +1,4 @@
-"""Who interacted with what: the one question that the nightly tags and the nightly models both start from.
+"""Who interacted with what: the question that the nightly models start from, and what counts as an interaction.
 
 In: `events FINAL`. Out: one row per (actor, item), in order of both, so that what is built from it is repeatable.
 """
@@ -13,7 +13,7 @@ from civicrec.events import INTEREST_WEIGHTS
 from civicrec.warehouse.ports import Warehouse
 
 #: One actor's most for one item, in clicks: a click and a submission. However often somebody reloads a page,
-#: the item gains no more (算法推荐管理规定 Art. 14 forbids lists that clicks by one hand can lift).
+#: the item gains no more in any model (算法推荐管理规定 Art. 14 forbids lists that clicks by one hand can lift).
 MAX_PAIR_WEIGHT = 5.0
 
 #: What an anonymous id counts under, as `civicrec.events.anonymous_actor` has it.
@@ -37,11 +37,12 @@ COUNTING = """
 local_date BETWEEN {first:Date} AND {last:Date} AND has({kinds:Array(String)}, toString(kind))
 AND consent = 'personalise' AND bot_reason = '' AND item_id != ''
 """
-#: What counts as an interaction, each once: who, item_id, event_id, strength, at_ms of the days `first` to `last`.
+#: What counts as an interaction, each once: who, item_id, event_id, strength, local_date, at_ms of the days `first` to
+#: `last`.
 COUNTED = f"""
 SELECT {ACTOR} AS who, item_id, event_id,
        transform(toString(kind), {{kinds:Array(String)}}, {{strengths:Array(Float64)}}, 0.) AS strength,
-       toUnixTimestamp64Milli(occurred_at) AS at_ms
+       local_date, toUnixTimestamp64Milli(occurred_at) AS at_ms
 FROM events FINAL
 WHERE {COUNTING} AND who != ''
 """
@@ -49,12 +50,8 @@ WHERE {COUNTING} AND who != ''
 STRENGTHS = {"kinds": list(INTEREST_WEIGHTS), "strengths": list(INTEREST_WEIGHTS.values())}
 
 _SQL = f"""
-SELECT turned.who AS actor, item_id,
-       least(sum(strength), {{cap:Float64}}) AS weight,
-       least(sum(strength * exp2(-age_days / {{half_life:Float64}})), {{cap:Float64}}) AS decayed,
-       max(at_ms) AS last_ms
-FROM (SELECT *, greatest(0., ({{until_ms:Int64}} - at_ms) / 86400000.) AS age_days FROM ({COUNTED})
-      WHERE sipHash64(who) % {{parts:UInt32}} = {{part:UInt32}}) AS turned
+SELECT turned.who AS actor, item_id, least(sum(strength), {{cap:Float64}}) AS weight, max(at_ms) AS last_ms
+FROM (SELECT * FROM ({COUNTED}) WHERE sipHash64(who) % {{parts:UInt32}} = {{part:UInt32}}) AS turned
 LEFT JOIN ({WITHDRAWALS}) AS gone ON gone.who = turned.who
 WHERE at_ms > gone.until_ms
 GROUP BY actor, item_id
@@ -69,29 +66,20 @@ def count_interactions(warehouse: Warehouse, first: date, last: date) -> tuple[i
     return int(row["n"]), int(row["digest"])
 
 
-def read_interests(
-    warehouse: Warehouse, first: date, last: date, until_ms: int, half_life_days: float, part: int = 0, parts: int = 1
-) -> pa.Table:
-    """Return actor, item_id, weight, decayed, last_ms for every pair of the days first..last, both included.
+def read_interests(warehouse: Warehouse, first: date, last: date, part: int = 0, parts: int = 1) -> pa.Table:
+    """Return actor, item_id, weight, last_ms for every pair of the days first..last, both included.
 
     Only events with consent `personalise`, without a bot mark, of the kinds in `INTEREST_WEIGHTS` count, each once, and
     none from before its actor withdrew consent.
 
     Parameters
     ----------
-    until_ms
-        The moment the decay is reckoned at, epoch ms; an event after it weighs as one at it.
-    half_life_days
-        Days after which an event's part of `decayed` is half; `weight` does not decay. Both stop at
-        `MAX_PAIR_WEIGHT`.
     part, parts
         Of all actors those of one of so many parts, about as large; an actor is always in the same.
     """
     parameters = {
         "cap": MAX_PAIR_WEIGHT,
-        "half_life": half_life_days,
         **STRENGTHS,
-        "until_ms": until_ms,
         "first": first,
         "last": last,
         "part": part,

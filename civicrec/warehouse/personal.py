@@ -25,7 +25,9 @@ FROM events FINAL
 WHERE toYYYYMM(local_date) = {{month:UInt32}} AND {ACTOR} = {{actor:String}}
 ORDER BY occurred_at, event_id
 """
-_TAGS = "SELECT day, tag, weight, evidence, last_at FROM actor_tags WHERE actor = {actor:String} ORDER BY day, tag"
+_TAGS = """
+SELECT day, tag, weight, evidence, confidence, last_at FROM actor_tags WHERE actor = {actor:String} ORDER BY day, tag
+"""
 
 
 #: Interactions as the night counts them (`civicrec.warehouse.interests.COUNTED`), of one actor, with their kinds.

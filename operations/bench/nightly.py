@@ -18,8 +18,6 @@ from civicrec.settings import Settings, TrainingSettings
 from civicrec.warehouse.clicks import draw_of
 from operations.rankers import MAX_REPLAYED, learn_rankers
 from operations.replay import Click, items_of
-from profiles.tags import load_vocabulary
-from profiles.update import weigh_tags
 from recommender.manifest import LearnedWeights
 from recommender.scenes.files import shipped_scenes
 from recommender.training.als import AlsConfig, fit_als
@@ -45,7 +43,7 @@ _VISITS, _VISIT_MS = 4, 20 * 60_000
 
 
 def bench_nightly(size: Size = SMALL) -> dict[str, Any]:
-    """Time interactions, tags, rankers and models without any store.
+    """Time interactions, rankers and models without any store.
 
     Returns
     -------
@@ -56,8 +54,6 @@ def bench_nightly(size: Size = SMALL) -> dict[str, Any]:
         memory the process had.
     """
     interests = made_up_interests(np.random.default_rng(SEED), size)
-    words = sorted(load_vocabulary().inferable)
-    item_tags = {f"item-{n:05}": (words[n % len(words)], words[(7 * n) % len(words)]) for n in range(size.items)}
     seconds: dict[str, float] = {}
     cpu_seconds: dict[str, float] = {}
 
@@ -73,16 +69,14 @@ def bench_nightly(size: Size = SMALL) -> dict[str, Any]:
     timed("one ALS sweep", lambda: fit_als(matrix, AlsConfig(iterations=1), SEED))
     timed("als, 3 sweeps", lambda: fit_als(matrix, AlsConfig(iterations=3), SEED))
     timed(RAW, lambda: _raw_implicit(matrix, 3))
-    tags = timed("tags", lambda: weigh_tags(interests, item_tags, allowed=words))
     learned = timed("rankers", lambda: _rankers(interests))
     models = timed("all models with choice of knobs", lambda: train(data, "bench", TrainingSettings()))
     baseline = seconds["matrix"] + seconds["one ALS sweep"]
-    night = ("interactions", "tags", "rankers", "all models with choice of knobs")
+    night = ("interactions", "rankers", "all models with choice of knobs")
     return {
         "pairs": len(data.users),
         "actors": data.n_users,
         "items": len(data.item_ids),
-        "tag_rows": len(tags),
         "learned_clicks": {scene: ranker.clicks for scene, ranker in learned.items()},
         "seconds": {name: round(value, 4) for name, value in seconds.items()}
         | {"whole night": round(sum(seconds[name] for name in night), 2)},
@@ -135,6 +129,5 @@ def made_up_interests(rng: np.random.Generator, size: Size = SMALL) -> pa.Table:
         "actor": pa.array([f"actor-{n:06}" for n in actors.tolist()], pa.string()),
         "item_id": pa.array([f"item-{n:05}" for n in items.tolist()], pa.string()),
         "weight": weights,
-        "decayed": weights / 2,
         "last_ms": visits_ms[actors, rng.integers(0, _VISITS, len(actors))] + stayed_ms,
     })  # fmt: skip

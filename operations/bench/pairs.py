@@ -102,7 +102,7 @@ def _measured(warehouse: ClickHouseWarehouse, gateway: psutil.Process) -> dict[s
     of_week = _LAST - timedelta(days=LEARNED_DAYS - 1)
     clicks = timed("clicks", lambda: read_clicks(warehouse, of_week, _LAST, MAX_REPLAYED))
     figures["clicks"] |= {"rows": clicks.num_rows, "mb": clicks.nbytes >> 20}
-    table = timed("read", lambda: read_interests(warehouse, first, _LAST, 0, 14))
+    table = timed("read", lambda: read_interests(warehouse, first, _LAST))
     figures["read"] |= {"rows": table.num_rows, "mb": table.nbytes >> 20}
     data, _ = interactions_from(table, known)
     del table

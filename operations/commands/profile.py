@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from civicrec.clock import from_ms, local_date, rfc3339, to_ms, utc_now
+from civicrec.clock import from_ms, local_date, rfc3339, utc_now
 from operations.commands.options import Who, Why
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 profile = typer.Typer(help="What is known of one actor.", no_args_is_help=True)
 
 _TAGS = """
-    SELECT day, tag, weight, evidence, last_at FROM actor_tags
+    SELECT day, tag, weight, evidence, confidence, last_at FROM actor_tags
     WHERE actor = {actor:String}
       AND day = (SELECT max(day) FROM actor_tags WHERE actor = {actor:String} AND day <= {today:Date})
     ORDER BY weight DESC, tag
@@ -89,22 +89,23 @@ def explain(
     from civicrec.registry.tables import registry_at
     from civicrec.settings import load_settings
     from civicrec.warehouse.clickhouse import ClickHouseWarehouse
-    from operations.night import end_of
     from profiles.explain import explained
     from profiles.tags import learned_tags, load_vocabulary
 
-    settings, name = load_settings(home), load_vocabulary().tag(tag).name
+    settings, known = load_settings(home), load_vocabulary().tag(tag)
     _record_read(settings, who, why, "profile_explained", actor)
-    made = [row for row in _nightly_tags(settings, actor) or () if row["tag"] == name]
+    made = [row for row in _nightly_tags(settings, actor) or () if row["tag"] == known.name]
     if not made:
-        raise NotFound(f"the last night gave {actor!r} no tag {name!r}; `civicrec profile show` lists what there is")
+        raise NotFound(
+            f"the last night gave {actor!r} no tag {known.name!r}; `civicrec profile show` lists what there is"
+        )
     day = date.fromisoformat(made[0]["day"])
     first = day - timedelta(days=settings.training.window_days - 1)
     with registry_at(settings.registry_address) as registry:
         items = {item.item_id: item for item in items_since(registry)[1]}
     found = explained(
-        ClickHouseWarehouse(settings.warehouse), actor, name, first, day, to_ms(end_of(day)),
-        settings.training.half_life_days, {item_id: learned_tags(item) for item_id, item in items.items()},
+        ClickHouseWarehouse(settings.warehouse), actor, known, first, day,
+        {item_id for item_id, item in items.items() if known.name in learned_tags(item)},
     )  # fmt: skip
     told = [
         {

@@ -119,6 +119,13 @@ KEPT: tuple[Kept, ...] = (
         "until the next night",
         "the nightly job",
     ),
+    Kept(
+        "warehouse",
+        "item_tags",
+        "what items teach while tags of actors are weighed",
+        "until the next night",
+        "the nightly job",
+    ),
     Kept("warehouse", "migrations", "which migrations ran"),
     Kept(
         "registry",

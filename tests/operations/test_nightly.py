@@ -22,8 +22,8 @@ from civicrec.registry.tables import open_registry, registry_at
 from civicrec.reports.report import Window
 from civicrec.reports.traffic import traffic
 from civicrec.settings import Settings
+from civicrec.warehouse.actor_tags import MAX_DAY_WEIGHT
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
-from civicrec.warehouse.interests import MAX_PAIR_WEIGHT
 from operations import cli
 from operations.nightly import run_nightly
 from profiles.online.redis_store import RedisOnlineStore
@@ -53,26 +53,33 @@ def test_tags_equal_a_recount_of_the_events(settings: Settings, rows: Callable[[
     store_events(settings, events)
     store_events(settings, events[:300])  # delivered twice, counted once
     run_nightly(settings, DAY, "tags")
-    end, pairs = at(DAY + timedelta(days=1), 0), {}
+    days: dict[tuple[str, int, date], float] = {}
     for event in events:
         if event["consent"] == "personalise" and not event["bot_reason"] and event["kind"] in INTEREST_WEIGHTS:
-            age_days = (to_ms(end) - event["occurred_at"]) / 86_400_000
-            strength = INTEREST_WEIGHTS[event["kind"]] * 0.5 ** (age_days / settings.training.half_life_days)
-            key = event["actor"], int(event["item_id"][1:])
-            pairs[key] = pairs.get(key, 0.0) + strength
-    expected: dict[tuple[str, str], list[float]] = {}
-    for (actor, item), strength in pairs.items():
+            key = event["actor"], int(event["item_id"][1:]), event["local_date"]
+            days[key] = days.get(key, 0.0) + INTEREST_WEIGHTS[event["kind"]]
+    expected: dict[tuple[str, str], dict[int, list[tuple[float, int]]]] = {}
+    for (actor, item, day), strength in days.items():
         if item <= 12:
             tags = (["theme:就业创业"] if item % 2 else []) + (["life_event:退休"] if item % 3 else [])
             for tag in tags:
-                expected.setdefault((actor, tag), []).append(min(strength, MAX_PAIR_WEIGHT))
+                of_tag = expected.setdefault((actor, tag), {})
+                of_tag.setdefault(item, []).append((min(strength, MAX_DAY_WEIGHT), (DAY - day).days))
+    rules = {"theme:就业创业": (14, 1), "life_event:退休": (30, 2)}  # half-life, items needed
+    expected = {key: items for key, items in expected.items() if len(items) >= rules[key[1]][1]}
     found = {(row["actor"], row["tag"]): row for row in rows("SELECT * FROM actor_tags")}
     assert found.keys() == expected.keys()
-    for key, strengths in expected.items():
-        assert found[key]["weight"] == pytest.approx(sum(strengths), rel=1e-9)
-        assert found[key]["evidence"] == len(strengths)
+    assert len(found) > 60
+    weights = {}
+    for key, items in expected.items():
+        half_life, needed = rules[key[1]]
+        weights[key] = sum(strength * 0.5 ** (age / half_life) for mine in items.values() for strength, age in mine)
+        n = sum(0.5 ** (min(age for _, age in mine) / half_life) for mine in items.values())
+        assert found[key]["weight"] == pytest.approx(weights[key], rel=1e-6)
+        assert found[key]["evidence"] == len(items)
+        assert found[key]["confidence"] == pytest.approx(n / (n + needed), rel=1e-6)
     online = RedisOnlineStore(redis_client(settings.redis)).actor("a7").tags
-    assert online == pytest.approx({tag: sum(w) for (actor, tag), w in expected.items() if actor == "a7"}, rel=1e-6)
+    assert online == pytest.approx({tag: weight for (actor, tag), weight in weights.items() if actor == "a7"}, rel=1e-6)
 
 
 def test_a_deleted_tag_does_not_come_back(settings: Settings, rows: Callable[[str], list[dict[str, Any]]]) -> None:
@@ -109,7 +116,7 @@ def test_what_was_chosen_stands_online_after_every_night_and_is_told_to_no_analy
     ]
 
 
-def test_clicks_by_one_hand_weigh_no_more_than_the_most_for_a_pair(
+def test_clicks_by_one_hand_weigh_no_more_than_an_item_gives_in_a_day(
     settings: Settings, rows: Callable[[str], list[dict[str, Any]]]
 ) -> None:
     fill_catalogue(settings)
@@ -118,7 +125,7 @@ def test_clicks_by_one_hand_weigh_no_more_than_the_most_for_a_pair(
     models = load_models(settings.models_path, run_nightly(settings, DAY)["run"])
     assert dict(zip(models.item_ids, models.popularity.tolist(), strict=True)) == {"i1": 0.25, "i2": 0.75}
     weights = {row["tag"]: row["weight"] for row in rows("SELECT * FROM actor_tags WHERE actor = 'loud'")}
-    assert weights == {"theme:就业创业": MAX_PAIR_WEIGHT, "life_event:退休": MAX_PAIR_WEIGHT}
+    assert weights == {"theme:就业创业": MAX_DAY_WEIGHT}  # one item is not enough for a life event
 
 
 def test_without_events_there_is_no_run(settings: Settings) -> None:

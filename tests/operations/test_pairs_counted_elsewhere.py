@@ -16,7 +16,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from civicrec.clock import to_ms
 from civicrec.settings import Settings
 from civicrec.warehouse import co_occurrence
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
@@ -67,7 +66,7 @@ def test_the_same_pairs_and_the_same_models_from_both_ways(
     store_events(settings, made)
     store_events(settings, made[:300])  # delivered twice
     with closing(ClickHouseWarehouse(settings.warehouse)) as warehouse:
-        table = read_interests(warehouse, FIRST, DAY, to_ms(at(DAY, 23)), 14)
+        table = read_interests(warehouse, FIRST, DAY)
         data, n_unknown = interactions_from(table, KNOWN)
         in_memory = co_occurrence_of(data, max_active, min_actors)
         found = [count_pairs(warehouse, FIRST, DAY, KNOWN, RECENT_DAYS, max_active, min_actors)]
@@ -91,8 +90,8 @@ def replace_seconds(manifest: Any) -> Any:
 def test_parts_hold_every_actor_once_and_whole(settings: Settings) -> None:
     store_events(settings, events(4))
     with closing(ClickHouseWarehouse(settings.warehouse)) as warehouse:
-        whole = read_interests(warehouse, FIRST, DAY, to_ms(at(DAY, 23)), 14).to_pylist()
-        parts = [read_interests(warehouse, FIRST, DAY, to_ms(at(DAY, 23)), 14, k, 3).to_pylist() for k in range(3)]
+        whole = read_interests(warehouse, FIRST, DAY).to_pylist()
+        parts = [read_interests(warehouse, FIRST, DAY, k, 3).to_pylist() for k in range(3)]
         n, digest = count_interactions(warehouse, FIRST, DAY)
         store_events(settings, [an_event(9_999, at(), actor="a1", item_id="i1")])
         n_then, digest_then = count_interactions(warehouse, FIRST, DAY)

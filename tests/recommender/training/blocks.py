@@ -31,7 +31,6 @@ def table_of(pairs: list[tuple[str, str]], weight: float = 1.0) -> pa.Table:
         "actor": pa.array([user for user, _ in ordered], pa.string()),
         "item_id": pa.array([one for _, one in ordered], pa.string()),
         "weight": pa.array(np.full(len(ordered), weight)),
-        "decayed": pa.array(np.full(len(ordered), weight)),
         # Any order but that of the ids, so that the newest items are not the same for everybody.
         "last_ms": pa.array(np.random.default_rng(0).permutation(len(ordered)).astype(np.int64)),
     })  # fmt: skip
