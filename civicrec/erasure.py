@@ -5,8 +5,9 @@ In: a person, under the names that stores know. Out: how much of them a store ho
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 from civicrec.events import anonymous_actor
@@ -73,3 +74,33 @@ class PersonalStore(Protocol):
 
 #: What was done so far: name of a store → its step.
 Steps = Mapping[str, Step]
+
+#: Names whose digest is remembered: the visitors of some minutes.
+_KNOWN_NAMES = 20_000
+
+
+class ErasedNames:
+    """Names of people whose events are refused, as keyed digests.
+
+    Parameters
+    ----------
+    digests
+        As `digest_of` makes them of each name.
+    """
+
+    def __init__(
+        self, digests: Collection[str] = frozenset(), digest_of: Callable[[str], str] = lambda name: name
+    ) -> None:  # fmt: skip
+        self._digests = digests
+        self._is_erased = lru_cache(maxsize=_KNOWN_NAMES)(lambda name: digest_of(name) in digests)
+
+    def __bool__(self) -> bool:
+        return bool(self._digests)
+
+    def have(self, subject_id: str, anonymous_id: str) -> bool:
+        """Tell whether an event of these names is refused: by its subject, or by its browser if it has none."""
+        name = subject_id or anonymous_id
+        return bool(self._digests) and bool(name) and self._is_erased(name)
+
+
+NOBODY = ErasedNames()

@@ -35,6 +35,7 @@ DropReason = Literal[
     "no_actor",  # neither an anonymous_id nor a valid subject token
     "no_consent",  # consent is `none`: counted, never stored
     "unknown_site",  # sites are configured and this is not one of them
+    "erased",  # of a person who asked to be erased
     "foreign_origin",  # a browser's page sent it whose origin the site does not list
 ]
 """Why an event is not stored. Each reason is documented in docs/contracts.md and tested once."""

@@ -9,7 +9,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext, suppress
+from contextlib import asynccontextmanager, closing, nullcontext, suppress
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -26,7 +26,7 @@ from civicrec.accounting.books import Books, read_books
 from civicrec.accounting.proofs import missing_events
 from civicrec.accounting.readers import acknowledged
 from civicrec.clock import Clock, to_ms, utc_now
-from civicrec.errors import ConfigError, Unavailable
+from civicrec.errors import CivicrecError, ConfigError, Unavailable
 from civicrec.eventlog.ports import EventLog
 from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.home import COLLECTOR_LOCK, home_id
@@ -35,6 +35,7 @@ from civicrec.process.gc_tuning import spare_what_lives_long
 from civicrec.process.heartbeat import beating
 from civicrec.process.locks import owned
 from civicrec.process.ports import check_ports
+from civicrec.registry.erased import ErasedReader
 from civicrec.registry.ledger import Ledger
 from civicrec.security.tokens import load_keys
 from civicrec.settings import Settings
@@ -62,6 +63,8 @@ _DESCRIPTION = (
 )
 #: By default a thread that needs the interpreter waits 5 ms for it, and the writer of the log needs it once a row.
 _SWITCH_S = 0.001
+#: Between two looks for people who ask to be erased, seconds; `streaming.erasing.worker.HEARD` is longer.
+_HEAR_S = 1.0
 
 
 class CollectorApp:
@@ -81,8 +84,9 @@ class CollectorApp:
         self.capacity = Capacity(settings, log, self._seen, partial(acknowledged, settings), clock)
         counters = Counters(self.commit.totals, partial(read_books, settings), kafka, settings.home)
         self._ledger = Ledger(settings)
+        self._keys = load_keys(settings)
         self._endpoint = EventsEndpoint(
-            settings, load_keys(settings), self.commit, self.capacity, self._ledger, counters.observe, clock
+            settings, self._keys, self.commit, self.capacity, self._ledger, counters.observe, clock
         )
         self._api = _api(settings, self, counters)
 
@@ -117,14 +121,27 @@ class CollectorApp:
     async def working(self) -> AsyncIterator[None]:
         """Write what is taken, and reclaim capacity, while the body runs; what waits by then is still committed."""
         tasks = asyncio.gather(self.commit.run(), self.capacity.run())
+        hearing = asyncio.create_task(self._hear_of_erasures())
         try:
             yield
         finally:
+            hearing.cancel()
             self.commit.close()
             self.capacity.close()
             await tasks
             self._seen.close()
             self._ledger.close()
+
+    async def _hear_of_erasures(self) -> None:
+        """Refuse those who ask to be erased, and put event ids where the eraser can take them out."""
+        with closing(ErasedReader(self._settings.registry_address, self._keys.erased_digest)) as reader:
+            while True:
+                with suppress(CivicrecError):  # the stream refuses them, too, and waits for the registry
+                    names = await asyncio.to_thread(reader.read)
+                    if names is not self._endpoint.erased:
+                        self._endpoint.erased = names
+                        self._seen.write_out()
+                await asyncio.sleep(_HEAR_S)
 
 
 def _api(settings: Settings, collector: CollectorApp, counters: Counters) -> FastAPI:

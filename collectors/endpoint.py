@@ -11,6 +11,7 @@ from collections.abc import Callable, Container
 from typing import Any
 
 from civicrec.clock import Clock, monotonic_s, utc_now
+from civicrec.erasure import NOBODY
 from civicrec.errors import CivicrecError, InvalidInput, Unauthorized, Unavailable
 from civicrec.events import MAX_BATCH_BYTES, Dropped, Event
 from civicrec.logs import get_logger, place_of
@@ -75,6 +76,8 @@ class EventsEndpoint:
     ----------
     faults
         What portals lately sent wrongly.
+    erased
+        People whose events are refused.
     """
 
     def __init__(
@@ -100,6 +103,7 @@ class EventsEndpoint:
         self._bodies = BodyReader(settings.collector.body_timeout_s, MAX_BATCH_BYTES)
         self._limits = Limits(settings.collector.limits, settings.collector.trusted_proxies, monotonic_s)
         self._behaviour = Behaviour()
+        self.erased = NOBODY
         self.faults = PortalFaults(settings.alarms.misdirected_share)
         known_robots()  # now, so that the first request need not wait for it
 
@@ -190,6 +194,7 @@ class EventsEndpoint:
             device=device, bot_reason=bot_reason, behaviour=self._behaviour,
             proven_site=server_of, is_server=bool(server_of), sites_of_minors=self._sites_of_minors,
             ledger_sites=self._ledger.sites,
+            erased=self.erased,
         )  # fmt: skip
         if origin and not server_of:
             request.origin, request.origin_sites = origin.decode("latin-1"), self._origins.get(origin, ())

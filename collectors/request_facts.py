@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from civicrec.erasure import NOBODY, ErasedNames
 from civicrec.errors import Unauthorized
 from civicrec.events import Device
 from civicrec.security.tokens import Holder, Keys
@@ -57,6 +58,8 @@ class RequestFacts:
     ledger_sites, agreed
         Sites that require the consent ledger, and what it says of the people who claim `personalise` there; who is not
         in it could not be looked up.
+    erased
+        People who asked to be erased.
     altered
         What was taken away from its events, counted.
     faults
@@ -80,6 +83,7 @@ class RequestFacts:
     sites_of_minors: Container[str] = ()
     ledger_sites: Container[str] = frozenset()
     agreed: Mapping[str, bool] = field(default_factory=dict)
+    erased: ErasedNames = NOBODY
     altered: Counter[str] = field(default_factory=Counter)
     faults: Counter[PortalFault] = field(default_factory=Counter)
     _subjects: dict[tuple[str, str], Holder] = field(default_factory=dict)

@@ -176,6 +176,13 @@ def drop_without_actor(event: Arrival, request: RequestFacts) -> Dropped | None:
     return None
 
 
+def drop_erased(event: Arrival, request: RequestFacts) -> Dropped | None:
+    """End an event of a person who asked to be erased; what is kept of them is removed, and no more comes in."""
+    if request.erased.have(event.subject_id, event.anonymous_id):
+        return Dropped("erased", "its visitor asked to be erased: counted, not stored")
+    return None
+
+
 def put_url_path(event: Arrival, request: RequestFacts) -> None:
     """Keep the path only, decoded: query strings and fragments hold session keys and form fields."""
     if event.url_path:
@@ -288,6 +295,7 @@ STEPS: tuple[ArrivalStep, ...] = (
     put_subject,
     put_consent,
     drop_without_actor,
+    drop_erased,
     put_url_path,
     put_referrer_type,
     put_device,

@@ -77,6 +77,15 @@ class DeadLetter:
     n_events: int = 1
 
 
+#: Number of the one letter that stands for all events of a record that were refused because a person was erased.
+_ERASED_PIECE = 1_000_000
+
+
+def erased_letter(offset: int, n_events: int) -> DeadLetter:
+    """Return what stands for events of a record whose person was erased: their number, and nothing of them."""
+    return DeadLetter(offset, _ERASED_PIECE, "erased", "", "erase", b"", n_events)
+
+
 class Handled(NamedTuple):
     """A record, and what becomes of its events: how many are good, how many refused, by reason."""
 

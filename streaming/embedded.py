@@ -31,13 +31,14 @@ from civicrec.clients import redis_client
 from civicrec.clock import utc_now
 from civicrec.erasure import PersonalStore
 from civicrec.errors import ConfigError, Unavailable
+from civicrec.eventlog.erasing import LogRecords
 from civicrec.eventlog.ports import EventLog, LogRecord
 from civicrec.eventlog.sqlite import SqliteEventLog
-from civicrec.home import STREAM_LOCK, VALKEY_DAMAGED
+from civicrec.home import HISTORY_LOCK, NIGHTLY_LOCK, REPROCESS_LOCK, STREAM_LOCK, VALKEY_DAMAGED
 from civicrec.logs import get_logger
 from civicrec.process.gc_tuning import spare_what_lives_long
 from civicrec.process.heartbeat import Heart
-from civicrec.process.locks import owned
+from civicrec.process.locks import is_owned, owned
 from civicrec.process.retry import Retry
 from civicrec.registry.choices import choices
 from civicrec.registry.tables import registry_at
@@ -51,6 +52,7 @@ from profiles.online.ports import OnlineFault
 from profiles.online.redis_store import RedisOnlineStore
 from streaming.blocks import Block, Facts, Origin
 from streaming.erasing.decided import Attributes, Consents, Decisions
+from streaming.erasing.event_ids import EventIds
 from streaming.erasing.online import OnlineKeys
 from streaming.erasing.worker import Eraser
 from streaming.graph import build
@@ -257,7 +259,9 @@ def run(settings: Settings) -> None:
         if peers is None:
             return
         registry, events = peers
-        stores = Stores(warehouse, RedisOnlineStore(redis, bounds_of(settings.redis)), RegistrySnapshot(registry))
+        keys = load_keys(settings)
+        online_store = RedisOnlineStore(redis, bounds_of(settings.redis))
+        stores = Stores(warehouse, online_store, RegistrySnapshot(registry, keys.erased_digest))
 
         def restore(done: Done) -> None:
             is_first = not ledger.committed()  # a new home lacks nothing yet
@@ -285,12 +289,12 @@ def run(settings: Settings) -> None:
 
         tables = personal_tables(warehouse)
         erasing = partial(heart.beat, _ERASING_S)
-        known_here: list[PersonalStore] = [
-            OnlineKeys(stores.online, partial(_remove_damaged, settings)),
-            Decisions(registry),
-        ]
-        personal = [*known_here, Consents(registry), Attributes(registry), *tables, ReplacedParts(warehouse)]
-        eraser = Eraser(registry, load_keys(settings), warehouse, personal, erasing)
+        # By log and `events` the others find the person; a rebuild would take from `events` what the online store lost.
+        in_registry: list[PersonalStore] = [Decisions(registry), Consents(registry), Attributes(registry)]
+        in_log: list[PersonalStore] = [EventIds(settings, warehouse), LogRecords(settings.log_path)]
+        online = OnlineKeys(stores.online, partial(_remove_damaged, settings))
+        personal = [*in_registry, *in_log, *tables, online, ReplacedParts(warehouse)]
+        eraser = Eraser(registry, keys, warehouse, personal, erasing, partial(_who_else_writes, settings))
 
         def one_batch() -> int:
             waits()
@@ -311,6 +315,12 @@ def run(settings: Settings) -> None:
             if waiting is not None and waiting < settings.stream.block_records:
                 stop.wait(settings.stream.poll_s)
     log.info("stream_stopped")
+
+
+def _who_else_writes(settings: Settings) -> str:
+    """Name what runs that reads events, or files of events, and writes what it made of them later."""
+    locks = {NIGHTLY_LOCK: "the night", REPROCESS_LOCK: "a reprocessing", HISTORY_LOCK: "a load of history"}
+    return next((name for lock, name in locks.items() if is_owned(lock.of(settings.home))), "")
 
 
 def _remove_damaged(settings: Settings) -> None:

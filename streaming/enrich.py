@@ -16,6 +16,7 @@ from civicrec.clock import PORTAL_TZ
 from civicrec.events import INTEREST_WEIGHTS, Event, anonymous_actor
 from profiles.online.pseudonyms import digest_of
 from streaming.blocks import DISLIKE, DONE, RESTORING, SHOWN, SIGNED_IN, WITHDRAWN, Columns, Facts, Interaction, Parsed
+from streaming.erasing.refused import without_erased
 from streaming.parse import epoch_ms
 from streaming.registry import RegistryFacts
 
@@ -44,8 +45,9 @@ def enrich(parsed: Parsed, registry: RegistryFacts) -> Facts:
         Events with their offsets and times.
     registry
         What the catalogue says of an item's type wins over what the client said, and a switch that is off over the
-        consent that it claims.
+        consent that it claims; events of people who were erased become dead letters without content.
     """
+    parsed = without_erased(parsed, registry.erased)
     actors = [event.actor for event in parsed.events]
     consents = _consents(parsed, actors, registry.off_since)
     columns = _columns(parsed, registry.item_types, actors, consents)

@@ -31,7 +31,9 @@ def write_history(
     events: Sequence[Event],
     touches: Callable[[set[date]], object] = lambda days: None,
 ) -> int:
-    """Write those events that the warehouse has not; return how many. The same events again write nothing.
+    """Write those events that the warehouse has not, but of who was erased; return how many.
+
+    The same events again write nothing.
 
     Parameters
     ----------
@@ -49,6 +51,9 @@ def write_history(
         known = warehouse.rows(_KNOWN, {"first": min(days), "last": max(days), "ids": list(mine)})
         for row in known:
             del mine[row["known"]]
+        for event in list(mine.values()):
+            if registry.erased.have(event.subject_id, event.anonymous_id):
+                del mine[str(event.event_id)]
         if mine:
             touches({local_date(event.occurred_at) for event in mine.values()})
             warehouse.insert("events", _columns(list(mine.values()), registry), _token(mine))

@@ -9,9 +9,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
+from civicrec.eventlog.erasing import ERASED_KEY, ERASED_VALUE
 from civicrec.eventlog.ports import LogRecord
 from civicrec.events import Dropped, Event, bad_time, dump, load
-from streaming.blocks import Block, DeadLetter, Handled, Parsed
+from streaming.blocks import Block, DeadLetter, Handled, Parsed, erased_letter
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
@@ -49,6 +50,8 @@ def _refused(dead: Sequence[DeadLetter]) -> Mapping[str, int]:
 def parse_record(log_record: LogRecord) -> tuple[list[Event], list[DeadLetter]]:
     """Return the good events of a record and its dead letters; together they stand for `n_events` events."""
     offset, record = log_record.offset, log_record.record
+    if (record.key, record.value) == (ERASED_KEY, ERASED_VALUE):
+        return [], [erased_letter(offset, record.n_events)]
     events, dropped = load(record.value)
     if len(events) + len(dropped) != record.n_events:
         unread = dropped[0][1].detail if dropped and not events else f"it holds {len(events) + len(dropped)}"

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from civicrec.erasure import NOBODY, ErasedNames
 from civicrec.errors import Unavailable
 from civicrec.registry.catalogue import catalogue_version, items_since
 from civicrec.registry.choices import choices_version, off_since
+from civicrec.registry.erasures import erased_digests, erasures_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,23 +25,34 @@ class RegistryFacts:
         item id → item type, withdrawn and expired items included: what was shown once is known for good.
     off_since
         actor → epoch ms since when personalisation is switched off: later events of theirs are counted, not learned.
+    erased
+        People whose events are refused.
     """
 
     item_types: Mapping[str, str]
     off_since: Mapping[str, int] = field(default_factory=dict)
+    erased: ErasedNames = NOBODY
 
 
 class RegistrySnapshot:
-    """`RegistryFacts`, read anew when a version moves."""
+    """`RegistryFacts`, read anew when a version moves.
 
-    def __init__(self, registry: Engine) -> None:
+    Parameters
+    ----------
+    digest_of
+        `civicrec.security.tokens.Keys.erased_digest`; without it nobody is refused here.
+    """
+
+    def __init__(self, registry: Engine, digest_of: Callable[[str], str] | None = None) -> None:
         self._registry = registry
+        self._digest_of = digest_of
+        self._erased, self._erased_version = NOBODY, 0
         self._version, self._choices_version = 0, 0
         self._types: dict[str, str] = {}
         self._off_since: Mapping[str, int] = {}
 
     def facts(self) -> RegistryFacts:
-        """Return what holds now; two small queries unless something changed.
+        """Return what holds now; three small queries unless something changed.
 
         Raises
         ------
@@ -54,6 +67,9 @@ class RegistrySnapshot:
             if (choices := choices_version(self._registry)) != self._choices_version:
                 self._off_since = off_since(self._registry)
                 self._choices_version = choices
+            if self._digest_of and (erased := erasures_version(self._registry)) != self._erased_version:
+                self._erased = ErasedNames(erased_digests(self._registry), self._digest_of)
+                self._erased_version = erased
         except SQLAlchemyError as error:
             raise Unavailable(f"the registry cannot be read: {error}") from error
-        return RegistryFacts(self._types, self._off_since)
+        return RegistryFacts(self._types, self._off_since, self._erased)

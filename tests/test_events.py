@@ -129,6 +129,7 @@ def test_every_reason_is_one_somebody_gives() -> None:
         "no_actor",
         "no_consent",
         "unknown_site",
+        "erased",
         "foreign_origin",
     }  # tests/collectors/test_steps.py
     assert by_parse | by_steps == set(DROP_REASONS)

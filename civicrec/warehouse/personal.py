@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
+from civicrec.erasure import Person
 from civicrec.warehouse.interests import ACTOR, COUNTING, STRENGTHS
 from civicrec.warehouse.ports import Warehouse
 
@@ -72,3 +73,13 @@ def has_events(warehouse: Warehouse, subject_id: str) -> bool:
     """Say whether there is any event of a person."""
     sql = "SELECT 1 FROM events WHERE subject_id = {subject:String} LIMIT 1"
     return bool(warehouse.rows(sql, {"subject": subject_id}))
+
+
+def event_ids_of(warehouse: Warehouse, person: Person) -> list[str]:
+    """Return the ids of a person's events of every day that is kept."""
+    sql = (
+        "SELECT toString(event_id) AS event_id FROM events"
+        " WHERE subject_id = {subject:String} OR subject_id = '' AND has({ids:Array(String)}, anonymous_id)"
+    )
+    rows = warehouse.rows(sql, {"subject": person.subject_id, "ids": list(person.anonymous_ids)})
+    return [row["event_id"] for row in rows]

@@ -57,6 +57,10 @@ class IdRun:
     newest_ms: int
     block_starts: PackedIds
 
+    def ids(self) -> PackedIds:
+        """Return all ids of the file, sorted."""
+        return np.frombuffer(self.path.read_bytes(), _ID)[len(self.block_starts) :]
+
 
 class Runs:
     """The runs in force. One thread adds and expires; `may_hold` and `find` may be asked by any.
@@ -174,9 +178,9 @@ def write_run(folder: Path, packed: bytes, first: int, last: int, newest_ms: int
     return _open(path)
 
 
-def open_runs(folder: Path) -> list[IdRun]:
-    """Return the runs of a folder, oldest first; what a crash left unfinished is removed."""
-    for unfinished in folder.glob("*.unfinished"):
+def open_runs(folder: Path, *, tidy: bool = True) -> list[IdRun]:
+    """Return the runs of a folder, oldest first; their owner is `tidy`: what a crash left unfinished is removed."""
+    for unfinished in folder.glob("*.unfinished") if tidy else ():
         unfinished.unlink()
     runs: list[IdRun] = []
     for path in sorted(folder.glob(f"*{_SUFFIX}")):
@@ -185,6 +189,29 @@ def open_runs(folder: Path) -> list[IdRun]:
         except (OSError, ValueError) as error:  # the warehouse still counts an id once
             _log.error("run_of_ids_passed_over", file=str(path), error=str(error))
     return runs
+
+
+def take_out(run: IdRun, event_ids: PackedIds) -> None:
+    """Overwrite ids of a run, each by the one before it that stays, in place: its owner may look into it meanwhile.
+
+    The file keeps its length and its order, and every other id is found as before.
+    """
+    ids = run.ids()
+    stays = ~np.isin(ids, event_ids)
+    if stays.all():
+        return
+    places = np.where(stays, np.arange(len(ids)), -1)
+    places = np.maximum.accumulate(places)
+    if stays.any():
+        places[places < 0] = int(np.argmax(stays))  # before the first that stays
+        ids = ids[places]
+    else:
+        ids = np.zeros(len(ids), _ID)
+    with run.path.open("r+b") as file:
+        file.write(ids[::_BLOCK].tobytes())
+        file.write(ids.tobytes())
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _open(path: Path) -> IdRun:

@@ -21,6 +21,7 @@ from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.events import load
 from civicrec.settings import Settings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
+from civicrec.warehouse.erasing import ERASED
 from civicrec.warehouse.held import held, held_by_record
 from civicrec.warehouse.ports import Warehouse
 from operations.stack.findings import Finding
@@ -42,6 +43,11 @@ WHERE database = currentDatabase() AND ifNull(reason, '') NOT IN {harmless:Array
 """
 # Answered from the parts' own figures; read only where rows are marked as deleted.
 _ROWS = "SELECT toString(toYYYYMM(occurred_at)) AS month, count() AS n FROM events GROUP BY month"
+# Of people who were erased a letter says how many events of a month there were.
+_ERASED_ROWS = f"""
+SELECT detail AS month, sum(n_events) AS n FROM dead_letters FINAL
+WHERE reason = '{ERASED}' AND detail != '' GROUP BY month
+"""
 
 _DAMAGED = """
 SELECT name, toUInt64(value) AS n FROM system.errors WHERE name IN {damages:Array(String)} AND value > 0 ORDER BY name
@@ -75,7 +81,8 @@ def alarms(settings: Settings, now: datetime) -> list[str]:
                 f"files of the warehouse are damaged ({row['name']}, {row['n']} times since it started); see its disk, "
                 "`civicrec doctor --books` says what is missing"
             )
-        rows = {row["month"]: int(row["n"]) for row in warehouse.rows(_ROWS)}
+        rows = Counter({row["month"]: int(row["n"]) for row in warehouse.rows(_ROWS)})
+        rows.update({row["month"]: int(row["n"]) for row in warehouse.rows(_ERASED_ROWS)})
     wanted = reduce(add, (proof.held for proof in proved.proofs), Held())
     for month, n_events in sorted(wanted.events.items()):
         missing = n_events - wanted.late.get(month, 0) - rows.get(month, 0)

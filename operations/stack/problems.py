@@ -76,6 +76,7 @@ def _in_registry(settings: Settings, today: date) -> Iterator[str]:
             yield from _models(engine, settings, today)
             yield from _complaints(engine, settings, today)
             yield from _audit(engine)
+            yield from _erasures(engine, settings, today)
 
 
 def audit_head_of(settings: Settings) -> str:
@@ -91,6 +92,16 @@ def _audit(engine: Engine) -> Iterator[str]:
 
     if is_cut(engine):
         yield "the end of the audit log is not as it was written: `civicrec audit verify` says where"
+
+
+def _erasures(engine: Engine, settings: Settings, today: date) -> Iterator[str]:
+    from civicrec.registry.erasures import list_erasures
+
+    waiting = list_erasures(engine, only_open=True)
+    if late := sum(one.is_overdue(today) for one in waiting):
+        yield f"{late} people asked to be erased and are overdue: `subject erasures`; the stream's log says why"
+    if waiting and settings.stream.runner == "flink":
+        yield f"{len(waiting)} people asked to be erased, which a stream on Flink does not do: docs/operations.md"
 
 
 def _complaints(engine: Engine, settings: Settings, today: date) -> Iterator[str]:

@@ -45,14 +45,17 @@ class Eraser:
         In the order in which they are erased; the last must be those by which the others find the person.
     waits
         Called before each store.
+    others
+        Names what runs now, if anything does, that may have read of the person before and may write it later: a night,
+        a reprocessing.
     """
 
     def __init__(
         self, registry: Engine, keys: Keys, warehouse: Warehouse, stores: Sequence[PersonalStore],
-        waits: Callable[[], None] = lambda: None, clock: Clock = utc_now,
+        waits: Callable[[], None] = lambda: None, others: Callable[[], str] = lambda: "", clock: Clock = utc_now,
     ) -> None:  # fmt: skip
         self._registry, self._keys, self._warehouse = registry, keys, warehouse
-        self._stores, self._waits, self._clock = stores, waits, clock
+        self._stores, self._waits, self._others, self._clock = stores, waits, others, clock
         self._next_s = 0.0
         self._has_traces = True  # what a worker before this one left
 
@@ -100,9 +103,21 @@ class Eraser:
             if left := store.count(person):
                 raise Unavailable(f"{left} of {store.name} are left of erasure {one.number}; it is done again")
             note_step(self._registry, one.number, store.name, Step(step.before, 0))
+        if running := self._others():
+            raise Unavailable(f"erasure {one.number} waits for the end of {running}, which may know the person yet")
+        self._look_again(one.number, person)
         now = self._clock()
         finish_erasure(self._registry, one.number, self._receipt(erasure(self._registry, one.number), now), now)
         log.info("person_erased", number=one.number, stores=len(self._stores))
+
+    def _look_again(self, number: int, person: Person) -> None:
+        """Erase once more what somebody wrote meanwhile who had read of the person before."""
+        for store in self._stores:
+            self._waits()
+            if store.count(person):
+                store.erase(person)
+                if left := store.count(person):
+                    raise Unavailable(f"{left} of {store.name} came back of erasure {number}; it is done again")
 
     def _known(self, one: Erasure) -> Person:
         """Return who it is, with the browsers that were found since the request."""

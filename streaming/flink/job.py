@@ -32,6 +32,7 @@ from civicrec.process.gc_tuning import spare_what_lives_long
 from civicrec.process.heartbeat import Heart
 from civicrec.process.locks import owned
 from civicrec.registry.tables import open_registry
+from civicrec.security.tokens import load_keys
 from civicrec.settings import FlinkSettings, KafkaSettings, Settings, load_settings
 from civicrec.settings.load import of_any_home
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
@@ -69,7 +70,10 @@ def _worker_stores(kafka: KafkaSettings) -> Stores:
     stores = Stores(
         ClickHouseWarehouse(settings.warehouse),
         RedisOnlineStore(redis_client(settings.redis), bounds_of(settings.redis)),
-        RegistrySnapshot(open_registry(settings.registry_address)),
+        # A worker has no home: it knows who was erased only if the settings have the pepper.
+        RegistrySnapshot(
+            open_registry(settings.registry_address), load_keys(settings).erased_digest if settings.pepper else None
+        ),
         KafkaDeadLetters(kafka),
     )
     spare_what_lives_long()

@@ -26,6 +26,7 @@ from civicrec.process.locks import InUse, owned
 from civicrec.process.progress import ShowProgress
 from civicrec.registry.choices import choices
 from civicrec.registry.tables import registry_at
+from civicrec.security.tokens import load_keys
 from civicrec.settings import Settings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.ports import Warehouse
@@ -104,7 +105,8 @@ class OnlineWatch:
             closing(KafkaReader(settings.kafka)) as reader,
             closing(KafkaDeadLetters(settings.kafka)) as dead_letters,
         ):
-            stores = Stores(warehouse, self._online, RegistrySnapshot(registry), dead_letters, only_complete=False)
+            known = RegistrySnapshot(registry, load_keys(settings).erased_digest)
+            stores = Stores(warehouse, self._online, known, dead_letters, only_complete=False)
             margin = _BUNDLES_BACK * settings.flink.bundle_records
             return rebuild_online(
                 warehouse, self._online, Done(self.kept), utc_now(), partial(choices, registry), report,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from civicrec.clock import local_date
 from civicrec.eventlog.ports import EventLog, LogRecord
 from civicrec.events import Event, load, parse
+from civicrec.warehouse.erasing import ERASED
 from civicrec.warehouse.ports import Warehouse
 from streaming.blocks import Block, Columns, DeadLetter, Origin, Parsed, joined
 from streaming.enrich import enrich
@@ -34,17 +35,17 @@ _AT_ONCE = 500
 
 _DEAD_LETTERS = """
 SELECT log, log_offset, piece, toString(reason) AS reason, hex(raw) AS raw, n_events FROM dead_letters FINAL
-WHERE toDate(seen_at, 'Asia/Shanghai') BETWEEN {first:Date} AND {last:Date}
+WHERE toDate(seen_at, 'Asia/Shanghai') BETWEEN {first:Date} AND {last:Date} AND reason != 'erased'
   AND (log_offset, piece, log) > ({offset:UInt64}, {piece:UInt32}, {log:String})
 ORDER BY log_offset, piece, log LIMIT {limit:UInt32}
 """
 _KNOWN = """
-SELECT log_offset, piece FROM dead_letters FINAL
+SELECT log_offset, if(reason = 'erased', 0, piece) AS piece, reason = 'erased' AS is_erased FROM dead_letters FINAL
 WHERE log IN ({log:String}, '') AND log_offset IN {offsets:Array(UInt64)}
 """
 _COUNT_DEAD_LETTERS = """
 SELECT count() AS n FROM dead_letters FINAL
-WHERE toDate(seen_at, 'Asia/Shanghai') BETWEEN {first:Date} AND {last:Date}
+WHERE toDate(seen_at, 'Asia/Shanghai') BETWEEN {first:Date} AND {last:Date} AND reason != 'erased'
 """
 
 
@@ -109,9 +110,10 @@ def from_log(log: EventLog, registry: RegistryFacts, chosen: Selection, after: i
     while after < until and (records := log.read(after, min(after + _AT_ONCE, until))):
         after = records[-1].offset
         parsed, dead = _chosen(log.name, records, chosen)
+        facts = enrich(parsed, registry)
+        dead += facts.dead
         dead_letters = [(log.name, dead_letter) for dead_letter in dead]
-        columns = enrich(parsed, registry).columns
-        yield Part((after, 0, ""), len(records), columns, _reasons(dead), dead_letters=dead_letters)
+        yield Part((after, 0, ""), len(records), facts.columns, _reasons(dead), dead_letters=dead_letters)
 
 
 def from_topic(
@@ -128,8 +130,9 @@ def from_topic(
         refused: Counter[str] = Counter()
         for log, mine in by_log.items():
             parsed, dead = _chosen(log, mine, chosen)
-            columns.append(enrich(parsed, registry).columns)
-            refused += _reasons(dead)
+            facts = enrich(parsed, registry)
+            columns.append(facts.columns)
+            refused += _reasons([*dead, *facts.dead])
         yield Part((0, 0, ""), len(records), joined(columns), refused, places=places)
 
 
@@ -143,7 +146,7 @@ def from_dead_letters(warehouse: Warehouse, registry: RegistryFacts, chosen: Sel
         columns: list[Columns] = []
         refused, recovered = Counter[str](), []
         for dead_letter in dead_letters:
-            events, reasons = _read(bytes.fromhex(dead_letter["raw"]), dead_letter["n_events"])
+            events, reasons = _read(bytes.fromhex(dead_letter["raw"]), dead_letter["n_events"], registry)
             refused.update(reasons)
             if not reasons and all(chosen.names(event) for event in events):
                 recovered.append(
@@ -180,15 +183,16 @@ def lost_dead_letters(
     warehouse: Warehouse, dead_letters: Sequence[tuple[str, DeadLetter]]
 ) -> list[tuple[str, DeadLetter]]:  # fmt: skip
     """Return those of some dead letters that the warehouse has not."""
-    known: set[tuple[str, int, int]] = set()
+    known: set[tuple[str, int, int | str]] = set()
     for log in {log for log, _ in dead_letters}:
         offsets = sorted({dead_letter.log_offset for of, dead_letter in dead_letters if of == log})
         rows = warehouse.rows(_KNOWN, {"log": log, "offsets": offsets})
-        known |= {(log, row["log_offset"], row["piece"]) for row in rows}
+        known |= {(log, row["log_offset"], ERASED if row["is_erased"] else row["piece"]) for row in rows}
     return [
         (log, dead_letter)
         for log, dead_letter in dead_letters
-        if (log, dead_letter.log_offset, dead_letter.piece) not in known
+        # Of who was erased one letter a month may stand there, or one a record.
+        if (log, dead_letter.log_offset, ERASED if dead_letter.reason == ERASED else dead_letter.piece) not in known
     ]
 
 
@@ -223,7 +227,7 @@ def _add(parsed: Parsed, event: Event, offset: int) -> None:
     parsed.occurred_ms.append(epoch_ms(event.occurred_at))
 
 
-def _read(raw: bytes, n_events: int) -> tuple[list[Event], list[str]]:
+def _read(raw: bytes, n_events: int, registry: RegistryFacts) -> tuple[list[Event], list[str]]:
     """Return the good events of a dead letter, and why it is still refused."""
     if raw.lstrip()[:1] == b"[":  # a whole record: good only if it holds what was counted in it
         events, dropped = load(raw)
@@ -234,4 +238,5 @@ def _read(raw: bytes, n_events: int) -> tuple[list[Event], list[str]]:
         one = parse(raw)
         events, reasons = ([one], []) if isinstance(one, Event) else ([], [one.reason])
     reasons += [drop.reason for event in events if (drop := refusal(event)) is not None]
+    reasons += ["erased" for event in events if registry.erased.have(event.subject_id, event.anonymous_id)]
     return events, reasons

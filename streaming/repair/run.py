@@ -26,6 +26,7 @@ from civicrec.process.atomic_files import replace_file
 from civicrec.process.locks import owned
 from civicrec.process.progress import ShowProgress
 from civicrec.registry.tables import registry_at
+from civicrec.security.tokens import load_keys
 from civicrec.settings import Settings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.ports import Warehouse
@@ -172,7 +173,7 @@ def _source(
 def registry_facts(settings: Settings) -> RegistryFacts:
     """Return what the registry knows now."""
     with registry_at(settings.registry_address) as registry:
-        return RegistrySnapshot(registry).facts()
+        return RegistrySnapshot(registry, load_keys(settings).erased_digest).facts()
 
 
 def _recover(settings: Settings, online: RebuildableStore, warehouse: Warehouse, part: Part) -> None:

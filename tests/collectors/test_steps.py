@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from civicrec.erasure import ErasedNames
 from civicrec.events import Dropped, Event, dump, load
 from civicrec.security.tokens import Keys
 from collectors.arrival import Arrival
@@ -204,6 +205,18 @@ def test_robot_that_acts_like_one_is_flagged_and_kept_unless_a_server_answers_fo
     assert last(is_server=True, bot_reason="user_agent:other") == ""
     assert last("server") == ""
     assert last("server", sites={"demo"}) == "behaviour:speed"  # anybody can say so; a site's server has its key
+
+
+def test_events_of_who_was_erased_end_by_their_subject_or_by_a_browser_that_was_theirs_alone() -> None:
+    me, token = KEYS.subject_id("gz", "me"), KEYS.sign("gz", "me", NOON)
+    erased = ErasedNames({KEYS.erased_digest(me), KEYS.erased_digest("browser-1")}, KEYS.erased_digest)
+    facts = {"site": "gz", "anonymous_id": "browser-2"}
+    assert reason(RequestFacts(NOON, KEYS, erased=erased), **facts, subject_token=token) == "erased"
+    assert reason(RequestFacts(NOON, KEYS, erased=erased), anonymous_id="browser-1") == "erased"
+    assert taken(RequestFacts(NOON, KEYS, erased=erased), **facts).anonymous_id == "browser-2"
+    other = KEYS.sign("gz", "other", NOON)  # signed in from the browser since
+    request = RequestFacts(NOON, KEYS, erased=erased)
+    assert taken(request, site="gz", anonymous_id="browser-1", subject_token=other).subject_id
 
 
 def test_page_of_a_foreign_origin_ends_its_events_and_a_listed_one_does_not() -> None:

@@ -133,12 +133,13 @@ def test_a_store_that_is_cut_off_is_gone_on_with_and_counts_what_it_held_at_firs
 
 def test_a_worker_that_died_after_the_last_store_only_writes_the_receipt(registry: Engine) -> None:
     shelf = Shelf()
+    shelf.held = {OTHER.actors[0]: 5}
     number = ask(registry).number
     for name in ("online store", "decisions", "shelf"):
         note_step(registry, number, name, Step(9, 0))
     assert eraser(registry, shelf, online_with()).step() == 1
     assert [one["before"] for one in told(erasure(registry, number).receipt)["stores"]] == [9, 9, 9]
-    assert shelf.held[ME.actors[0]] == 3  # it was told to be done, so nothing was done again
+    assert shelf.held == {OTHER.actors[0]: 5}
 
 
 def test_answers_in_the_ledger_of_consent_go_and_those_of_others_stay(registry: Engine) -> None:
@@ -178,3 +179,17 @@ def test_browsers_found_after_the_request_are_erased_too(registry: Engine) -> No
     shelf = Shelf()
     assert eraser(registry, shelf, online_with(ME)).step() == 1
     assert told(erasure(registry, number).receipt)["stores"][2]["before"] == 5
+
+
+def test_it_waits_for_who_may_know_the_person_yet_and_erases_what_came_back(registry: Engine) -> None:
+    shelf, running = Shelf(), ["the night"]
+    number = ask(registry).number
+    stores = [Decisions(registry), shelf]
+    worker = Eraser(registry, KEYS, Browsers(), stores, others=lambda: running[0], clock=lambda: NOW + HEARD)
+    with pytest.raises(Unavailable, match="the night"):
+        worker.step()
+    assert erasure(registry, number).steps["shelf"] == Step(5, 0)
+    shelf.held[ME.subject_id] = 1  # the night had read it before
+    running[0] = ""
+    assert worker.step() == 1
+    assert shelf.held == {OTHER.actors[0]: 5}
