@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from civicrec.clock import local_date, rfc3339
 from civicrec.erasure import Person
 from civicrec.errors import NotFound
+from civicrec.registry.attributes import count as count_attributes
 from civicrec.registry.choices import count_decisions
 from civicrec.registry.consents import entries_of
 from civicrec.registry.erasures import DUE_DAYS, Erasure, request_erasure
@@ -43,11 +44,15 @@ def ask_to_erase(
     Unavailable
         If registry or warehouse are away; nothing was asked then.
     """
-    is_known = count_decisions(registry, [subject_id]) or entries_of(registry, subject_id)
+    is_known = (
+        count_decisions(registry, [subject_id])
+        or entries_of(registry, subject_id)
+        or count_attributes(registry, [subject_id])
+    )
     if not (is_known or has_events(warehouse, subject_id)):
         raise NotFound(
-            f"nothing is held of this user of site {site!r}: no event, no decision and no consent; "
-            "expected one who was signed in here, events of the last seconds count a moment later"
+            f"nothing is held of this user of site {site!r}: no event, no decision, no consent, nothing they said of "
+            "themselves; expected one who was signed in here, events of the last seconds count a moment later"
         )
     person = Person(site, subject_id, browsers_of(warehouse, subject_id))
     digests = [keys.erased_digest(name) for name in person.ids]
