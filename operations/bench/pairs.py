@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
-from datetime import date, timedelta
+from datetime import timedelta
 from time import process_time
 from typing import Any
 
@@ -21,34 +21,19 @@ from civicrec.warehouse.clicks import read_clicks
 from civicrec.warehouse.co_occurrence import count_pairs
 from civicrec.warehouse.interests import count_interactions, read_interests
 from civicrec.warehouse.migrate import migrate
+from operations.bench.made_up_events import LAST_DAY, N_ITEMS, fill_events
 from operations.harness.stack import own_stack
+from operations.harness.usage import cpu_s, peak_mb
 from operations.rankers import MAX_REPLAYED
 from recommender.artifacts import RECENT_DAYS
 from recommender.training.co_occurrence import MAX_EASE_ITEMS, co_occurrence_from, co_occurrence_of
 from recommender.training.interactions import interactions_from
 from recommender.training.ranker import LEARNED_DAYS
 
-N_ITEMS = 46_000
 #: Interactions of a visitor: 3.4 million of 300 000.
 _EACH = 11.3
-_LAST = date(2026, 3, 31)
 _DAYS = 80
 _TIMEOUT_S = 3_000.0
-#: Items follow Zipf's law from the tenth on, as `made_up_interests` has them; visitors come at any time.
-_FILL = """
-INSERT INTO events (event_id, kind, occurred_at, received_at, local_date, site, channel, actor, anonymous_id, item_id,
-                    consent)
-SELECT reinterpretAsUUID(MD5(toString(number))), 'click', at, at, toDate(at, 'Asia/Shanghai'), 'bench', 'web',
-       concat('a:', who), who, item, 'personalise'
-FROM (
-    SELECT number, lower(hex(MD5(toString(sipHash64(number, 1) % {actors:UInt64})))) AS who,
-           concat('item-', leftPad(toString(
-               least(toUInt32(10 * (pow({items:UInt32} / 10 + 1, sipHash64(number, 2) / exp2(64)) - 1)), {items:UInt32} - 1)
-           ), 5, '0')) AS item,
-           toDateTime64({last:Date}, 3, 'UTC') - toIntervalSecond(sipHash64(number, 3) % ({days:UInt64} * 86400)) AS at
-    FROM numbers({n:UInt64})
-)
-"""  # noqa: E501
 
 
 def bench_pairs(sizes: Sequence[int]) -> dict[str, Any]:
@@ -72,37 +57,35 @@ def _of_size(n: int) -> dict[str, Any]:
         gateway = psutil.Process(stack.pids()["warehouse"])
         with closing(ClickHouseWarehouse(settings)) as warehouse:
             migrate(warehouse)
-            warehouse.command(_FILL, {
-                "actors": max(1, round(n / _EACH)), "items": N_ITEMS, "last": _LAST, "days": _DAYS, "n": n,
-            })  # fmt: skip
+            fill_events(warehouse, n, round(n / _EACH), _DAYS)
             return _measured(warehouse, gateway)
 
 
 def _measured(warehouse: ClickHouseWarehouse, gateway: psutil.Process) -> dict[str, Any]:
-    first, known = _LAST - timedelta(days=_DAYS), {f"item-{place:05}" for place in range(N_ITEMS)}
+    first, known = LAST_DAY - timedelta(days=_DAYS), {f"item-{place:05}" for place in range(N_ITEMS)}
     figures: dict[str, dict[str, Any]] = {}
 
     def timed(name: str, work: Any) -> Any:
-        began, cpu_began, of_gateway = monotonic_s(), process_time(), _cpu_s(gateway)
+        began, cpu_began, of_gateway = monotonic_s(), process_time(), cpu_s(gateway)
         result = work()
         figures[name] = {
             "seconds": round(monotonic_s() - began, 1), "cpu_seconds": round(process_time() - cpu_began, 1),
-            "warehouse_cpu_seconds": round(_cpu_s(gateway) - of_gateway, 1),
+            "warehouse_cpu_seconds": round(cpu_s(gateway) - of_gateway, 1),
         }  # fmt: skip
         return result
 
-    n, _ = timed("interactions", lambda: count_interactions(warehouse, first, _LAST))
+    n, _ = timed("interactions", lambda: count_interactions(warehouse, first, LAST_DAY))
     item_ids, _, counts = timed(
         "warehouse",
-        lambda: count_pairs(warehouse, first, _LAST, known, RECENT_DAYS, MAX_EASE_ITEMS, MIN_ORDERING),
+        lambda: count_pairs(warehouse, first, LAST_DAY, known, RECENT_DAYS, MAX_EASE_ITEMS, MIN_ORDERING),
     )
-    peak_mb = _peak_mb(gateway)
+    most_mb = peak_mb(gateway)
     elsewhere = timed("matrix", lambda: co_occurrence_from(item_ids, counts))
     figures["warehouse"] |= {"rows": len(counts.one)}
-    of_week = _LAST - timedelta(days=LEARNED_DAYS - 1)
-    clicks = timed("clicks", lambda: read_clicks(warehouse, of_week, _LAST, MAX_REPLAYED))
+    of_week = LAST_DAY - timedelta(days=LEARNED_DAYS - 1)
+    clicks = timed("clicks", lambda: read_clicks(warehouse, of_week, LAST_DAY, MAX_REPLAYED))
     figures["clicks"] |= {"rows": clicks.num_rows, "mb": clicks.nbytes >> 20}
-    table = timed("read", lambda: read_interests(warehouse, first, _LAST))
+    table = timed("read", lambda: read_interests(warehouse, first, LAST_DAY))
     figures["read"] |= {"rows": table.num_rows, "mb": table.nbytes >> 20}
     data, _ = interactions_from(table, known)
     del table
@@ -111,15 +94,5 @@ def _measured(warehouse: ClickHouseWarehouse, gateway: psutil.Process) -> dict[s
     return {
         "interactions": n, "pairs": len(data.users), "pairs_of_items": int(in_memory.shared.nnz // 2),
         "same": bool(is_same),
-        "steps": figures, "warehouse_peak_mb": peak_mb,
+        "steps": figures, "warehouse_peak_mb": most_mb,
     }  # fmt: skip
-
-
-def _cpu_s(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)
-
-
-def _peak_mb(process: psutil.Process) -> int:
-    with open(f"/proc/{process.pid}/status") as status:  # psutil knows no peak on Linux
-        return next(int(line.split()[1]) >> 10 for line in status if line.startswith("VmHWM"))

@@ -120,6 +120,19 @@ def pairs(
 
 
 @bench.command()
+def tags(
+    interactions: Annotated[
+        list[int] | None, typer.Option(min=1_000, help="How many, several times; default 1 million.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure the nightly tags, weighed in the warehouse and put online, beside a plain sum of the same rows."""
+    from operations.bench.tags import bench_tags
+
+    _show({"tags": lambda: bench_tags(interactions or [1_000_000])}, as_json)
+
+
+@bench.command()
 def serve(as_json: Json = False) -> None:
     """Measure lists per second and p99, beside FastAPI with one pipelined Redis read."""
     from operations.bench.serve import bench_serve
