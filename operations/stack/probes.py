@@ -29,13 +29,13 @@ class Reached(Enum):
 
 def ask_http(peer: Endpoint, path: str, context: ssl.SSLContext | None = None) -> Reached:
     """Ask with a GET; ready is what answers 200."""
-    status, _ = _get(peer, path, context)
+    status, _ = get(peer, path, context)
     return {200: Reached.READY, MISDIRECTED: Reached.ANOTHERS}.get(status, Reached.AWAY)
 
 
 def http_json(peer: Endpoint, path: str, context: ssl.SSLContext | None = None) -> dict[str, Any]:
     """Return the JSON object a GET is answered with; empty if it is not, or not with 200."""
-    status, body = _get(peer, path, context)
+    status, body = get(peer, path, context)
     try:
         decoded = json.loads(body) if status == 200 else {}
     except ValueError:
@@ -43,7 +43,8 @@ def http_json(peer: Endpoint, path: str, context: ssl.SSLContext | None = None) 
     return decoded if isinstance(decoded, dict) else {}
 
 
-def _get(peer: Endpoint, path: str, context: ssl.SSLContext | None) -> tuple[int, bytes]:
+def get(peer: Endpoint, path: str, context: ssl.SSLContext | None) -> tuple[int, bytes]:
+    """Return status and body of an answer over HTTP, 0 and nothing if none came."""
     connection = (
         http.client.HTTPSConnection(peer.host, peer.port, timeout=_TIMEOUT_S, context=context)
         if context

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
 import json
 from datetime import timedelta
 
-import httpx
 import pytest
 from sqlalchemy import text
 from typer.testing import CliRunner
@@ -28,27 +26,11 @@ from operations.cli import app
 from profiles.online.redis_store import RedisOnlineStore
 from profiles.rights.attributes import decision, seal_of
 from profiles.rights.export import KIND_NAMES
-from serving.app import create_app
 from tests.operations.nights import DAY, an_event, at, store_events
+from tests.operations.people import SITE, USER, ask
 
-SITE, USER = "demo", "wang"
 #: Of now, for what is said holds for a year.
 SAID_AT = utc_now().replace(microsecond=0)
-
-
-def ask(settings: Settings, path: str, user: str | None = USER) -> httpx.Response:
-    headers = {"Authorization": f"Bearer {load_keys(settings).sign(SITE, user, utc_now())}"} if user else {}
-
-    async def sent() -> httpx.Response:
-        site = create_app(settings)
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(site), base_url="http://test") as client:
-            answer = await client.get(path, headers=headers)
-        await site.state.live.reader.close()
-        for close in site.state.closing:
-            close()
-        return answer
-
-    return asyncio.run(sent())
 
 
 @pytest.fixture

@@ -5,17 +5,16 @@ In: settings. Out: `Opening`s; what does not run now opens nothing.
 
 from __future__ import annotations
 
-import http.client
 import socket
 from collections.abc import Iterable, Iterator, Mapping
 
 import psutil
 
 from civicrec.errors import ConfigError
-from civicrec.process.ports import Endpoint
 from civicrec.security.secrets import MIN_CHARACTERS, read_secret
 from civicrec.security.tls import tls_context
 from civicrec.settings import Settings
+from operations.stack.probes import get
 from operations.stack.security.files import secret_files
 from operations.stack.security.openings import Opening
 from operations.stack.security.passwords import secrets_of
@@ -45,7 +44,7 @@ def look_at_online_store(settings: Settings) -> list[Opening]:
 def look_at_console(settings: Settings) -> list[Opening]:
     """Ask the console for what only those may see who have signed in."""
     called = settings.serving.endpoint
-    status, body = _get(called, "/console/complaints", settings)
+    status, body = get(called, "/console/complaints", tls_context(settings.serving))
     if status != 200 or b'action="/console/sign-in"' in body:
         return []
     what = f"the console at {called.address} shows its pages without a password"
@@ -90,20 +89,3 @@ def _command_lines() -> Iterator[tuple[int, str]]:
     for process in psutil.process_iter(["pid", "cmdline"]):
         if words := process.info["cmdline"]:
             yield process.info["pid"], "\0".join(words)
-
-
-def _get(called: Endpoint, path: str, settings: Settings) -> tuple[int, bytes]:
-    context = tls_context(settings.serving)
-    connection = (
-        http.client.HTTPSConnection(called.host, called.port, timeout=_TIMEOUT_S, context=context)
-        if context
-        else http.client.HTTPConnection(called.host, called.port, timeout=_TIMEOUT_S)
-    )
-    try:
-        connection.request("GET", path, headers=called.headers)
-        answer = connection.getresponse()
-        return answer.status, answer.read()
-    except (OSError, http.client.HTTPException):
-        return 0, b""
-    finally:
-        connection.close()
