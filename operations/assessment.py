@@ -20,6 +20,7 @@ _GRADES = {"hole": "须立即处理", "advice": "建议改进", "unknown": "未�
 _KEPT = {
     "recent_items_days": "最近浏览的内容", "seen_items_days": "看过的内容", "shown_items_days": "展示过的内容",
     "tags_days": "标签", "dislikes_days": "不感兴趣的内容", "done_services_days": "已办结的服务",
+    "signed_in_days": "浏览器的登录时间",
 }  # fmt: skip
 _RISKS = (
     ("因推荐漏看应知政策", "列表不替代公开目录；通用模式和检索始终可用"),

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from civicrec.home import EVENTS, REGISTRY
 from civicrec.settings import Settings
 from profiles.nightly import KEPT_DAYS
 from profiles.online import ports
@@ -168,7 +169,7 @@ KEPT: tuple[Kept, ...] = (
     Kept("registry", "migrations", "which migrations ran"),
     Kept(
         "home",
-        "events.sqlite",
+        EVENTS.name,
         "the event log",
         "once proved stored; sooner when it is full",
         "the collector",
@@ -183,7 +184,7 @@ KEPT: tuple[Kept, ...] = (
         "as they; what was merged a minute longer",
         personal=True,
     ),
-    Kept("home", "registry.sqlite", "the tables of the registry above", "as they", personal=True),
+    Kept("home", REGISTRY.name, "the tables of the registry above", "as they", personal=True),
     Kept("home", "valkey", "the keys of the online store below", "as they", personal=True),
     Kept(
         "home",
@@ -281,7 +282,7 @@ def out_of_bounds(settings: Settings, journal_days: float | None) -> list[str]:
             f"{LOG_DAYS} days: set WARNING or INFO"
         )
     raw_days = settings.warehouse.keep_days
-    copies = [kept("home", "events.sqlite"), *([kept("Kafka", "events.raw.v1")] if settings.kafka.bootstrap else [])]
+    copies = [kept("home", EVENTS.name), *([kept("Kafka", "events.raw.v1")] if settings.kafka.bootstrap else [])]
     for one in copies:
         if one.days is not None and (days := one.days(settings)) > raw_days:
             sentences.append(

@@ -61,8 +61,10 @@ class Warehouse(KeyedWarehouse):
         return [{"day": None, "n": 0}]
 
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
-        assert sql == rebuild._EVENTS_OF_DAY
         asked = parameters or {}
+        if sql == rebuild._SIGNED_IN:
+            return pa.Table.from_pylist(self._signed_in(asked["day"]))
+        assert sql == rebuild._EVENTS_OF_DAY
         names = ("actor", "item_id", "kind", "log", "log_offset")
         found = [
             {name: row[name] for name in names}
@@ -72,6 +74,16 @@ class Warehouse(KeyedWarehouse):
             and row["kind"] in asked["kinds"]
         ]  # fmt: skip
         return pa.Table.from_pylist(sorted(found, key=lambda row: (row["log_offset"], row["at_ms"], row["item_id"])))
+
+    def _signed_in(self, day: date) -> list[dict[str, Any]]:
+        latest: dict[tuple[Any, ...], int] = {}
+        for row in self.of("events").values():
+            if _day(row) == day and row["subject_id"] and row["anonymous_id"]:
+                is_personal = row["consent"] == "personalise"
+                key = (row["subject_id"], row["anonymous_id"], is_personal, row["log"], row["log_offset"])
+                latest[key] = max(row["occurred_at"], latest.get(key, row["occurred_at"]))
+        names = ("subject_id", "anonymous_id", "is_personal", "log", "log_offset")
+        return [dict(zip(names, key, strict=True)) | {"at_ms": at_ms} for key, at_ms in sorted(latest.items())]
 
 
 def _day(row: Mapping[str, Any]) -> Any:

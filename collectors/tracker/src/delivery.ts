@@ -112,7 +112,7 @@ export function delivery(endpoint: string, queue: Queue, shelf: () => Shelf, all
       if (!isFinal) {
         if (status && !(data && data.detail)) {
           halvings++;
-          say("events wait", `foreign answer ${status}`);
+          say("events wait", `answered ${status}`);
         }
         return again(response && response.headers.get("Retry-After"));
       }
@@ -132,7 +132,7 @@ export function delivery(endpoint: string, queue: Queue, shelf: () => Shelf, all
         method: "POST", body, keepalive: true, credentials: "omit",
       }).then((response) => {
         const tell = (data?: unknown) => heard(response, data as Data);
-        return response.json().then(tell, () => hasGone || tell());
+        return response.json().then(tell, () => hasGone && response.ok || tell());
       }).catch(() => hasGone || heard()); // a page that goes is told of a failure where there is none
     } catch {
       safely(() => navigator.sendBeacon(endpoint, body))();

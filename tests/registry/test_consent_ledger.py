@@ -87,7 +87,7 @@ def test_another_process_is_heard_and_hears(registry: Engine, reader: Reader) ->
     assert reader.agreed(ME) == {ME: True}
     code = (
         "import sys\n"
-        "from tests.registry.test_ledger import ME, open_registry, say\n"
+        "from tests.registry.test_consent_ledger import ME, open_registry, say\n"
         "registry = open_registry(sys.argv[1])\n"
         "say(registry, False, hours=1)\n"
     )
