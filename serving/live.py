@@ -115,8 +115,8 @@ class Page:
     """The lists of one page, in the order of its blocks, and what is to be tried in the shadow of each.
 
     `degraded_by` says what of the online store they lack: ``late`` or ``away`` is what is known of the visitor.
-    `is_off` for a visitor who switched personalisation off. `encoded` keeps items of its lists as JSON, for a page that
-    is answered again.
+    `is_off` for a visitor who switched personalisation off. `encoded` keeps items of its lists as JSON, of a page that
+    is answered again, and is ``None`` of any other.
     """
 
     lists: tuple[RankedList, ...]
@@ -124,7 +124,7 @@ class Page:
     shadows: tuple[Shadowed | None, ...]
     degraded_by: Lack = ""
     is_off: bool = False
-    encoded: dict[Hashable, bytes] = field(default_factory=dict, compare=False, repr=False)
+    encoded: dict[Hashable, bytes] | None = field(default=None, compare=False, repr=False)
 
     @property
     def is_degraded(self) -> bool:
@@ -282,7 +282,8 @@ class Live:
         InvalidInput
             If a scene is unknown or a cursor is not one of ours.
         """
-        question, made_from = self._question(caller, blocks, explain), self._made_from()
+        question = self._question(caller, blocks, explain)
+        made_from = self._made_from() if question else ()
         if question and (kept := self._kept.get(question, made_from, self.clock())):
             return kept
         requests, ask = self._plan(caller, blocks, explain)
@@ -293,6 +294,7 @@ class Live:
         are_shadowed = [block.is_shadowed(scene_named(block.scene, self.scenes)) for block in blocks]
         page = self._page(caller.actor, requests, read, are_shadowed)
         if question and not page.is_degraded and page.snapshot is made_from[0]:
+            page = replace(page, encoded={})
             self._kept.put(question, made_from, self.clock(), page)
         return page
 
