@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, delete, select
 
 from civicrec.items import Item
+from civicrec.registry.connection import ids_by_query
 from civicrec.registry.tables import suggested_tags
 from civicrec.tags import with_tags
-
-_IDS_A_QUERY = 500  # SQLite before 3.32 takes 999 parameters a statement
 
 
 def with_accepted_tags(connection: Connection, items: Sequence[Item]) -> list[Item]:
@@ -24,16 +23,16 @@ def with_accepted_tags(connection: Connection, items: Sequence[Item]) -> list[It
 
 def forget_suggestions(connection: Connection, item_ids: Sequence[str]) -> None:
     """Remove what was suggested for items that are erased for good."""
-    for start in range(0, len(item_ids), _IDS_A_QUERY):
-        some = suggested_tags.c.item_id.in_(item_ids[start : start + _IDS_A_QUERY])
+    for ids in ids_by_query(item_ids):
+        some = suggested_tags.c.item_id.in_(ids)
         connection.execute(delete(suggested_tags).where(some))
 
 
 def _accepted(connection: Connection, item_ids: Sequence[str]) -> dict[str, list[str]]:
     columns = (suggested_tags.c.item_id, suggested_tags.c.tag)
     tags: dict[str, list[str]] = {}
-    for start in range(0, len(item_ids), _IDS_A_QUERY):
-        some = suggested_tags.c.item_id.in_(item_ids[start : start + _IDS_A_QUERY])
+    for ids in ids_by_query(item_ids):
+        some = suggested_tags.c.item_id.in_(ids)
         wanted = select(*columns).where(some, suggested_tags.c.state == "accepted").order_by(*columns)
         for item_id, tag in connection.execute(wanted):
             tags.setdefault(item_id, []).append(tag)

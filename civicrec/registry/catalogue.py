@@ -21,6 +21,7 @@ from civicrec.errors import Conflict, InvalidInput, NotFound
 from civicrec.items import ERASED_TITLE, Item, Status, item_json
 from civicrec.registry.accepted_tags import forget_suggestions, with_accepted_tags
 from civicrec.registry.audit import Act, record
+from civicrec.registry.connection import ids_by_query
 from civicrec.registry.news import call_out
 from civicrec.registry.tables import VERSION_COUNTER, counters, items
 
@@ -30,7 +31,6 @@ ERASED: Literal["erased"] = "erased"
 _ITEMS_A_TRANSACTION = 500
 _LONGEST_PAUSE_S = 0.1
 _ROWS_A_FETCH = 500
-_IDS_A_QUERY = 500  # SQLite before 3.32 takes 999 parameters a statement
 _Before = Status | Literal["erased"] | None
 #: What became of an item that somebody brought.
 Change = Literal["added", "changed", "unchanged"]
@@ -388,8 +388,8 @@ def _row(
 def _kept(connection: Connection, item_ids: Sequence[str]) -> dict[str, _Row]:
     """Return those of the ids that are in the catalogue."""
     kept: dict[str, _Row] = {}
-    for start in range(0, len(item_ids), _IDS_A_QUERY):
-        some = items.c.item_id.in_(item_ids[start : start + _IDS_A_QUERY])
+    for ids in ids_by_query(item_ids):
+        some = items.c.item_id.in_(ids)
         columns = (items.c.item_id, items.c.item_type, items.c.body, items.c.status, items.c.status_before)
         for item_id, *facts in connection.execute(select(*columns).where(some)):
             kept[item_id] = _Row(*cast(Any, facts))

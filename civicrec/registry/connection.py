@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -22,6 +22,7 @@ _EXPECTED = (
     "expected sqlite:////path/registry.sqlite or postgresql://user:password@host:5432/database, "
     "with signs such as @ / : # in user and password percent-encoded"
 )
+_IDS_A_QUERY = 500  # SQLite before 3.32 takes 999 parameters a statement
 
 
 def connect(address: str) -> Engine:
@@ -144,3 +145,9 @@ def _in_our_words(where: str) -> Callable[[ExceptionContext], None]:
             raise Unavailable(f"the registry at {where} cannot be used now: {reason}")
 
     return translate
+
+
+def ids_by_query(item_ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Yield the ids in pieces, each of as many as one statement may name."""
+    for start in range(0, len(item_ids), _IDS_A_QUERY):
+        yield item_ids[start : start + _IDS_A_QUERY]
