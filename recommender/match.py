@@ -18,12 +18,11 @@ from numpy.typing import NDArray
 from civicrec.errors import InvalidInput
 from civicrec.items import Item, ItemType
 from profiles.rules.attributes import Attribute, Attributes, load_attributes, region_prefix, word_of
-from profiles.rules.language import Clause, Combined, Rule, holds, missing, rule_from
+from profiles.rules.compiled import FAILS, FITS, UNKNOWN, CompiledRules
+from profiles.rules.language import Clause, Combined, Rule, holds, rule_from
 from recommender.catalogue import Catalogue
 from recommender.eligibility import eligible
 
-#: Verdicts, so that the least of an item's rules is the item's.
-_FAILS, _UNKNOWN, _FITS = 0, 1, 2
 #: Leaves a set without a condition something to take the least of; counted as one that holds in every set alike.
 _ALWAYS = Combined("all", ())
 _NEVER_KNOWN = Clause("", "one_of", frozenset())
@@ -95,7 +94,7 @@ class _Kinds:
 
     conditions: tuple[Conditions, ...]
     of_row: NDArray[np.int64]
-    rules: tuple[Rule, ...]
+    rules: CompiledRules
     members: NDArray[np.int64]
     starts: NDArray[np.int64]
 
@@ -109,11 +108,10 @@ def match(catalogue: Catalogue, attributes: Attributes, types: Collection[ItemTy
         Items told of each group.
     """
     kinds = catalogue.once(_kinds)
-    decided = [holds(rule, attributes) for rule in kinds.rules]
-    of_rule = np.array([_UNKNOWN if is_so is None else _FITS if is_so else _FAILS for is_so in decided], np.int8)
-    of_member = of_rule[kinds.members]
+    decided = kinds.rules.decide(attributes)
+    of_member = decided.verdicts[kinds.members]
     verdicts = np.minimum.reduceat(of_member, kinds.starts)
-    n_holding = np.add.reduceat(of_member == _FITS, kinds.starts)
+    n_holding = np.add.reduceat(of_member == FITS, kinds.starts)
     rows = catalogue.newest[eligible(catalogue, types, now)[catalogue.newest]]
     of_row = kinds.of_row[rows]
     items = list(catalogue.items.values())
@@ -126,9 +124,9 @@ def match(catalogue: Catalogue, attributes: Attributes, types: Collection[ItemTy
     def matched(place: int) -> Matched:
         return Matched(items[rows[place]], *_decided(kinds.conditions[of_row[place]], attributes))
 
-    counts = np.bincount(of_row[verdicts[of_row] == _UNKNOWN], minlength=len(verdicts))
-    question, decides = _question(_lacking(kinds, of_member, counts, attributes))
-    return Match(group(_FITS), group(_FAILS), group(_UNKNOWN), question, decides)
+    counts = np.bincount(of_row[verdicts[of_row] == UNKNOWN], minlength=len(verdicts))
+    question, decides = _question(_lacking(kinds, decided.lacking, counts))
+    return Match(group(FITS), group(FAILS), group(UNKNOWN), question, decides)
 
 
 def conditions_of(item: Item) -> Conditions:
@@ -173,22 +171,18 @@ def _kinds(catalogue: Catalogue) -> _Kinds:
         starts.append(len(members))
         members += [0, *(rules.setdefault(one.rule, len(rules)) for one in conditions)]
     arrays = (np.array(some, np.int64) for some in (members, starts))
-    return _Kinds(tuple(numbers), np.array(of_row, np.int64), tuple(rules), *arrays)
+    return _Kinds(tuple(numbers), np.array(of_row, np.int64), CompiledRules.of(list(rules)), *arrays)
 
 
 def _lacking(
-    kinds: _Kinds, of_member: NDArray[np.int8], counts: NDArray[np.int64], attributes: Attributes
+    kinds: _Kinds, of_rule: NDArray[np.int64], counts: NDArray[np.int64]
 ) -> Iterator[tuple[frozenset[str], int]]:
     """Yield which attributes leave items undecided, and how many items lack just these."""
-    names = [*load_attributes(), ""]
-    bit = {name: 1 << place for place, name in enumerate(names)}
-    of_rule = [sum(bit[name] for name in missing(rule, attributes)) for rule in kinds.rules]
-    lacked = np.where(of_member == _UNKNOWN, np.array(of_rule, np.int64)[kinds.members], 0)
-    of_kind = np.bitwise_or.reduceat(lacked, kinds.starts)
+    of_kind = np.bitwise_or.reduceat(of_rule[kinds.members], kinds.starts)
     open_kinds = np.flatnonzero(counts)
-    for bits in np.unique(of_kind[open_kinds]).tolist():
-        n = int(counts[open_kinds][of_kind[open_kinds] == bits].sum())
-        yield frozenset(name for name in names if bits & bit[name]), n
+    lacked, of_open = np.unique(of_kind[open_kinds], return_inverse=True)
+    for bits, n in zip(lacked.tolist(), np.bincount(of_open, counts[open_kinds]).tolist(), strict=True):
+        yield frozenset(name for place, name in enumerate(kinds.rules.names) if bits >> place & 1), int(n)
 
 
 def _decided(conditions: Conditions, attributes: Attributes) -> tuple[Conditions, Conditions, Conditions]:

@@ -220,7 +220,7 @@ def test_rules_of_their_own_are_matched_in_milliseconds_too() -> None:
     for item in catalogue.items.values():
         [holds(one.rule, attributes) for one in conditions_of(item)]
     plain_ms = 1000 * (time.process_time() - began)
-    assert took_ms < plain_ms / 4, f"match {took_ms:.2f} ms, item by item {plain_ms:.1f} ms"
+    assert took_ms < plain_ms / 8, f"match {took_ms:.2f} ms, item by item {plain_ms:.1f} ms"
 
 
 def test_ten_thousand_policies_are_matched_in_milliseconds() -> None:
