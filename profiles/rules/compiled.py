@@ -97,7 +97,7 @@ class CompiledRules:
 
     def decide(self, attributes: Attributes) -> Decided:
         """Decide all rules, in the order in which they were compiled."""
-        verdicts, lacking = (one.copy() for one in self._start)
+        verdicts, lacking = self._start.verdicts.copy(), self._start.lacking.copy()
         for tests in self._tests:
             if (said := attributes.get(tests.attribute)) is not None:
                 verdicts[tests.places] = tests.passing(said)
