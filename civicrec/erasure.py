@@ -5,9 +5,11 @@ In: a person, under the names that stores know. Out: how much of them a store ho
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Protocol
 
 from civicrec.events import anonymous_actor
@@ -84,23 +86,39 @@ class ErasedNames:
 
     Parameters
     ----------
-    digests
-        As `digest_of` makes them of each name.
+    until
+        Digest, as `digest_of` makes it of a name → events that occurred until then are refused; ``None`` refuses all.
     """
 
     def __init__(
-        self, digests: Collection[str] = frozenset(), digest_of: Callable[[str], str] = lambda name: name
-    ) -> None:  # fmt: skip
-        self._digests = digests
-        self._is_erased = lru_cache(maxsize=_KNOWN_NAMES)(lambda name: digest_of(name) in digests)
+        self,
+        until: Mapping[str, datetime | None] = MappingProxyType({}),
+        digest_of: Callable[[str], str] = lambda name: name,
+    ) -> None:
+        self._has_any = bool(until)
+        self._until = lru_cache(maxsize=_KNOWN_NAMES)(lambda name: _until(until, digest_of(name)))
 
     def __bool__(self) -> bool:
-        return bool(self._digests)
+        return self._has_any
 
-    def have(self, subject_id: str, anonymous_id: str) -> bool:
+    def have(self, subject_id: str, anonymous_id: str, occurred_at: datetime) -> bool:
         """Tell whether an event of these names is refused: by its subject, or by its browser if it has none."""
-        name = subject_id or anonymous_id
-        return bool(self._digests) and bool(name) and self._is_erased(name)
+        return self._refuse(subject_id or anonymous_id, occurred_at)
+
+    def have_browser(self, anonymous_id: str, occurred_at: datetime) -> bool:
+        """Tell whether a browser is an erased person's: what somebody else does on it is not known by its id either."""
+        return self._refuse(anonymous_id, occurred_at)
+
+    def _refuse(self, name: str, occurred_at: datetime) -> bool:
+        return self._has_any and bool(name) and occurred_at <= self._until(name)
+
+
+#: Before and after anything that occurs.
+_NEVER, _FOR_GOOD = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+
+def _until(until: Mapping[str, datetime | None], digest: str) -> datetime:
+    return (until[digest] or _FOR_GOOD) if digest in until else _NEVER
 
 
 NOBODY = ErasedNames()

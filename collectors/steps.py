@@ -178,9 +178,16 @@ def drop_without_actor(event: Arrival, request: RequestFacts) -> Dropped | None:
 
 def drop_erased(event: Arrival, request: RequestFacts) -> Dropped | None:
     """End an event of a person who asked to be erased; what is kept of them is removed, and no more comes in."""
-    if request.erased.have(event.subject_id, event.anonymous_id):
+    if request.erased.have(event.subject_id, event.anonymous_id, event.occurred_at):
         return Dropped("erased", "its visitor asked to be erased: counted, not stored")
     return None
+
+
+def put_browser(event: Arrival, request: RequestFacts) -> None:
+    """Take the browser's id from what somebody does on the browser of who was erased: it names who is gone."""
+    if event.subject_id and request.erased.have_browser(event.anonymous_id, event.occurred_at):
+        event.anonymous_id = ""  # type: ignore[misc]
+        request.altered["erased_browser"] += 1
 
 
 def put_url_path(event: Arrival, request: RequestFacts) -> None:
@@ -296,6 +303,7 @@ STEPS: tuple[ArrivalStep, ...] = (
     put_consent,
     drop_without_actor,
     drop_erased,
+    put_browser,
     put_url_path,
     put_referrer_type,
     put_device,

@@ -16,11 +16,15 @@ from civicrec.events import Channel
 from civicrec.items import Time
 from civicrec.registry.choices import PERSONALISE
 from civicrec.registry.consents import enter, entries_of
+from civicrec.registry.erasures import check_not_under_way, readmit
 from civicrec.registry.notice import Entry, Notice, Standing, State, checked_version, notice_of, standing, standings
 from serving.decisions import Decisions
 from serving.feedback import Recorder
 from serving.live import Live
 from serving.registry import Registry
+
+#: Consent that ends the refusal of an erased person's events: to purposes that events are collected for.
+_LET_BACK_IN = frozenset({"measure", PERSONALISE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,21 +102,27 @@ class Consents:
     ) -> PurposeConsent:
         """Enter an answer; return where the person stands now.
 
-        Whoever takes back `personalise` is off before anything else, and forgotten as a browser is that withdraws.
+        Whoever takes back `personalise` is off before anything else, and forgotten as a browser is that withdraws. Of
+        who was erased and consents anew, events count again from now on.
 
         Raises
         ------
         InvalidInput
-            If purpose or version is not known.
+            If purpose or version is not known, or consent is given by somebody who is being erased.
         """
         now, actor = self._live.clock(), respondent.actor
         history = await self.entries(actor)
         version = checked_version(purpose, version, is_given=is_given, history=history, notice=self.notice)
         answer = Entry(actor, respondent.site, purpose, is_given, version, self.notice.covers, channel, now)
         name = self._live.keys.audit_name(actor)
+        if is_given:
+            await self._registry.do(lambda engine: check_not_under_way(engine, name))
         if purpose == PERSONALISE and not is_given:
             await self._decisions.online(lambda: self._live.store.switch(actor, on=False))
         await self._registry.do(lambda engine: enter(engine, answer, self.notice, audit_name=name))
+        if is_given and purpose in _LET_BACK_IN:
+            digest = self._live.keys.erased_digest(actor)
+            await self._registry.do(lambda engine: readmit(engine, name, digest, by="subject", now=now))
         if purpose == PERSONALISE:
             await self._decisions.obey(actor)
             if not is_given:

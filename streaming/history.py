@@ -52,7 +52,7 @@ def write_history(
         for row in known:
             del mine[row["known"]]
         for event in list(mine.values()):
-            if registry.erased.have(event.subject_id, event.anonymous_id):
+            if registry.erased.have(event.subject_id, event.anonymous_id, event.occurred_at):
                 del mine[str(event.event_id)]
         if mine:
             touches({local_date(event.occurred_at) for event in mine.values()})

@@ -12,7 +12,7 @@ from civicrec.erasure import NOBODY, ErasedNames
 from civicrec.errors import Unavailable
 from civicrec.registry.catalogue import catalogue_version, items_since
 from civicrec.registry.choices import choices_version, off_since
-from civicrec.registry.erasures import erased_digests, erasures_version
+from civicrec.registry.erasures import erasures_version, refused_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class RegistrySnapshot:
                 self._off_since = off_since(self._registry)
                 self._choices_version = choices
             if self._digest_of and (erased := erasures_version(self._registry)) != self._erased_version:
-                self._erased = ErasedNames(erased_digests(self._registry), self._digest_of)
+                self._erased = ErasedNames(refused_until(self._registry), self._digest_of)
                 self._erased_version = erased
         except SQLAlchemyError as error:
             raise Unavailable(f"the registry cannot be read: {error}") from error

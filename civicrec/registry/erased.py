@@ -7,7 +7,7 @@ from pathlib import Path
 
 from civicrec.erasure import NOBODY, ErasedNames
 from civicrec.registry.connection import connect
-from civicrec.registry.erasures import erased_digests, erasures_version
+from civicrec.registry.erasures import erasures_version, refused_until
 from civicrec.registry.migrate import to_run
 
 
@@ -41,7 +41,7 @@ class ErasedReader:
                 return self._names
             self._is_there = True
         if (version := erasures_version(self._engine)) != self._version:
-            self._names = ErasedNames(erased_digests(self._engine), self._digest_of)
+            self._names = ErasedNames(refused_until(self._engine), self._digest_of)
             self._version = version
         return self._names
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, Row, insert, select, update
 
 from civicrec.clock import as_utc
 from civicrec.erasure import Person, Step, Steps
-from civicrec.errors import NotFound
+from civicrec.errors import InvalidInput, NotFound
 from civicrec.registry.audit import Act, record
 from civicrec.registry.tables import counters, erased_ids, erasures
 
@@ -154,10 +154,47 @@ def erasures_version(engine: Engine) -> int:
         return int(connection.execute(select(counters.c.value).where(counters.c.name == _VERSION)).scalar_one())
 
 
-def erased_digests(engine: Engine) -> frozenset[str]:
-    """Return the digests of all names whose events are refused."""
+def refused_until(engine: Engine) -> dict[str, datetime | None]:
+    """Return the digests of all names whose events are refused, with the time until which; ``None`` refuses all."""
     with engine.connect() as connection:
-        return frozenset(connection.execute(select(erased_ids.c.digest)).scalars())
+        rows = connection.execute(select(erased_ids.c.digest, erased_ids.c.until))
+        return {row.digest: as_utc(row.until) if row.until else None for row in rows}
+
+
+def check_not_under_way(engine: Engine, person: str) -> None:
+    """Refuse while a person is being erased: what they agreed to now would be erased with the rest.
+
+    Raises
+    ------
+    InvalidInput
+        If a request of theirs is open.
+    """
+    with engine.connect() as connection:
+        _check_not_under_way(connection, person)
+
+
+def readmit(engine: Engine, person: str, digest: str, *, by: str, why: str = "", now: datetime) -> bool:
+    """Take events of an erased person again that occur after `now`; return whether they were refused so far.
+
+    Only the name that they sign in under: what their browsers did without signing in stays refused.
+
+    Parameters
+    ----------
+    person, digest
+        Of the subject, as `civicrec.security.tokens.Keys.audit_name` and `.erased_digest` make them.
+
+    Raises
+    ------
+    InvalidInput
+        If a request of theirs is open.
+    """
+    with engine.connect() as connection, connection.begin():
+        _raise_version(connection)
+        _check_not_under_way(connection, person)
+        refused = (erased_ids.c.digest == digest) & erased_ids.c.until.is_(None)
+        if is_new := bool(connection.execute(update(erased_ids).where(refused).values(until=now)).rowcount):
+            record(connection, [Act(now, by, "readmitted", person, {"why": why})])
+    return is_new
 
 
 def clear_traces(engine: Engine) -> bool:
@@ -172,7 +209,18 @@ def clear_traces(engine: Engine) -> bool:
     return not is_busy
 
 
+def _check_not_under_way(connection: Connection, person: str) -> None:
+    is_mine = (erasures.c.person == person) & erasures.c.done_at.is_(None)
+    if row := connection.execute(select(erasures.c.number, erasures.c.due).where(is_mine)).first():
+        raise InvalidInput(
+            f"erasure {row.number} of this user is under way; expected consent after it is done, by {row.due} at the "
+            "latest: `civicrec subject erasures` and GET /v1/me/erasures tell"
+        )
+
+
 def _refuse(connection: Connection, digests: Sequence[str], now: datetime) -> None:
+    again = erased_ids.c.digest.in_(digests) & erased_ids.c.until.is_not(None)
+    connection.execute(update(erased_ids).where(again).values(until=None))
     known = set(connection.execute(select(erased_ids.c.digest).where(erased_ids.c.digest.in_(digests))).scalars())
     if new := sorted(set(digests) - known):
         connection.execute(insert(erased_ids), [{"digest": digest, "since": now} for digest in new])

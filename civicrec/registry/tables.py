@@ -190,6 +190,7 @@ erased_ids = Table(
     metadata,
     Column("digest", String(64), primary_key=True),
     Column("since", DateTime(timezone=True), nullable=False),
+    Column("until", DateTime(timezone=True)),
 )
 
 attributes = Table(

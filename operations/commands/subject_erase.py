@@ -12,7 +12,7 @@ from operations.commands.options import JsonLines, Who, Why
 
 def add_to(subject: typer.Typer) -> None:
     """Add the commands to the group ``subject``."""
-    for command in (erase, erasures, receipt):
+    for command in (erase, erasures, receipt, readmit):
         subject.command()(command)
 
 
@@ -82,3 +82,27 @@ def receipt(
 
     with registry_at(load_settings(home).registry_address) as registry:
         print(receipt_of(erasure(registry, number)))
+
+
+def readmit(
+    site: Annotated[str, typer.Argument(help="Site id, such as demo.")],
+    user: Annotated[str, typer.Argument(help="User id as the portal knows it; it is not kept.")],
+    who: Who = "operator",
+    why: Why = "",
+    home: Annotated[Path | None, typer.Option(help="Folder that holds all state.")] = None,
+) -> None:
+    """Take events of an erased user again who consented anew; consent in the ledger does it by itself."""
+    from civicrec.clock import utc_now
+    from civicrec.registry import erasures as requests
+    from civicrec.registry.tables import registry_at
+    from civicrec.security.tokens import load_keys
+    from civicrec.settings import load_settings
+
+    settings = load_settings(home)
+    keys = load_keys(settings)
+    keys.site_key(site)  # of an unknown site nobody is known
+    subject_id = keys.subject_id(site, user)
+    person, digest = keys.audit_name(subject_id), keys.erased_digest(subject_id)
+    with registry_at(settings.registry_address) as registry:
+        is_new = requests.readmit(registry, person, digest, by=who, why=why, now=utc_now())
+    print("events of the user are taken from now on" if is_new else "nothing to do: no event of the user is refused")

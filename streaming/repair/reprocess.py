@@ -238,5 +238,6 @@ def _read(raw: bytes, n_events: int, registry: RegistryFacts) -> tuple[list[Even
         one = parse(raw)
         events, reasons = ([one], []) if isinstance(one, Event) else ([], [one.reason])
     reasons += [drop.reason for event in events if (drop := refusal(event)) is not None]
-    reasons += ["erased" for event in events if registry.erased.have(event.subject_id, event.anonymous_id)]
+    erased = registry.erased
+    reasons += ["erased" for one in events if erased.have(one.subject_id, one.anonymous_id, one.occurred_at)]
     return events, reasons

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from civicrec.registry.erased import ErasedReader
-from civicrec.registry.erasures import request_erasure
+from civicrec.registry.erasures import finish_erasure, readmit, request_erasure
 from civicrec.registry.tables import registry_at
 from civicrec.security.tokens import Keys
 from collectors.dedup.runs import Runs, open_runs, take_out, write_run
@@ -24,17 +25,23 @@ def test_the_list_is_heard_of_and_no_registry_is_made_for_it(tmp_path: Path) -> 
     address = f"sqlite:///{tmp_path}/registry.sqlite"
     reader = ErasedReader(address, KEYS.erased_digest)
     nobody = reader.read()
-    assert not nobody.have(ME.subject_id, "")
+    assert not nobody.have(ME.subject_id, "", NOON)
     assert list(tmp_path.iterdir()) == []
     with registry_at(address) as registry:
         assert reader.read() is nobody
         digests = [KEYS.erased_digest(name) for name in ME.ids]
         request_erasure(registry, ME, "person:1", digests, due=DUE, by="subject", why="", now=NOON)
         names = reader.read()
-    assert reader.read() is names
-    assert names.have(ME.subject_id, "browser-9")
-    assert names.have("", ME.anonymous_ids[0])
-    assert not names.have("1" * 32, ME.anonymous_ids[0])
+        assert reader.read() is names
+        assert names.have(ME.subject_id, "browser-9", NOON)
+        assert names.have("", ME.anonymous_ids[0], NOON)
+        assert not names.have("1" * 32, ME.anonymous_ids[0], NOON)
+        finish_erasure(registry, 1, "signed", NOON)
+        readmit(registry, "person:1", digests[0], by="subject", now=NOON)
+        since = reader.read()
+    later = NOON + timedelta(seconds=1)
+    assert (since.have(ME.subject_id, "", NOON), since.have(ME.subject_id, "", later)) == (True, False)
+    assert since.have("", ME.anonymous_ids[0], later)
     reader.close()
 
 

@@ -209,14 +209,27 @@ def test_robot_that_acts_like_one_is_flagged_and_kept_unless_a_server_answers_fo
 
 def test_events_of_who_was_erased_end_by_their_subject_or_by_a_browser_that_was_theirs_alone() -> None:
     me, token = KEYS.subject_id("gz", "me"), KEYS.sign("gz", "me", NOON)
-    erased = ErasedNames({KEYS.erased_digest(me), KEYS.erased_digest("browser-1")}, KEYS.erased_digest)
+    erased = ErasedNames(dict.fromkeys(map(KEYS.erased_digest, (me, "browser-1"))), KEYS.erased_digest)
     facts = {"site": "gz", "anonymous_id": "browser-2"}
     assert reason(RequestFacts(NOON, KEYS, erased=erased), **facts, subject_token=token) == "erased"
     assert reason(RequestFacts(NOON, KEYS, erased=erased), anonymous_id="browser-1") == "erased"
     assert taken(RequestFacts(NOON, KEYS, erased=erased), **facts).anonymous_id == "browser-2"
     other = KEYS.sign("gz", "other", NOON)  # signed in from the browser since
     request = RequestFacts(NOON, KEYS, erased=erased)
-    assert taken(request, site="gz", anonymous_id="browser-1", subject_token=other).subject_id
+    kept = taken(request, site="gz", anonymous_id="browser-1", subject_token=other)
+    assert (kept.subject_id, kept.anonymous_id) == (KEYS.subject_id("gz", "other"), "")
+    assert request.altered == {"erased_browser": 1}
+
+
+def test_events_of_who_consented_anew_are_taken_from_then_on() -> None:
+    me, token = KEYS.subject_id("gz", "me"), KEYS.sign("gz", "me", NOON)
+    erased = ErasedNames({KEYS.erased_digest(me): NOON, KEYS.erased_digest("browser-1"): None}, KEYS.erased_digest)
+    facts = {"site": "gz", "anonymous_id": "browser-1", "subject_token": token}
+    later = NOON + timedelta(seconds=1)
+    assert reason(RequestFacts(later, KEYS, erased=erased), at=NOON, **facts) == "erased"  # sent late
+    kept = taken(RequestFacts(later, KEYS, erased=erased), at=later, **facts)
+    assert (kept.subject_id, kept.anonymous_id) == (me, "")
+    assert reason(RequestFacts(later, KEYS, erased=erased), at=later, anonymous_id="browser-1") == "erased"
 
 
 def test_page_of_a_foreign_origin_ends_its_events_and_a_listed_one_does_not() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -12,12 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from civicrec.erasure import Person as Erased
 from civicrec.errors import Unavailable
 from civicrec.registry import ledger
 from civicrec.registry.choices import choices
 from civicrec.registry.consents import entries_of
+from civicrec.registry.erasures import finish_erasure, refused_until, request_erasure
 from civicrec.settings import ConsentSettings, Site
-from tests.serving.conftest import Api, stocked_api
+from tests.serving.conftest import NOW, Api, stocked_api
 from tests.serving.test_my_choices import Person, ids
 
 NOTICE = ConsentSettings(notice_version="2026-1", purposes=("personalise", "push"))
@@ -91,6 +94,21 @@ def test_the_switch_cannot_stand_in_for_consent_that_was_withdrawn(person: Perso
     person.switch("off")
     put(person, **GIVEN)
     assert person.list(recent="i1,i2")["mode"] == "general"
+
+
+def test_who_was_erased_comes_back_by_consenting_anew_and_not_while_it_is_done(person: Person, api: Api) -> None:
+    keys = api.live.keys
+    name, digest = keys.audit_name(person.actor), keys.erased_digest(person.actor)
+    who = Erased("demo", person.actor)
+    number = request_erasure(api.registry, who, name, [digest], due=date(2026, 3, 31), by="subject", now=NOW).number
+    answer = person.ask("PUT", "consents/personalise", json=GIVEN)
+    assert (answer.status_code, f"erasure {number} of this user is under way" in answer.json()["detail"]) == (422, True)
+    assert put(person, given=False)["state"] == "refused"  # to refuse is always possible
+    finish_erasure(api.registry, number, "signed.counts.here", NOW)
+    put(person, "push", **GIVEN)
+    assert refused_until(api.registry) == {digest: None}
+    put(person, **GIVEN)
+    assert refused_until(api.registry) == {digest: NOW}
 
 
 def test_another_purpose_changes_no_list(person: Person, api: Api) -> None:
