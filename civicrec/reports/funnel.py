@@ -5,12 +5,14 @@ In: the warehouse and a window. Out: a `Report`, one row per step.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
 
 from civicrec.reports.freshness import freshness
+from civicrec.reports.people import BY_PERSON, people_of
 from civicrec.reports.ratios import share
 from civicrec.reports.report import Report, Window, hide_small
 from civicrec.warehouse.ports import Warehouse
@@ -22,7 +24,7 @@ STEPS: tuple[tuple[str, str], ...] = (
 
 DEFINITION = (
     "每一步统计不同访客数：访客须在统计范围内按先后顺序完成此前各步（看到 → 点击 → 阅读 → 开始办理），"
-    "每一步都须针对某个条目（外部链接、栏目页不计），不要求是同一条目；"
+    "每一步都须针对某个条目（外部链接、栏目页不计），不要求是同一条目；同一次访问中先浏览后登录的计为一人；"
     "占上一步 = 本步访客 ÷ 上一步访客，占首步 = 本步访客 ÷ 看到的访客。"
 )
 
@@ -34,9 +36,8 @@ FROM (
                {", ".join(f"bot_reason = '' AND item_id != '' AND kind = '{kind}'" for kind, _ in STEPS)}
            ) AS level,
            countIf(bot_reason != '') AS bots
-    FROM events FINAL
-    WHERE local_date BETWEEN {{first:Date}} AND {{last:Date}}
-    GROUP BY actor
+    FROM ({BY_PERSON})
+    GROUP BY person
 )
 """
 
@@ -46,20 +47,24 @@ _SCHEMA = pa.schema([
 ])  # fmt: skip
 
 
-def funnel(warehouse: Warehouse, window: Window, now: datetime, *, public: bool = True) -> Report:
-    """Count the actors that reached each step in order, bots left out.
+def funnel(
+    warehouse: Warehouse, window: Window, now: datetime, *, public: bool = True, shared_sites: Collection[str] = ()
+) -> Report:
+    """Count the people that reached each step in order, bots left out.
 
     Parameters
     ----------
     public
-        Hide the figures of steps that fewer than ten actors reached.
+        Hide the figures of steps that fewer than ten people reached.
+    shared_sites
+        As of `civicrec.reports.people.people_of`.
 
     Raises
     ------
     civicrec.errors.Unavailable
         If the warehouse cannot be reached.
     """
-    (counted,) = warehouse.rows(_SQL, window.parameters())
+    (counted,) = warehouse.rows(_SQL, people_of(window, shared_sites))
     actors = [int(counted[f"step_{step}"]) for step in range(len(STEPS))]
     steps = [_row(kind, word, step, actors) for step, (kind, word) in enumerate(STEPS)]
     rows, hidden = hide_small(steps, "kind") if public else (steps, 0)

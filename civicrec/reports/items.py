@@ -6,13 +6,14 @@ Counts only, never a list of actors, so a content owner may see small ones too.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
 
 from civicrec.reports.freshness import freshness
+from civicrec.reports.people import BY_PERSON, people_of
 from civicrec.reports.ratios import share, wilson
 from civicrec.reports.report import Report, Window
 from civicrec.text import printable
@@ -23,22 +24,22 @@ DEFINITION = (
     "未带列表编号的按会话计；点击（clicked）：其中随后在同一列表被点击的次数；"
     "点击率 = 点击 ÷ 展示，括号内为 95% 置信区间（Wilson）；全部点击（clicks）含搜索、直接链接等来源；"
     "阅读（reads）：产生有效停留的不同访问（会话，未带会话编号的按访客计）数；停留时长：有操作的阅读时间之和；"
-    "访客（actors）：以任何方式接触过该条目的不同访客数。"
+    "访客（actors）：以任何方式接触过该条目的不同访客数；同一次访问中先浏览后登录的计为一人。"
 )
 
-_SQL = """
+_SQL = f"""
 WITH if(request_id = '', session_id, request_id) AS list_id
 SELECT item_id,
-       uniqExactIf((actor, list_id), bot_reason = '' AND kind = 'impression') AS shown,
-       uniqExactIf((actor, list_id), bot_reason = '' AND kind = 'click') AS clicked_lists,
-       uniqExactIf((actor, list_id), bot_reason = '' AND kind IN ('impression', 'click')) AS either,
+       uniqExactIf((person, list_id), bot_reason = '' AND kind = 'impression') AS shown,
+       uniqExactIf((person, list_id), bot_reason = '' AND kind = 'click') AS clicked_lists,
+       uniqExactIf((person, list_id), bot_reason = '' AND kind IN ('impression', 'click')) AS either,
        countIf(bot_reason = '' AND kind = 'click') AS clicks,
-       uniqExactIf((site, if(session_id = '', actor, session_id)), bot_reason = '' AND kind = 'read') AS reads,
+       uniqExactIf((site, if(session_id = '', person, session_id)), bot_reason = '' AND kind = 'read') AS reads,
        toInt64(sumIf(ifNull(active_ms, 0), bot_reason = '' AND kind = 'read')) AS active_ms,
-       uniqExactIf(actor, bot_reason = '') AS actors,
+       uniqExactIf(person, bot_reason = '') AS actors,
        countIf(bot_reason != '') AS bots
-FROM events FINAL
-WHERE local_date BETWEEN {first:Date} AND {last:Date} AND item_id != ''
+FROM ({BY_PERSON})
+WHERE item_id != ''
 GROUP BY item_id
 ORDER BY item_id
 """
@@ -50,7 +51,10 @@ _SCHEMA = pa.schema([
 ])  # fmt: skip
 
 
-def items(warehouse: Warehouse, window: Window, now: datetime, titles: Mapping[str, str] | None = None) -> Report:
+def items(
+    warehouse: Warehouse, window: Window, now: datetime, titles: Mapping[str, str] | None = None, *,
+    shared_sites: Collection[str] = (),
+) -> Report:  # fmt: skip
     """Count what happened to each item, bots left out, the most shown first.
 
     Parameters
@@ -58,13 +62,15 @@ def items(warehouse: Warehouse, window: Window, now: datetime, titles: Mapping[s
     titles
         item id → title. Ids that are not in it are counted, not listed: an id is whatever a visitor's browser sent. All
         are listed, by their ids, when it is not given.
+    shared_sites
+        As of `civicrec.reports.people.people_of`.
 
     Raises
     ------
     civicrec.errors.Unavailable
         If the warehouse cannot be reached.
     """
-    counted = warehouse.rows(_SQL, window.parameters())
+    counted = warehouse.rows(_SQL, people_of(window, shared_sites))
     seen = [row for row in counted if row["actors"]]
     listed = [row for row in seen if titles is None or row["item_id"] in titles]
     rows = [_row(row, titles or {}) for row in listed]

@@ -5,6 +5,7 @@ In: the warehouse and a window. Out: a `Report`, one row per local day (or hour)
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Literal
 
@@ -12,12 +13,13 @@ import pyarrow as pa
 
 from civicrec.clock import PORTAL_TZ
 from civicrec.reports.freshness import freshness
+from civicrec.reports.people import BY_PERSON, people_of
 from civicrec.reports.report import Report, Window, hide_small
 from civicrec.warehouse.ports import Warehouse
 
 DEFINITION = (
     "访问量（events）：该时段内发生并已存储的行为次数，同一事件只计一次；"
-    "访客数（actors）：该时段内不同的访客标识数；会话数（sessions）：该时段内不同的会话数。"
+    "访客数（actors）：该时段内不同的访客数，同一次访问中先浏览后登录的计为一人；会话数（sessions）：该时段内不同的会话数。"
 )
 
 Period = Literal["day", "hour"]
@@ -31,15 +33,20 @@ _PERIOD: dict[Period, str] = {
 _SCHEMA = pa.schema([("period", pa.string()), ("events", pa.int64()), ("actors", pa.int64()), ("sessions", pa.int64())])
 
 
-def traffic(warehouse: Warehouse, window: Window, now: datetime, *, by: Period = "day", public: bool = True) -> Report:
-    """Count events, distinct actors and distinct sessions of each day or hour, bots left out.
+def traffic(
+    warehouse: Warehouse, window: Window, now: datetime, *, by: Period = "day", public: bool = True,
+    shared_sites: Collection[str] = (),
+) -> Report:  # fmt: skip
+    """Count events, distinct people and distinct sessions of each day or hour, bots left out.
 
     Parameters
     ----------
     by
         ``day`` or ``hour``, both local.
     public
-        Hide the figures of periods with fewer than ten actors.
+        Hide the figures of periods with fewer than ten people.
+    shared_sites
+        As of `civicrec.reports.people.people_of`.
 
     Raises
     ------
@@ -50,14 +57,13 @@ def traffic(warehouse: Warehouse, window: Window, now: datetime, *, by: Period =
         f"""
         SELECT {_PERIOD[by]} AS period,
                countIf(bot_reason = '') AS events,
-               uniqExactIf(actor, bot_reason = '') AS actors,
+               uniqExactIf(person, bot_reason = '') AS actors,
                uniqExactIf((site, session_id), bot_reason = '' AND session_id != '') AS sessions,
                countIf(bot_reason != '') AS bots
-        FROM events FINAL
-        WHERE local_date BETWEEN {{first:Date}} AND {{last:Date}}
+        FROM ({BY_PERSON})
         GROUP BY period ORDER BY period
         """,
-        window.parameters(),
+        people_of(window, shared_sites),
     )
     bots = sum(row.pop("bots") for row in counted)
     rows, hidden = hide_small(counted, "period") if public else (counted, 0)

@@ -90,6 +90,11 @@ class Settings(BaseSettings):
         return init_settings, Variables(settings_cls)
 
     @property
+    def shared_sites(self) -> tuple[str, ...]:
+        """Sites whose pages stand on devices that many use."""
+        return tuple(sorted(site_id for site_id, site in self.sites.items() if site.shared_devices))
+
+    @property
     def log_path(self) -> Path:
         """SQLite file of the embedded event log, owned by the collector."""
         return files.EVENTS.of(self.home)

@@ -99,7 +99,7 @@ def page(template: str, status: int, **facts: Any) -> PageAnswer:
 def _report(settings: Settings, view: TableView, now: datetime) -> Report:
     with registry_at(settings.registry_address) as registry:
         known = titles(registry)
-    return items(ClickHouseWarehouse(settings.warehouse), view.window, now, known)
+    return items(ClickHouseWarehouse(settings.warehouse), view.window, now, known, shared_sites=settings.shared_sites)
 
 
 def _totals(rows: list[dict[str, Any]]) -> list[tuple[str, str]]:
