@@ -32,6 +32,7 @@ from civicrec.settings import Settings
 from civicrec.warehouse.actor_tags import parts_of
 from civicrec.warehouse.co_occurrence import count_pairs
 from civicrec.warehouse.day_tables import count_day
+from civicrec.warehouse.night_tables import drop_night_tables
 from civicrec.warehouse.retention import drop_before
 from operations.night import INPUTS, Night
 from operations.rankers import learn_rankers
@@ -217,6 +218,8 @@ def run_nightly(
     with owned(NIGHTLY_LOCK.of(settings.home), "the folder of a nightly job"), noted_night(settings.home):
         journal = NightSteps(settings.home, day)
         with closing(Night(settings, day, report)) as night:
+            if left := drop_night_tables(night.warehouse):
+                _log.warning("night_tables_dropped", tables=left, hint="the night before was killed")
             manifest = _run(night, steps, only, journal)
             if "models" in manifest and manifest["run"]:
                 manifest["unchanged"] = publish(night.registry, settings.models_path, manifest["run"], day, manifest)

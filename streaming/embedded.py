@@ -7,7 +7,6 @@ done; a crash anywhere runs the same range again, and the stores know it by its 
 from __future__ import annotations
 
 import logging
-import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -29,12 +28,10 @@ from civicrec.accounting.progress import Partition
 from civicrec.accounting.proofs import Proofs
 from civicrec.clients import redis_client
 from civicrec.clock import utc_now
-from civicrec.erasure import PersonalStore
 from civicrec.errors import ConfigError, Unavailable
-from civicrec.eventlog.erasing import LogRecords
 from civicrec.eventlog.ports import EventLog, LogRecord
 from civicrec.eventlog.sqlite import SqliteEventLog
-from civicrec.home import HISTORY_LOCK, NIGHTLY_LOCK, REPROCESS_LOCK, STREAM_LOCK, VALKEY_DAMAGED
+from civicrec.home import HISTORY_LOCK, NIGHTLY_LOCK, REPROCESS_LOCK, STREAM_LOCK
 from civicrec.logs import get_logger
 from civicrec.process.gc_tuning import spare_what_lives_long
 from civicrec.process.heartbeat import Heart
@@ -45,15 +42,12 @@ from civicrec.registry.tables import registry_at
 from civicrec.security.tokens import load_keys
 from civicrec.settings import Settings, StreamSettings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
-from civicrec.warehouse.erasing import ReplacedParts, personal_tables
 from civicrec.warehouse.migrate import migrate
 from profiles.online.bounds import bounds_of
 from profiles.online.ports import OnlineFault
 from profiles.online.redis_store import RedisOnlineStore
 from streaming.blocks import Block, Facts, Origin
-from streaming.erasing.decided import Attributes, Consents, Decisions
-from streaming.erasing.event_ids import EventIds
-from streaming.erasing.online import OnlineKeys
+from streaming.erasing.stores import personal_stores
 from streaming.erasing.worker import Eraser
 from streaming.graph import build
 from streaming.online_gap import OnlineGap
@@ -287,13 +281,8 @@ def run(settings: Settings) -> None:
         spare_what_lives_long()
         log.info("stream_started", committed=ledger.committed())
 
-        tables = personal_tables(warehouse)
         erasing = partial(heart.beat, _ERASING_S)
-        # By log and `events` the others find the person; a rebuild would take from `events` what the online store lost.
-        in_registry: list[PersonalStore] = [Decisions(registry), Consents(registry), Attributes(registry)]
-        in_log: list[PersonalStore] = [EventIds(settings, warehouse), LogRecords(settings.log_path)]
-        online = OnlineKeys(stores.online, partial(_remove_damaged, settings))
-        personal = [*in_registry, *in_log, *tables, online, ReplacedParts(warehouse)]
+        personal = personal_stores(settings, registry, warehouse, stores.online)
         eraser = Eraser(registry, keys, warehouse, personal, erasing, partial(_who_else_writes, settings))
 
         def one_batch() -> int:
@@ -321,12 +310,6 @@ def _who_else_writes(settings: Settings) -> str:
     """Name what runs that reads events, or files of events, and writes what it made of them later."""
     locks = {NIGHTLY_LOCK: "the night", REPROCESS_LOCK: "a reprocessing", HISTORY_LOCK: "a load of history"}
     return next((name for lock, name in locks.items() if is_owned(lock.of(settings.home))), "")
-
-
-def _remove_damaged(settings: Settings) -> None:
-    """Remove what of the online store could not be read and was set aside: nobody can be found in it."""
-    for folder in settings.home.glob(VALKEY_DAMAGED.name):
-        shutil.rmtree(folder)
 
 
 def _patiently(attempt: Callable[[], T], stop: threading.Event) -> T | None:

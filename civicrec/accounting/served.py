@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -132,6 +132,7 @@ class ServedSpool:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, isolation_level=None, timeout=5, check_same_thread=False)
             self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA secure_delete=ON")  # what was sent stands in no free page
             self._db.execute("PRAGMA synchronous=NORMAL")  # a power cut may take the last lists, never the file
             self._db.executescript(_SCHEMA)
 
@@ -164,6 +165,36 @@ class ServedSpool:
         with self._transaction():
             if self._db.execute("DELETE FROM parts WHERE batch = ?", (batch.name,)).rowcount:
                 self._count(fate, len(batch.lists))
+
+    def count_of(self, request_ids: Collection[str]) -> int:
+        """Return how many lists wait that were answers to these requests."""
+        with self._readable():
+            bodies = self._db.execute("SELECT lists FROM parts").fetchall()
+            return sum(one.request_id in request_ids for (body,) in bodies for one in _decode(body))
+
+    def take_out(self, request_ids: Collection[str]) -> None:
+        """Remove lists that were answers to these requests, from the write-ahead log too, and count them as `erased`.
+
+        Raises
+        ------
+        civicrec.errors.Unavailable
+            If one of them is in a batch that is being stored, or somebody reads the file: call it again.
+        """
+        with self._transaction():
+            for number, body, batch in self._db.execute("SELECT id, lists, batch FROM parts").fetchall():
+                lists: list[ServedList] = _decode(body)
+                kept = [one for one in lists if one.request_id not in request_ids]
+                if len(kept) == len(lists):
+                    continue
+                if batch is not None:  # who stores it has read it already, and knows it by its name
+                    raise Unavailable("served lists to be taken out are being stored; it goes on when they are")
+                self._db.execute("UPDATE parts SET n = ?, lists = ? WHERE id = ?", (len(kept), _encode(kept), number))
+                self._count("erased", len(lists) - len(kept))
+            self._db.execute("DELETE FROM parts WHERE n = 0")
+        with self._readable():
+            is_busy, *_ = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if is_busy:
+            raise Unavailable(f"{self._path} is being read, what was taken out still stands in its write-ahead log")
 
     def close(self) -> None:
         """Let go of the file."""

@@ -24,7 +24,7 @@ INTERACTIONS_AT_ONCE = 2_000_000
 _UNITS = 1 << 30
 
 #: What people deleted, while tags are weighed: in memory only, and so many do not fit into an address.
-_DELETED = "actor_tags_deleted"
+DELETED = "actor_tags_deleted"
 _DELETED_AT_ONCE = 100_000
 # An item's days stay together until its tags are known, because each tag has a half-life of its own.
 _WEIGH = f"""
@@ -52,7 +52,7 @@ FROM (
     INNER JOIN (SELECT item_id, tag, half_life_days, min_evidence FROM item_tags WHERE day = {{last:Date}}) AS taught
     ON taught.item_id = used.item_id
 )
-WHERE (who, tag) NOT IN (SELECT actor, tag FROM {_DELETED})
+WHERE (who, tag) NOT IN (SELECT actor, tag FROM {DELETED})
 GROUP BY actor, tag
 HAVING evidence >= any(min_evidence) AND weight > 0
 """
@@ -105,7 +105,7 @@ def weigh_actors(
     try:
         return compute_day(warehouse, "actor_tags", day, f"SELECT {', '.join(_COLUMNS)} FROM ({_WEIGH})", asked)
     finally:
-        warehouse.command(f"DROP TABLE IF EXISTS {_DELETED} SYNC")
+        warehouse.command(f"DROP TABLE IF EXISTS {DELETED} SYNC")
 
 
 def weights_by_actor(warehouse: Warehouse, day: date, parts: int) -> Iterator[tuple[str, dict[str, float]]]:
@@ -124,9 +124,9 @@ def parts_of(n_interactions: int) -> int:
 
 
 def _put_deleted(warehouse: Warehouse, deleted: Collection[tuple[str, str]]) -> None:
-    warehouse.command(f"DROP TABLE IF EXISTS {_DELETED} SYNC")
-    warehouse.command(f"CREATE TABLE {_DELETED} (actor String, tag String) ENGINE = Memory")
+    warehouse.command(f"DROP TABLE IF EXISTS {DELETED} SYNC")
+    warehouse.command(f"CREATE TABLE {DELETED} (actor String, tag String) ENGINE = Memory")
     every = sorted(deleted)
     for start in range(0, len(every), _DELETED_AT_ONCE):
         actors, tags = zip(*every[start : start + _DELETED_AT_ONCE], strict=True)
-        warehouse.insert(_DELETED, {"actor": actors, "tag": tags})
+        warehouse.insert(DELETED, {"actor": actors, "tag": tags})

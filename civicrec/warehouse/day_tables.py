@@ -61,21 +61,26 @@ def count_day(warehouse: Warehouse, table: str, day: date) -> int:
     return int(warehouse.rows(f"SELECT count() AS n FROM {table} WHERE day = {{day:Date}}", {"day": day})[0]["n"])
 
 
+def staging_of(table: str) -> str:
+    """Return the name of the table in which a day of `table` is made ready."""
+    return f"{table}_staging"
+
+
 def _empty_staging(warehouse: Warehouse, table: str) -> str:
     # Dropped, not truncated: a migration may have given the table another column since.
-    staging = f"{table}_staging"
+    staging = staging_of(table)
     warehouse.command(f"DROP TABLE IF EXISTS {staging} SYNC")
     warehouse.command(f"CREATE TABLE {staging} AS {table}")
     return staging
 
 
 def _swap_in(warehouse: Warehouse, table: str, day: date, n_rows: int) -> None:
-    staged = count_day(warehouse, f"{table}_staging", day)
+    staged = count_day(warehouse, staging_of(table), day)
     if staged != n_rows:
         raise Unavailable(
             f"{staged} of {n_rows} rows for {table}, {day}, are stored; the day stays as it was, try again"
         )
     # ClickHouse refuses to replace a day by nothing, so a day that has no rows now is dropped.
-    with_what = f"REPLACE PARTITION {day:%Y%m%d} FROM {table}_staging" if n_rows else f"DROP PARTITION {day:%Y%m%d}"
+    with_what = f"REPLACE PARTITION {day:%Y%m%d} FROM {staging_of(table)}" if n_rows else f"DROP PARTITION {day:%Y%m%d}"
     warehouse.command(f"ALTER TABLE {table} {with_what}")
-    warehouse.command(f"DROP TABLE {table}_staging SYNC")
+    warehouse.command(f"DROP TABLE {staging_of(table)} SYNC")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +27,8 @@ _WHO = "(subject_id = {subject:String} OR subject_id = '' AND has({ids:Array(Str
 _SECRETLY = "has({digests:Array(String)}, hex(sipHash128Keyed(({first:UInt64}, {second:UInt64}), %s)))"
 #: The same rows as `_WHO`, by digests: a browser's rows with a subject are somebody's by that subject.
 _WHO_SECRETLY = _SECRETLY % "if(subject_id != '', concat('s', subject_id), concat('a', anonymous_id))"
-_REQUESTS = "SELECT request_id FROM events WHERE {who} AND request_id != ''"
+# Those of events that the warehouse does not hold yet are told.
+_SERVED = "request_id IN (SELECT request_id FROM events WHERE {who} AND request_id != '') OR {told}"
 _DIGESTS = "SELECT hex(sipHash128Keyed(({first:UInt64}, {second:UInt64}), arrayJoin({names:Array(String)}))) AS digest"
 # One letter a record and month stands for the events that were erased of it; told again, it changes nothing.
 _KEEP_THE_BOOKS = f"""
@@ -83,7 +84,7 @@ class WarehouseRows:
     def count(self, person: Person) -> int:
         """Return how many rows tell of the person."""
         sql = f"SELECT count() AS n FROM {self._rows.table} WHERE {self._rows.plain}"
-        return int(self._warehouse.rows(sql, _known(person))[0]["n"])
+        return int(self._warehouse.rows(sql, self._known(person))[0]["n"])
 
     def erase(self, person: Person) -> None:
         """Remove the rows; the parts that held them are removed by `ReplacedParts`.
@@ -101,7 +102,7 @@ class WarehouseRows:
 
     def _begin(self, person: Person) -> None:
         if self._rows.table == "events":
-            self._warehouse.command(_KEEP_THE_BOOKS, _known(person))
+            self._warehouse.command(_KEEP_THE_BOOKS, self._known(person))
         self._warehouse.command(f"ALTER TABLE {self._rows.table} MODIFY SETTING {_AT_ONCE}")
         key = {"first": secrets.randbits(63), "second": secrets.randbits(63)}
         digests = [row["digest"] for row in self._warehouse.rows(_DIGESTS, {**key, "names": self._names(person)})]
@@ -110,6 +111,9 @@ class WarehouseRows:
 
     def _names(self, person: Person) -> list[str]:
         return self._rows.names(person)
+
+    def _known(self, person: Person) -> dict[str, Any]:
+        return _known(person)
 
     def _is_idle(self) -> bool:
         return not self._warehouse.rows(_UNDER_WAY, {"table": self._rows.table})[0]["n"]
@@ -161,19 +165,31 @@ class WarehouseLetters(WarehouseRows):
         return [f"{row['log']} {row['log_offset']} {row['piece']}" for row in rows]
 
 
+class ServedLists(WarehouseRows):
+    """Lists that were served to a person; before `events`, by which they are found.
+
+    Parameters
+    ----------
+    requests
+        Tells which requests were the person's besides those that `events` names.
+    """
+
+    def __init__(self, warehouse: Warehouse, requests: Callable[[Person], Collection[str]] = lambda _: ()) -> None:
+        plain = _SERVED.format(who=_WHO, told="has({requests:Array(String)}, request_id)")
+        secret = _SERVED.format(who=_WHO_SECRETLY, told=_SECRETLY % "request_id")
+        super().__init__(warehouse, "served lists", _Rows("served", plain, secret, _names_of))
+        self._requests = requests
+
+    def _names(self, person: Person) -> list[str]:
+        return [*super()._names(person), *self._requests(person)]
+
+    def _known(self, person: Person) -> dict[str, Any]:
+        return {**super()._known(person), "requests": sorted(self._requests(person))}
+
+
 def personal_tables(warehouse: Warehouse) -> list[WarehouseRows]:
-    """Return the tables that hold personal data, in their order: by `events` the rows of ``served`` are found."""
+    """Return the other tables that hold personal data, in their order."""
     return [
-        WarehouseRows(
-            warehouse,
-            "served lists",
-            _Rows(
-                "served",
-                f"request_id IN ({_REQUESTS.format(who=_WHO)})",
-                f"request_id IN ({_REQUESTS.format(who=_WHO_SECRETLY)})",
-                _names_of,
-            ),
-        ),
         WarehouseLetters(
             warehouse,
             "dead letters",

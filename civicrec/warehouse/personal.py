@@ -77,9 +77,18 @@ def has_events(warehouse: Warehouse, subject_id: str) -> bool:
 
 def event_ids_of(warehouse: Warehouse, person: Person) -> list[str]:
     """Return the ids of a person's events of every day that is kept."""
+    return _of_events(warehouse, "toString(event_id)", person)
+
+
+def requests_of(warehouse: Warehouse, person: Person) -> list[str]:
+    """Return the ids of the requests that a person's events name."""
+    return [one for one in _of_events(warehouse, "DISTINCT request_id", person) if one]
+
+
+def _of_events(warehouse: Warehouse, what: str, person: Person) -> list[str]:
     sql = (
-        "SELECT toString(event_id) AS event_id FROM events"
+        f"SELECT {what} AS found FROM events"
         " WHERE subject_id = {subject:String} OR subject_id = '' AND has({ids:Array(String)}, anonymous_id)"
     )
     rows = warehouse.rows(sql, {"subject": person.subject_id, "ids": list(person.anonymous_ids)})
-    return [row["event_id"] for row in rows]
+    return [row["found"] for row in rows]

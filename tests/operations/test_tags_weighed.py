@@ -15,15 +15,18 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from civicrec.clients import redis_client
+from civicrec.erasure import Person
 from civicrec.errors import ConfigError, Unavailable
 from civicrec.events import INTEREST_WEIGHTS
 from civicrec.items import Item
 from civicrec.registry.catalogue import upsert_items
-from civicrec.registry.tables import open_registry
+from civicrec.registry.choices import delete_tag
+from civicrec.registry.tables import open_registry, registry_at
 from civicrec.settings import Settings
 from civicrec.warehouse import actor_tags
 from civicrec.warehouse.actor_tags import TaughtTag, parts_of, weigh_actors, weights_by_actor
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
+from civicrec.warehouse.night_tables import NIGHT_TABLES, NightTables
 from operations.nightly import STEPS, Step, run_nightly
 from profiles import tags as vocabulary_module
 from profiles.evidence import TagEvidence
@@ -199,6 +202,7 @@ def test_a_night_killed_between_two_writes_is_made_whole_by_the_next(
     done = subprocess.run(command, env=environment(stores, settings), capture_output=True, text=True, timeout=120)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert bool(rows("SELECT * FROM actor_tags")) == (n > 12)  # the whole day at once
+    assert (tables_left(rows) != []) == (n < 15)
     run_nightly(settings, DAY, "tags")
     resumed = everything(settings, rows)
     assert resumed["actor_tags"]
@@ -207,6 +211,49 @@ def test_a_night_killed_between_two_writes_is_made_whole_by_the_next(
     redis_client(settings.redis).flushdb()
     run_nightly(settings, DAY, "tags")
     assert everything(settings, rows) == resumed
+
+
+def tables_left(rows: Any) -> list[str]:
+    names = rows("SELECT name FROM system.tables WHERE database = currentDatabase()")
+    return sorted({row["name"] for row in names} & set(NIGHT_TABLES))
+
+
+def test_what_a_killed_night_left_of_a_person_is_erased_and_by_the_next_night_gone(
+    stores: RunningStack, settings: Settings, rows: Any
+) -> None:
+    fill_catalogue(settings)
+    store_events(settings, many_events())
+    person, other = Person("demo", "a7"), Person("demo", "a8")
+
+    def killed(n: int) -> None:
+        command = [sys.executable, "-c", KILLED, str(n), DAY.isoformat()]
+        done = subprocess.run(command, env=environment(stores, settings), capture_output=True, text=True, timeout=120)
+        assert done.returncode == -signal.SIGKILL, done.stderr
+
+    with registry_at(settings.registry_address) as registry:
+        for one in (person, other):
+            delete_tag(registry, one.subject_id, "theme:就业创业", at())
+    killed(12)
+    assert tables_left(rows) == sorted(NIGHT_TABLES)
+    runs = [True]
+    with closing(ClickHouseWarehouse(settings.warehouse)) as warehouse:
+        store = NightTables(warehouse, lambda: runs[0])
+        assert store.count(person) == 0  # they are a night's own that runs
+        store.erase(person)
+        assert tables_left(rows) == sorted(NIGHT_TABLES)
+        runs[0] = False
+        staged = rows("SELECT actor FROM actor_tags_staging ORDER BY actor LIMIT 1")[0]["actor"]
+        assert store.count(Person("demo", staged)) >= 1
+        assert store.count(person) >= 1  # by what they deleted
+        assert store.count(Person("demo", "nobody")) == 0
+        store.erase(Person("demo", "nobody"))
+        assert store.count(other) >= 1
+        for _ in range(2):
+            store.erase(person)
+        assert (store.count(person), tables_left(rows)) == (0, [])
+        killed(12)
+        run_nightly(settings, DAY, "retention")
+        assert tables_left(rows) == []
 
 
 def test_a_vocabulary_edited_while_the_night_runs_acts_in_the_next_and_is_told(
