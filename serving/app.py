@@ -50,6 +50,7 @@ from serving.catching_up import CatchingUp
 from serving.consents import Consents
 from serving.counters import ListCounters
 from serving.decisions import Decisions
+from serving.declared import Declared
 from serving.direct import Direct
 from serving.feedback import Recorder
 from serving.list_log import ListLog
@@ -111,6 +112,7 @@ def create_app(
     app.state.registry = Registry(settings.registry_address)
     app.state.warehouse = ClickHouseWarehouse(settings.warehouse)
     app.state.decisions = Decisions(live, app.state.registry)
+    app.state.declared = Declared(live, app.state.registry)
     app.state.consents = Consents(live, app.state.registry, app.state.decisions, app.state.recorder)
     app.state.publisher = Publisher(settings, app.state.registry, counters.items_changed)
     closed = (app.state.recorder, app.state.list_log, app.state.registry, app.state.warehouse)

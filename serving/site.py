@@ -12,9 +12,10 @@ from civicrec.settings import Settings
 from profiles.online.ports import OnlineReader, ServedStore
 from serving.app import create_app
 from serving.console.app import create_console
+from serving.portal.account import router as account
 from serving.portal.choices import router as choices
+from serving.portal.mine.routes import routers as mine
 from serving.portal.routes import router as portal
-from serving.portal.settings import router as my_settings
 from serving.start.routes import router as start
 
 
@@ -29,7 +30,9 @@ def create_site(
     app.include_router(start)
     app.include_router(portal)
     app.include_router(choices)
-    app.include_router(my_settings)
+    app.include_router(account)
+    for router in mine:
+        app.include_router(router)
     console = create_console(settings, clock)
     app.mount("/console", console)
     app.state.closing.append(console.state.pages.close)

@@ -10,6 +10,7 @@ import json
 import tomllib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from importlib.resources import files
@@ -18,6 +19,7 @@ from typing import Any
 from civicrec.clock import moved, rfc3339
 from civicrec.errors import InvalidInput
 from civicrec.registry.attributes import Kept, Source
+from civicrec.registry.audit import Act
 from civicrec.security.sealing import Seal
 from civicrec.security.tokens import Keys
 from profiles.rules.attributes import Attributes, attributes_from, is_sensitive, load_attributes, plain_value
@@ -29,6 +31,38 @@ _SEALED_STEP = 64
 Decision = Callable[[Sequence[Kept]], tuple[Sequence[Kept], Collection[str]]]
 
 
+class Contradiction(InvalidInput):
+    """Two values that cannot be true of one person or firm.
+
+    Attributes
+    ----------
+    between
+        Both attributes with their values.
+    says
+        The same in Chinese, for the person.
+    """
+
+    def __init__(self, between: Mapping[str, Any], why: str, says: str) -> None:
+        shown = " and ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in between.items())
+        super().__init__(f"got {shown}: {why}; change one of them, or take it back with null")
+        self.between = between
+        both = "与".join(f"“{load_attributes()[name].label}：{plainly(value)}”" for name, value in between.items())
+        self.says = f"{both}不能同时成立：{says}。请更正其中一项，或先撤回另一项。"
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """Where imported values come from: the duty they are for, and their number in the catalogue of shared data."""
+
+    purpose: str
+    catalogue_id: str
+
+    def act(self, now: datetime, by: str, person: str, values: Iterable[str]) -> Act:
+        """Return what the audit log says of an import: which attributes, never their values."""
+        facts = {"purpose": self.purpose, "catalogue_id": self.catalogue_id, "attributes": sorted(values)}
+        return Act(now, by, "attributes_imported", person, facts)
+
+
 def seal_of(keys: Keys) -> Seal:
     """Return the seal of an installation's attributes."""
     return Seal(keys.key_for("attributes"))
@@ -36,7 +70,7 @@ def seal_of(keys: Keys) -> Seal:
 
 def decision(
     said: Mapping[str, Any], subject: str, seal: Seal, now: datetime, *, consents: bool = False,
-    valid_until: datetime | None = None, source: Source = "declared", purpose: str = "", catalogue_id: str = "",
+    valid_until: datetime | None = None, imported: Imported | None = None,
 ) -> Decision:  # fmt: skip
     """Return what makes rows of what was said, for `civicrec.registry.attributes.change`; null takes a value back.
 
@@ -56,13 +90,15 @@ def decision(
         purpose or catalogue number, or the values would hold no more, or for longer than ten years.
         The returned function: if two attributes contradict each other; it names both.
     """
-    if source == "imported" and not (purpose.strip() and catalogue_id.strip()):
+    source: Source = "imported" if imported else "declared"
+    origin = imported or Imported("", "")
+    if imported and not (imported.purpose.strip() and imported.catalogue_id.strip()):
         raise InvalidInput("an import needs the purpose it is for and its number in the catalogue of shared data")
     if valid_until is not None and not now < valid_until <= moved(now, _MAX_VALID):
         raise InvalidInput(f"got valid_until {rfc3339(valid_until)}; expected a time from now on, ten years at most")
     sensitive = sensitive_of(said)
     values = {name: plain_value(name, value) for name, value in said.items() if value is not None}
-    if sensitive and source == "imported":
+    if sensitive and imported:
         raise InvalidInput(f"{sensitive[0]} is sensitive: only the person can declare it, with a consent of their own")
     if sensitive and not consents:
         raise InvalidInput(
@@ -81,7 +117,8 @@ def decision(
         rows = [
             Kept(
                 name, seal.close(_padded(value), _owner(subject, name)), source, now,
-                valid_until or moved(now, timedelta(days=known[name].valid_days)), purpose, catalogue_id,
+                valid_until or moved(now, timedelta(days=known[name].valid_days)),
+                origin.purpose, origin.catalogue_id,
                 now if name in sensitive else None,
             )
             for name, value in taken.items()
@@ -105,7 +142,7 @@ def check_contradictions(values: Mapping[str, Any]) -> None:
     Raises
     ------
     InvalidInput
-        Naming both attributes and their values.
+        A `Contradiction`, naming both attributes and their values.
     """
     known = load_attributes()
     holders: dict[str, str] = {name: known[name].holder for name in values if known[name].holder != "either"}
@@ -114,11 +151,12 @@ def check_contradictions(values: Mapping[str, Any]) -> None:
     person = next((name for name, holder in holders.items() if holder == "person"), None)
     firm = next((name for name, holder in holders.items() if holder == "firm"), None)
     if person and firm:
-        raise _contradiction(values, person, firm, "one is a person's, the other a firm's")
+        both = {name: values[name] for name in (person, firm)}
+        raise Contradiction(both, "one is a person's, the other a firm's", "一项属于个人，另一项属于单位")
     said = attributes_from(values)
-    for one, other, rule in _contradictions():
+    for one, other, says, rule in _contradictions():
         if holds(rule, said):
-            raise _contradiction(values, one, other, "they cannot both be true")
+            raise Contradiction({name: values[name] for name in (one, other)}, "they cannot both be true", says)
 
 
 def opened(rows: Iterable[Kept], subject: str, seal: Seal) -> dict[str, Any]:
@@ -160,6 +198,11 @@ def told(rows: Iterable[Kept], subject: str, seal: Seal, now: datetime) -> list[
     ]
 
 
+def plainly(value: Any) -> str:
+    """Return a value as people read it."""
+    return "、".join(value) or "无" if isinstance(value, list) else str(value)
+
+
 def _padded(value: Any) -> bytes:
     """Write a value as JSON; the spaces after it leave the length of what is sealed to tell little."""
     text = json.dumps(value, ensure_ascii=False).encode()
@@ -170,12 +213,7 @@ def _owner(subject: str, attribute: str) -> str:
     return f"{subject}:{attribute}"
 
 
-def _contradiction(values: Mapping[str, Any], one: str, other: str, why: str) -> InvalidInput:
-    shown = " and ".join(f"{name}={json.dumps(values[name], ensure_ascii=False)}" for name in (one, other))
-    return InvalidInput(f"got {shown}: {why}; change one of them, or take it back with null")
-
-
 @cache
-def _contradictions() -> tuple[tuple[str, str, Rule], ...]:
+def _contradictions() -> tuple[tuple[str, str, str, Rule], ...]:
     page = tomllib.loads((files("profiles.rules") / "attributes.toml").read_text(encoding="utf-8"))
-    return tuple((*one["between"], rule_from(one["rule"])) for one in page["contradictions"])
+    return tuple((*one["between"], one["says"], rule_from(one["rule"])) for one in page["contradictions"])

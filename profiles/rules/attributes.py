@@ -35,6 +35,8 @@ class Attribute:
     ----------
     options
         The words it may have, for `choice` and `set`.
+    why
+        What the answer is for, as the person is told.
     holder
         Who has it: a person, a firm (any body but a natural person), or either.
     valid_days
@@ -45,6 +47,7 @@ class Attribute:
     label: str
     kind: Kind
     question: str
+    why: str
     options: tuple[str, ...] = ()
     holder: Holder = "either"
     valid_days: int = 366
@@ -60,6 +63,7 @@ def load_attributes() -> Mapping[str, Attribute]:
             facts["label"],
             facts["kind"],
             facts["question"],
+            facts["why"],
             tuple(facts.get("options", ())) or _words_of(facts.get("words", "")),
             facts["holder"],
             facts["valid_days"],

@@ -12,15 +12,13 @@ from fastapi import APIRouter, Request, Response
 
 from civicrec.errors import Forbidden
 from civicrec.items import Time
-from civicrec.registry.attributes import Kept, change, forget, kept_of
-from civicrec.registry.audit import Act
 from civicrec.web.calls import JSON, Answer, Body, Call, describes, refused
 from civicrec.web.guard import charge
-from profiles.rights.attributes import decision, seal_of, sensitive_of, told
-from profiles.rules.attributes import attributes_from
+from profiles.rights.attributes import Imported
 from serving.answers import json_answer
 from serving.api.me import REFUSED, TOKEN, signed_in, subject_of
 from serving.decisions import LISTS_OF_A_DECISION
+from serving.declared import Declared
 from serving.live import Live
 from serving.publisher import Publisher, name_of
 from serving.schemas import body_of, identity_of
@@ -29,7 +27,7 @@ router = APIRouter(tags=["me"])
 SCOPE: Literal["attributes"] = "attributes"
 
 
-class Imported(msgspec.Struct, forbid_unknown_fields=True):
+class ImportBody(msgspec.Struct, forbid_unknown_fields=True):
     """Where imported values come from (政务数据共享条例): the duty they are for, and the entry they were shared by."""
 
     purpose: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
@@ -51,7 +49,7 @@ class AttributesBody(msgspec.Struct, forbid_unknown_fields=True):
         bool, msgspec.Meta(description="the person consents, apart from all else, to keeping sensitive values")
     ] = False
     valid_until: Time | None = None
-    imported: Imported | None = None
+    imported: ImportBody | None = None
 
 
 class OwnAttribute(msgspec.Struct):
@@ -93,7 +91,7 @@ _NAME = {"attribute": Annotated[str, msgspec.Meta(max_length=32, examples=["regi
 @describes(Call({200: Answer("the values", OwnAttributes), **REFUSED}, **TOKEN))
 async def get_attributes(request: Request) -> Response:
     """Return what the signed-in user said of themselves or an office told, with source, validity and history."""
-    return json_answer(_encoded(await attributes_held(request, subject_of(request))))
+    return json_answer(_encoded(await declared_of(request).of(subject_of(request))))
 
 
 @router.put("/v1/me/attributes")
@@ -123,23 +121,18 @@ async def put_attributes(request: Request) -> Response:
     """
     live: Live = request.app.state.live
     speaker, now = signed_in(request), live.clock()
-    actor, person, seal = speaker.actor, live.keys.audit_name(speaker.actor), seal_of(live.keys)
     if identity_of(speaker.token, "", speaker.site, live.settings, live.keys, now).is_minor:
         raise Forbidden("of a minor nothing is kept; POST /v1/match keeps nothing of what it is told")
     asked = body_of(await request.body(), AttributesBody)
     charge(request.scope, LISTS_OF_A_DECISION)
-    origin, acts = dict[str, Any](), list[Act]()
-    if asked.imported is not None:
-        origin = {"source": "imported", **msgspec.structs.asdict(asked.imported)}
-        facts = {**msgspec.structs.asdict(asked.imported), "attributes": sorted(asked.attributes)}
-        acts.append(Act(now, name_of(_importing_site(request, speaker.site)), "attributes_imported", person, facts))
-    elif asked.sensitive_consent and (names := sensitive_of(asked.attributes)):
-        acts.append(Act(now, "subject", "sensitive_consent_given", person, {"attributes": names}))
-    decide = decision(
-        asked.attributes, actor, seal, now, consents=asked.sensitive_consent, valid_until=asked.valid_until, **origin
-    )
-    rows = await request.app.state.registry.do(lambda engine: change(engine, actor, decide, now, acts))
-    return json_answer(_encoded(told(rows, actor, seal, now)))
+    declared, actor, until = declared_of(request), speaker.actor, asked.valid_until
+    if asked.imported is None:
+        held = await declared.say(actor, asked.attributes, consents=asked.sensitive_consent, valid_until=until)
+    else:
+        by = name_of(_importing_site(request, speaker.site))
+        imported = Imported(asked.imported.purpose, asked.imported.catalogue_id)
+        held = await declared.take(actor, asked.attributes, imported, by=by, valid_until=until)
+    return json_answer(_encoded(held))
 
 
 @router.delete("/v1/me/attributes")
@@ -153,21 +146,18 @@ async def delete_attributes(request: Request) -> Response:
 @describes(Call({200: Answer("gone, with its history", Deleted), **REFUSED}, path=_NAME, **TOKEN))
 async def delete_attribute(request: Request, attribute: str) -> Response:
     """Delete one attribute of the signed-in user, with its history."""
-    actor = subject_of(request)
-    attributes_from({attribute: None})  # refuses an unknown one by name
-    return await _forgotten(request, actor, attribute)
+    return await _forgotten(request, subject_of(request), attribute)
 
 
-async def attributes_held(request: Request, actor: str) -> list[dict[str, Any]]:
-    """Return all values that are kept of a person, as they are told."""
-    live: Live = request.app.state.live
-    rows: list[Kept] = await request.app.state.registry.do(lambda engine: kept_of(engine, actor))
-    return told(rows, actor, seal_of(live.keys), live.clock())
+def declared_of(request: Request) -> Declared:
+    """Return what takes and tells attributes."""
+    declared: Declared = request.app.state.declared
+    return declared
 
 
 async def _forgotten(request: Request, actor: str, attribute: str) -> Response:
     charge(request.scope, LISTS_OF_A_DECISION)
-    n: int = await request.app.state.registry.do(lambda engine: forget(engine, actor, attribute))
+    n = await declared_of(request).forget(actor, attribute)
     return json_answer(msgspec.json.encode(Deleted(n)))
 
 

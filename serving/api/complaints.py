@@ -74,7 +74,7 @@ async def post_complaint(request: Request) -> Response:
     """Receive a complaint; the answer holds the receipt and the day by which it is answered."""
     live: Live = request.app.state.live
     query_of(request, NoQuery)
-    body, now = body_of(await request.body(), ComplaintBody), live.clock()
+    body = body_of(await request.body(), ComplaintBody)
     site = site_of(body.site, live.settings)
     if not is_from(request.headers, origins_of(live.settings, site)):
         raise InvalidInput(f"a page of another origin sent this; expected one that site {site[:64]!r} lists")
@@ -82,12 +82,7 @@ async def post_complaint(request: Request) -> Response:
     if not text:
         raise InvalidInput("got no text; expected what is wrong, in one's own words")
     charge(request.scope, LISTS_OF_A_COMPLAINT)
-    today = local_date(now)
-    due = working_days(live.settings.home).after(today, live.settings.serving.complaint_days)
-    made = await request.app.state.registry.do(
-        lambda engine: receive(engine, site, body.kind, body.item_id, text, due, now)
-    )
-    return told_of(made, live, 201)
+    return told_of(await complain(request, site, body.kind, text, body.item_id), live, 201)
 
 
 @router.get("/v1/complaints/{receipt}")
@@ -107,6 +102,17 @@ async def get_complaint(request: Request, receipt: str) -> Response:
     charge(request.scope, LISTS_OF_A_COMPLAINT)
     found: Complaint = await request.app.state.registry.do(lambda engine: complaint(engine, receipt))
     return told_of(found, request.app.state.live, 200)
+
+
+async def complain(request: Request, site: str, kind: ComplaintKind, text: str, item_id: str = "") -> Complaint:
+    """Keep a complaint; it is due some working days from now."""
+    live: Live = request.app.state.live
+    now = live.clock()
+    due = working_days(live.settings.home).after(local_date(now), live.settings.serving.complaint_days)
+    kept: Complaint = await request.app.state.registry.do(
+        lambda engine: receive(engine, site, kind, item_id, text, due, now)
+    )
+    return kept
 
 
 def told_of(one: Complaint, live: Live, status: int) -> Response:

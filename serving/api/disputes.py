@@ -10,15 +10,13 @@ from typing import Annotated
 import msgspec
 from fastapi import APIRouter, Request, Response
 
-from civicrec.clock import local_date
-from civicrec.registry.complaints import MAX_TEXT, receive
+from civicrec.registry.complaints import MAX_TEXT, Complaint
 from civicrec.text import printable
 from civicrec.web.calls import JSON, Answer, Body, Call, describes
 from civicrec.web.guard import charge
-from civicrec.working_days import working_days
-from serving.api.complaints import LISTS_OF_A_COMPLAINT, ComplaintAnswer, told_of
+from serving.api.complaints import LISTS_OF_A_COMPLAINT, ComplaintAnswer, complain, told_of
 from serving.api.me import BODY_REFUSED, REFUSED, TOKEN, decisions_of, signed_in
-from serving.live import Live
+from serving.consents import Respondent
 from serving.schemas import body_of
 
 router = APIRouter(tags=["me"])
@@ -43,14 +41,13 @@ class DisputeBody(msgspec.Struct, forbid_unknown_fields=True):
 )
 async def post_dispute(request: Request) -> Response:
     """Say that a tag is wrong: it is deleted for good, and answered like a complaint by the day told here."""
-    live: Live = request.app.state.live
     who = signed_in(request)
-    body, now = body_of(await request.body(), DisputeBody), live.clock()
+    body = body_of(await request.body(), DisputeBody)
+    return told_of(await dispute(request, who, body.tag, body.text), request.app.state.live, 201)
+
+
+async def dispute(request: Request, who: Respondent, tag: str, text: str) -> Complaint:
+    """Delete a tag of a person, and keep why it is wrong as a complaint."""
     charge(request.scope, LISTS_OF_A_COMPLAINT)
-    name = await decisions_of(request).delete(who.actor, body.tag)
-    text = f"标签异议：{name}\n{printable(body.text).strip()}".strip()
-    due = working_days(live.settings.home).after(local_date(now), live.settings.serving.complaint_days)
-    made = await request.app.state.registry.do(
-        lambda engine: receive(engine, who.site, "personal_data", "", text, due, now)
-    )
-    return told_of(made, live, 201)
+    name = await decisions_of(request).delete(who.actor, tag)
+    return await complain(request, who.site, "personal_data", f"标签异议：{name}\n{printable(text).strip()}".strip())

@@ -5,7 +5,7 @@ In: a subject token. Out: the request with its due day; once it is carried out, 
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from fastapi import APIRouter, Request, Response
@@ -17,7 +17,8 @@ from civicrec.web.calls import Answer, Call, describes, refused
 from civicrec.web.guard import charge
 from profiles.rights.erase import as_told, ask_to_erase
 from serving.answers import json_answer
-from serving.api.me import REFUSED, TOKEN, signed_in
+from serving.api.me import REFUSED, TOKEN, signed_in, subject_of
+from serving.consents import Respondent
 from serving.live import Live
 
 router = APIRouter(tags=["me"])
@@ -64,24 +65,32 @@ class MyErasures(msgspec.Struct):
 )  # fmt: skip
 async def delete_me(request: Request) -> Response:
     """Ask that all that is held of the signed-in user is erased; asked again, the open request is returned."""
-    live: Live = request.app.state.live
-    who, now = signed_in(request), live.clock()
-    charge(request.scope, _LISTS_OF_AN_ERASURE)
-    warehouse = request.app.state.warehouse
-    made = await request.app.state.registry.do(
-        lambda engine: ask_to_erase(
-            engine, live.keys, warehouse, who.site, who.actor, home=live.settings.home, by="subject", now=now
-        )
-    )
-    return json_answer(msgspec.json.encode(as_told(made, local_date(now))), 202)
+    return json_answer(msgspec.json.encode(await ask_for(request, signed_in(request))), 202)
 
 
 @router.get("/v1/me/erasures")
 @describes(Call({200: Answer("the requests", MyErasures), **REFUSED}, **TOKEN))
 async def get_erasures(request: Request) -> Response:
     """Return what became of the signed-in user's requests; also after everything is erased."""
+    return json_answer(msgspec.json.encode({"erasures": await requests_of(request, subject_of(request))}))
+
+
+async def ask_for(request: Request, who: Respondent) -> dict[str, Any]:
+    """Ask that a person is erased; return the request as it is told."""
     live: Live = request.app.state.live
-    who, today = signed_in(request), local_date(live.clock())
-    person = live.keys.audit_name(who.actor)
+    now, warehouse = live.clock(), request.app.state.warehouse
+    charge(request.scope, _LISTS_OF_AN_ERASURE)
+    made = await request.app.state.registry.do(
+        lambda engine: ask_to_erase(
+            engine, live.keys, warehouse, who.site, who.actor, home=live.settings.home, by="subject", now=now
+        )
+    )
+    return as_told(made, local_date(now))
+
+
+async def requests_of(request: Request, actor: str) -> list[dict[str, Any]]:
+    """Return a person's requests as they are told, the newest first."""
+    live: Live = request.app.state.live
+    person, today = live.keys.audit_name(actor), local_date(live.clock())
     found = await request.app.state.registry.do(lambda engine: erasures_of(engine, person))
-    return json_answer(msgspec.json.encode({"erasures": [as_told(one, today) for one in found]}))
+    return [as_told(one, today) for one in found]

@@ -22,7 +22,7 @@ from civicrec.web.calls import JSON, Answer, Call, describes
 from civicrec.web.guard import charge
 from profiles.rights.export import as_csv, as_json, held_of
 from serving.answers import NO_STORE
-from serving.api.attributes import attributes_held
+from serving.api.attributes import declared_of
 from serving.api.me import REFUSED, TOKEN, decisions_of, subject_of
 from serving.live import Live
 
@@ -55,26 +55,34 @@ class MyData(msgspec.Struct):
 @describes(Call({200: Answer("a copy, as a file", MyData), **REFUSED}, **TOKEN))
 async def get_data(request: Request) -> Response:
     """Return all that is held of the signed-in user, the events one by one, as a JSON file."""
-    actor = subject_of(request)
-    charge(request.scope, _LISTS_OF_A_COPY)
-    decided, state = await decisions_of(request).known(actor)
-    warehouse = _warehouse(request)
-    learned = await asyncio.to_thread(tags_of, warehouse, actor)
-    answers = await request.app.state.consents.entries(actor)
-    attributes = await attributes_held(request, actor)
-    held = held_of(actor, decided, state, learned, answers, attributes, request.app.state.live.clock())
-    events = await _begun(warehouse, actor)
-    await _record(request, actor)
-    return _file(as_json(held, events), "civicrec-data.json", JSON)
+    return await copy_of(request, subject_of(request))
 
 
 @router.get("/v1/me/data.csv")
 @describes(Call({200: Answer("a table, UTF-8 with a byte-order mark", media=CSV), **REFUSED}, **TOKEN))
 async def get_table(request: Request) -> Response:
     """Return what the signed-in user said of themselves, and their events, as a table for office software."""
-    actor = subject_of(request)
+    return await table_of(request, subject_of(request))
+
+
+async def copy_of(request: Request, actor: str) -> Response:
+    """Return all that is held of a person, as a JSON file."""
     charge(request.scope, _LISTS_OF_A_COPY)
-    attributes = await attributes_held(request, actor)
+    decided, state = await decisions_of(request).known(actor)
+    warehouse = _warehouse(request)
+    learned = await asyncio.to_thread(tags_of, warehouse, actor)
+    answers = await request.app.state.consents.entries(actor)
+    attributes = await declared_of(request).of(actor)
+    held = held_of(actor, decided, state, learned, answers, attributes, request.app.state.live.clock())
+    events = await _begun(warehouse, actor)
+    await _record(request, actor)
+    return _file(as_json(held, events), "civicrec-data.json", JSON)
+
+
+async def table_of(request: Request, actor: str) -> Response:
+    """Return what a person said of themselves, and their events, as a table."""
+    charge(request.scope, _LISTS_OF_A_COPY)
+    attributes = await declared_of(request).of(actor)
     events = await _begun(_warehouse(request), actor)
     await _record(request, actor)
     return _file(as_csv(attributes, events), "civicrec-data.csv", f"{CSV}; charset=utf-8")

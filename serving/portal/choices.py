@@ -50,30 +50,31 @@ async def consent(request: Request) -> Response:
     choice, has_notice = _kept(answer, CONSENT_COOKIE), bool(request.app.state.consents.notice.version)
     gives_up = choice in ("none", "measure") and before.choice == "personalise"
     if choice == "personalise" and has_notice:
-        await enter_answer(request, _kept(answer, ID_COOKIE), is_given=True)
+        for one in respondents(request, _kept(answer, ID_COOKIE)):
+            await enter_answer(request, one, is_given=True)
     if gives_up and before.anonymous_id:
-        is_entered = has_notice and await enter_answer(request, before.anonymous_id, is_given=False)
-        if not is_entered:
-            await _withdraw(request, before.anonymous_id)
+        for one in respondents(request, before.anonymous_id):
+            is_entered = has_notice and await enter_answer(request, one, is_given=False)
+            if not is_entered:
+                await _withdraw(request, one)
     return answer
 
 
-async def enter_answer(request: Request, anonymous_id: str, *, is_given: bool) -> bool:
-    """Enter what was chosen in the ledger, under the browser's id; return whether that could be done."""
+async def enter_answer(request: Request, respondent: Respondent, *, is_given: bool) -> bool:
+    """Enter what was chosen in the ledger; return whether that could be done."""
     charge(request.scope, LISTS_OF_A_DECISION)
     consents: Consents = request.app.state.consents
     with suppress(Unavailable, InvalidInput):  # away, or this browser fills the ledger
-        await consents.answer(
-            respondent_of(request, anonymous_id), PERSONALISE, consents.notice.version, "web", is_given=is_given
-        )
+        await consents.answer(respondent, PERSONALISE, consents.notice.version, "web", is_given=is_given)
         return True
     return False
 
 
-def respondent_of(request: Request, anonymous_id: str) -> Respondent:
-    """Return a browser as somebody who answers."""
-    site = own_site(request.app.state.live.settings)
-    return Respondent(anonymous_actor(anonymous_id), site, anonymous_id=anonymous_id)
+def respondents(request: Request, anonymous_id: str) -> list[Respondent]:
+    """Return for whom the banner is answered: the browser, and who is signed in there."""
+    site, account = own_site(request.app.state.live.settings), visitor_on(request).account
+    browser = Respondent(anonymous_actor(anonymous_id), site, anonymous_id=anonymous_id)
+    return [browser, *([Respondent(account.actor, site, account.token)] if account else [])]
 
 
 def _kept(answer: Response, name: str) -> str:
@@ -84,21 +85,30 @@ def _kept(answer: Response, name: str) -> str:
     return cookies[name].value if name in cookies else ""
 
 
-async def _withdraw(request: Request, anonymous_id: str) -> None:
+async def _withdraw(request: Request, one: Respondent) -> None:
     """End what the visitor is known by, now in the online store and by an event for good."""
     charge(request.scope, LISTS_OF_FEEDBACK)
     live, now = request.app.state.live, request.app.state.live.clock()
-    actor = anonymous_actor(anonymous_id)
-    await live.budget.act(lambda: asyncio.to_thread(live.store.withdraw, actor, to_ms(now)))
-    event = {"kind": "consent_withdrawn", "site": own_site(live.settings), "anonymous_id": anonymous_id,
-             "consent": "measure"}  # fmt: skip
-    await asyncio.to_thread(request.app.state.recorder.record, event, "", now)
+    await live.budget.act(lambda: asyncio.to_thread(live.store.withdraw, one.actor, to_ms(now)))
+    event = {"kind": "consent_withdrawn", "site": one.site, "consent": "measure"}
+    if one.anonymous_id:
+        event["anonymous_id"] = one.anonymous_id
+    await asyncio.to_thread(request.app.state.recorder.record, event, one.token, now)
 
 
 @router.post("/portal/mode")
 async def mode(request: Request) -> Response:
-    """Switch personalisation off or on; the very next page obeys."""
-    return await _chosen(request, _set_mode)
+    """Switch personalisation off or on, for who is signed in everywhere; the very next page obeys."""
+    answer, account = await _chosen(request, _set_mode), visitor_on(request).account
+    wanted = _kept(answer, MODE_COOKIE)
+    if not (wanted and account):
+        return answer
+    charge(request.scope, LISTS_OF_A_DECISION)
+    try:
+        await request.app.state.decisions.switch(account.actor, on=wanted == "personalised")
+    except Unavailable:
+        return render_message(request, 503, "没有保存", "系统繁忙，请稍后再试。")
+    return answer
 
 
 @router.post("/portal/elder")
@@ -133,26 +143,29 @@ def set_choice(request: Request, answer: Response, choice: str) -> None:
         raise InvalidInput(f"got choice {choice!r}; expected none, measure or personalise")
     if refuses(request.headers.raw):
         choice = "none"  # what the browser says holds, here as at the collector
-    _keep(request, answer, CONSENT_COOKIE, choice)
+    keep_cookie(request, answer, CONSENT_COOKIE, choice)
     answer.delete_cookie(MODE_COOKIE, path="/")  # a fresh choice says again what may be used
     if choice == "none":
         answer.delete_cookie(ID_COOKIE, path="/")
     else:
         # The tracker reads the id from the page, so this cookie alone is open to scripts.
-        _keep(request, answer, ID_COOKIE, visitor_on(request).anonymous_id or new_anonymous_id(), script=True)
+        keep_cookie(request, answer, ID_COOKIE, visitor_on(request).anonymous_id or new_anonymous_id(), script=True)
 
 
 def _set_mode(request: Request, answer: Response, fields: dict[str, str]) -> None:
     wanted = fields.get("mode", "")
     if wanted not in ("general", "personalised"):
         raise InvalidInput(f"got mode {wanted!r}; expected general or personalised")
-    _keep(request, answer, MODE_COOKIE, wanted)
+    keep_cookie(request, answer, MODE_COOKIE, wanted)
 
 
 def _set_elder(request: Request, answer: Response, fields: dict[str, str]) -> None:
-    _keep(request, answer, ELDER_COOKIE, "1" if fields.get("elder") == "1" else "0")
+    keep_cookie(request, answer, ELDER_COOKIE, "1" if fields.get("elder") == "1" else "0")
 
 
-def _keep(request: Request, answer: Response, name: str, value: str, *, script: bool = False) -> None:
+def keep_cookie(
+    request: Request, answer: Response, name: str, value: str, *, script: bool = False, max_age_s: int = MAX_AGE_S
+) -> None:
+    """Keep something in the visitor's browser, for pages of this portal; `script` where the tracker reads it, too."""
     secure = is_https(request)
-    answer.set_cookie(name, value, max_age=MAX_AGE_S, path="/", samesite="lax", httponly=not script, secure=secure)
+    answer.set_cookie(name, value, max_age=max_age_s, path="/", samesite="lax", httponly=not script, secure=secure)

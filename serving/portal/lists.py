@@ -40,8 +40,10 @@ class Lists:
         self._live, self._related, self._counters, self._log, self._now = live, related, counters, log, now
         site = own_site(live.settings)
         mode = "general" if is_for_minors(site, live.settings) else visitor.mode
-        actor = anonymous_actor(visitor.anonymous_id) if mode == "personalised" else ""
-        self._caller = served.Caller(actor, (), mode, site)
+        actor = visitor.actor if mode == "personalised" else ""
+        is_shared = site in live.settings.sites and live.settings.sites[site].shared_devices
+        browser = anonymous_actor(visitor.anonymous_id) if actor and visitor.account and not is_shared else ""
+        self._caller = served.Caller(actor, (), mode, site, browser=browser)
 
     def of(self, wanted: Sequence[tuple[str, int]]) -> list[ListView]:
         """Return a block per (scene, length)."""

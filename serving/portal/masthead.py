@@ -21,12 +21,15 @@ class Masthead:
     is_tracked
         Whether the pages carry the tracker. Where portals are configured they do not: who looks at a preview is no
         visitor of theirs.
+    has_accounts
+        Whether people can sign in here: with the demo's accounts.
     """
 
     name: str
     subtitle: str
     notice: str
     is_tracked: bool
+    has_accounts: bool = False
 
     @property
     def title(self) -> str:
@@ -43,6 +46,7 @@ def masthead_of(settings: Settings) -> Masthead:
             "门户网站 · 演示",
             "云澜市是为演示虚构的城市，本站内容均为演示资料，不是任何政府机关发布的信息。",
             is_tracked,
+            has_accounts=True,
         )
     return Masthead(
         "内容预览",

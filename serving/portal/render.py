@@ -5,8 +5,9 @@ In: a request, a template's name and its facts. Out: HTML.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -15,11 +16,15 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 
 from civicrec.clock import PORTAL_TZ
+from civicrec.errors import Unauthorized
 from civicrec.items import TYPE_NAMES
 from civicrec.process.ports import address_of, is_everywhere
 from civicrec.web.signals import refuses
+from serving.live import Live
+from serving.portal.form_key import form_key
 from serving.portal.masthead import masthead_of
-from serving.portal.visitor import Visitor, visitor_of
+from serving.portal.visitor import ACCOUNT_COOKIE, Account, Visitor, visitor_of
+from serving.schemas import own_site
 
 MENU = (
     ("/portal/", "首页"),
@@ -30,8 +35,20 @@ MENU = (
 
 def visitor_on(request: Request) -> Visitor:
     """Return who looks; one whose browser says not to be tracked sees general lists."""
-    visitor = visitor_of(request.cookies)
+    visitor = replace(visitor_of(request.cookies), account=_account_on(request))
     return replace(visitor, switched_off=True) if refuses(request.headers.raw) else visitor
+
+
+def _account_on(request: Request) -> Account | None:
+    """Return who is signed in; a token that is over, or none of ours, is nobody's."""
+    live: Live = request.app.state.live
+    site, token = own_site(live.settings), request.cookies.get(ACCOUNT_COOKIE, "")
+    if not token:
+        return None
+    with suppress(Unauthorized):
+        holder = live.keys.holder_of(token, site, live.clock())
+        return Account(holder.subject_id, site, token, holder.is_minor)
+    return None
 
 
 @cache
@@ -40,12 +57,19 @@ def _templates() -> jinja2.Environment:
         loader=jinja2.PackageLoader("serving.portal"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     made.filters["portal_time"] = _portal_time
+    made.filters["portal_day"] = _portal_day
+    made.filters["portal_last_day"] = lambda end: _portal_day(end - timedelta(microseconds=1))
     return made
 
 
 def _portal_time(at: datetime) -> str:
     """Return a time as people of the portal read it."""
     return at.astimezone(PORTAL_TZ).strftime("%Y-%m-%d %H:%M")
+
+
+def _portal_day(at: datetime) -> str:
+    """Return the day of a time as people of the portal read it."""
+    return at.astimezone(PORTAL_TZ).strftime("%Y-%m-%d")
 
 
 def render_message(request: Request, status: int, heading: str, text: str) -> HTMLResponse:
@@ -55,7 +79,7 @@ def render_message(request: Request, status: int, heading: str, text: str) -> HT
 
 def render(request: Request, template: str, status: int = 200, **facts: Any) -> HTMLResponse:
     """Fill a template; it knows the visitor, the head of the page and where the visitor is."""
-    collector = _collector(request)
+    collector, visitor = _collector(request), visitor_on(request)
     here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     text = (
         _templates()
@@ -63,7 +87,8 @@ def render(request: Request, template: str, status: int = 200, **facts: Any) -> 
         .render(
             masthead=masthead_of(request.app.state.live.settings),
             menu=MENU,
-            visitor=visitor_on(request),
+            visitor=visitor,
+            form_key=form_key(visitor, request.app.state.live.keys),
             collector=collector,
             here=here if request.method == "GET" else "/portal/",
             here_path=request.url.path,

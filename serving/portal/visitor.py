@@ -1,4 +1,4 @@
-"""Who looks at a page, as far as they allowed us to know: three first-party cookies and nothing else.
+"""Who looks at a page, as far as they allowed us to know: first-party cookies and nothing else.
 
 In: the cookies of a request. Out: a `Visitor`. Without consent there is no id, and every list is the general one.
 """
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, cast, get_args
 
-from civicrec.events import Consent
+from civicrec.events import Consent, anonymous_actor
 from civicrec.web.origins import parts_of
 from recommender.request import Mode
 
@@ -21,11 +21,23 @@ CONSENT_COOKIE = "civicrec_consent"
 ID_COOKIE = "civicrec_aid"
 MODE_COOKIE = "civicrec_mode"
 ELDER_COOKIE = "civicrec_elder"
+#: The subject token that the portal's own sign-in signs; no script reads it.
+ACCOUNT_COOKIE = "civicrec_subject"
 HOME = "/portal/"
 MAX_AGE_S = 180 * 86_400
 """A choice is asked for again after half a year, and not before (no nagging: PIPL 14, NDR 22)."""
 
 _ID = re.compile(r"[A-Za-z0-9_-]{16,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Whom the subject token of a signed-in visitor stands for."""
+
+    actor: str
+    site: str
+    token: str
+    is_minor: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +54,27 @@ class Visitor:
         Personalisation was agreed to and then switched off.
     elder
         The large-type pages.
+    account
+        Who is signed in; consent is the browser's all the same.
     """
 
     choice: ConsentChoice = ""
     anonymous_id: str = ""
     switched_off: bool = False
     elder: bool = False
+    account: Account | None = None
+
+    @property
+    def actor(self) -> str:
+        """Whose history and decisions count: the account's, else the browser's; empty for nobody."""
+        return self.account.actor if self.account else anonymous_actor(self.anonymous_id)
 
     @property
     def mode(self) -> Mode:
-        """Personalised only with consent, an id, and the switch on."""
+        """Personalised only with consent, an id, and the switch on, and for nobody who is a minor."""
         agreed = self.choice == "personalise" and self.anonymous_id
-        return "personalised" if agreed and not self.switched_off else "general"
+        is_minor = self.account is not None and self.account.is_minor
+        return "personalised" if agreed and not (self.switched_off or is_minor) else "general"
 
     @property
     def tracked_as(self) -> Consent:

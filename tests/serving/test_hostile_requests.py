@@ -19,17 +19,19 @@ from tests.web.asgi import Said, ask
 
 NAMES = (
     "scene", "n", "site", "subject_token", "anonymous_id", "recent", "item_id", "exclude", "mode", "cursor", "slot",
-    "explain", "page", "first", "last", "sort", "order", "kind", "request_id",
+    "explain", "page", "first", "last", "sort", "order", "kind", "request_id", "receipt", "done", "next", "act", "text",
 )  # fmt: skip
 PATHS = (
     "/v1/recommendations", "/v1/items/i0/related", "/v1/items/{}/related", "/v1/transparency", "/docs", "/{}",
     "/healthz", "/readyz", "/openapi.json", "/", "/portal/", "/portal/items/i0", "/portal/items/{}",
     "/portal/lists/policy", "/portal/lists/{}", "/portal/about", "/portal/apply/{}", "/portal/static/{}", "/console/",
-    "/console/items.csv", "/console/static/{}", "/metrics",
+    "/console/items.csv", "/console/static/{}", "/metrics", "/portal/settings", "/portal/settings/complaints",
+    "/portal/settings/data.json", "/portal/settings/erase", "/portal/sign-in",
 )  # fmt: skip
 POSTS = (
     "/v1/recommendations", "/v1/feedback", "/portal/consent", "/portal/mode", "/portal/elder", "/console/sign-in",
-    "/console/sign-out",
+    "/console/sign-out", "/portal/sign-in", "/portal/sign-out", "/portal/settings/tags", "/portal/settings/attributes",
+    "/portal/settings/complaints", "/portal/settings/erase",
 )  # fmt: skip
 #: What breaks a reader that believes: digits without end, other scripts' digits, signs, nothing, halves of letters.
 HARD = [

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from civicrec.errors import ConfigError, InvalidInput
 from civicrec.registry.attributes import Kept
 from civicrec.security.sealing import Seal
-from profiles.rights.attributes import check_contradictions, decision, in_force, readable, told
+from profiles.rights.attributes import Contradiction, Imported, check_contradictions, decision, in_force, readable, told
 from profiles.rules.attributes import attributes_from, load_attributes
 
 NOW = datetime(2026, 3, 2, 3, 30, tzinfo=UTC)
@@ -47,7 +47,7 @@ class Person:
         return told(self.rows, ME, SEAL, now)
 
 
-IMPORT = {"source": "imported", "purpose": "惠企政策匹配", "catalogue_id": "440100-0123"}
+IMPORT = {"imported": Imported("惠企政策匹配", "440100-0123")}
 
 
 def test_words_are_kept_as_the_vocabulary_spells_them() -> None:
@@ -166,10 +166,33 @@ def test_a_sensitive_value_takes_a_consent_of_its_own_and_no_import_brings_one(s
     assert by_name == {next(iter(said)): "2026-03-02T03:30:00.000Z", "region": None}
 
 
-@pytest.mark.parametrize("lacking", ["purpose", "catalogue_id"])
-def test_an_import_without_purpose_or_number_is_refused(lacking: str) -> None:
+@pytest.mark.parametrize("origin", [Imported(" ", "440100-0123"), Imported("惠企政策匹配", " ")])
+def test_an_import_without_purpose_or_number_is_refused(origin: Imported) -> None:
     with pytest.raises(InvalidInput, match="purpose"):
-        Person().say({"scale": "小型企业"}, **(IMPORT | {lacking: " "}))
+        Person().say({"scale": "小型企业"}, imported=origin)
+
+
+@pytest.mark.parametrize(
+    ("kept", "said", "both", "why"),
+    [
+        ({"age": 40}, {"groups": ["老年人"]}, "“人群：老年人”与“年龄：40”", "老年人须年满六十周岁"),
+        (
+            {"audience": "自然人"},
+            {"scale": "小型"},
+            "“服务对象：自然人”与“企业规模：小型企业”",
+            "一项属于个人，另一项属于单位",
+        ),
+    ],
+)
+def test_a_contradiction_is_told_in_the_words_of_the_page(
+    kept: dict[str, Any], said: dict[str, Any], both: str, why: str
+) -> None:
+    me = Person()
+    me.say(kept)
+    with pytest.raises(Contradiction) as told_of:
+        me.say(said)
+    assert told_of.value.says == f"{both}不能同时成立：{why}。请更正其中一项，或先撤回另一项。"
+    assert set(told_of.value.between) == {*kept, *said}
 
 
 def test_what_the_person_said_stays_when_an_office_says_otherwise() -> None:

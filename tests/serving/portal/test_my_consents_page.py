@@ -16,7 +16,7 @@ from civicrec.errors import Unavailable
 from civicrec.registry.consents import entries_of
 from civicrec.settings import ConsentSettings
 from tests.serving.conftest import Api, stocked_api
-from tests.serving.portal.test_my_settings import AGREED, AID, PAGE, ask, page
+from tests.serving.portal.test_my_settings import AGREED, AID, PAGE, ask, key_of, page
 
 FORM = f"{PAGE}/consents"
 NOTICE = ConsentSettings(notice_version="2026-1", purposes=("personalise", "push", "survey"))
@@ -31,7 +31,7 @@ def api(tmp_path: Path) -> Iterator[Api]:
 
 
 def send(api: Api, cookies: dict[str, str], fields: dict[str, str], path: str = FORM, **given_: Any) -> httpx.Response:
-    return ask(api, "POST", path, cookies, data=fields, **given_)
+    return ask(api, "POST", path, cookies, data=key_of(api, cookies) | fields, **given_)
 
 
 def after(cookies: dict[str, str], answer: httpx.Response) -> dict[str, str]:
@@ -62,7 +62,7 @@ def test_each_purpose_stands_with_state_version_and_date_and_a_button(api: Api) 
     assert 'aria-label="撤回同意：个性化推荐"' in agreed
     assert 'aria-label="同意：个性化推荐"' not in agreed
     withdrawn = page(api, after(cookies, send(api, cookies, WITHDRAW)))
-    assert "<td>已撤回</td>" in withdrawn
+    assert '<td data-label="状态">已撤回</td>' in withdrawn
     assert 'aria-label="同意：个性化推荐"' in withdrawn
 
 
@@ -73,6 +73,7 @@ def test_withdrawn_the_next_list_is_general_and_the_browser_states_less(api: Api
     assert (cookies, mode(api)) == (AGREED | {"civicrec_consent": "measure"}, "general")
     cookies = after(cookies, send(api, cookies, AGREE))
     assert (cookies, mode(api)) == (AGREED, "personalised")
+    assert "个性化推荐：全部记录（3 次）" in page(api, cookies)
     said = [(one.is_given, one.notice_version, one.channel) for one in entries_of(api.registry, AID)]
     assert said == [(True, "2026-1", "web"), (False, "2026-1", "web"), (True, "2026-1", "web")]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import httpx
@@ -11,6 +12,7 @@ from civicrec.accounting.progress import Commit
 from civicrec.clock import to_ms
 from civicrec.errors import Unavailable
 from civicrec.registry.choices import choices
+from civicrec.registry.complaints import list_complaints
 from profiles.online.ports import OnlineUpdate, RecentItem
 from tests.serving.conftest import NOW, Api
 
@@ -39,8 +41,14 @@ def page(api: Api, cookies: dict[str, str] = AGREED, path: str = PAGE) -> str:
     return answer.text
 
 
+def key_of(api: Api, cookies: dict[str, str]) -> dict[str, str]:
+    """Return the key that the forms of this visitor carry, as the page has it."""
+    found = re.search(r'name="form_key" value="([0-9a-f]{32})"', ask(api, "GET", PAGE, cookies).text)
+    return {"form_key": found[1]} if found else {}
+
+
 def send(api: Api, cookies: dict[str, str] = AGREED, **fields: str) -> httpx.Response:
-    return ask(api, "POST", FORM, cookies, data=fields)
+    return ask(api, "POST", FORM, cookies, data=key_of(api, cookies) | fields)
 
 
 def test_each_tag_stands_with_its_ground_and_can_be_deleted_and_restored(read: Api) -> None:
@@ -81,6 +89,8 @@ def test_without_consent_nothing_is_shown_and_nothing_kept(read: Api, choice: st
     ("headers", "fields"),
     [
         ({"sec-fetch-site": "cross-site"}, {"act": "delete", "tag": "theme:就业创业"}),
+        ({}, {"act": "delete", "tag": "theme:就业创业", "form_key": "0" * 32}),
+        ({}, {"act": "delete", "tag": "theme:就业创业", "form_key": "键"}),
         ({}, {"act": "explode", "tag": "theme:就业创业"}),
         ({}, {"act": "choose", "tag": "theme:赌博"}),
         ({}, {"act": "choose", "tag": "group:残疾人"}),
@@ -90,7 +100,7 @@ def test_without_consent_nothing_is_shown_and_nothing_kept(read: Api, choice: st
 def test_what_cannot_be_decided_is_said_and_changes_nothing(
     read: Api, headers: dict[str, str], fields: dict[str, str]
 ) -> None:
-    before = choices(read.registry)
+    before, fields = choices(read.registry), key_of(read, AGREED) | fields
     assert ask(read, "POST", FORM, AGREED, headers=headers, data=fields).status_code == 422
     assert choices(read.registry) == before
     assert read.store.actor(AID).tags == {"theme:就业创业": 1.25}
@@ -100,7 +110,27 @@ def test_without_a_store_the_page_says_so(read: Api, monkeypatch: pytest.MonkeyP
     def away(*_: object) -> None:
         raise Unavailable("away")
 
+    fields = key_of(read, AGREED) | {"act": "delete", "tag": "theme:就业创业"}
     for name in ("actor", "set_tag"):
         monkeypatch.setattr(read.store, name, away)
     assert ask(read, "GET", PAGE, AGREED).status_code == 503
-    assert send(read, act="delete", tag="theme:就业创业").status_code == 503
+    assert ask(read, "POST", FORM, AGREED, data=fields).status_code == 503
+
+
+def test_a_tag_that_is_wrong_goes_and_is_answered_by_a_day(read: Api) -> None:
+    answer = send(read, act="dispute", tag="theme:就业创业", text="替家人查询")
+    assert answer.status_code == 303, answer.text
+    assert read.store.actor(AID).tags == {}
+    [kept] = list_complaints(read.registry)
+    assert (kept.kind, kept.text) == ("personal_data", "标签异议：theme:就业创业\n替家人查询")
+    told = page(read, path=answer.headers["location"])
+    assert kept.receipt in told
+    assert "2026-03-17</time> 前答复" in told  # five working days after Tuesday 10 March
+
+
+def test_why_a_tag_is_wrong_has_an_end_and_is_given_back(read: Api) -> None:
+    answer = send(read, act="dispute", tag="theme:就业创业", text="长" * 1_901)
+    assert (answer.status_code, list_complaints(read.registry)) == (422, [])
+    assert read.store.actor(AID).tags == {"theme:就业创业": 1.25}
+    assert 'id="why-theme:就业创业" name="text" rows="2" aria-invalid="true"' in answer.text
+    assert "长" * 1_901 in answer.text

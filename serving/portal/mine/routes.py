@@ -1,0 +1,7 @@
+"""All routes of 我的推荐设置."""
+
+from __future__ import annotations
+
+from serving.portal.mine import attributes, complaints, consents, copy, erasure, page, tags
+
+routers = [module.router for module in (page, consents, tags, attributes, copy, erasure, complaints)]
