@@ -23,12 +23,15 @@ from operations.bench.made_up_events import LAST_DAY, N_ITEMS, fill_events
 from operations.harness.stack import own_stack
 from operations.harness.usage import cpu_s, peak_mb
 from profiles.nightly import rebuild_tags
+from profiles.online.bounds import Bounds
 from profiles.online.redis_store import RedisOnlineStore
 from profiles.tags import load_vocabulary
 
 #: Interactions of a visitor.
 _EACH = 10
 _DAYS = 60
+#: Room in Valkey for each visitor, so that all of them are put there.
+_BYTES_EACH = 2_000
 _TIMEOUT_S = 3_000.0
 _PLAIN = (
     f"SELECT count(), sum(weight) FROM (SELECT who, item_id, sum(strength) AS weight FROM ({COUNTED}) GROUP BY 1, 2)"
@@ -51,7 +54,8 @@ def bench_tags(sizes: Sequence[int]) -> dict[str, Any]:
 def _of_size(n: int) -> dict[str, Any]:
     words = sorted(load_vocabulary().inferable)
     item_tags = {f"item-{k:05}": (words[k % len(words)], words[(7 * k) % len(words)]) for k in range(N_ITEMS)}
-    with own_stack(only=("warehouse", "valkey")) as stack:
+    room = {"CIVICREC_REDIS__MAX_MEMORY_MB": str(max(512, n // _EACH * _BYTES_EACH >> 20))}
+    with own_stack(only=("warehouse", "valkey"), env=room) as stack:
         settings = stack.settings.warehouse.model_copy(update={"timeout_s": _TIMEOUT_S})
         gateway, own = psutil.Process(stack.pids()["warehouse"]), psutil.Process()
         client = redis_client(stack.settings.redis, timeout_s=60)
@@ -63,9 +67,8 @@ def _of_size(n: int) -> dict[str, Any]:
             warehouse.rows(_PLAIN, {**STRENGTHS, "first": first, "last": LAST_DAY})
             plain_s = monotonic_s() - began
             began, cpu_began, of_gateway = monotonic_s(), cpu_s(own), cpu_s(gateway)
-            written = rebuild_tags(
-                warehouse, RedisOnlineStore(client), first, LAST_DAY, parts_of(n), item_tags, Choices, {}
-            )
+            store = RedisOnlineStore(client, Bounds(actors=n // _EACH))
+            written = rebuild_tags(warehouse, store, first, LAST_DAY, parts_of(n), item_tags, Choices, {})
             seconds = monotonic_s() - began
             return {
                 "actors": written.actors, "rows": written.rows, "parts": parts_of(n),
