@@ -38,6 +38,7 @@ from operations.night import INPUTS, Night
 from operations.rankers import learn_rankers
 from operations.replay import Click
 from profiles.nightly import rebuild_tags
+from profiles.segments.items import put_item_facts
 from profiles.tags import learned_tags
 from recommender.artifacts import RECENT_DAYS, Models, load_models, newest_usable
 from recommender.manifest import DataWindow, LearnedWeights, Manifest, without_trees
@@ -106,6 +107,11 @@ def weigh_actors_tags(night: Night) -> Counts:
     )
 
 
+def put_segments(night: Night) -> Counts:
+    """Put what rules of segments ask of items beside the events: from then on segments are told as of this day."""
+    return {"items": put_item_facts(night.warehouse, night.day, night.catalogue[1])}
+
+
 def learn_to_rank(night: Night) -> Counts:
     """Learn the weights of every scene's ranker from the clicks of the last days, replayed."""
     columns = (night.clicks.column(name).to_pylist() for name in ("actor", "item_id", "at_ms", "weight", "draw"))
@@ -158,6 +164,10 @@ def _tags_stand(night: Night, counts: Counts) -> bool:
     return counts is not None and counts["rows"] == rows and not is_wiped
 
 
+def _segments_stand(night: Night, counts: Counts) -> bool:
+    return counts is not None and counts["items"] == count_day(night.warehouse, "item_facts", night.day)
+
+
 def _models_stand(night: Night, counts: Counts) -> bool:
     return not counts or newest_usable(night.settings.models_path, [counts["run"]]) is not None
 
@@ -165,6 +175,7 @@ def _models_stand(night: Night, counts: Counts) -> bool:
 STEPS: tuple[Step, ...] = (
     Step("retention", (), drop_old_events),
     Step("tags", ("interests", "catalogue", "choices", "vocabulary"), weigh_actors_tags, _tags_stand),
+    Step("segments", ("tags", "catalogue"), put_segments, _segments_stand),
     Step(
         "rankers",
         ("interests", "catalogue", "scenes"),

@@ -24,7 +24,7 @@ from recommender.catalogue import Catalogue
 from recommender.eligibility import eligible
 
 #: Leaves a set without a condition something to take the least of; counted as one that holds in every set alike.
-_ALWAYS = Combined("all", ())
+_ALWAYS: Combined[Clause] = Combined("all", ())
 _NEVER_KNOWN = Clause("", "one_of", frozenset())
 
 

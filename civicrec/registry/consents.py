@@ -76,6 +76,13 @@ def latest(engine: Engine, actors: Collection[str], purpose: str) -> dict[str, E
         return {row.actor: _entry(row) for row in rows}
 
 
+def everybodys_latest(engine: Engine, purpose: str) -> list[Entry]:
+    """Return the last answer for a purpose of everybody who gave any."""
+    newest = select(func.max(consents.c.number)).where(consents.c.purpose == purpose).group_by(consents.c.actor)
+    with engine.connect() as connection:
+        return [_entry(row) for row in connection.execute(select(consents).where(consents.c.number.in_(newest)))]
+
+
 def erase_consents(connection: Connection, actor: str) -> int:
     """Remove all answers of a person, in the caller's transaction; return how many there were.
 

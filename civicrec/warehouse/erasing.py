@@ -41,7 +41,7 @@ SELECT log, log_offset, month, now64(3), '{ERASED}', toString(month), 'erase', '
 # While a person is erased parts that were replaced go at once, and so the new ones are synced first.
 _AT_ONCE = "old_parts_lifetime = 1, min_rows_to_fsync_after_merge = 1"
 _USUAL = "old_parts_lifetime, min_rows_to_fsync_after_merge"
-_TABLES = ("served", "dead_letters", "actor_tags", "events")
+_TABLES = ("served", "dead_letters", "actor_tags", "segment_members", "events")
 _UNDER_WAY = """
 SELECT count() AS n FROM system.mutations
 WHERE database = currentDatabase() AND table = {table:String} AND NOT is_done
@@ -206,6 +206,16 @@ def personal_tables(warehouse: Warehouse) -> list[WarehouseRows]:
             "tags of nights",
             _Rows(
                 "actor_tags",
+                "has({actors:Array(String)}, actor)",
+                _SECRETLY % "actor",
+                lambda person: list(person.actors),
+            ),
+        ),
+        WarehouseRows(
+            warehouse,
+            "members of segments",
+            _Rows(
+                "segment_members",
                 "has({actors:Array(String)}, actor)",
                 _SECRETLY % "actor",
                 lambda person: list(person.actors),

@@ -127,6 +127,15 @@ KEPT: tuple[Kept, ...] = (
         "until the next night",
         "the nightly job",
     ),
+    Kept("warehouse", "item_facts", "what rules of segments ask of items", "until the next night", "the nightly job"),
+    Kept(
+        "warehouse",
+        "segment_members",
+        "who was in which segment",
+        "of the last night and the one before",
+        "the nightly job",
+        personal=True,
+    ),
     Kept("warehouse", "migrations", "which migrations ran"),
     Kept(
         "registry",

@@ -128,12 +128,12 @@ def a_night_of_another_day(own: Settings, stores: RunningStack) -> None:
 
 
 @pytest.mark.parametrize(("between", "again"), [
-    (events_of_somebody_new, ["tags", "rankers", "models"]),
+    (events_of_somebody_new, ["tags", "segments", "rankers", "models"]),
     (a_wiped_online_store, ["tags"]),
     (a_dropped_day, ["tags"]),
     (lost_models, ["models"]),
-    (a_renamed_item, ["tags", "rankers", "models"]),
-    (a_night_of_another_day, ["retention", "tags", "rankers", "models"]),
+    (a_renamed_item, ["tags", "segments", "rankers", "models"]),
+    (a_night_of_another_day, ["retention", "tags", "segments", "rankers", "models"]),
 ])  # fmt: skip
 def test_what_was_made_of_something_else_or_is_gone_is_made_again(
     between: Callable[[Settings, RunningStack], None], again: list[str], stores: RunningStack, filled: Settings

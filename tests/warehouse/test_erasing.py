@@ -66,6 +66,7 @@ def put_rows(warehouse: ClickHouseWarehouse) -> None:
     )
     actors = [ME, OTHER, MINE, THEIRS]
     warehouse.insert("actor_tags", {"day": [AT.date()] * 4, "actor": actors, "tag": ["theme:住房"] * 4})
+    warehouse.insert("segment_members", {"day": [AT.date()] * 4, "actor": actors, "segment": ["firms"] * 4})
 
 
 def erased(store: WarehouseRows | ReplacedParts, person: Person) -> None:
@@ -80,7 +81,7 @@ def erased(store: WarehouseRows | ReplacedParts, person: Person) -> None:
 
 @pytest.fixture
 def clean(warehouse: ClickHouseWarehouse) -> ClickHouseWarehouse:
-    for table in ("events", "served", "dead_letters", "actor_tags"):
+    for table in ("events", "served", "dead_letters", "actor_tags", "segment_members"):
         warehouse.command(f"TRUNCATE TABLE {table}")
     return warehouse
 
@@ -93,7 +94,8 @@ def test_a_person_goes_from_every_table_and_nobody_else_loses_anything(clean: Cl
     stores = [ServedLists(clean, lambda who: {"request-6", "request-of-nobody"} if who == person else ()),
               *personal_tables(clean)]  # fmt: skip
     assert {store.name: store.count(person) for store in stores} == {
-        "served lists": 5, "dead letters": 2, "tags of nights": 2, "events": 8
+        "served lists": 5, "dead letters": 2, "tags of nights": 2, "members of segments": 2,
+        "events": 8,
     }  # fmt: skip
     for store in stores:
         erased(store, person)
@@ -112,7 +114,8 @@ def test_a_person_goes_from_every_table_and_nobody_else_loses_anything(clean: Cl
     assert {row["log_offset"]: (row["raw"] != "", row["detail"] != "") for row in letters} == {
         101: (False, False), 102: (True, True), 103: (False, False)
     }  # fmt: skip
-    assert [row["actor"] for row in clean.rows("SELECT actor FROM actor_tags ORDER BY actor")] == [OTHER, THEIRS]
+    for table in ("actor_tags", "segment_members"):
+        assert [row["actor"] for row in clean.rows(f"SELECT actor FROM {table} ORDER BY actor")] == [OTHER, THEIRS]
     # What was proved to be stored still counts as accounted for, record by record.
     assert held(clean, LOG, 0, 200, 86_400).total == before.total
     assert held(clean, LOG, 0, 1, 86_400).total == 2

@@ -13,7 +13,10 @@ from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.migrate import migrate, migrations, to_run
 from tests.services.clickhouse import ADDRESS, WHY_NOT, server_settings
 
-TABLES = {"events", "dead_letters", "actor_tags", "item_numbers", "item_tags", "served", "migrations"}
+TABLES = {
+    "events", "dead_letters", "actor_tags", "item_numbers", "item_tags", "item_facts", "segment_members", "served",
+    "migrations",
+}  # fmt: skip
 NAMES = [name for name, _ in migrations()]
 AT = "2026-01-31 08:00:00.123"
 #: The tables of version 0.1.0. Never to be changed: such warehouses are out there.

@@ -1,0 +1,97 @@
+"""Whom a rule holds of: people by pseudonym, as of the last night, and without those who may be in no segment.
+
+In: a rule and the stores. Out: pseudonyms of signed-in users, each once. The warehouse is asked one statement for each
+part of the people; what only the registry knows (`profiles.segments.known`) completes each answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import Engine
+
+from civicrec.errors import Unavailable
+from civicrec.security.tokens import Keys
+from civicrec.settings import Settings
+from civicrec.warehouse.actor_tags import parts_of
+from civicrec.warehouse.ports import Warehouse
+from profiles.rules.behaviour import MAX_DAYS, PeopleRule
+from profiles.rules.language import AnyClause, verdict
+from profiles.segments.known import Known, known_for
+from profiles.segments.statement import statement_of
+
+_AS_OF = "SELECT max(day) AS day, count() AS n FROM item_facts"
+_ROWS = "SELECT count() AS n FROM events WHERE local_date >= {first:Date} AND subject_id != ''"
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """What the people of a rule are read from."""
+
+    warehouse: Warehouse
+    registry: Engine
+    settings: Settings
+    keys: Keys
+
+
+def members(stores: Stores, rule: PeopleRule, now: datetime, as_of: date | None = None) -> Iterator[str]:
+    """Yield the pseudonyms of the people a rule holds of, each once.
+
+    In are signed-in users only who were seen with consent to personalisation, whose newest event says so, too, and who
+    neither switched personalisation off, nor refused or withdrew consent, nor asked to be erased. Events of minors
+    carry no such consent (docs/decisions/207-minors-are-counted-and-no-more.md). Of whom the rule is not known to hold
+    is not in.
+
+    Parameters
+    ----------
+    as_of
+        Day of a night; the newest when not given.
+
+    Raises
+    ------
+    Unavailable
+        If the warehouse does not answer, or no night was made yet.
+    """
+    last = as_of or newest_night(stores.warehouse)
+    first = last - timedelta(days=MAX_DAYS - 1)
+    known = known_for(rule, stores.registry, stores.warehouse, stores.settings, stores.keys, first, now)
+    asked = statement_of(rule, last, known.decided_tags)
+    parts = parts_of(int(stores.warehouse.rows(_ROWS, {"first": first})[0]["n"]))
+    for part in range(parts):
+        table = stores.warehouse.query(asked.sql, {**asked.parameters, "parts": parts, "part": part})
+        for batch in table.to_batches(max_chunksize=10_000):
+            columns = (batch.column(name).to_pylist() for name in ("subject", "site", "known"))
+            for subject, site, told in zip(*columns, strict=True):
+                if known.is_in(subject, site) and (
+                    asked.is_decided
+                    or _holds(rule, known, subject, dict(zip(asked.told, map(bool, told), strict=True)))
+                ):
+                    yield subject
+
+
+def count_members(stores: Stores, rule: PeopleRule, now: datetime, as_of: date | None = None) -> int:
+    """Return how many people a rule holds of; show it by `profiles.segments.sizes.shown` only."""
+    return sum(1 for _ in members(stores, rule, now, as_of))
+
+
+def newest_night(warehouse: Warehouse) -> date:
+    """Return the day of the newest night that segments can be told of.
+
+    Raises
+    ------
+    Unavailable
+        If there is none.
+    """
+    (row,) = warehouse.rows(_AS_OF)
+    if not row["n"]:
+        raise Unavailable("segments are told as of the last night, and there is none yet; run `civicrec nightly`")
+    return date.fromisoformat(str(row["day"]))
+
+
+def _holds(rule: PeopleRule, known: Known, subject: str, told: dict[AnyClause, bool]) -> bool:
+    def decide(clause: AnyClause) -> bool | None:
+        return known.decide(clause, subject, told)
+
+    return verdict(rule, decide) is True
