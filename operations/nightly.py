@@ -27,6 +27,9 @@ from civicrec.logs import get_logger
 from civicrec.process.locks import owned
 from civicrec.process.progress import ShowProgress
 from civicrec.registry.attributes import KEEP_PAST, drop_past
+from civicrec.registry.deliveries import drop_old as drop_old_deliveries
+from civicrec.registry.inbox import KEEP_MESSAGES
+from civicrec.registry.inbox import drop_old as drop_old_messages
 from civicrec.registry.runs import drop_future_runs, ruling_runs
 from civicrec.settings import Settings
 from civicrec.warehouse.actor_tags import parts_of
@@ -81,10 +84,15 @@ class Step:
 
 
 def drop_old_events(night: Night) -> Counts:
-    """Drop the months of events, the dead letters, and past values of attributes, that are no longer kept."""
+    """Drop what is no longer kept: months of events, dead letters, past values of attributes, old messages."""
     oldest = min(night.day, local_date(utc_now())) - timedelta(days=night.settings.warehouse.keep_days)
     if months := drop_before(night.warehouse, oldest):
         _log.info("old_events_dropped", months=months)
+    before = utc_now() - timedelta(days=night.settings.warehouse.keep_days)
+    if n_deliveries := drop_old_deliveries(night.registry, before):
+        _log.info("old_deliveries_dropped", deliveries=n_deliveries)
+    if n_messages := drop_old_messages(night.registry, utc_now() - KEEP_MESSAGES):
+        _log.info("old_messages_dropped", messages=n_messages)
     if n_values := drop_past(night.registry, utc_now() - KEEP_PAST):
         _log.info("past_attributes_dropped", values=n_values)
     return {"months": len(months)}

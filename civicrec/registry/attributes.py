@@ -119,6 +119,16 @@ def drop_past(engine: Engine, before: datetime) -> int:
         return connection.execute(delete(attributes).where(is_past)).rowcount
 
 
+def kept_among(engine: Engine, subjects: Collection[str]) -> dict[str, list[Kept]]:
+    """Return person → their values that did not end, of those of some people who have any."""
+    rows = select(attributes).where(attributes.c.subject.in_(subjects), attributes.c.ended_at.is_(None))
+    found: dict[str, list[Kept]] = {}
+    with engine.connect() as connection:
+        for row in connection.execute(rows.order_by(attributes.c.number)).mappings():
+            found.setdefault(row["subject"], []).append(_kept(row))
+    return found
+
+
 def everybody(engine: Engine, now: datetime) -> Iterator[tuple[str, list[Kept]]]:
     """Yield (person, values in force), one person after the other."""
     query = select(attributes).where(attributes.c.ended_at.is_(None), attributes.c.valid_until > now.astimezone(UTC))

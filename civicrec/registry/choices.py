@@ -7,7 +7,7 @@ a counter, so that whoever holds them all sees cheaply that there is something t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -106,6 +106,13 @@ def _off(connection: Connection, actor: str = "") -> dict[str, datetime]:
         for row in connection.execute(query):
             since[row.actor] = min(as_utc(row.since), since.get(row.actor, as_utc(row.since)))
     return since
+
+
+def off_among(engine: Engine, actors: Collection[str]) -> frozenset[str]:
+    """Return those of some actors who used the switch; consent is asked of the ledger itself."""
+    with engine.connect() as connection:
+        query = select(switched_off.c.actor).where(switched_off.c.actor.in_(actors))
+        return frozenset(connection.execute(query).scalars())
 
 
 def choices_of(engine: Engine, actor: str) -> ActorChoices:

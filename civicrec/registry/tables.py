@@ -210,6 +210,80 @@ attributes = Table(
     Index("attributes_subject", "subject", "attribute"),
 )
 
+campaigns = Table(
+    "campaigns",
+    metadata,
+    Column("campaign_id", String(64), primary_key=True),
+    Column("version", Integer, nullable=False, doc="Counts every change."),
+    Column("state", String(16), nullable=False),
+    Column("plan", JSON, nullable=False),
+    Column("put_in", Integer, nullable=False, doc="Version in which the plan was last written."),
+    Column("authors", JSON, nullable=False, doc="Who wrote or proposed what stands now."),
+    Column("approved_by", String(64), nullable=False),
+    Column("origin", String(256), nullable=False, doc="What proposed it, if nobody did."),
+    Column("issuer", String(200), nullable=False),
+    Column("made_at", DateTime(timezone=True), nullable=False),
+    Column("changed_at", DateTime(timezone=True), nullable=False),
+    Column("enlisted_at", DateTime(timezone=True), doc="When all recipients were written."),
+    Index("campaigns_state", "state"),
+    Index("campaigns_origin", "origin"),
+)
+
+campaign_versions = Table(
+    "campaign_versions",
+    metadata,
+    Column("campaign_id", String(64), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("state", String(16), nullable=False),
+    Column("plan", JSON, nullable=False),
+    Column("who", String(64), nullable=False),
+    Column("action", String(16), nullable=False),
+    Column("why", Text, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("delivery_key", String(32), primary_key=True),
+    Column("campaign_id", String(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("subject", String(64), nullable=False),
+    Column("channel", String(16), nullable=False, doc="Empty of who is held out."),
+    Column("state", String(16), nullable=False),
+    Column("reason", String(64), nullable=False, doc="Why it was left out or refused."),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", DateTime(timezone=True), nullable=False),
+    Column("done_at", DateTime(timezone=True)),
+    Column("reported", Integer, nullable=False, doc="Events of it that the collector has."),
+    Index("deliveries_due", "state", "campaign_id", "due_at"),
+    Index("deliveries_subject", "subject", "done_at"),
+    Index("deliveries_reported", "reported", "done_at"),
+)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("delivery_key", String(32), primary_key=True),
+    Column("subject", String(64), nullable=False),
+    Column("campaign_id", String(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("read_at", DateTime(timezone=True)),
+    Column("deleted_at", DateTime(timezone=True)),
+    Index("inbox_subject", "subject", "at"),
+)
+
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("subject", String(64), primary_key=True),
+    Column("channel", String(16), primary_key=True),
+    Column("topic", String(64), primary_key=True),
+    Column("is_on", Boolean, nullable=False),
+    Column("since", DateTime(timezone=True), nullable=False),
+)
+
 editorial = Table(
     "editorial",
     metadata,

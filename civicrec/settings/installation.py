@@ -18,6 +18,7 @@ from civicrec.settings.fields import KeyOrEmpty
 from civicrec.settings.flink import FlinkSettings
 from civicrec.settings.kafka import KafkaSettings
 from civicrec.settings.polling import PollingSettings
+from civicrec.settings.push import PushSettings
 from civicrec.settings.redis import RedisSettings
 from civicrec.settings.serving import ServingSettings
 from civicrec.settings.sites import Site
@@ -74,6 +75,7 @@ class Settings(BaseSettings):
     redis: RedisSettings = RedisSettings()
     training: TrainingSettings = TrainingSettings()
     polling: PollingSettings = PollingSettings()
+    push: PushSettings = PushSettings()
     alarms: AlarmSettings = AlarmSettings()
     consent: ConsentSettings = ConsentSettings()
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from civicrec.home import EVENTS, REGISTRY
+from civicrec.registry.inbox import KEEP_MESSAGES
 from civicrec.settings import Settings
 from profiles.nightly import KEPT_DAYS
 from profiles.online import ports
@@ -166,6 +167,28 @@ KEPT: tuple[Kept, ...] = (
         "the nightly job",
         personal=True,
     ),
+    Kept("registry", "campaigns", "push campaigns, and who wrote and approved them"),
+    Kept("registry", "campaign_versions", "every version of each campaign"),
+    Kept(
+        "registry",
+        "deliveries",
+        "who was sent or not sent what",
+        "after its end",
+        "the nightly job",
+        lambda settings: settings.warehouse.keep_days,
+        "CIVICREC_WAREHOUSE__KEEP_DAYS",
+        personal=True,
+    ),
+    Kept(
+        "registry",
+        "inbox",
+        "messages, and which were read",
+        "after it came",
+        "the nightly job",
+        lambda _: KEEP_MESSAGES.days,
+        personal=True,
+    ),
+    _decided("subscriptions", "which pushes people want"),
     Kept("registry", "items", "the catalogue", "until it is erased from it"),
     Kept("registry", "editorial", "rules of editors", "some time after they end", "the next rule"),
     Kept("registry", "suggested_tags", "tags suggested to items"),

@@ -10,6 +10,7 @@ from civicrec.registry import attributes
 from civicrec.registry.choices import count_decisions, erase_decisions
 from civicrec.registry.consents import entries_of, erase_consents
 from civicrec.registry.erasures import clear_traces
+from civicrec.registry.inbox import count_pushes, erase_pushes
 
 
 class Decisions:
@@ -66,6 +67,24 @@ class Attributes:
         """Remove them."""
         for actor in person.actors:
             attributes.forget(self._registry, actor)
+        _leave_no_trace(self._registry)
+
+
+class Pushes:
+    """What the person was sent, and which pushes they want."""
+
+    name = "pushes"
+
+    def __init__(self, registry: Engine) -> None:
+        self._registry = registry
+
+    def count(self, person: Person) -> int:
+        """Return how many messages and decisions there are."""
+        return count_pushes(self._registry, person.actors)
+
+    def erase(self, person: Person) -> None:
+        """Remove them."""
+        erase_pushes(self._registry, person.actors)
         _leave_no_trace(self._registry)
 
 

@@ -17,7 +17,7 @@ from civicrec.warehouse.erasing import ReplacedParts, ServedLists, personal_tabl
 from civicrec.warehouse.night_tables import NightTables
 from civicrec.warehouse.ports import Warehouse
 from profiles.online.ports import DecidedStore
-from streaming.erasing.decided import Attributes, Consents, Decisions
+from streaming.erasing.decided import Attributes, Consents, Decisions, Pushes
 from streaming.erasing.event_ids import EventIds
 from streaming.erasing.online import OnlineKeys
 from streaming.erasing.waiting_lists import WaitingLists, requests_in_log
@@ -35,6 +35,7 @@ def personal_stores(
         Decisions(registry),
         Consents(registry),
         Attributes(registry),
+        Pushes(registry),
         WaitingLists(settings.served_path, log, warehouse),
         ServedLists(warehouse, partial(requests_in_log, log)),
         EventIds(settings, warehouse),

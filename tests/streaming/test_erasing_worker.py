@@ -17,13 +17,15 @@ from civicrec.errors import Unavailable
 from civicrec.registry.attributes import Kept, change
 from civicrec.registry.choices import count_decisions, switch
 from civicrec.registry.consents import enter
+from civicrec.registry.deliveries import Delivery, enlist
 from civicrec.registry.erasures import Erasure, erasure, note_step, request_erasure
+from civicrec.registry.inbox import put_messages
 from civicrec.registry.notice import Entry, Notice
 from civicrec.registry.tables import open_registry
 from civicrec.security.tokens import Keys
 from profiles.online.memory import MemoryOnlineStore
 from profiles.online.ports import OnlineUpdate, RecentItem
-from streaming.erasing.decided import Attributes, Consents, Decisions
+from streaming.erasing.decided import Attributes, Consents, Decisions, Pushes
 from streaming.erasing.online import OnlineKeys
 from streaming.erasing.worker import HEARD, Eraser
 from tests.streaming.world import TokenWarehouse
@@ -160,6 +162,17 @@ def test_what_a_person_said_of_themselves_goes_and_what_others_said_stays(regist
         for _ in range(2):
             change(registry, one.subject_id, lambda _: ([value], []), NOW)
     store = Attributes(registry)
+    assert store.count(ME) == 2
+    for _ in range(2):
+        store.erase(ME)
+    assert (store.count(ME), store.count(OTHER)) == (0, 2)
+
+
+def test_what_a_person_was_sent_goes_and_what_others_were_sent_stays(registry: Engine) -> None:
+    rows = [Delivery(f"key-{one.subject_id[:8]}", "c1", 1, one.subject_id, "inbox") for one in (ME, OTHER)]
+    enlist(registry, rows, "waiting", NOW)
+    put_messages(registry, rows, NOW)
+    store = Pushes(registry)
     assert store.count(ME) == 2
     for _ in range(2):
         store.erase(ME)

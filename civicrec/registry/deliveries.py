@@ -1,0 +1,161 @@
+"""Who is sent what: one row a person and channel of a campaign, under a key that is the same however often it is made.
+
+In: keys and states. Out: rows that are due, counts. A row is written once and goes from waiting to its end; who comes
+after a crash finds what was not done yet.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from sqlalchemy import Engine, bindparam, delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from civicrec.clock import as_utc
+from civicrec.registry.tables import deliveries
+
+#: `sent`: the channel took it; `delivered`: it is where the person finds it; `refused`: the channel never takes it.
+DeliveryState = Literal["waiting", "sent", "delivered", "refused", "left_out", "held_out"]
+_SENT = ("sent", "delivered")
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One row."""
+
+    key: str
+    campaign_id: str
+    version: int
+    subject: str
+    channel: str
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a row: its state, why, and when it is due again while it waits."""
+
+    key: str
+    state: DeliveryState
+    reason: str = ""
+    due_at: datetime | None = None
+    was_tried: bool = False
+
+
+def enlist(engine: Engine, rows: Sequence[Delivery], state: DeliveryState, due_at: datetime) -> None:
+    """Write rows; one that is there already stays as it is."""
+    if not rows:
+        return
+    values = [
+        {
+            "delivery_key": row.key, "campaign_id": row.campaign_id, "version": row.version, "subject": row.subject,
+            "channel": row.channel, "state": state, "reason": "", "attempts": 0, "due_at": due_at.astimezone(UTC),
+            "done_at": None, "reported": 0,
+        }
+        for row in rows
+    ]  # fmt: skip
+    dialect = sqlite if engine.dialect.name == "sqlite" else postgresql
+    statement = dialect.insert(deliveries).on_conflict_do_nothing(index_elements=["delivery_key"])
+    with engine.begin() as connection:
+        connection.execute(statement, values)
+
+
+def due(engine: Engine, campaign_id: str, now: datetime, n: int) -> list[Delivery]:
+    """Return at most `n` rows of a campaign that wait and are due, the first that were."""
+    table = deliveries
+    columns = (
+        table.c.delivery_key, table.c.campaign_id, table.c.version, table.c.subject, table.c.channel, table.c.attempts
+    )  # fmt: skip
+    waiting = select(*columns).where(
+        table.c.state == "waiting", table.c.campaign_id == campaign_id, table.c.due_at <= now.astimezone(UTC)
+    )
+    with engine.connect() as connection:
+        rows = connection.execute(waiting.order_by(table.c.due_at).limit(n))
+        return [Delivery(*row) for row in rows]
+
+
+def settle(engine: Engine, outcomes: Sequence[Outcome], now: datetime) -> None:
+    """Write down what became of rows, all in one step."""
+    if not outcomes:
+        return
+    at = now.astimezone(UTC)
+    ended = [
+        {"b_key": one.key, "b_state": one.state, "b_reason": one.reason, "b_at": at, "b_tried": int(one.was_tried)}
+        for one in outcomes
+        if one.state != "waiting"
+    ]
+    again = [
+        {
+            "b_key": one.key, "b_reason": one.reason, "b_due": (one.due_at or now).astimezone(UTC),
+            "b_tried": int(one.was_tried),
+        }
+        for one in outcomes
+        if one.state == "waiting"
+    ]  # fmt: skip
+    mine = (deliveries.c.delivery_key == bindparam("b_key")) & (deliveries.c.state == "waiting")
+    tried = deliveries.c.attempts + bindparam("b_tried")
+    with engine.begin() as connection:
+        if ended:
+            done: dict[str, Any] = {
+                "state": bindparam("b_state"),
+                "reason": bindparam("b_reason"),
+                "done_at": bindparam("b_at"),
+            }
+            connection.execute(update(deliveries).where(mine).values(**done, attempts=tried), ended)
+        if again:
+            later: dict[str, Any] = {"due_at": bindparam("b_due"), "reason": bindparam("b_reason")}
+            connection.execute(update(deliveries).where(mine).values(**later, attempts=tried), again)
+
+
+def leave_out(engine: Engine, campaign_id: str, reason: str, now: datetime) -> int:
+    """End all rows of a campaign that still wait; return how many."""
+    waiting = (deliveries.c.campaign_id == campaign_id) & (deliveries.c.state == "waiting")
+    with engine.begin() as connection:
+        done = {"state": "left_out", "reason": reason, "done_at": now.astimezone(UTC)}
+        return connection.execute(update(deliveries).where(waiting).values(**done)).rowcount
+
+
+def sent_times(
+    engine: Engine, subjects: Collection[str], since: datetime, but: str
+) -> Mapping[str, Sequence[datetime]]:
+    """Return person → when each other campaign first reached them since a time, in order; of those whom any did."""
+    table = deliveries
+    query = (
+        select(table.c.subject, table.c.campaign_id, func.min(table.c.done_at).label("at"))
+        .where(
+            table.c.subject.in_(subjects), table.c.done_at >= since.astimezone(UTC), table.c.state.in_(_SENT),
+            table.c.campaign_id != but,
+        )
+        .group_by(table.c.subject, table.c.campaign_id)
+    )  # fmt: skip
+    times: dict[str, list[datetime]] = defaultdict(list)
+    with engine.connect() as connection:
+        for row in connection.execute(query):
+            times[row.subject].append(as_utc(row.at))
+    return {subject: sorted(some) for subject, some in times.items()}
+
+
+def counts_of(engine: Engine, campaign_id: str) -> list[dict[str, Any]]:
+    """Return channel, state, reason and how many rows, of one campaign."""
+    table = deliveries
+    by = (table.c.channel, table.c.state, table.c.reason)
+    query = select(*by, func.count().label("n")).where(table.c.campaign_id == campaign_id).group_by(*by).order_by(*by)
+    with engine.connect() as connection:
+        return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def n_waiting(engine: Engine, campaign_id: str) -> int:
+    """Return how many rows of a campaign still wait, due or not."""
+    mine = (deliveries.c.campaign_id == campaign_id) & (deliveries.c.state == "waiting")
+    with engine.connect() as connection:
+        return int(connection.execute(select(func.count()).select_from(deliveries).where(mine)).scalar_one())
+
+
+def drop_old(engine: Engine, before: datetime) -> int:
+    """Delete rows that ended before a time; return how many."""
+    with engine.begin() as connection:
+        return connection.execute(delete(deliveries).where(deliveries.c.done_at < before.astimezone(UTC))).rowcount
