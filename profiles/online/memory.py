@@ -208,7 +208,8 @@ class MemoryOnlineStore:
                     trend[item_id] = trend.get(item_id, 0.0) + (weight - before)
                     if before or len(counted) < MAX_COUNTED:
                         counted[pair] = weight
-        self._trends[hour] = dict(_heaviest(trend, MAX_TREND_ITEMS))
+        if len(trend) > MAX_TREND_ITEMS:
+            self._trends[hour] = dict(_heaviest(trend, MAX_TREND_ITEMS))
 
     def known_of(self, actors: Sequence[str], others: Sequence[str] = ()) -> Known:
         """Return what is known of these actors, and when `others` withdrew consent."""
