@@ -6,7 +6,7 @@ they came, so a change of this rule changes every report alike and there is noth
 An event with a subject is the subject's. One without is the subject's of the nearest event with one from the same
 browser, before or after it, if both are of one session: each event of the browser at most `IDLE_MS` after the one
 before, and the two at most `SESSION_MS` apart. Between events of two subjects it is nobody's but the browser's, and so
-is everything on sites whose devices are shared (decision 215).
+is everything on sites whose devices are shared (decision 218).
 """
 
 from __future__ import annotations
