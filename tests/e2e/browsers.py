@@ -27,6 +27,13 @@ return axe.run(document, {resultTypes: ["violations"]}).then(({violations, passe
     .map((one) => [one.id, one.help, ...one.nodes.map((node) => node.html)].join(" | ")),
 }));
 """
+_RUN_WCAG = """
+return axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"], resultTypes: ["violations"]})
+  .then(({violations, passes}) => JSON.stringify({
+    passed: passes.length,
+    wrong: violations.flatMap((one) => one.nodes.map((node) => [one.id, one.help, node.html].join(" | "))),
+  }));
+"""
 
 
 class Tab(Protocol):
@@ -89,6 +96,14 @@ def axe_script() -> str:
         return (folder / "node_modules" / "axe-core" / "axe.min.js").read_text()
     finally:
         shutil.rmtree(folder)
+
+
+def wcag_faults(tab: Tab) -> list[str]:
+    """Return whatever axe finds in the page against WCAG 2.1 at level AA, of any weight."""
+    tab.run(f"{axe_script()}; return 1")
+    found = json.loads(tab.run(_RUN_WCAG))
+    assert found["passed"], found
+    return list(found["wrong"])
 
 
 def serious_faults(tab: Tab) -> list[str]:
