@@ -20,16 +20,18 @@ def connect(home: Path | str | None = None) -> ClickHouseWarehouse:
 
     Notes
     -----
-    The embedded warehouse is read as its user ``reader``, whose statements have limits; another account than the
-    stack's needs its password in ``CIVICREC_WAREHOUSE__PASSWORD``, with ``CIVICREC_WAREHOUSE__USER=reader`` and
+    The warehouse is read as an analyst, who sees views without identity, within limits; another account than the
+    stack's needs the password in ``CIVICREC_WAREHOUSE__PASSWORD``, with ``CIVICREC_WAREHOUSE__USER=analyst`` and
     ``CIVICREC_WAREHOUSE__URL=http://127.0.0.1:8703``: without an URL only the warehouse of the home answers.
     Nothing is connected until the first query; it raises `civicrec.errors.Unavailable` when `civicrec up` is not
     running.
     """
     from pathlib import Path
 
-    from civicrec.security.passwords import as_reader
+    from civicrec.security.passwords import as_analyst
     from civicrec.settings import load_settings
+    from civicrec.warehouse.analysts import DATABASE
     from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 
-    return ClickHouseWarehouse(as_reader(load_settings(Path(home) if home is not None else None)).warehouse)
+    settings = as_analyst(load_settings(Path(home) if home is not None else None)).warehouse
+    return ClickHouseWarehouse(settings.model_copy(update={"database": DATABASE}))

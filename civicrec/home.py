@@ -118,6 +118,7 @@ SITES = HomeFile(
 )  # fmt: skip
 WAREHOUSE_KEY = HomeFile("warehouse.key", "password of the embedded warehouse", "warehouse")
 READER_KEY = HomeFile("reader.key", "the same for those who only read", "warehouse")
+ANALYST_KEY = HomeFile("analyst.key", "the same for analysts, who see no identity", "warehouse")
 VALKEY_KEY = HomeFile("valkey.key", "password of the embedded online store", "up")
 CONSOLE_KEY = HomeFile("console.key", "password of the console", "serve, console password")
 NIGHTLY = HomeFile("nightly.json", "how the last night went", "nightly", "nothing: known again after the next night")

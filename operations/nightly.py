@@ -33,6 +33,7 @@ from civicrec.registry.inbox import drop_old as drop_old_messages
 from civicrec.registry.runs import drop_future_runs, ruling_runs
 from civicrec.settings import Settings
 from civicrec.warehouse.actor_tags import parts_of
+from civicrec.warehouse.analysts import change_key
 from civicrec.warehouse.co_occurrence import count_pairs
 from civicrec.warehouse.day_tables import count_day
 from civicrec.warehouse.night_tables import drop_night_tables
@@ -84,7 +85,7 @@ class Step:
 
 
 def drop_old_events(night: Night) -> Counts:
-    """Drop what is no longer kept: months of events, dead letters, past values of attributes, old messages."""
+    """Drop what is no longer kept: months of events, dead letters, past attributes, old messages, old pseudonyms."""
     oldest = min(night.day, local_date(utc_now())) - timedelta(days=night.settings.warehouse.keep_days)
     if months := drop_before(night.warehouse, oldest):
         _log.info("old_events_dropped", months=months)
@@ -95,6 +96,7 @@ def drop_old_events(night: Night) -> Counts:
         _log.info("old_messages_dropped", messages=n_messages)
     if n_values := drop_past(night.registry, utc_now() - KEEP_PAST):
         _log.info("past_attributes_dropped", values=n_values)
+    change_key(night.warehouse, utc_now())
     return {"months": len(months)}
 
 

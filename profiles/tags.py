@@ -36,6 +36,11 @@ class Vocabulary:
         return frozenset(name for name, tag in self.tags.items() if tag.inferable)
 
     @property
+    def sensitive(self) -> frozenset[str]:
+        """Names of the tags that come from a person's own word only, and that analysts do not see."""
+        return frozenset(name for name, tag in self.tags.items() if tag.sensitivity == "sensitive")
+
+    @property
     def version(self) -> str:
         """Newest version among the files."""
         return max(tag.version for tag in self.tags.values())

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from civicrec.home import READER_KEY, VALKEY_KEY, WAREHOUSE_KEY
+from civicrec.home import ANALYST_KEY, READER_KEY, VALKEY_KEY, WAREHOUSE_KEY
 from civicrec.security.secrets import ensure_secret, read_secret
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: User of the embedded warehouse who may read and nothing else.
 READER = "reader"
+#: User of the embedded warehouse who reads the analysts' views and nothing else.
+ANALYST = "analyst"
 
 
 def with_passwords(settings: Settings) -> Settings:
@@ -31,20 +33,20 @@ def with_passwords(settings: Settings) -> Settings:
     return settings
 
 
-def as_reader(settings: Settings) -> Settings:
-    """Return settings for somebody who only reads: the reading user's, unless a user is set by name."""
+def as_analyst(settings: Settings) -> Settings:
+    """Return settings for an analyst: the embedded warehouse's analyst, unless a user is set by name."""
     if "user" in settings.warehouse.model_fields_set:
         return settings
-    secret = _readable_secret(READER_KEY.of(settings.home))
+    secret = _readable_secret(ANALYST_KEY.of(settings.home))
     if not secret:
         return settings
-    return _with(settings, "warehouse", user=READER, password=SecretStr(secret))
+    return _with(settings, "warehouse", user=ANALYST, password=SecretStr(secret))
 
 
-def ensure_warehouse_passwords(settings: Settings) -> tuple[str, str]:
-    """Return the passwords of the full and of the reading user of the embedded warehouse, made at its first start."""
+def ensure_warehouse_passwords(settings: Settings) -> tuple[str, str, str]:
+    """Return the passwords of the embedded warehouse's full user, reader and analyst, made at its first start."""
     full = settings.warehouse.password.get_secret_value() or ensure_secret(WAREHOUSE_KEY.of(settings.home))
-    return full, ensure_secret(READER_KEY.of(settings.home))
+    return full, ensure_secret(READER_KEY.of(settings.home)), ensure_secret(ANALYST_KEY.of(settings.home))
 
 
 def with_valkey_password(settings: Settings) -> Settings:

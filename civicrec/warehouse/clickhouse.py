@@ -19,9 +19,10 @@ import numpy as np
 
 from civicrec.errors import ConfigError, InvalidInput, Unavailable
 from civicrec.process.whose import MISDIRECTED, REFUSAL
-from civicrec.security.passwords import READER
+from civicrec.security.passwords import ANALYST, READER
 from civicrec.security.tls import tls_context
 from civicrec.settings import WarehouseSettings
+from civicrec.warehouse.analysts import DATABASE
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -128,6 +129,11 @@ class ClickHouseWarehouse:
             return False
         return True
 
+    @property
+    def database(self) -> str:
+        """Name of the database it works in."""
+        return self._settings.database
+
     def close(self) -> None:
         """Close the kept connections; the next call opens new ones."""
         with self._lock:
@@ -150,6 +156,9 @@ class ClickHouseWarehouse:
         logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)
         settings = self._settings
         context = tls_context(settings)
+        # Who only reads may set nothing, and has limits of the warehouse's own.
+        may_set = settings.user not in (READER, ANALYST) and settings.database != DATABASE
+        limits = {"max_execution_time": max(1, int(settings.timeout_s))} if may_set else {}
         return clickhouse_connect.get_client(
             host=settings.endpoint.host,
             interface="https" if context else "http",
@@ -164,8 +173,7 @@ class ClickHouseWarehouse:
             # On this machine compressing costs more than it saves.
             compress=not _is_loopback(settings.endpoint.host),
             tz_mode="aware",
-            # A reader of the embedded warehouse may set nothing; it has limits of its own.
-            settings={} if settings.user == READER else {"max_execution_time": max(1, int(settings.timeout_s))},
+            settings=limits,
             headers=settings.endpoint.headers,
             # A pool of our own: the client's would ask the environment for a proxy.
             pool_mgr=get_pool_manager(ssl_context=context) if context else get_pool_manager(),

@@ -16,7 +16,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Any
 
-from civicrec.security.passwords import READER
+from civicrec.security.passwords import ANALYST, READER
 
 _ESTABLISHED = "01"
 
@@ -26,6 +26,7 @@ class GatewayCaller(Enum):
 
     FULL = "full"
     READER = "reader"
+    ANALYST = "analyst"
 
 
 def credentials(headers: Mapping[str, str], words: Mapping[str, str]) -> tuple[str, str]:
@@ -48,8 +49,12 @@ def credentials(headers: Mapping[str, str], words: Mapping[str, str]) -> tuple[s
 class GatewayGuard:
     """Knows the users and their passwords."""
 
-    def __init__(self, user: str, password: str, reader_password: str) -> None:
-        self._known = {user: (GatewayCaller.FULL, password), READER: (GatewayCaller.READER, reader_password)}
+    def __init__(self, user: str, password: str, reader_password: str, analyst_password: str) -> None:
+        self._known = {
+            user: (GatewayCaller.FULL, password),
+            READER: (GatewayCaller.READER, reader_password),
+            ANALYST: (GatewayCaller.ANALYST, analyst_password),
+        }
 
     def who(self, user: str, password: str, *, is_same_account: bool) -> GatewayCaller | None:
         """Return what the caller may do, None if that is nothing.

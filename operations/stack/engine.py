@@ -128,10 +128,12 @@ class _Connection:
         Whether what it has is no longer known here, so that nothing more may run on it.
     """
 
-    def __init__(self, address: str, *, is_reader: bool) -> None:
+    def __init__(self, address: str, *, is_reader: bool, role: str = "") -> None:
         import chdb
 
         self._chdb = chdb.connect(address)
+        if role:  # lasts as long as the connection; no statement that is let through changes it
+            self._chdb.query(f"SET ROLE {role}", "TabSeparated")
         self._is_reader = is_reader
         self._settings: dict[str, str] = {}
         self._database = "default"
@@ -168,6 +170,8 @@ class _Connection:
             answer = self._chdb.query(statement.sql, statement.format, params=dict(statement.parameters))
             return Result(answer.bytes() or b"", answer.rows_read(), answer.rows_written())
         except RuntimeError as error:
+            # What an answer that grew too long held already would be the next statement's answer.
+            self.is_spent = True
             raise engine_error(error) from error
         except OSError as error:
             raise memory_exceeded(f"no memory for the rows: {error.strerror}") from error
@@ -225,7 +229,7 @@ class Engine:
     """A pool of connections to the engine of one data folder; safe to use from any thread."""
 
     def __init__(
-        self, path: Path, connections: int, kept: Mapping[str, str] | None = None, spare_mb: int = 0
+        self, path: Path, connections: int, kept: Mapping[str, str] | None = None, spare_mb: int = 0, role: str = ""
     ) -> None:  # fmt: skip
         """Open the folder.
 
@@ -235,6 +239,8 @@ class Engine:
             Disk space that no insert, no merge and no new definition of a table takes.
         kept
             For an engine that only reads: settings that hold for every statement, whatever it asks for.
+        role
+            The one role of the engine's user that every connection has; empty: all.
 
         Raises
         ------
@@ -242,7 +248,7 @@ class Engine:
             If the engine refuses the folder, for example because another program holds it.
         """
         _end_without_destructors()
-        self._is_reader = kept is not None
+        self._is_reader, self._role = kept is not None, role
         self._path, self._spare_bytes = path, max(spare_mb, _LEAST_SPARE_MB) << 20
         self._idle: queue.LifoQueue[_Connection] = queue.LifoQueue()
         try:
@@ -298,7 +304,7 @@ class Engine:
             )
 
     def _open(self) -> _Connection:
-        return _Connection(self._address, is_reader=self._is_reader)
+        return _Connection(self._address, is_reader=self._is_reader, role=self._role)
 
     def _instead_of(self, connection: _Connection) -> _Connection:
         """Open another connection; the old one stays, spent, where none can be opened."""

@@ -17,9 +17,10 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
+from dataclasses import replace
 from urllib.parse import parse_qsl
 
-from civicrec.clock import monotonic_s
+from civicrec.clock import monotonic_s, utc_now
 from civicrec.errors import ConfigError, Unavailable
 from civicrec.home import home_id
 from civicrec.logs import get_logger, place_of
@@ -27,12 +28,14 @@ from civicrec.process.heartbeat import Heart
 from civicrec.process.locks import owned
 from civicrec.process.ports import host_to_call
 from civicrec.process.whose import HOME_HEADER, MISDIRECTED, REFUSAL
-from civicrec.security.passwords import READER, ensure_warehouse_passwords
+from civicrec.security.passwords import ANALYST, READER, ensure_warehouse_passwords
 from civicrec.settings import Settings, WarehouseSettings
+from civicrec.warehouse.analysts import DATABASE, LIMITS, make_views
 from civicrec.warehouse.migrate import migrate
 from civicrec.web.origins import parts_of
 from civicrec.web.query import whole_number
 from civicrec.web.threads import BoundedHandler, BoundedServer
+from operations.stack.analyst_statements import check_tree, without_format
 from operations.stack.callers import GatewayCaller, GatewayGuard, credentials, is_own_account
 from operations.stack.clickhouse_http import MAX_BODY_BYTES, BadRequest, answer_format, parse, status_of
 from operations.stack.engine import (
@@ -45,7 +48,9 @@ from operations.stack.engine import (
     memory_exceeded,
 )  # fmt: skip
 from operations.stack.parts import Parts, set_aside_unreadable
+from operations.stack.rights import ANALYST_ROLE
 from operations.stack.statements import RefusedError, UnknownError, check_reader, reads_only
+from profiles.tags import load_vocabulary
 
 log = get_logger("gateway")
 
@@ -53,6 +58,8 @@ log = get_logger("gateway")
 CONNECTIONS = 8
 #: Of them for those who only read, besides.
 READER_CONNECTIONS = 2
+#: And for analysts.
+ANALYST_CONNECTIONS = 2
 #: What holds for a reader, whatever is asked: seconds, memory and rows of one statement; and text as Arrow's text.
 READER_SETTINGS = {
     "max_execution_time": "60", "max_memory_usage": str(1 << 30), "max_result_rows": "5000000",
@@ -60,7 +67,13 @@ READER_SETTINGS = {
 }  # fmt: skip
 #: What a reader asks is SQL and its parameters.
 READER_BODY_BYTES = 4 << 20
-_MOST = {GatewayCaller.FULL: MAX_BODY_BYTES, GatewayCaller.READER: READER_BODY_BYTES}
+#: The same for an analyst, whose role sees no identity.
+ANALYST_SETTINGS = {**{name: str(most) for name, most in LIMITS.items()}, "output_format_arrow_string_as_string": "1"}
+_MOST = {
+    GatewayCaller.FULL: MAX_BODY_BYTES,
+    GatewayCaller.READER: READER_BODY_BYTES,
+    GatewayCaller.ANALYST: READER_BODY_BYTES,
+}
 AUTHENTICATION_FAILED, READONLY = 516, 164
 #: Table functions by name; those that are ordinary functions too are kept from everybody, or harm nobody.
 _TABLE_FUNCTIONS = (
@@ -209,6 +222,8 @@ class _Handler(BoundedHandler):
             if len(statement.sql) > MAX_SQL_BYTES:
                 raise BadRequest(413, f"the SQL has {len(statement.sql)} characters; at most {MAX_SQL_BYTES} are taken")
             reads = self._is_allowed(statement, caller, may_write=may_write)
+            if caller is GatewayCaller.ANALYST:
+                statement = self._of_analyst(statement)
             with nullcontext() if reads else self.server.parts.stored():
                 result = self.server.run(statement, caller)
         except BadRequest as error:
@@ -254,15 +269,28 @@ class _Handler(BoundedHandler):
             if caller is GatewayCaller.READER:
                 check_reader(statement.sql, self.server.table_functions)
         except RefusedError as error:
-            status = 400 if isinstance(error, UnknownError) else 403
-            raise BadRequest(
-                status, f"Code: {error.code}. DB::Exception: {error}. ({error.fault})", error.code
-            ) from None
-        if not reads and (caller is GatewayCaller.READER or statement.readonly):
+            raise _denied(error) from None
+        if not reads and (caller is not GatewayCaller.FULL or statement.readonly):
             raise BadRequest(403, f"Code: {READONLY}. DB::Exception: this caller may only read. (READONLY)", READONLY)
         if not reads and not may_write:
             raise BadRequest(400, "a GET may only read; send this statement as a POST")
         return reads
+
+    def _of_analyst(self, statement: Statement) -> Statement:
+        """Refuse what the analysts' role does not cover, by the tree the engine itself reads the statement as."""
+        if statement.database not in ("default", DATABASE):
+            raise _denied(RefusedError(f"analysts work in the database {DATABASE}, not in {statement.database!r}"))
+        statement = replace(statement, database=DATABASE)
+        tree = Statement(
+            f"EXPLAIN AST {without_format(statement.sql)}", "TabSeparatedRaw", None, statement.parameters,
+            database=DATABASE,
+        )  # fmt: skip
+        found = self.server.run(tree, GatewayCaller.ANALYST).data.decode()
+        try:
+            check_tree(found, self.server.table_functions)
+        except RefusedError as error:
+            raise _denied(error) from None
+        return statement
 
     def _refuse_browsers(self) -> None:
         """Keep web pages out: a browser of our own account needs no password, and its pages must not reach the data.
@@ -328,6 +356,11 @@ class _Handler(BoundedHandler):
         self.wfile.write(data)
 
 
+def _denied(error: RefusedError) -> BadRequest:
+    status = 400 if isinstance(error, UnknownError) else 403
+    return BadRequest(status, f"Code: {error.code}. DB::Exception: {error}. ({error.fault})", error.code)
+
+
 def _size_of_chunk(line: bytes) -> int:
     digits = line.split(b";")[0].strip()
     if not digits or len(digits) > 16 or digits.strip(b"0123456789abcdefABCDEF"):
@@ -358,10 +391,15 @@ def run(settings: Settings) -> None:
         with (
             closing(Engine(data, CONNECTIONS, spare_mb=spare_mb)) as engine,
             closing(Engine(data, READER_CONNECTIONS, READER_SETTINGS, spare_mb)) as reading,
+            closing(Engine(data, ANALYST_CONNECTIONS, ANALYST_SETTINGS, spare_mb, ANALYST_ROLE)) as analysing,
             closing(Engine(data, 1, spare_mb=spare_mb)) as looking,  # where all the others are busy, too
             GatewayServer(
                 where,
-                {GatewayCaller.FULL: engine, GatewayCaller.READER: reading},
+                {
+                    GatewayCaller.FULL: engine,
+                    GatewayCaller.READER: reading,
+                    GatewayCaller.ANALYST: analysing,
+                },
                 parts := Parts(looking.run, data),
                 guard,
                 home_id(settings.home),
@@ -373,6 +411,11 @@ def run(settings: Settings) -> None:
                 own = EngineWarehouse(engine, where.database)
                 parts.clear()
                 migrate(own)
+                make_views(
+                    own,
+                    {tag.name for tag in load_vocabulary().tags.values() if tag.sensitivity == "sensitive"},
+                    utc_now(),
+                )
                 server.table_functions = frozenset(row["name"] for row in own.rows(_TABLE_FUNCTIONS))
                 server.is_ready = True
                 log.info("warehouse_started", address=where.endpoint.url)
@@ -401,9 +444,9 @@ def _look(parts: Parts) -> None:
 
 
 def _guard(settings: Settings) -> GatewayGuard:
-    if settings.warehouse.user == READER:
+    if (user := settings.warehouse.user) in (READER, ANALYST):
         raise ConfigError(
-            f"CIVICREC_WAREHOUSE__USER is {READER!r}, who may only read; it is for analysts' programs, not for the "
+            f"CIVICREC_WAREHOUSE__USER is {user!r}, who may only read; it is for analysts' programs, not for the "
             "warehouse itself: leave it out of the stack's settings"
         )
     return GatewayGuard(settings.warehouse.user, *ensure_warehouse_passwords(settings))

@@ -1,9 +1,10 @@
 """What the engine itself refuses to everybody: files, addresses, programs, and settings beyond their bounds.
 
 In: the engine's data folder. Out: the address under which chDB opens it, with these rights in force. chDB is
-clickhouse-local inside, which gives its only user every right; a configuration of our own takes away the sources
-(``file()``, ``url()``, ``s3()`` and their kin, known and to come) and bounds the settings. What no right covers is
-refused before it reaches the engine, by `operations.stack.statements`.
+clickhouse-local inside, which gives its only user every right; a configuration of our own gives it two roles, of which
+a connection may keep one: `full` lacks the sources (``file()``, ``url()``, ``s3()`` and their kin, known and to come),
+`ANALYST_ROLE` reads the analysts' views alone. Settings are bounded. What no right covers is refused before it reaches
+the engine, by `operations.stack.statements`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from civicrec.process.atomic_files import replace_file
+from civicrec.warehouse.analysts import DATABASE
 
 #: Setting → least and greatest value anybody may ask for; 0, no limit, is below each. The greatest is the default:
 #: one wild query must not take the whole machine.
@@ -31,6 +33,8 @@ FIXED = (
     "format_schema", "output_format_schema", "format_template_row", "format_template_resultset",
     "format_avro_schema_registry_url", "interactive_delay", "ast_fuzzer_runs",
 )  # fmt: skip
+#: The engine's role that reads the analysts' views and nothing else; a connection takes it on with SET ROLE.
+ANALYST_ROLE = "analyst"
 #: The database that clickhouse-local makes over the working folder: its tables are files. Out of the way, and unusable.
 _FILES = "_files"
 
@@ -42,13 +46,17 @@ _USERS = f"""<clickhouse>
       {"".join(f"<{name}><const/></{name}>" for name in FIXED)}
     </constraints>
   </default></profiles>
-  <users><default>
-    <password/><networks><ip>::/0</ip></networks><profile>default</profile><quota>default</quota>
-    <grants>
+  <roles>
+    <full><grants>
       <query>GRANT ALL ON *.*</query>
       <query>REVOKE SOURCES ON *.*</query>
       <query>REVOKE NAMED COLLECTION ADMIN ON *</query>
-    </grants>
+    </grants></full>
+    <{ANALYST_ROLE}><grants><query>GRANT SELECT ON {DATABASE}.*</query></grants></{ANALYST_ROLE}>
+  </roles>
+  <users><default>
+    <password/><networks><ip>::/0</ip></networks><profile>default</profile><quota>default</quota>
+    <grants><query>GRANT full</query><query>GRANT {ANALYST_ROLE}</query></grants>
   </default></users>
   <quotas><default/></quotas>
 </clickhouse>

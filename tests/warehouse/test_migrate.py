@@ -14,8 +14,8 @@ from civicrec.warehouse.migrate import migrate, migrations, to_run
 from tests.services.clickhouse import ADDRESS, WHY_NOT, server_settings
 
 TABLES = {
-    "events", "dead_letters", "actor_tags", "item_numbers", "item_tags", "item_facts", "segment_members", "served",
-    "migrations",
+    "analyst_keys", "events", "dead_letters", "actor_tags", "item_numbers", "item_tags", "item_facts",
+    "segment_members", "served", "migrations",
 }  # fmt: skip
 NAMES = [name for name, _ in migrations()]
 AT = "2026-01-31 08:00:00.123"

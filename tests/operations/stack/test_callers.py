@@ -9,7 +9,7 @@ import pytest
 
 from operations.stack.callers import GatewayCaller, GatewayGuard, credentials, is_own_account
 
-GUARD = GatewayGuard("default", "full-password-of-2026", "reader-password-of-2026")
+GUARD = GatewayGuard("default", "full-password-of-2026", "reader-password-of-2026", "analyst-password-of-2026")
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_a_caller_is_who_the_password_or_the_kernel_says(
 
 
 def test_an_empty_password_opens_nothing_even_where_none_is_set() -> None:
-    assert GatewayGuard("default", "", "").who("default", "", is_same_account=False) is None
+    assert GatewayGuard("default", "", "", "").who("default", "", is_same_account=False) is None
 
 
 def test_user_and_password_come_as_clickhouse_takes_them() -> None:

@@ -47,3 +47,14 @@ def test_a_stuck_connection_is_not_lost_either(engine: Engine) -> None:
 def _stuck(connection: _Connection, _: Statement) -> None:
     connection.is_spent = True
     raise _StuckError
+
+
+def test_what_a_failed_statement_had_found_is_not_the_answer_to_the_next(engine: Engine, tmp_path: Path) -> None:
+    reading = Engine(tmp_path / "data", 1, {"max_result_rows": "1000000"})
+    try:
+        with pytest.raises(EngineError) as caught:
+            reading.run(Statement("SELECT number FROM system.numbers LIMIT 2000000"))
+        assert caught.value.code == 396
+        assert reading.run(Statement("SELECT 'mine'")).data == b"mine\n"
+    finally:
+        reading.close()

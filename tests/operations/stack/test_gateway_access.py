@@ -14,7 +14,7 @@ import pytest
 
 import civicrec
 from civicrec.errors import ConfigError, InvalidInput
-from civicrec.security.passwords import READER, as_reader, with_passwords
+from civicrec.security.passwords import ANALYST, READER, as_analyst, with_passwords
 from civicrec.security.secrets import read_secret
 from civicrec.settings import Settings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
@@ -250,7 +250,7 @@ def test_comments_and_packed_bodies_cost_what_they_hold(gateway: RunningStack) -
 
 
 def test_the_passwords_are_files_of_this_account_alone(gateway: RunningStack) -> None:
-    for name in ("warehouse.key", "reader.key"):
+    for name in ("warehouse.key", "reader.key", "analyst.key"):
         assert stat.S_IMODE((gateway.settings.home / name).stat().st_mode) == 0o600
 
 
@@ -272,16 +272,16 @@ def test_tables_made_before_there_were_rights_are_still_there(tmp_path: Path) ->
 def test_passwords_of_the_settings_win_over_those_of_the_home(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
     assert with_passwords(settings) == settings  # no embedded store was started here: stores of one's own
-    assert as_reader(settings) == settings
-    for name in ("warehouse.key", "reader.key", "valkey.key"):
+    assert as_analyst(settings) == settings
+    for name in ("warehouse.key", "analyst.key", "valkey.key"):
         (tmp_path / name).touch(0o600)
         (tmp_path / name).write_text(f"secret-of-{name}")
     found = with_passwords(settings)
     assert found.warehouse.password.get_secret_value() == "secret-of-warehouse.key"
     assert found.redis.password.get_secret_value() == "secret-of-valkey.key"
-    reading = as_reader(found).warehouse
-    assert (reading.user, reading.password.get_secret_value()) == (READER, "secret-of-reader.key")
+    reading = as_analyst(found).warehouse
+    assert (reading.user, reading.password.get_secret_value()) == (ANALYST, "secret-of-analyst.key")
     own = settings.model_validate({
         "home": tmp_path, "warehouse": {"user": "civic", "password": "mine"}, "redis": {"password": "theirs"}
     })  # fmt: skip
-    assert as_reader(with_passwords(own)) == own
+    assert as_analyst(with_passwords(own)) == own
