@@ -31,7 +31,7 @@ from profiles.online.ports import CrowdReader
 from recommender.artifacts import load_models, stamp_of
 from recommender.catalogue import Catalogue, by_id, shelved
 from recommender.editorial import Editorial
-from recommender.likeness import lengths_of_titles
+from recommender.likeness import inverse_lengths
 from recommender.signals import PlacedModels
 from recommender.trends import TREND_HOURS, Trends, TrendWindows
 
@@ -300,5 +300,5 @@ class SnapshotKeeper:
 
 def _work_out(catalogue: Catalogue) -> None:
     """Let a catalogue work out what takes a look at all items, which no list should wait for."""
-    for of_all in (by_id, lengths_of_titles):
+    for of_all in (by_id, inverse_lengths):
         catalogue.once(of_all)

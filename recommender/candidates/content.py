@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from recommender.candidates.generator import NOTHING, WORD, Generator, Query, Scored
 from recommender.candidates.selection import best, first_open
-from recommender.likeness import likeness
+from recommender.likeness import TitlesRead, likeness, titles_read
 from recommender.request import Reason
 
 #: Newest open items that are looked at: what is older has clicks that say more of it than its title.
@@ -33,8 +33,12 @@ def content_candidates(query: Query, n: int) -> Scored:
 
 def title_likeness(query: Query, rows: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return (2, n) how alike the titles of rows are to that of the newest seed item, and to those of the last ten."""
+    return likeness(query.catalogue, query.once(_read), rows)
+
+
+def _read(query: Query) -> TitlesRead:
     read = list(query.told_seeds.items())[:_READ]
-    return likeness(query.catalogue, [read[:1], read], rows)
+    return titles_read(query.catalogue, [read[:1], read])
 
 
 def content_reasons(query: Query, rows: Sequence[int]) -> dict[int, list[Reason]]:
@@ -42,7 +46,7 @@ def content_reasons(query: Query, rows: Sequence[int]) -> dict[int, list[Reason]
     read, catalogue = list(query.told_seeds)[:_READ], query.catalogue
     if not read or not rows:
         return {}
-    alike = likeness(catalogue, [[(seed, 1.0)] for seed in read], np.array(rows, np.int64))
+    alike = likeness(catalogue, titles_read(catalogue, [[(seed, 1.0)] for seed in read]), np.array(rows, np.int64))
     reasons = {}
     for row, nearest, cosine in zip(rows, alike.argmax(axis=0).tolist(), alike.max(axis=0).tolist(), strict=True):
         seed = read[nearest]

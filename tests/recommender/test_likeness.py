@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from civicrec.items import Item
 from profiles.online.ports import ActorState
 from recommender.catalogue import Catalogue
-from recommender.likeness import likeness
+from recommender.likeness import likeness, titles_read
 from recommender.recommend import recommend
 from recommender.request import Request
 from recommender.signals import Signals
@@ -43,7 +43,7 @@ def test_it_is_the_cosine_of_plain_sums(titles: list[str], data: st.DataObject) 
     rows = range(len(titles))
     weights = st.sampled_from([0.5, 1.0, 3.0])
     histories = data.draw(st.lists(st.lists(st.tuples(st.sampled_from(rows), weights), max_size=3), max_size=2))
-    found = likeness(catalogue, histories, np.arange(len(titles)))
+    found = likeness(catalogue, titles_read(catalogue, histories), np.arange(len(titles)))
     assert found.shape == (len(histories), len(titles))
     by_row = [catalogue.title(row) for row in rows]
     rarity = Rarity(by_row)
