@@ -78,9 +78,9 @@ WAREHOUSE = HomeFile(
 )
 REGISTRY = HomeFile(
     "registry.sqlite",
-    "catalogue, editorial rules, runs, audit, what people decided and declared, suggested tags, complaints",
+    "catalogue, editorial rules, runs, audit, what people decided and declared, suggested tags, complaints, accounts",
     "catalog, editorial, serve, nightly",
-    "catalogue: import again; withdrawals, editorial rules, audit, decisions, attributes, complaints: gone",
+    "catalogue: import again; withdrawals, editorial rules, audit, decisions, attributes, complaints, accounts: gone",
     personal=True,
 )
 SERVED = HomeFile(
@@ -120,7 +120,10 @@ WAREHOUSE_KEY = HomeFile("warehouse.key", "password of the embedded warehouse", 
 READER_KEY = HomeFile("reader.key", "the same for those who only read", "warehouse")
 ANALYST_KEY = HomeFile("analyst.key", "the same for analysts, who see no identity", "warehouse")
 VALKEY_KEY = HomeFile("valkey.key", "password of the embedded online store", "up")
-CONSOLE_KEY = HomeFile("console.key", "password of the console", "serve, console password")
+CONSOLE_KEY = HomeFile(
+    "console.key", "first password of the console's first account", "serve, console password",
+    "nothing once accounts have passwords of their own",
+)  # fmt: skip
 NIGHTLY = HomeFile("nightly.json", "how the last night went", "nightly", "nothing: known again after the next night")
 NIGHTLY_STEPS = HomeFile(
     "nightly-steps.json", "steps that a night has done", "nightly", "nothing: the steps are done again"

@@ -35,5 +35,5 @@ def create_site(
         app.include_router(router)
     console = create_console(settings, clock)
     app.mount("/console", console)
-    app.state.closing.append(console.state.pages.close)
+    app.state.closing += [console.state.pages.close, console.state.gate.close]
     return app

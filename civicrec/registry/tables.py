@@ -301,6 +301,53 @@ editorial = Table(
     Column("made_at", DateTime(timezone=True), nullable=False),
 )
 
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("display_name", String(64), nullable=False),
+    Column("roles", JSON, nullable=False),
+    Column("password_hash", String(256), nullable=False, doc="argon2id; empty for none."),
+    Column("password_at", DateTime(timezone=True), nullable=False),
+    Column("must_change", Boolean, nullable=False, doc="Whether somebody else knows the password."),
+    Column("outside_id", String(512), nullable=False, doc="Issuer and subject of an OpenID provider; empty for none."),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("signed_in_at", DateTime(timezone=True)),
+    Column("disabled_at", DateTime(timezone=True)),
+    Index("accounts_outside_id", "outside_id"),
+)
+
+console_sessions = Table(
+    "console_sessions",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("digest", String(64), nullable=False),
+    Column("account", String(64), nullable=False),
+    Column("browser", String(120), nullable=False),
+    Column("begun_at", DateTime(timezone=True), nullable=False),
+    Column("used_at", DateTime(timezone=True), nullable=False),
+    Index("console_sessions_digest", "digest", unique=True),
+    Index("console_sessions_account", "account"),
+)
+
+known_browsers = Table(
+    "known_browsers",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("account", String(64), nullable=False),
+    Column("since", DateTime(timezone=True), nullable=False),
+    Index("known_browsers_account", "account"),
+)
+
+failed_sign_ins = Table(
+    "failed_sign_ins",
+    metadata,
+    Column("counted_against", String(64), primary_key=True),
+    Column("n", Integer, nullable=False),
+    Column("last_at", DateTime(timezone=True), nullable=False),
+    Index("failed_sign_ins_last_at", "last_at"),
+)
+
 
 def open_registry(address: str) -> Engine:
     """Open the registry and bring its tables up to date.

@@ -51,7 +51,8 @@ class ServingSettings(ConnectionSettings, PeerSettings):
     served_max_mb: int = Field(default=64, ge=1, le=100_000)
     """Most that served lists waiting for the warehouse may take of the home's disk, MB; beyond it they are lost."""
     console_password: KeyOrEmpty = SecretStr("")
-    """Opens the console; at least 16 characters. Empty means the one in ``<home>/console.key``, made at first use."""
+    """Password that the console's first account, `admin`, is made with; at least 16 characters. Empty means the one in
+    ``<home>/console.key``, made at first use. Later it changes nothing: `civicrec user password`."""
     trusted_proxies: NetworkList = ()
     """Networks whose ``X-Forwarded-For`` is believed: the portal's own proxies, such as ``10.1.2.3``."""
     limits: ListLimitSettings = ListLimitSettings()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
+
+from operations.commands.options import Home
 
 console = typer.Typer(help="The console of content owners.", no_args_is_help=True)
 
@@ -21,11 +20,24 @@ def group() -> None:
 
 
 @console.command()
-def password(
-    home: Annotated[Path | None, typer.Option(help="Folder that holds all state.")] = None,
-) -> None:
-    """Print the password that opens the console; remove ``<home>/console.key`` first to have another made."""
-    from civicrec.settings import load_settings
-    from serving.console.sign_in import password_of
+def password(home: Home = None) -> None:
+    """Print the password of the first account, `admin`, which is made with it; it has every role."""
+    import sys
 
-    print(password_of(load_settings(home)))
+    from civicrec.clock import utc_now
+    from civicrec.errors import ConfigError
+    from civicrec.registry.accounts import FIRST_NAME
+    from civicrec.registry.first_account import ensure_first_account, first_password, opens_with_first_password
+    from civicrec.registry.tables import registry_at
+    from civicrec.settings import load_settings
+
+    settings = load_settings(home)
+    with registry_at(settings.registry_address) as registry:
+        ensure_first_account(registry, settings, utc_now())
+        if not opens_with_first_password(registry, settings):
+            raise ConfigError(
+                f"account {FIRST_NAME!r} has another password now, or is disabled; `civicrec user list` shows the "
+                f"accounts, `civicrec user password {FIRST_NAME}` sets another"
+            )
+    print(first_password(settings))
+    print(f"of account {FIRST_NAME}; `civicrec user password {FIRST_NAME}` sets one of your own", file=sys.stderr)

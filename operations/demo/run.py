@@ -27,6 +27,8 @@ from civicrec.home import DEMO, STACK_LOCK
 from civicrec.items import Item
 from civicrec.process.locks import owned
 from civicrec.process.progress import ShowProgress, progress_bars
+from civicrec.registry.accounts import FIRST_NAME
+from civicrec.registry.first_account import first_password
 from civicrec.security.passwords import with_passwords
 from civicrec.settings import Settings
 from operations.demo.catalogue import demo_items
@@ -36,7 +38,6 @@ from operations.demo.simulator import Parameters, simulate
 from operations.harness.waiting import wait_for
 from operations.stack.endpoints import urls
 from operations.stack.supervisor import running
-from serving.console.sign_in import password_of
 
 _SHOWN = 8
 _STREAM_S = 300.0
@@ -78,7 +79,9 @@ def run_demo(settings: Settings, *, visitors: int, leave: bool) -> None:
             _three_clicks(settings, api, now)
         words.print(f"\nPortal  {urls(settings)['start']}portal/", highlight=False)
         words.print(f"Console {urls(settings)['console']}", highlight=False)
-        words.print(f"        password {password_of(settings)}", highlight=False, soft_wrap=True)
+        words.print(
+            f"        account {FIRST_NAME}, password {first_password(settings)}", highlight=False, soft_wrap=True
+        )
         if not leave:
             words.print("Ctrl-C stops everything.", highlight=False)
             signal.pause()

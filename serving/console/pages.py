@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from typing import Any
+from urllib.parse import urlencode
 
 import jinja2
 
 from civicrec.errors import CivicrecError, InvalidInput
 from civicrec.logs import get_logger
+from civicrec.permissions import Role
 from civicrec.registry.catalogue import titles
 from civicrec.registry.tables import registry_at
 from civicrec.reports.charts import items_chart, svg
@@ -24,6 +26,7 @@ from civicrec.reports.report import Report
 from civicrec.settings import Settings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from serving.console.table import TableView, as_csv, heads, in_order, view_of
+from serving.console.viewer import Viewer
 from serving.links import item_path
 
 log = get_logger(__name__)
@@ -31,6 +34,7 @@ log = get_logger(__name__)
 HEADING = "内容效果：展示、点击与阅读"
 MAX_ROWS = 500
 """Rows on the page; the CSV holds all."""
+ROLE_WORDS: dict[Role, str] = {"owner": "内容负责人", "editor": "编辑", "analyst": "分析员", "admin": "系统管理员"}
 DOWN = "数据仓库暂时无法访问，报表稍后可用；采集和推荐不受影响。请稍候刷新，或请管理员运行 civicrec status 查看。"
 
 
@@ -44,22 +48,23 @@ class PageAnswer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def items_page(settings: Settings, query: Mapping[str, str], now: datetime) -> PageAnswer:
+def items_page(settings: Settings, query: Mapping[str, str], now: datetime, viewer: Viewer) -> PageAnswer:
     """Show the item table of a date range, sorted as asked."""
     try:
         view = view_of(query, now)
     except InvalidInput as error:
-        return page("items.html", 422, problem=str(error), view=view_of({}, now))
+        return page("items.html", 422, viewer, problem=str(error), view=view_of({}, now))
     try:
         report = _report(settings, view, now)
     except CivicrecError as error:
         log.warning("console_without_warehouse", error=str(error))
-        return page("items.html", 503, problem=DOWN, view=view)
+        return page("items.html", 503, viewer, problem=DOWN, view=view)
     all_rows = list(report.rows())
     rows = [{**row, "href": item_path(row["item_id"])} for row in in_order(all_rows, view)[:MAX_ROWS]]
     return page(
         "items.html",
         200,
+        viewer,
         view=view,
         report=report,
         rows=rows,
@@ -70,7 +75,7 @@ def items_page(settings: Settings, query: Mapping[str, str], now: datetime) -> P
     )
 
 
-def items_csv(settings: Settings, query: Mapping[str, str], now: datetime) -> PageAnswer:
+def items_csv(settings: Settings, query: Mapping[str, str], now: datetime, viewer: Viewer) -> PageAnswer:
     """Give the same table to office software."""
     plain = "text/plain; charset=utf-8"
     try:
@@ -90,10 +95,21 @@ def items_csv(settings: Settings, query: Mapping[str, str], now: datetime) -> Pa
     )
 
 
-def page(template: str, status: int, **facts: Any) -> PageAnswer:
-    """Fill a template."""
-    text = _templates().get_template(template).render({"heading": HEADING, "here": "/console/", **facts})
+def refused_page(settings: Settings, query: Mapping[str, str], now: datetime, viewer: Viewer) -> PageAnswer:
+    """Say that this page or deed is not open to the viewer's roles."""
+    return page("refused.html", 403, viewer, heading="没有权限", here="")
+
+
+def page(template: str, status: int, viewer: Viewer, **facts: Any) -> PageAnswer:
+    """Fill a template; it may ask `viewer` what to show, and its forms carry `viewer.form_token`."""
+    given = {"heading": HEADING, "here": "/console/", "viewer": viewer, "role_words": ROLE_WORDS, **facts}
+    text = _templates().get_template(template).render(given)
     return PageAnswer(status, text.encode())
+
+
+def way_back(path: str, **facts: str) -> PageAnswer:
+    """Return the way to a page, so that reloading it sends nothing again."""
+    return PageAnswer(303, b"", headers={"Location": f"{path}?{urlencode(facts)}"})
 
 
 def _report(settings: Settings, view: TableView, now: datetime) -> Report:

@@ -1,7 +1,6 @@
 """The console's pages are made in a process of their own, so that no page can harm the lists.
 
-In: the name of a function of `serving.console.pages`, `worth` or `editing` and its arguments. Out: what it returns, or
-`Unavailable`.
+In: the name of a function that makes a page, and its arguments. Out: what it returns, or `Unavailable`.
 A native renderer that aborts, a report that needs too much memory or never ends: the process goes, the page says so,
 and what answers lists has neither waited nor grown. It starts with the first page and leaves when nobody reads.
 """
@@ -119,14 +118,14 @@ def _make_pages(ends: Connection) -> None:
         Path("/proc/self/oom_score_adj").write_text("1000")
     settings: Settings = ends.recv()
     from civicrec.logs import set_up_logs
-    from serving.console import editing, pages, worth
+    from serving.console import account, editing, pages, users, worth
 
     set_up_logs(settings.log_format, settings.log_level, "console")
     with suppress(EOFError, OSError):  # the reader is gone
         while ends.poll(IDLE_S):
             name, arguments = ends.recv()
             try:
-                where = next(one for one in (pages, worth, editing) if hasattr(one, name))
+                where = next(one for one in (pages, worth, editing, users, account) if hasattr(one, name))
                 answer = getattr(where, name)(settings, *arguments)
             except CivicrecError as error:
                 answer = error

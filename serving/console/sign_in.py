@@ -1,78 +1,85 @@
-"""Who may open the console: who knows its password. Roles come later.
+"""Signing in to the console with an account, and out.
 
-In: the password, the facts of a request. Out: yes or no, and the cookie of a session.
-An address proves nothing: behind a proxy everybody comes from this machine. The cookie says until when it is good and
-is signed with a key made from the password, so a new password ends every session and no list of sessions is kept.
+In: the sign-in form. Out: a session's cookie, or the form again.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
-import hmac
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from civicrec.security.secrets import ensure_secret
-from civicrec.settings import Settings
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import PlainTextResponse, RedirectResponse
+from starlette.concurrency import run_in_threadpool
 
-COOKIE = "civicrec_console"
-#: A working day; the next morning one signs in again.
-SESSION = timedelta(hours=12)
+from civicrec.errors import InvalidInput, Unauthorized
+from civicrec.logs import get_logger
+from civicrec.registry.accounts import Account
+from civicrec.registry.sessions import LONGEST
+from civicrec.registry.sign_in import HeldBack
+from civicrec.security.session_ids import is_form_token
+from civicrec.web.guard import charge
+from serving.console.answering import HEADERS, held_back, sign_in_form
+from serving.console.cookies import BROWSER, FORM, SESSION, cookie_of, drop_cookie, put_cookie
+from serving.console.permission import Needs, open_to_all
+from serving.console.viewer import PAGES, Viewer
+from serving.forms import form_of
 
+router = APIRouter(include_in_schema=False)
+log = get_logger(__name__)
 
-def password_of(settings: Settings) -> str:
-    """Return the console's password, from the settings or from the home, where it is made at first use.
-
-    Raises
-    ------
-    ConfigError
-        If the file cannot be made or holds no good secret.
-    """
-    return settings.serving.console_password.get_secret_value() or ensure_secret(settings.console_key_path)
-
-
-def is_password(entered: str, password: str) -> bool:
-    """Compare in a time that tells nothing about where the two differ."""
-    return hmac.compare_digest(_digest(entered), _digest(password))
-
-
-def session_cookie(password: str, now: datetime) -> str:
-    """Return the value of a cookie that opens the console for `SESSION` from now on."""
-    until = str(int((now + SESSION).timestamp()))
-    return f"{until}.{_signature(password, until)}"
+WRONG = "账号或口令不正确，或账号已停用。"
+STALE = "登录页面已过期或不是从内容运营台打开的，请重新登录。"
+NOT_FROM_HERE = "表单不是从内容运营台页面提交的，或内容过长，未做任何更改。请返回页面重新提交。\n"
+#: Who guesses, and fills the log with it, guesses ten times a second at most.
+LISTS_OF_A_WRONG_PASSWORD = 20
+#: How long a browser that signed in is known; each sign-in begins it anew.
+_KNOWN = timedelta(days=180)
 
 
-def is_signed_in(headers: Mapping[str, str], cookie: str, password: str, now: datetime) -> bool:
-    """Say whether the request carries a session's cookie, or the password itself (HTTP Basic, for scripts).
-
-    Parameters
-    ----------
-    headers
-        The request's headers; of ``Authorization: Basic`` any user name is taken.
-    cookie
-        Value of the cookie `COOKIE`, empty if there is none.
-    """
-    until, _, signature = cookie.partition(".")
-    if until.isascii() and until.isdigit() and len(until) <= 12:
-        signed = hmac.compare_digest(signature.encode(), _signature(password, until).encode())
-        if signed and now.timestamp() < int(until) <= (now + SESSION).timestamp():
-            return True
-    scheme, _, credentials = headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "basic":
-        return False
+@router.post("/sign-in", dependencies=[Depends(open_to_all)])
+async def sign_in(request: Request) -> Response:
+    """Begin a session; the form comes back when account and password are not right."""
     try:
-        _, _, entered = base64.b64decode(credentials, validate=True).decode().partition(":")
-    except (binascii.Error, ValueError):
-        return False
-    return is_password(entered, password)
+        given = await form_of(request, request.app.state.settings)
+        if not is_form_token(given.get("token", ""), cookie_of(request, FORM)):
+            raise InvalidInput("got a form without its token; expected the one of the page")
+    except InvalidInput as error:  # of another site, or longer than any password
+        charge(request.scope, LISTS_OF_A_WRONG_PASSWORD)
+        log.warning("console_sign_in_refused", reason=str(error))
+        return sign_in_form(request, 403, STALE)
+    name = given.get("name", "")
+    try:
+        account = await run_in_threadpool(request.app.state.gate.sign_in, request, name, given.get("password", ""))
+    except HeldBack as error:
+        return held_back(request, error, name)
+    except Unauthorized:
+        charge(request.scope, LISTS_OF_A_WRONG_PASSWORD)
+        log.warning("console_sign_in_refused", reason="wrong password")
+        return sign_in_form(request, 403, WRONG, name)
+    wanted = given.get("next", "")
+    answer = RedirectResponse(wanted if wanted in PAGES else "/console/", 303, HEADERS)
+    await run_in_threadpool(begin_session_in, request, answer, account)
+    return answer
 
 
-def _digest(text: str) -> bytes:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+@router.post("/sign-out")
+async def sign_out(request: Request, viewer: Viewer = Depends(Needs("account", "see"))) -> Response:
+    """End the session of this browser."""
+    try:
+        given = await form_of(request, request.app.state.settings)
+    except InvalidInput:
+        given = {}
+    if not is_form_token(given.get("token", ""), cookie_of(request, SESSION)):
+        return PlainTextResponse(NOT_FROM_HERE, 403, HEADERS)
+    await run_in_threadpool(request.app.state.gate.end, request)
+    answer = RedirectResponse("/console/", 303, HEADERS)
+    drop_cookie(request, answer, SESSION)
+    return answer
 
 
-def _signature(password: str, until: str) -> str:
-    key = hmac.new(password.encode(), b"console-session", hashlib.sha256).digest()
-    return hmac.new(key, until.encode(), hashlib.sha256).hexdigest()
+def begin_session_in(request: Request, answer: Response, account: Account) -> None:
+    """Begin a session and give its cookies to the browser."""
+    session_id, browser = request.app.state.gate.begin(request, account)
+    put_cookie(request, answer, SESSION, session_id, LONGEST)
+    put_cookie(request, answer, BROWSER, browser, _KNOWN)
+    drop_cookie(request, answer, FORM)

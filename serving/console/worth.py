@@ -19,30 +19,31 @@ from civicrec.settings import Settings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from serving.console.pages import DOWN, PageAnswer, page
 from serving.console.table import MAX_DAYS, day_of
+from serving.console.viewer import Viewer
 
 WORTH = "/console/worth"
 HEADING = "个性化推荐的效果"
 log = get_logger(__name__)
 
 
-def worth_page(settings: Settings, query: Mapping[str, str], now: datetime) -> PageAnswer:
+def worth_page(settings: Settings, query: Mapping[str, str], now: datetime, viewer: Viewer) -> PageAnswer:
     """Show the answer, the figures of both arms, and what each means."""
     try:
         found = _worth(settings, query, now)
     except InvalidInput as error:
-        return page("worth.html", 422, heading=HEADING, here=WORTH, problem=str(error))
+        return page("worth.html", 422, viewer, heading=HEADING, here=WORTH, problem=str(error))
     except CivicrecError as error:
         log.warning("console_without_warehouse", error=str(error))
-        return page("worth.html", 503, heading=HEADING, here=WORTH, problem=DOWN)
+        return page("worth.html", 503, viewer, heading=HEADING, here=WORTH, problem=DOWN)
     rows = [{"words": row["words"], **cells(row)} for row in found.report.rows()]
     has_figures = any(row["recommended"] is not None for row in found.report.rows())
     return page(
-        "worth.html", 200, heading=HEADING, here=WORTH, sentence=found.verdict.sentence, report=found.report, rows=rows,
-        arms=arms(found), chart=svg(worth_chart(found.report)) if has_figures else "",
+        "worth.html", 200, viewer, heading=HEADING, here=WORTH, sentence=found.verdict.sentence, report=found.report,
+        rows=rows, arms=arms(found), chart=svg(worth_chart(found.report)) if has_figures else "",
     )  # fmt: skip
 
 
-def worth_csv(settings: Settings, query: Mapping[str, str], now: datetime) -> PageAnswer:
+def worth_csv(settings: Settings, query: Mapping[str, str], now: datetime, viewer: Viewer) -> PageAnswer:
     """Give the same to office software."""
     plain = "text/plain; charset=utf-8"
     try:

@@ -19,14 +19,17 @@ from selenium.webdriver.support.ui import Select, WebDriverWait
 from civicrec.clock import utc_now
 from civicrec.erasure import Person, Step
 from civicrec.home import DEMO
+from civicrec.registry.accounts import FIRST_NAME, add_account
 from civicrec.registry.catalogue import upsert_items
 from civicrec.registry.complaints import list_complaints, receive
 from civicrec.registry.erasures import finish_erasure, note_step, request_erasure
+from civicrec.registry.first_account import ensure_first_account, first_password
 from civicrec.registry.suggested_tags import suggest
 from civicrec.registry.tables import registry_at
 from civicrec.security.tokens import load_keys
 from operations.demo.catalogue import demo_items
-from serving.console.sign_in import password_of
+from serving.console.viewer import PAGES
+from tests.account_builders import PASSWORD, an_account
 from tests.collectors.tracker.conftest import CHROMIUM, DRIVER, NO_CHROMIUM, open_chromium
 from tests.e2e.browsers import ChromiumTab, wcag_faults
 from tests.running import RunningStack, running_stack, settings_on_free_ports, wait_for
@@ -227,13 +230,14 @@ def test_the_other_pages_of_the_portal(visit: Visit, elder: bool) -> None:
 def test_every_page_of_the_console(visit: Visit) -> None:
     visit.open("/console/")
     visit.check("sign-in")
+    visit.one("[name=name]").send_keys(FIRST_NAME)
     visit.one("[name=password]").send_keys("wrong")
     visit.press("form button")
     visit.check("a wrong password")
     enter(visit)
     links = [one.get_attribute("href") or "" for one in visit.driver.find_elements(By.CSS_SELECTOR, "nav a")]
     paths = [link.removeprefix(visit.stack.serving_url) for link in links]
-    assert {"/console/", "/console/worth", "/console/tags", "/console/complaints"} <= set(paths)
+    assert set(PAGES) <= set(paths)
     for path in paths:
         visit.open(path)
         visit.check(path)
@@ -245,10 +249,62 @@ def test_every_page_of_the_console(visit: Visit) -> None:
     visit.check("an answer without words")
 
 
-def enter(visit: Visit) -> None:
+def test_accounts_in_every_state(visit: Visit) -> None:
+    enter(visit)
+    visit.open("/console/users")
+    visit.one("[name=name]").send_keys("wang.fang")
+    visit.one("[name=display_name]").send_keys("王芳")
+    visit.press("form[aria-labelledby=add-heading] button")
+    visit.check("an account without a role")
+    visit.one("[name=role][value=editor]").click()
+    visit.press("form[aria-labelledby=add-heading] button")
+    visit.check("a password that is told once")
+    once = visit.one(".told code").text
+    visit.driver.execute_script("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    visit.check("accounts with what can be changed")
+    visit.press("header form button")
+    enter(visit, "wang.fang", once)
+    visit.check("a password that must be changed")
+    for field, typed in (("password", once), ("new", "short-but-long"), ("again", "something-else")):
+        visit.one(f"[name={field}]").send_keys(typed)
+    visit.press("button[value=password]")
+    visit.check("two passwords that differ")
+    for field, typed in (("password", once), ("new", PASSWORD), ("again", PASSWORD)):
+        visit.one(f"[name={field}]").send_keys(typed)
+    visit.press("button[value=password]")
+    visit.check("signed out by another password")
+    enter(visit, "wang.fang", PASSWORD)
+    visit.open("/console/users")
+    visit.check("a page that is not open to an editor")
+    assert "没有查看此页" in visit.one("[role=alert]").text
+
+
+def test_signing_in_and_out_by_keyboard_alone_and_without_scripts(visit: Visit) -> None:
+    with registry_at(visit.stack.settings.registry_address) as registry:
+        ensure_first_account(registry, visit.stack.settings, utc_now())
+        add_account(registry, an_account("keyboard", ["analyst"], utc_now()), who="test")
+    visit.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    visit.open("/console/worth")
+    keys = ActionChains(visit.driver)
+    keys.send_keys("keyboard", Key.TAB, PASSWORD, Key.ENTER).perform()  # the first field has the focus
+    WebDriverWait(visit.driver, 60).until(lambda driver: driver.find_elements(By.CSS_SELECTOR, "header nav a"))
+    assert visit.driver.current_url.endswith("/console/worth")
+    cookie = visit.driver.get_cookie("civicrec_console")
+    assert cookie is not None
+    assert (cookie["httpOnly"], cookie["sameSite"], cookie["path"]) == (True, "Strict", "/console/")
+    links = [one.text for one in visit.driver.find_elements(By.CSS_SELECTOR, "header nav a")]
+    assert links == ["内容效果", "推荐效果", "我的账号", "起始页"], "an analyst's"
+    visit.one("header form button").send_keys(Key.ENTER)
+    WebDriverWait(visit.driver, 60).until(lambda driver: driver.find_elements(By.CSS_SELECTOR, "[name=password]"))
+    assert visit.driver.get_cookie("civicrec_console") is None
+
+
+def enter(visit: Visit, name: str = FIRST_NAME, password: str = "") -> None:
     """Sign in to the console."""
     visit.open("/console/")
-    visit.one("[name=password]").send_keys(password_of(visit.stack.settings))
+    visit.one("[name=name]").clear()
+    visit.one("[name=name]").send_keys(name)
+    visit.one("[name=password]").send_keys(password or first_password(visit.stack.settings))
     visit.press("form button")
 
 

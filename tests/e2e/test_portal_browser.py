@@ -25,11 +25,12 @@ from selenium.webdriver.support.ui import WebDriverWait
 from civicrec.clock import utc_now
 from civicrec.home import DEMO
 from civicrec.items import Item
+from civicrec.registry.accounts import FIRST_NAME
 from civicrec.registry.catalogue import upsert_items
+from civicrec.registry.first_account import first_password
 from civicrec.registry.tables import open_registry
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from operations.demo.catalogue import demo_items
-from serving.console.sign_in import password_of
 from tests.running import RunningStack, running_stack, settings_on_free_ports, wait_for
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -258,7 +259,7 @@ def test_the_console_shows_what_the_visitors_clicked_and_read(portal: RunningSta
     }
     clicks = Counter(event["item_id"] for event in stored.values() if event["kind"] == "click")
     assert clicks
-    known = ("", password_of(portal.settings))
+    known = (FIRST_NAME, first_password(portal.settings))
     page = httpx.get(f"{portal.serving_url}/console/", timeout=60, auth=known)
     assert page.status_code == 200
     assert "数据新鲜度：最新数据到达于" in page.text

@@ -47,8 +47,8 @@ def look_at_console(settings: Settings) -> list[Opening]:
     status, body = get(called, "/console/complaints", tls_context(settings.serving))
     if status != 200 or b'action="/console/sign-in"' in body:
         return []
-    what = f"the console at {called.address} shows its pages without a password"
-    return [Opening(CHECK_CONSOLE, "hole", what, "stop what answers there; `civicrec console password` is needed")]
+    what = f"the console at {called.address} shows its pages to who has not signed in"
+    return [Opening(CHECK_CONSOLE, "hole", what, "stop what answers there; it is none of ours, or an older version")]
 
 
 def on_command_lines(secrets: Mapping[str, str], lines: Iterable[tuple[int, str]]) -> list[Opening]:

@@ -14,6 +14,7 @@ from civicrec.reports.worth_begin import window_since
 from civicrec.settings import Settings, WarehouseSettings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from serving.console.worth import worth_csv, worth_page
+from tests.account_builders import EVERYBODY
 from tests.reports.worth_oracle import NOW, SHARE, store, world
 from tests.running import free_ports, running_stack
 from tests.serving.conftest import Api
@@ -35,7 +36,7 @@ def test_the_answer_stands_first_and_every_figure_has_its_base(settings: Setting
     warehouse = ClickHouseWarehouse(settings.warehouse)
     found = worth(warehouse, window_since(warehouse, NOW), NOW)
     warehouse.close()
-    made = worth_page(settings, {}, NOW)
+    made = worth_page(settings, {}, NOW, EVERYBODY)
     text = unescape(made.body.decode())
     assert made.status == 200
     main = text[text.index("<main") :]
@@ -50,7 +51,7 @@ def test_the_answer_stands_first_and_every_figure_has_its_base(settings: Setting
 
 
 def test_the_same_as_csv(settings: Settings) -> None:
-    made = worth_csv(settings, DAYS, NOW)
+    made = worth_csv(settings, DAYS, NOW, EVERYBODY)
     assert (made.status, made.media_type) == (200, "text/csv; charset=utf-8")
     assert made.headers["Content-Disposition"] == 'attachment; filename="worth_2026-03-02_2026-03-14.csv"'
     text = made.body.decode("utf-8-sig")
@@ -60,7 +61,7 @@ def test_the_same_as_csv(settings: Settings) -> None:
 
 def test_before_anybody_is_held_out_the_page_says_so_without_a_chart(settings: Settings) -> None:
     long_ago = NOW - timedelta(days=400)
-    made = worth_page(settings, {"first": "2025-01-01", "last": "2025-01-05"}, long_ago)
+    made = worth_page(settings, {"first": "2025-01-01", "last": "2025-01-05"}, long_ago, EVERYBODY)
     text = made.body.decode()
     assert made.status == 200
     assert "无法判断（统计范围内没有划分对照组的访客" in text
@@ -76,14 +77,17 @@ def test_before_anybody_is_held_out_the_page_says_so_without_a_chart(settings: S
     ],
 )
 def test_a_wrong_question_is_answered_with_what_is_right(settings: Settings, query: dict[str, str], words: str) -> None:
-    assert (worth_page(settings, query, NOW).status, worth_csv(settings, query, NOW).status) == (422, 422)
-    assert words in worth_page(settings, query, NOW).body.decode()
+    assert (worth_page(settings, query, NOW, EVERYBODY).status, worth_csv(settings, query, NOW, EVERYBODY).status) == (
+        422,
+        422,
+    )
+    assert words in worth_page(settings, query, NOW, EVERYBODY).body.decode()
 
 
 def test_without_a_warehouse_the_page_says_what_is_down(tmp_path: Path) -> None:
     nowhere = Settings(home=tmp_path, warehouse=WarehouseSettings(port=free_ports(1)[0], timeout_s=1))
-    assert "数据仓库暂时无法访问" in worth_page(nowhere, {}, NOW).body.decode()
-    assert worth_csv(nowhere, {}, NOW).status == 503
+    assert "数据仓库暂时无法访问" in worth_page(nowhere, {}, NOW, EVERYBODY).body.decode()
+    assert worth_csv(nowhere, {}, NOW, EVERYBODY).status == 503
 
 
 def test_nobody_reads_it_without_signing_in(api: Api) -> None:
