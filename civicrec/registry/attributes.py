@@ -5,7 +5,7 @@ In: sealed values. Out: `Kept` rows. Only a person's own words and a portal's im
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -21,6 +21,8 @@ Source = Literal["declared", "imported"]
 MAX_ROWS = 200
 #: How long a value that ended, or is over, stays as history.
 KEEP_PAST = timedelta(days=366)
+#: Takes the rows of a person; returns new ones, and the attributes that end.
+Decide = Callable[[Sequence["Kept"]], tuple[Sequence["Kept"], Collection[str]]]
 #: Raised first in every change: of two at once the second waits there.
 _VERSION = "attributes_version"
 _ROWS_A_FETCH = 500
@@ -64,8 +66,7 @@ def kept_of(engine: Engine, subject: str) -> list[Kept]:
 
 
 def change(
-    engine: Engine, subject: str, decide: Callable[[Sequence[Kept]], tuple[Sequence[Kept], Collection[str]]],
-    now: datetime, acts: Sequence[Act] = (),
+    engine: Engine, subject: str, decide: Decide, now: datetime, acts: Sequence[Act] = ()
 ) -> list[Kept]:  # fmt: skip
     """Change what is kept of a person in one step; return all rows as they are then.
 
@@ -77,22 +78,17 @@ def change(
     acts
         What the audit log says of it, in the same transaction.
     """
+    change_all(engine, {subject: decide}, now, acts)
+    return kept_of(engine, subject)
+
+
+def change_all(engine: Engine, decisions: Mapping[str, Decide], now: datetime, acts: Sequence[Act] = ()) -> None:
+    """Change what is kept of many people in one step, all or none; parameters as of `change`, by person."""
     with engine.connect() as connection, connection.begin():
         connection.execute(update(counters).where(counters.c.name == _VERSION).values(value=counters.c.value + 1))
-        new, ended = decide(_of(connection, subject))
-        over = {*ended, *(row.attribute for row in new)}
-        mine = attributes.c.subject == subject
-        open_rows = mine & attributes.c.attribute.in_(over) & attributes.c.ended_at.is_(None)
-        connection.execute(update(attributes).where(open_rows).values(ended_at=now.astimezone(UTC)))
-        if new:
-            connection.execute(insert(attributes), [{"subject": subject, **_row(row)} for row in new])
-        numbers = connection.execute(select(attributes.c.number).where(mine).order_by(attributes.c.number)).scalars()
-        if surplus := list(numbers)[:-MAX_ROWS]:
-            past = attributes.c.number.in_(surplus) & attributes.c.ended_at.is_not(None)
-            connection.execute(delete(attributes).where(past))
-        changed = _of(connection, subject)
+        for subject, decide in decisions.items():
+            _change(connection, subject, decide, now)
         record(connection, acts)
-        return changed
 
 
 def count(engine: Engine, subjects: Collection[str]) -> int:
@@ -143,6 +139,22 @@ def everybody(engine: Engine, now: datetime) -> Iterator[tuple[str, list[Kept]]]
             rows.append(_kept(row))
         if rows:
             yield subject, rows
+
+
+def _change(connection: Connection, subject: str, decide: Decide, now: datetime) -> None:
+    kept = _of(connection, subject)
+    new, ended = decide(kept)
+    over = {*ended, *(row.attribute for row in new)}
+    mine = attributes.c.subject == subject
+    if over:
+        open_rows = mine & attributes.c.attribute.in_(over) & attributes.c.ended_at.is_(None)
+        connection.execute(update(attributes).where(open_rows).values(ended_at=now.astimezone(UTC)))
+    if new:
+        connection.execute(insert(attributes), [{"subject": subject, **_row(row)} for row in new])
+    if len(kept) + len(new) > MAX_ROWS:
+        numbers = connection.execute(select(attributes.c.number).where(mine).order_by(attributes.c.number)).scalars()
+        past = attributes.c.number.in_(list(numbers)[:-MAX_ROWS]) & attributes.c.ended_at.is_not(None)
+        connection.execute(delete(attributes).where(past))
 
 
 def _of(connection: Connection, subject: str) -> list[Kept]:

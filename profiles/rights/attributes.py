@@ -52,15 +52,24 @@ class Contradiction(InvalidInput):
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """Where imported values come from: the duty they are for, and their number in the catalogue of shared data."""
+    """Where imported values come from: the duty they are for, and their number in the catalogue of shared data.
+
+    Attributes
+    ----------
+    source, notice
+        The office that shared them, and the version of the notice that told people so, where known.
+    """
 
     purpose: str
     catalogue_id: str
+    source: str = ""
+    notice: str = ""
 
     def act(self, now: datetime, by: str, person: str, values: Iterable[str]) -> Act:
         """Return what the audit log says of an import: which attributes, never their values."""
+        known = {"source": self.source, "notice": self.notice}
         facts = {"purpose": self.purpose, "catalogue_id": self.catalogue_id, "attributes": sorted(values)}
-        return Act(now, by, "attributes_imported", person, facts)
+        return Act(now, by, "attributes_imported", person, facts | {name: text for name, text in known.items() if text})
 
 
 def seal_of(keys: Keys) -> Seal:
