@@ -141,6 +141,7 @@ NIGHTLY_LOCK = _lock("nightly", "nightly")
 REPROCESS_LOCK = _lock("reprocess", "events reprocess")
 HISTORY_LOCK = _lock("history", "events load")
 POLL_LOCK = _lock("polls", "catalog poll")
+PUSH_LOCK = _lock("push", "serve, campaign send")
 STACK_LOCK = _lock("stack", "up, demo")
 
 #: All of them, in the order of docs/operations.md.

@@ -17,6 +17,7 @@ from civicrec.logs import get_logger, set_up_logs
 from civicrec.process.ports import check_ports
 from civicrec.settings import Settings
 from civicrec.web.connections import allow_files, granian_options
+from recommender.push.worker import sending_pushes
 from serving.counters import metrics_of_all_processes
 from serving.list_sender import sending_lists
 from serving.workers import WorkerWatch
@@ -54,7 +55,7 @@ def run(settings: Settings) -> None:
         )
         watch = WorkerWatch(partial(_pids, server), settings.silent_s)
         _log.info("serving_started", address=settings.serving.endpoint.url)
-        with watch.watching(), sending_lists(settings):
+        with watch.watching(), sending_lists(settings), sending_pushes(settings):
             server.serve(target_loader=partial(_worker, settings), wrap_loader=False)
     _log.info("serving_stopped")
 

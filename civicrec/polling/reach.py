@@ -38,10 +38,13 @@ class Reach:
         Private networks that the settings name.
     is_local
         Whether the operator wrote an address of this machine into the feed's own file.
+    setting
+        Where networks are named, for messages.
     """
 
     networks: tuple[str, ...] = ()
     is_local: bool = False
+    setting: str = "CIVICREC_POLLING__NETWORKS"
 
     def checked(self, address: str) -> URL:
         """Return an address that may be asked, as far as its words tell.
@@ -73,7 +76,7 @@ class Reach:
             return "" if self.is_local and is_loopback(host) else f"{host} stands for {ip}, which is this machine"
         is_outer = inner.is_global and not inner.is_multicast and not inner.is_reserved
         if not is_outer or (inner.version == 6 and inner not in _UNICAST_6):
-            return f"{host} stands for {ip}, a private address; name its network in CIVICREC_POLLING__NETWORKS"
+            return f"{host} stands for {ip}, a private address; name its network in {self.setting}"
         return ""
 
 

@@ -22,6 +22,7 @@ MAX_TAGS = 500
 #: The purpose of the ledger without which nothing of a person is used for lists.
 PERSONALISE = "personalise"
 _VERSION = "choices_version"
+_DECIDED = (_VERSION, "attributes_version", "consents_version", "erasures_version")
 _BY_ACTOR = (switched_off, suppressed_tags, chosen_tags)
 
 
@@ -78,6 +79,13 @@ def choices_version(engine: Engine) -> int:
     """Return a number that grows with every change."""
     with engine.connect() as connection:
         return int(connection.execute(select(counters.c.value).where(counters.c.name == _VERSION)).scalar_one())
+
+
+def decided_versions(engine: Engine) -> tuple[int, ...]:
+    """Return numbers of which one grows whenever anybody decides, agrees, declares or asks to be erased."""
+    with engine.connect() as connection:
+        query = select(counters.c.value).where(counters.c.name.in_(_DECIDED)).order_by(counters.c.name)
+        return tuple(connection.execute(query).scalars())
 
 
 def off_since(engine: Engine) -> dict[str, int]:

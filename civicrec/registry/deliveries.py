@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from sqlalchemy import Engine, bindparam, delete, func, select, update
+from sqlalchemy import Engine, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from civicrec.clock import as_utc
+from civicrec.registry.connection import ids_by_query
 from civicrec.registry.tables import deliveries
 
 #: `sent`: the channel took it; `delivered`: it is where the person finds it; `refused`: the channel never takes it.
@@ -54,7 +55,7 @@ def enlist(engine: Engine, rows: Sequence[Delivery], state: DeliveryState, due_a
         {
             "delivery_key": row.key, "campaign_id": row.campaign_id, "version": row.version, "subject": row.subject,
             "channel": row.channel, "state": state, "reason": "", "attempts": 0, "due_at": due_at.astimezone(UTC),
-            "done_at": None, "reported": 0,
+            "done_at": None, "reported": 1,
         }
         for row in rows
     ]  # fmt: skip
@@ -64,14 +65,17 @@ def enlist(engine: Engine, rows: Sequence[Delivery], state: DeliveryState, due_a
         connection.execute(statement, values)
 
 
-def due(engine: Engine, campaign_id: str, now: datetime, n: int) -> list[Delivery]:
-    """Return at most `n` rows of a campaign that wait and are due, the first that were."""
+def due(engine: Engine, campaign_id: str, channel: str, now: datetime, n: int) -> list[Delivery]:
+    """Return at most `n` rows of a campaign and channel that wait and are due, the first that were."""
     table = deliveries
     columns = (
         table.c.delivery_key, table.c.campaign_id, table.c.version, table.c.subject, table.c.channel, table.c.attempts
     )  # fmt: skip
     waiting = select(*columns).where(
-        table.c.state == "waiting", table.c.campaign_id == campaign_id, table.c.due_at <= now.astimezone(UTC)
+        table.c.state == "waiting",
+        table.c.campaign_id == campaign_id,
+        table.c.due_at <= now.astimezone(UTC),
+        table.c.channel == channel,
     )
     with engine.connect() as connection:
         rows = connection.execute(waiting.order_by(table.c.due_at).limit(n))
@@ -80,35 +84,21 @@ def due(engine: Engine, campaign_id: str, now: datetime, n: int) -> list[Deliver
 
 def settle(engine: Engine, outcomes: Sequence[Outcome], now: datetime) -> None:
     """Write down what became of rows, all in one step."""
-    if not outcomes:
+    alike: dict[tuple[DeliveryState, str, datetime | None, bool], list[str]] = defaultdict(list)
+    for one in outcomes:
+        alike[one.state, one.reason, one.due_at, one.was_tried].append(one.key)
+    if not alike:
         return
-    at = now.astimezone(UTC)
-    ended = [
-        {"b_key": one.key, "b_state": one.state, "b_reason": one.reason, "b_at": at, "b_tried": int(one.was_tried)}
-        for one in outcomes
-        if one.state != "waiting"
-    ]
-    again = [
-        {
-            "b_key": one.key, "b_reason": one.reason, "b_due": (one.due_at or now).astimezone(UTC),
-            "b_tried": int(one.was_tried),
-        }
-        for one in outcomes
-        if one.state == "waiting"
-    ]  # fmt: skip
-    mine = (deliveries.c.delivery_key == bindparam("b_key")) & (deliveries.c.state == "waiting")
-    tried = deliveries.c.attempts + bindparam("b_tried")
     with engine.begin() as connection:
-        if ended:
-            done: dict[str, Any] = {
-                "state": bindparam("b_state"),
-                "reason": bindparam("b_reason"),
-                "done_at": bindparam("b_at"),
-            }
-            connection.execute(update(deliveries).where(mine).values(**done, attempts=tried), ended)
-        if again:
-            later: dict[str, Any] = {"due_at": bindparam("b_due"), "reason": bindparam("b_reason")}
-            connection.execute(update(deliveries).where(mine).values(**later, attempts=tried), again)
+        for (state, reason, due_at, was_tried), keys in alike.items():
+            values: dict[str, Any] = {"reason": reason, "attempts": deliveries.c.attempts + int(was_tried)}
+            if state == "waiting":
+                values["due_at"] = (due_at or now).astimezone(UTC)
+            else:
+                values |= {"state": state, "done_at": now.astimezone(UTC), "reported": int(state not in _SENT)}
+            for some in ids_by_query(keys):
+                mine = deliveries.c.delivery_key.in_(some) & (deliveries.c.state == "waiting")
+                connection.execute(update(deliveries).where(mine).values(**values))
 
 
 def leave_out(engine: Engine, campaign_id: str, reason: str, now: datetime) -> int:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, func, select, update
+from sqlalchemy import Connection, Engine, delete, func, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from civicrec.clock import as_utc
-from civicrec.registry.deliveries import Delivery
+from civicrec.registry.connection import ids_by_query
 from civicrec.registry.tables import deliveries, inbox, subscriptions
 
 #: How long a message stays.
@@ -35,18 +35,18 @@ class InboxRow:
     read_at: datetime | None
 
 
-def put_messages(engine: Engine, rows: Sequence[Delivery], at: datetime) -> None:
-    """Put messages into inboxes; one that is there already, read or deleted, stays as it is."""
-    values = [
-        {
-            "delivery_key": row.key, "subject": row.subject, "campaign_id": row.campaign_id, "version": row.version,
-            "at": at.astimezone(UTC), "read_at": None, "deleted_at": None,
-        }
-        for row in rows
-    ]  # fmt: skip
+def put_messages(engine: Engine, keys: Sequence[str], at: datetime) -> None:
+    """Put the messages of deliveries into inboxes; one that is there already, read or deleted, stays as it is."""
     insert_into = sqlite.insert if engine.dialect.name == "sqlite" else postgresql.insert
+    columns = ["delivery_key", "subject", "campaign_id", "version", "at"]
     with engine.begin() as connection:
-        connection.execute(insert_into(inbox).on_conflict_do_nothing(index_elements=["delivery_key"]), values)
+        for some in ids_by_query(keys):
+            rows = select(
+                deliveries.c.delivery_key, deliveries.c.subject, deliveries.c.campaign_id, deliveries.c.version,
+                literal(at.astimezone(UTC), inbox.c.at.type),
+            ).where(deliveries.c.delivery_key.in_(some))  # fmt: skip
+            statement = insert_into(inbox).from_select(columns, rows)
+            connection.execute(statement.on_conflict_do_nothing(index_elements=["delivery_key"]))
 
 
 def messages_of(engine: Engine, subject: str, n: int, before: datetime | None = None) -> list[InboxRow]:

@@ -16,6 +16,7 @@ from sqlalchemy import Engine, delete, func, insert, select
 
 from civicrec.clock import as_utc
 from civicrec.errors import InvalidInput
+from civicrec.registry.choices import raise_version
 from civicrec.registry.tables import subscriptions
 
 #: On until somebody switches it off.
@@ -44,7 +45,8 @@ def subscribe(engine: Engine, subject: str, channel: str, topic: str, *, is_on: 
     """
     mine = subscriptions.c.subject == subject
     same = mine & (subscriptions.c.channel == channel) & (subscriptions.c.topic == topic)
-    with engine.begin() as connection:
+    with engine.connect() as connection, connection.begin():
+        raise_version(connection)
         connection.execute(delete(subscriptions).where(same))
         n = connection.execute(select(func.count()).select_from(subscriptions).where(mine)).scalar_one()
         if n >= MAX_DECISIONS and topic:

@@ -171,6 +171,17 @@ def match_one(
     _show({"match": lambda: bench_match(items)}, as_json)
 
 
+@bench.command()
+def push(
+    people: Annotated[int, typer.Option(min=1_000, help="Firms that get a message each way.")] = 20_000,
+    as_json: Json = False,
+) -> None:
+    """Measure how many push messages a second reach the inbox and a gateway, beside a plain insert of as many rows."""
+    from operations.bench.push import bench_push
+
+    _show({"push": lambda: bench_push(people)}, as_json)
+
+
 @bench.command("all")
 def everything(as_json: Json = False) -> None:
     """Run all of them, one after the other."""

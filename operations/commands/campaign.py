@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True, help="Push campaigns: items for the people whom they fit.")
     group.command()(put)
     group.command("list")(list_)
-    for command in (show, preview, status, propose, return_, approve, start, pause, stop):
+    for command in (show, preview, status, propose, return_, approve, start, pause, stop, send):
         group.command(command.__name__.rstrip("_"))(command)
     app.add_typer(group, name="campaign")
 
@@ -155,8 +155,7 @@ def start(
 
     settings = load_settings(home)
     with people_at(settings) as people:
-        share = settings.push.holdout_share
-        _say(start_campaign(people, campaign_id, version, share, who=who, why=why, now=utc_now()))
+        _say(start_campaign(people, campaign_id, version, settings.push, who=who, why=why, now=utc_now()))
 
 
 def pause(
@@ -169,6 +168,17 @@ def pause(
 def stop(campaign_id: CampaignId, why: Why, version: Seen = None, who: Who = "operator", home: Home = None) -> None:
     """End a campaign for good; what was sent stays sent."""
     _step(home, campaign_id, "stop", version, who, why)
+
+
+def send(
+    wait: Annotated[bool, typer.Option("--wait", help="Go on until no campaign is being sent.")] = False,
+    home: Home = None,
+) -> None:
+    """Send what is due now, and stop; `civicrec serve` does it by itself while it runs."""
+    from civicrec.settings import load_settings
+    from recommender.push.worker import send_due
+
+    print(f"{send_due(load_settings(home), wait=wait)} messages decided on")
 
 
 def _step(home: Path | None, campaign_id: str, action: Any, version: int | None, who: str, why: str) -> None:

@@ -18,10 +18,12 @@ from civicrec.errors import Conflict, InvalidInput, NotFound
 from civicrec.items import ITEM_TYPES, Item
 from civicrec.registry.campaigns import Done, KeptCampaign, campaign, change_campaign
 from civicrec.registry.catalogue import Kept
+from civicrec.settings.push import PushSettings
 from recommender.catalogue import Catalogue
 from recommender.eligibility import eligible
 from recommender.match import conditions_of
 from recommender.push.audience import Preview, Target, left_out, preview_of, target_of
+from recommender.push.channels.webhook import check_webhook
 from recommender.push.people import People
 from recommender.push.plan import Plan, check_sensitive, check_window, plan_from
 from recommender.push.states import Action, State, check_approver, next_state
@@ -86,7 +88,7 @@ def step_campaign(
 
 
 def start_campaign(
-    people: People, campaign_id: str, expected: int | None, global_share: float, *, who: str, why: str, now: datetime
+    people: People, campaign_id: str, expected: int | None, settings: PushSettings, *, who: str, why: str, now: datetime
 ) -> KeptCampaign:
     """Start a campaign that was approved: it is sent from the beginning of its window on; or go on after a pause.
 
@@ -101,7 +103,9 @@ def start_campaign(
     plan = plan_from(kept.plan)
     if plan.ends <= now:
         raise Conflict(f"its window ended at {plan.ends}; put it with another one")
-    target = target_now(people.registry, plan, global_share, now)
+    if "webhook" in plan.channels:
+        check_webhook(settings)
+    target = target_now(people.registry, plan, settings.holdout_share, now)
     if not target.rules:
         raise Conflict("none of its items may be sent now: expired, withdrawn, or closed to applications")
     if kept.state == "approved" and _n_reached(target, people.of(plan, now), K_ANONYMITY) < K_ANONYMITY:
@@ -137,7 +141,7 @@ def open_items(registry: Engine, plan: Plan, now: datetime) -> list[Item]:
 def _n_reached(target: Target, people: Iterable[Any], enough: int) -> int:
     n = 0
     for known in people:
-        n += left_out(target, known) is None
+        n += left_out(target, known) in (None, "capped")  # who is reached by others now may get it later
         if n >= enough:
             break
     return n

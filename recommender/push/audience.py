@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal, get_args
 
 from civicrec.crowds import K_ANONYMITY
@@ -39,8 +40,10 @@ class Known:
         Whether they started to apply for an item and did not submit.
     wanted
         Channels that they let be used for the campaign's topic.
-    n_recent
-        Campaigns that reached them within seven days.
+    recent
+        When other campaigns reached them within seven days, one time each, in order.
+    until
+        When the first of the attributes ends, by itself; ``None`` without any.
     """
 
     subject: str
@@ -50,7 +53,8 @@ class Known:
     is_off: bool = False
     started: bool = False
     wanted: frozenset[str] = frozenset(get_args(Channel))
-    n_recent: int = 0
+    recent: tuple[datetime, ...] = ()
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +122,7 @@ def left_out(target: Target, known: Known) -> LeftOut | None:
         return "unsubscribed"
     if any(one.holds(known.subject) for one in target.held_out):
         return "held_out"
-    return "capped" if known.n_recent >= target.plan.per_week else None
+    return "capped" if len(known.recent) >= target.plan.per_week else None
 
 
 def is_eligible(target: Target, known: Known) -> bool:

@@ -5,7 +5,7 @@ In: the registry, the warehouse, pseudonyms. Out: `Known`s.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -97,16 +97,21 @@ class People:
         consents = self._consenting(plan.site, subjects)
         off = off_among(self.registry, subjects)
         wanted = {channel: wanting(self.registry, subjects, channel, plan.topic) for channel in plan.channels}
-        recent = sent_times(self.registry, subjects, now - WEEK, but=plan.campaign_id)
+        recent = self.recent(plan, subjects, now)
         return [
             Known(
                 subject, in_force(kept.get(subject, ()), subject, seal, now), erased.have(subject, "", now),
                 subject in consents, subject in off, subject in started,
                 frozenset(channel for channel, some in wanted.items() if subject in some),
-                len(recent.get(subject, ())),
+                tuple(recent.get(subject, ())),
+                min((row.valid_until for row in kept.get(subject, ())), default=None),
             )
             for subject in subjects
         ]  # fmt: skip
+
+    def recent(self, plan: Plan, subjects: Sequence[str], now: datetime) -> Mapping[str, Sequence[datetime]]:
+        """Return person → when other campaigns reached them within seven days, of those whom any did."""
+        return sent_times(self.registry, subjects, now - WEEK, but=plan.campaign_id)
 
     def _consenting(self, site: str, subjects: Collection[str]) -> frozenset[str]:
         purposes = [PERSONALISE, *({PUSH} & set(self.notice.purposes))]

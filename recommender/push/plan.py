@@ -6,7 +6,6 @@ Nothing sensitive decides an audience: that somebody was sent a message would te
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import datetime, time, timedelta
 from typing import Annotated, Any, Literal, get_args
 
@@ -15,7 +14,7 @@ import msgspec
 from civicrec.errors import InvalidInput
 from civicrec.items import ItemId, Text64, Time
 from profiles.rules.attributes import is_sensitive
-from profiles.rules.language import Clause, Rule, rule_from
+from profiles.rules.language import Rule, leaves, rule_from
 
 Channel = Literal["inbox", "webhook"]
 CHANNELS: tuple[Channel, ...] = get_args(Channel)
@@ -155,7 +154,7 @@ def check_sensitive(rule: Rule, where: str) -> None:
     InvalidInput
         Naming what is sensitive.
     """
-    for clause in clauses_of(rule):
+    for clause in leaves(rule):
         words = sorted(clause.value) if isinstance(clause.value, frozenset) else [clause.value]
         for word in words:
             if clause.attribute == "age" and isinstance(word, float):
@@ -169,15 +168,6 @@ def check_sensitive(rule: Rule, where: str) -> None:
                     if isinstance(word, str)
                     else f"{where}: age at most {word:g} tells of minors, to whom nothing is pushed"
                 )
-
-
-def clauses_of(rule: Rule) -> Iterator[Clause]:
-    """Yield the clauses of a rule."""
-    if isinstance(rule, Clause):
-        yield rule
-    else:
-        for one in rule.rules:
-            yield from clauses_of(one)
 
 
 def _check_audience(plan: Plan) -> None:

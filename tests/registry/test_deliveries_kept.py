@@ -29,18 +29,18 @@ def test_a_row_written_again_stays_as_it_is(registry: Engine) -> None:
     enlist(registry, ROWS, "waiting", NOW)
     settle(registry, [Outcome("key0", "delivered")], NOW)
     enlist(registry, ROWS, "waiting", NOW + HOUR)
-    assert [row.key for row in due(registry, "c1", NOW, 10)] == ["key1", "key2", "key3"]
+    assert [row.key for row in due(registry, "c1", "inbox", NOW, 10)] == ["key1", "key2", "key3"]
     assert n_waiting(registry, "c1") == 3
 
 
 def test_rows_come_up_when_they_are_due_and_end_once(registry: Engine) -> None:
     enlist(registry, ROWS[:2], "waiting", NOW)
     enlist(registry, ROWS[2:], "held_out", NOW)
-    assert due(registry, "c1", NOW - HOUR, 10) == []
-    assert due(registry, "other", NOW, 10) == []
+    assert due(registry, "c1", "inbox", NOW - HOUR, 10) == []
+    assert due(registry, "other", "inbox", NOW, 10) == []
     settle(registry, [Outcome("key0", "waiting", "http_500", NOW + HOUR, was_tried=True)], NOW)
-    assert due(registry, "c1", NOW, 10) == [ROWS[1]]
-    [again] = [row for row in due(registry, "c1", NOW + HOUR, 10) if row.key == "key0"]
+    assert due(registry, "c1", "inbox", NOW, 10) == [ROWS[1]]
+    [again] = [row for row in due(registry, "c1", "inbox", NOW + HOUR, 10) if row.key == "key0"]
     assert again.attempts == 1
     settle(registry, [Outcome("key0", "sent", was_tried=True)], NOW)
     settle(registry, [Outcome("key0", "refused", "late")], NOW)  # what ended has ended

@@ -19,17 +19,22 @@ def a_row(key: str, subject: str = ME) -> Delivery:
     return Delivery(key, "c1", 1, subject, "inbox")
 
 
+def put(registry: Engine, rows: list[Delivery], at: datetime) -> None:
+    enlist(registry, rows, "waiting", NOW)
+    put_messages(registry, [row.key for row in rows], at)
+
+
 def test_a_message_put_again_stays_as_its_owner_left_it(registry: Engine) -> None:
-    put_messages(registry, [a_row("a"), a_row("b"), a_row("x", OTHER)], NOW)
+    put(registry, [a_row("a"), a_row("b"), a_row("x", OTHER)], NOW)
     assert mark(registry, ME, "a", "read", NOW + HOUR)
     assert mark(registry, ME, "b", "deleted", NOW + HOUR)
-    put_messages(registry, [a_row("a"), a_row("b")], NOW + 2 * HOUR)
+    put(registry, [a_row("a"), a_row("b")], NOW + 2 * HOUR)
     [message] = messages_of(registry, ME, 10)
     assert (message.key, message.at, message.read_at) == ("a", NOW, NOW + HOUR)
 
 
 def test_nobody_marks_the_message_of_another_or_one_that_is_gone(registry: Engine) -> None:
-    put_messages(registry, [a_row("a"), a_row("b")], NOW)
+    put(registry, [a_row("a"), a_row("b")], NOW)
     assert not mark(registry, OTHER, "a", "deleted", NOW)
     assert not mark(registry, ME, "nothing", "read", NOW)
     assert mark(registry, ME, "b", "deleted", NOW)
@@ -41,7 +46,7 @@ def test_nobody_marks_the_message_of_another_or_one_that_is_gone(registry: Engin
 
 def test_messages_come_newest_first_page_by_page(registry: Engine) -> None:
     for n in range(5):
-        put_messages(registry, [a_row(str(n))], NOW + n * HOUR)
+        put(registry, [a_row(str(n))], NOW + n * HOUR)
     first = messages_of(registry, ME, 2)
     assert [one.key for one in first] == ["4", "3"]
     assert [one.key for one in messages_of(registry, ME, 9, first[-1].at)] == ["2", "1", "0"]
@@ -51,7 +56,7 @@ def test_messages_come_newest_first_page_by_page(registry: Engine) -> None:
 def test_who_is_erased_leaves_nothing_and_nobody_else_loses_anything(registry: Engine) -> None:
     for subject in (ME, OTHER):
         enlist(registry, [a_row(f"k{subject[:8]}", subject)], "waiting", NOW)
-        put_messages(registry, [a_row(f"k{subject[:8]}", subject)], NOW)
+        put(registry, [a_row(f"k{subject[:8]}", subject)], NOW)
         subscribe(registry, subject, "webhook", "", is_on=True, now=NOW)
     assert count_pushes(registry, [ME]) == 3
     erase_pushes(registry, [ME])

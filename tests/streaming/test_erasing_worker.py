@@ -171,7 +171,7 @@ def test_what_a_person_said_of_themselves_goes_and_what_others_said_stays(regist
 def test_what_a_person_was_sent_goes_and_what_others_were_sent_stays(registry: Engine) -> None:
     rows = [Delivery(f"key-{one.subject_id[:8]}", "c1", 1, one.subject_id, "inbox") for one in (ME, OTHER)]
     enlist(registry, rows, "waiting", NOW)
-    put_messages(registry, rows, NOW)
+    put_messages(registry, [row.key for row in rows], NOW)
     store = Pushes(registry)
     assert store.count(ME) == 2
     for _ in range(2):

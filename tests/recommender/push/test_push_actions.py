@@ -19,6 +19,7 @@ from civicrec.registry.choices import switch
 from civicrec.registry.deliveries import Delivery, Outcome, enlist, settle
 from civicrec.registry.subscriptions import subscribe
 from civicrec.registry.tables import registry_at
+from civicrec.settings.push import PushSettings
 from recommender.push.actions import preview_campaign, put_campaign, start_campaign, step_campaign
 from recommender.push.audience import LEFT_OUT
 from recommender.push.plan import plan_from
@@ -43,7 +44,9 @@ def step(registry: Engine, action: Action, who: str, expected: int | None = None
 
 
 def start(registry: Engine, expected: int | None = None) -> KeptCampaign:
-    return start_campaign(people_of(registry), "c1", expected, 0.0, who="zhao", why="", now=NOW)
+    return start_campaign(
+        people_of(registry), "c1", expected, PushSettings(holdout_share=0), who="zhao", why="", now=NOW
+    )
 
 
 def approved(registry: Engine, **fields: Any) -> None:
@@ -100,7 +103,7 @@ def test_nothing_is_started_whose_items_may_not_be_sent_or_whose_window_is_over(
     approved(registry)
     late = NOW + timedelta(days=11)
     with pytest.raises(Conflict, match="its window ended"):
-        start_campaign(people_of(registry), "c1", None, 0.0, who="zhao", why="", now=late)
+        start_campaign(people_of(registry), "c1", None, PushSettings(), who="zhao", why="", now=late)
     set_status(registry, ["loan"], "withdrawn", who="li", why="", now=NOW)
     with pytest.raises(Conflict, match="none of its items may be sent now"):
         start(registry)
@@ -178,3 +181,10 @@ def test_a_firm_whose_word_is_not_known_is_no_recipient(registry: Engine) -> Non
     put_people(registry, (f"half{n}" for n in range(10)), {"scale": "小型企业"})
     put_items(registry, an_item("x"))
     assert preview_campaign(people_of(registry), plan_from(a_plan()), 0.0, NOW).left_out["ineligible"] == 10
+
+
+def test_a_campaign_of_the_webhook_is_not_started_without_a_gateway(registry: Engine) -> None:
+    put_people(registry, map(str, range(10)))
+    approved(registry, channels=["inbox", "webhook"])
+    with pytest.raises(InvalidInput, match="CIVICREC_PUSH__WEBHOOK_URL"):
+        start(registry)

@@ -23,7 +23,7 @@ from recommender.push.audience import (
 )
 from recommender.push.plan import plan_from
 from tests.item_builders import an_item
-from tests.recommender.push.campaigns import FIRM, ITEM, a_plan
+from tests.recommender.push.campaigns import FIRM, ITEM, NOW, a_plan
 
 FITS = Known("s1", attributes_from(FIRM))
 
@@ -46,8 +46,8 @@ def test_who_fits_and_wants_it_gets_it() -> None:
         ("switched_off", replace(FITS, is_off=True, attributes={})),
         ("ineligible", replace(FITS, attributes=attributes_from({"scale": "大型企业"}), wanted=frozenset())),
         ("ineligible", replace(FITS, attributes=attributes_from({"scale": "小型企业"}))),  # 服务对象 is not known
-        ("unsubscribed", replace(FITS, wanted=frozenset({"webhook"}), n_recent=3)),
-        ("capped", replace(FITS, n_recent=3)),
+        ("unsubscribed", replace(FITS, wanted=frozenset({"webhook"}), recent=(NOW,) * 3)),
+        ("capped", replace(FITS, recent=(NOW,) * 3)),
     ],
 )
 def test_the_first_reason_is_told(reason: str, known: Known) -> None:
