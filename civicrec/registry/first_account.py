@@ -13,7 +13,7 @@ from civicrec.errors import NotFound
 from civicrec.permissions import ROLES
 from civicrec.registry.accounts import FIRST_NAME, Account, account_named, add_first_account, has_accounts
 from civicrec.security.account_passwords import hash_of, is_password_of
-from civicrec.security.secrets import ensure_secret
+from civicrec.security.secrets import ensure_secret, read_secret
 from civicrec.settings import Settings
 
 
@@ -40,9 +40,10 @@ def ensure_first_account(engine: Engine, settings: Settings, now: datetime) -> b
 
 
 def opens_with_first_password(engine: Engine, settings: Settings) -> bool:
-    """Say whether the first account is there, and its password still the one of the settings or the home."""
+    """Say whether the first account opens with the password of the settings or the home; no password is made."""
     try:
         account = account_named(engine, FIRST_NAME)
     except NotFound:
         return False
-    return account.disabled_at is None and is_password_of(first_password(settings), account.password_hash)
+    password = settings.serving.console_password.get_secret_value() or read_secret(settings.console_key_path)
+    return account.disabled_at is None and bool(password) and is_password_of(password, account.password_hash)

@@ -12,7 +12,7 @@ from civicrec.security.passwords import with_passwords
 from civicrec.settings import Settings
 from civicrec.settings.site_file import with_sites
 from operations.stack.problems import registry_if_there
-from operations.stack.security import files, network, passwords, reader, running
+from operations.stack.security import accounts, files, network, passwords, reader, running
 from operations.stack.security.openings import Opening, SecurityReport, report_of
 
 CHECK_HOME, CHECK_AUDIT = "secrets of the home", "audit log"
@@ -44,6 +44,7 @@ LOOKS: dict[str, Callable[[Settings], list[Opening]]] = {
     running.CHECK_CONSOLE: running.look_at_console,
     running.CHECK_COMMANDS: running.look_at_command_lines,
     reader.CHECK: reader.look_at_rights,
+    accounts.CHECK: accounts.look_at_accounts,
     CHECK_AUDIT: look_at_audit,
 }
 
