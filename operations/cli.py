@@ -29,8 +29,8 @@ app = typer.Typer(
 #: Modules of `operations.commands`; each has ``register(app)``. The order is the order of the help page.
 _COMMANDS = (
     "demo", "stack", "stages", "nightly", "model", "rebuild", "catalog", "tag", "editorial", "events", "profile",
-    "subject", "attributes", "match", "campaign", "complaint", "audit", "assessment", "site", "console", "user",
-    "analyst", "report", "evaluate", "bench",
+    "subject", "attributes", "match", "segment", "campaign", "complaint", "audit", "assessment", "site", "console",
+    "user", "analyst", "report", "evaluate", "bench",
 )  # fmt: skip
 
 

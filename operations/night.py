@@ -19,6 +19,7 @@ from civicrec.items import Item
 from civicrec.process.progress import ShowProgress
 from civicrec.registry.catalogue import items_since
 from civicrec.registry.choices import Choices, choices, choices_version
+from civicrec.registry.segments import segments_version
 from civicrec.registry.tables import open_registry
 from civicrec.settings import Settings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
@@ -124,5 +125,6 @@ INPUTS: Mapping[str, Callable[[Night], str]] = MappingProxyType({
     "catalogue": lambda night: str(night.catalogue[0]),
     "scenes": lambda night: repr(SceneFiles(night.settings.scenes_path).scenes),
     "choices": lambda night: str(choices_version(night.registry)),
+    "segments_put": lambda night: str(segments_version(night.registry)),
     "vocabulary": lambda night: load_vocabulary().fingerprint(),
 })  # fmt: skip

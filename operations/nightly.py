@@ -31,6 +31,7 @@ from civicrec.registry.deliveries import drop_old as drop_old_deliveries
 from civicrec.registry.inbox import KEEP_MESSAGES
 from civicrec.registry.inbox import drop_old as drop_old_messages
 from civicrec.registry.runs import drop_future_runs, ruling_runs
+from civicrec.security.tokens import load_keys
 from civicrec.settings import Settings
 from civicrec.warehouse.actor_tags import parts_of
 from civicrec.warehouse.analysts import change_key
@@ -43,6 +44,8 @@ from operations.rankers import learn_rankers
 from operations.replay import Click
 from profiles.nightly import rebuild_tags
 from profiles.segments.items import put_item_facts
+from profiles.segments.members import Stores
+from profiles.segments.sizes import count_segments
 from profiles.tags import learned_tags
 from recommender.artifacts import RECENT_DAYS, Models, load_models, newest_usable
 from recommender.manifest import DataWindow, LearnedWeights, Manifest, without_trees
@@ -118,8 +121,10 @@ def weigh_actors_tags(night: Night) -> Counts:
 
 
 def put_segments(night: Night) -> Counts:
-    """Put what rules of segments ask of items beside the events: from then on segments are told as of this day."""
-    return {"items": put_item_facts(night.warehouse, night.day, night.catalogue[1])}
+    """Put what rules of segments ask of items beside the events, and ask every segment as of this day."""
+    n_items = put_item_facts(night.warehouse, night.day, night.catalogue[1])
+    stores = Stores(night.warehouse, night.registry, night.settings, load_keys(night.settings))
+    return {"items": n_items, **count_segments(stores, night.day, utc_now())}
 
 
 def learn_to_rank(night: Night) -> Counts:
@@ -175,7 +180,10 @@ def _tags_stand(night: Night, counts: Counts) -> bool:
 
 
 def _segments_stand(night: Night, counts: Counts) -> bool:
-    return counts is not None and counts["items"] == count_day(night.warehouse, "item_facts", night.day)
+    tables = {"items": "item_facts", "members": "segment_members"}
+    return counts is not None and all(
+        counts[name] == count_day(night.warehouse, table, night.day) for name, table in tables.items()
+    )
 
 
 def _models_stand(night: Night, counts: Counts) -> bool:
@@ -185,7 +193,7 @@ def _models_stand(night: Night, counts: Counts) -> bool:
 STEPS: tuple[Step, ...] = (
     Step("retention", (), drop_old_events),
     Step("tags", ("interests", "catalogue", "choices", "vocabulary"), weigh_actors_tags, _tags_stand),
-    Step("segments", ("tags", "catalogue"), put_segments, _segments_stand),
+    Step("segments", ("tags", "catalogue", "segments_put"), put_segments, _segments_stand),
     Step(
         "rankers",
         ("interests", "catalogue", "scenes"),

@@ -284,6 +284,35 @@ subscriptions = Table(
     Column("since", DateTime(timezone=True), nullable=False),
 )
 
+segments = Table(
+    "segments",
+    metadata,
+    Column("segment_id", String(64), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("name", String(200), nullable=False),
+    Column("description", Text, nullable=False),
+    Column("owner", String(64), nullable=False),
+    Column("rule", Text, nullable=False, doc="As JSON."),
+    Column("vocabulary", String(64), nullable=False),
+    Column("is_deleted", Boolean, nullable=False),
+    Column("who", String(64), nullable=False),
+    Column("why", Text, nullable=False),
+    Column("made_at", DateTime(timezone=True), nullable=False),
+)
+
+segment_sizes = Table(
+    "segment_sizes",
+    metadata,
+    Column("segment_id", String(64), primary_key=True),
+    Column("day", String(10), primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("members", Integer),
+    Column("entered", Integer),
+    Column("gone", Integer),
+    Column("lineage", JSON, nullable=False),
+    Column("problem", Text, nullable=False),
+)
+
 editorial = Table(
     "editorial",
     metadata,

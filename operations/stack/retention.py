@@ -11,6 +11,7 @@ from typing import Literal
 
 from civicrec.home import EVENTS, REGISTRY
 from civicrec.registry.inbox import KEEP_MESSAGES
+from civicrec.registry.segments import KEEP_SIZES
 from civicrec.settings import Settings
 from profiles.nightly import KEPT_DAYS
 from profiles.online import ports
@@ -212,6 +213,15 @@ KEPT: tuple[Kept, ...] = (
     ),
     Kept("registry", "items", "the catalogue", "until it is erased from it"),
     Kept("registry", "editorial", "rules of editors", "some time after they end", "the next rule"),
+    Kept("registry", "segments", "segments in all their versions, with who made each"),
+    Kept(
+        "registry",
+        "segment_sizes",
+        "how many people were in each segment at a night",
+        "",
+        "the nightly job",
+        lambda _: KEEP_SIZES.days,
+    ),  # fmt: skip
     Kept("registry", "suggested_tags", "tags suggested to items"),
     Kept(
         "registry", "pushes", "signatures of pushes, against a second one", "some time after it came", "the next push"

@@ -6,7 +6,7 @@ nowhere else: no value of one, and no list of who has it, goes to the warehouse.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -27,6 +27,10 @@ from profiles.rules.attributes import Attributes
 from profiles.rules.behaviour import PeopleRule, TagClause
 from profiles.rules.language import AnyClause, Clause, clause_holds, leaves
 
+_ADULT = 18
+_MINORS = "儿童青少年"
+_TELL_MINORS = frozenset({"age", "groups"})
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -35,13 +39,13 @@ class Known:
     Attributes
     ----------
     out
-        Who switched personalisation off, refused or withdrew consent, or is being erased.
+        Who switched personalisation off, refused or withdrew consent, is being erased, or said that they are a minor.
     ledger_sites, agreed
         On these sites only those are in who agreed to the notice in force.
     deleted, chosen
-        (person, tag) pairs of the rule's tags.
+        (person, tag) pairs of the rules' tags.
     attributes
-        Person → what they declared of the rule's attributes.
+        Person → what they declared, of what the rules ask for.
     """
 
     out: Collection[str] = frozenset()
@@ -81,16 +85,17 @@ class Known:
 
 
 def known_for(
-    rule: PeopleRule, registry: Engine, warehouse: Warehouse, settings: Settings, keys: Keys, first: date, now: datetime
-) -> Known:
-    """Read what is known of everybody that a rule needs.
+    rules: Iterable[PeopleRule], registry: Engine, warehouse: Warehouse, settings: Settings, keys: Keys, first: date,
+    now: datetime,
+) -> Known:  # fmt: skip
+    """Read what is known of everybody that some rules need.
 
     Parameters
     ----------
     first
         Withdrawals of consent since that day end what was chosen before.
     """
-    clauses = list(leaves(rule))
+    clauses = [clause for rule in rules for clause in leaves(rule)]
     tags = {one.tag for one in clauses if isinstance(one, TagClause)}
     asked = {one.attribute for one in clauses if isinstance(one, Clause)}
     decided, notice, seal = choices(registry), notice_of(settings), seal_of(keys)
@@ -100,14 +105,25 @@ def known_for(
     chosen = {pair: at_ms for pair, at_ms in decided.chosen.items() if pair[1] in tags}
     gone = withdrawals(warehouse, first) if chosen else {}
     attributes: dict[str, Attributes] = {}
-    for subject, rows in everybody(registry, now) if asked else ():
-        if wanted := [row for row in rows if row.attribute in asked]:
-            attributes[subject] = in_force(wanted, subject, seal, now)
+    minors: set[str] = set()
+    for subject, rows in everybody(registry, now):
+        if wanted := [row for row in rows if row.attribute in asked | _TELL_MINORS]:
+            said = in_force(wanted, subject, seal, now)
+            if is_minor(said):
+                minors.add(subject)
+            elif asked & said.keys():
+                attributes[subject] = said
     return Known(
-        decided.off | erased,
+        decided.off | erased | minors,
         sites,
         frozenset(one.actor for one in answers if holds(one, notice)),
         frozenset(pair for pair in decided.deleted if pair[1] in tags),
         frozenset(pair for pair, at_ms in chosen.items() if at_ms > gone.get(pair[0], -1)),
         attributes,
     )
+
+
+def is_minor(attributes: Attributes) -> bool:
+    """Say whether somebody said that they are under eighteen."""
+    age, groups = attributes.get("age"), attributes.get("groups")
+    return (isinstance(age, float) and age < _ADULT) or (isinstance(groups, frozenset) and _MINORS in groups)

@@ -6,7 +6,7 @@ part of the people; what only the registry knows (`profiles.segments.known`) com
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -36,7 +36,9 @@ class Stores:
     keys: Keys
 
 
-def members(stores: Stores, rule: PeopleRule, now: datetime, as_of: date | None = None) -> Iterator[str]:
+def members(
+    stores: Stores, rule: PeopleRule, now: datetime, as_of: date | None = None, known: Known | None = None
+) -> Iterator[str]:
     """Yield the pseudonyms of the people a rule holds of, each once.
 
     In are signed-in users only who were seen with consent to personalisation, whose newest event says so, too, and who
@@ -48,6 +50,8 @@ def members(stores: Stores, rule: PeopleRule, now: datetime, as_of: date | None 
     ----------
     as_of
         Day of a night; the newest when not given.
+    known
+        As `known_by` has it, where several rules are asked after each other.
 
     Raises
     ------
@@ -55,10 +59,9 @@ def members(stores: Stores, rule: PeopleRule, now: datetime, as_of: date | None 
         If the warehouse does not answer, or no night was made yet.
     """
     last = as_of or newest_night(stores.warehouse)
-    first = last - timedelta(days=MAX_DAYS - 1)
-    known = known_for(rule, stores.registry, stores.warehouse, stores.settings, stores.keys, first, now)
+    known = known or known_by(stores, [rule], now, last)
     asked = statement_of(rule, last, known.decided_tags)
-    parts = parts_of(int(stores.warehouse.rows(_ROWS, {"first": first})[0]["n"]))
+    parts = parts_of(int(stores.warehouse.rows(_ROWS, {"first": asked.parameters["first"]})[0]["n"]))
     for part in range(parts):
         table = stores.warehouse.query(asked.sql, {**asked.parameters, "parts": parts, "part": part})
         for batch in table.to_batches(max_chunksize=10_000):
@@ -74,6 +77,12 @@ def members(stores: Stores, rule: PeopleRule, now: datetime, as_of: date | None 
 def count_members(stores: Stores, rule: PeopleRule, now: datetime, as_of: date | None = None) -> int:
     """Return how many people a rule holds of; show it by `profiles.segments.sizes.shown` only."""
     return sum(1 for _ in members(stores, rule, now, as_of))
+
+
+def known_by(stores: Stores, rules: Iterable[PeopleRule], now: datetime, as_of: date) -> Known:
+    """Return what the registry knows of everybody that some rules need."""
+    first = as_of - timedelta(days=MAX_DAYS - 1)
+    return known_for(rules, stores.registry, stores.warehouse, stores.settings, stores.keys, first, now)
 
 
 def newest_night(warehouse: Warehouse) -> date:

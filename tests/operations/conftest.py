@@ -27,7 +27,7 @@ def settings(stores: RunningStack, tmp_path: Path) -> Iterator[Settings]:
         update={"home": tmp_path, "training": TrainingSettings(factors=8, neighbours=20, window_days=60)}
     )
     warehouse = ClickHouseWarehouse(own.warehouse)
-    for table in ("events", "actor_tags"):
+    for table in ("events", "actor_tags", "item_facts", "segment_members"):
         warehouse.command(f"TRUNCATE TABLE {table}")
     redis_client(own.redis).flushdb()
     yield own

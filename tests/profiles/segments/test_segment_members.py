@@ -230,6 +230,18 @@ def test_who_may_be_in_no_segment_is_in_none(stores: Stores) -> None:
     assert list(members(stores, EVERYBODY, NOW)) == [off, stays]
 
 
+def test_who_said_that_they_are_a_minor_is_in_no_segment(stores: Stores) -> None:
+    young, grown, pupil = PEOPLE[:3]
+    store(stores, [seen(subject) for subject in (young, grown, pupil)])
+    declare(stores, young, {"age": 17})
+    declare(stores, grown, {"age": 18})
+    change(
+        stores.registry, pupil,
+        decision({"groups": ["儿童青少年"]}, pupil, seal_of(stores.keys), NOW, consents=True), NOW,
+    )  # fmt: skip
+    assert list(members(stores, EVERYBODY, NOW)) == [grown]
+
+
 def test_where_a_ledger_is_required_only_who_agreed_to_the_notice_in_force_is_in(stores: Stores) -> None:
     first, second, third, elsewhere = PEOPLE[:4]
     store(stores, [seen(first), seen(second), seen(third), seen(elsewhere, site="other")])
