@@ -82,6 +82,27 @@ def due(engine: Engine, campaign_id: str, channel: str, now: datetime, n: int) -
         return [Delivery(*row) for row in rows]
 
 
+def delivery(engine: Engine, key: str) -> Delivery | None:
+    """Return a row by its key, if there is one."""
+    table = deliveries
+    columns = (
+        table.c.delivery_key, table.c.campaign_id, table.c.version, table.c.subject, table.c.channel, table.c.attempts
+    )  # fmt: skip
+    with engine.connect() as connection:
+        row = connection.execute(select(*columns).where(table.c.delivery_key == key)).first()
+    return Delivery(*row) if row else None
+
+
+def deliveries_of(engine: Engine, subject: str, n: int) -> list[tuple[str, str, str, datetime | None]]:
+    """Return campaign, channel, state and end of a person's deliveries, at most `n`."""
+    table = deliveries
+    query = select(table.c.campaign_id, table.c.channel, table.c.state, table.c.done_at)
+    query = query.where(table.c.subject == subject).order_by(table.c.done_at.desc(), table.c.delivery_key).limit(n)
+    with engine.connect() as connection:
+        rows = connection.execute(query)
+        return [(row.campaign_id, row.channel, row.state, as_utc(row.done_at) if row.done_at else None) for row in rows]
+
+
 def settle(engine: Engine, outcomes: Sequence[Outcome], now: datetime) -> None:
     """Write down what became of rows, all in one step."""
     alike: dict[tuple[DeliveryState, str, datetime | None, bool], list[str]] = defaultdict(list)

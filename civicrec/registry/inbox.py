@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection, Engine, delete, func, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -71,21 +71,24 @@ def messages_of(engine: Engine, subject: str, n: int, before: datetime | None = 
         ]  # fmt: skip
 
 
-def mark(engine: Engine, subject: str, key: str, what: str, now: datetime) -> bool:
-    """Note that a message was read, or deleted; return whether the person has such a message.
+def unread_of(engine: Engine, subject: str) -> int:
+    """Return how many messages of a person are neither read nor deleted."""
+    mine = (inbox.c.subject == subject) & inbox.c.deleted_at.is_(None) & inbox.c.read_at.is_(None)
+    with engine.connect() as connection:
+        return int(connection.execute(select(func.count()).select_from(inbox).where(mine)).scalar_one())
 
-    Parameters
-    ----------
-    what
-        ``read`` or ``deleted``; done again, the first time stays.
-    """
+
+def mark(
+    engine: Engine, subject: str, key: str, what: Literal["read", "deleted"], now: datetime
+) -> Literal["first", "again", "none"]:
+    """Note that a message was read, or deleted; the first time stays. Return whether this was it, or there is none."""
     column = {"read": inbox.c.read_at, "deleted": inbox.c.deleted_at}[what]
     mine = (inbox.c.subject == subject) & (inbox.c.delivery_key == key) & inbox.c.deleted_at.is_(None)
     with engine.begin() as connection:
-        if connection.execute(select(inbox.c.delivery_key).where(mine)).first() is None:
-            return False
-        connection.execute(update(inbox).where(mine & column.is_(None)).values({column: now.astimezone(UTC)}))
-    return True
+        first = update(inbox).where(mine & column.is_(None)).values({column: now.astimezone(UTC)})
+        if connection.execute(first).rowcount:
+            return "first"
+        return "again" if connection.execute(select(inbox.c.subject).where(mine)).first() else "none"
 
 
 def drop_old(engine: Engine, before: datetime) -> int:

@@ -70,6 +70,7 @@ def export(
     from profiles.online.redis_rights import RedisOnlineRights
     from profiles.rights.attributes import seal_of, told
     from profiles.rights.export import as_csv, as_json, held_of
+    from profiles.rights.pushes import pushes_of
 
     settings = load_settings(home)
     keys = load_keys(settings)
@@ -84,7 +85,8 @@ def export(
         else:
             state = RedisOnlineRights(redis_client(settings.redis)).actor(actor)
             decided, answers = choices_of(registry, actor), entries_of(registry, actor)
-            held = held_of(actor, decided, state, tags_of(stored, actor), answers, attributes, utc_now())
+            pushes = pushes_of(registry, actor)
+            held = held_of(actor, decided, state, tags_of(stored, actor), answers, attributes, pushes, utc_now())
             pieces = as_json(held, events)
         for piece in pieces:
             sys.stdout.buffer.write(piece)

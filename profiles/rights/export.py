@@ -85,6 +85,7 @@ def held_of(
     learned: Iterable[Mapping[str, Any]],
     consents: Iterable[Entry],
     attributes: Iterable[Mapping[str, Any]],
+    pushes: Mapping[str, Any],
     now: datetime,
 ) -> dict[str, Any]:
     """Return all that is held of a person but events.
@@ -97,6 +98,8 @@ def held_of(
         All answers of the ledger, the first at the head.
     attributes
         What they said of themselves, as `profiles.rights.attributes.told` tells it.
+    pushes
+        What they were sent, and which pushes they want, as `profiles.rights.pushes.pushes_of` tells it.
     """
     return {
         "subject_id": subject_id,
@@ -116,6 +119,7 @@ def held_of(
         "chosen_tags": [{"tag": tag, "since": _text(since)} for tag, since in sorted(decided.chosen.items())],
         "deleted_tags": [{"tag": tag, "since": _text(since)} for tag, since in sorted(decided.deleted.items())],
         "attributes": list(attributes),
+        **pushes,
         "tags": dict(state.tags),
         "tags_by_night": [{name: _text(value) for name, value in row.items()} for row in learned],
         "recent": [{"item_id": one.item_id, "at": rfc3339(from_ms(one.at_ms))} for one in state.recent],

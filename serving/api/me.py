@@ -112,8 +112,13 @@ async def remove_tag(request: Request, tag: str) -> Response:
     return json_answer(msgspec.json.encode(TagDecision(name, "deleted")))
 
 
-def signed_in(request: Request) -> Respondent:
+def signed_in(request: Request, query: type[MyQuery] = MyQuery) -> Respondent:
     """Return who asks, proved by a token.
+
+    Parameters
+    ----------
+    query
+        What the call may be asked besides the site.
 
     Raises
     ------
@@ -121,7 +126,7 @@ def signed_in(request: Request) -> Respondent:
         If no token came, or it is not valid for the site.
     """
     live: Live = request.app.state.live
-    site = site_of(query_of(request, MyQuery).site, live.settings)
+    site = site_of(query_of(request, query).site, live.settings)
     token = bearer_of(request.headers.get("authorization", ""))
     if not token:
         raise Unauthorized("got no subject token; expected Authorization: Bearer with one of a signed-in user")

@@ -21,6 +21,7 @@ from civicrec.warehouse.personal import events_of, tags_of
 from civicrec.web.calls import JSON, Answer, Call, describes
 from civicrec.web.guard import charge
 from profiles.rights.export import as_csv, as_json, held_of
+from profiles.rights.pushes import pushes_of
 from serving.answers import NO_STORE
 from serving.api.attributes import declared_of
 from serving.api.me import REFUSED, TOKEN, decisions_of, subject_of
@@ -43,6 +44,9 @@ class MyData(msgspec.Struct):
     chosen_tags: list[dict[str, Any]]
     deleted_tags: list[dict[str, Any]]
     attributes: list[dict[str, Any]]
+    deliveries: list[dict[str, Any]]
+    messages: list[dict[str, Any]]
+    subscriptions: list[dict[str, Any]]
     tags: dict[str, float]
     tags_by_night: list[dict[str, Any]]
     recent: list[dict[str, Any]]
@@ -73,7 +77,8 @@ async def copy_of(request: Request, actor: str) -> Response:
     learned = await asyncio.to_thread(tags_of, warehouse, actor)
     answers = await request.app.state.consents.entries(actor)
     attributes = await declared_of(request).of(actor)
-    held = held_of(actor, decided, state, learned, answers, attributes, request.app.state.live.clock())
+    pushes = await request.app.state.registry.do(lambda engine: pushes_of(engine, actor))
+    held = held_of(actor, decided, state, learned, answers, attributes, pushes, request.app.state.live.clock())
     events = await _begun(warehouse, actor)
     await _record(request, actor)
     return _file(as_json(held, events), "civicrec-data.json", JSON)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Engine
 
 from civicrec.registry.deliveries import Delivery, counts_of, enlist
-from civicrec.registry.inbox import count_pushes, drop_old, erase_pushes, mark, messages_of, put_messages
+from civicrec.registry.inbox import count_pushes, drop_old, erase_pushes, mark, messages_of, put_messages, unread_of
 from civicrec.registry.subscriptions import subscribe, subscriptions_of
 
 NOW = datetime(2026, 3, 2, 3, 30, tzinfo=UTC)
@@ -26,8 +26,8 @@ def put(registry: Engine, rows: list[Delivery], at: datetime) -> None:
 
 def test_a_message_put_again_stays_as_its_owner_left_it(registry: Engine) -> None:
     put(registry, [a_row("a"), a_row("b"), a_row("x", OTHER)], NOW)
-    assert mark(registry, ME, "a", "read", NOW + HOUR)
-    assert mark(registry, ME, "b", "deleted", NOW + HOUR)
+    assert mark(registry, ME, "a", "read", NOW + HOUR) == "first"
+    assert mark(registry, ME, "b", "deleted", NOW + HOUR) == "first"
     put(registry, [a_row("a"), a_row("b")], NOW + 2 * HOUR)
     [message] = messages_of(registry, ME, 10)
     assert (message.key, message.at, message.read_at) == ("a", NOW, NOW + HOUR)
@@ -35,13 +35,16 @@ def test_a_message_put_again_stays_as_its_owner_left_it(registry: Engine) -> Non
 
 def test_nobody_marks_the_message_of_another_or_one_that_is_gone(registry: Engine) -> None:
     put(registry, [a_row("a"), a_row("b")], NOW)
-    assert not mark(registry, OTHER, "a", "deleted", NOW)
-    assert not mark(registry, ME, "nothing", "read", NOW)
-    assert mark(registry, ME, "b", "deleted", NOW)
-    assert not mark(registry, ME, "b", "read", NOW)
-    assert mark(registry, ME, "a", "read", NOW)
-    assert mark(registry, ME, "a", "read", NOW + HOUR)
+    assert mark(registry, OTHER, "a", "deleted", NOW) == "none"
+    assert mark(registry, ME, "nothing", "read", NOW) == "none"
+    assert unread_of(registry, ME) == 2
+    assert mark(registry, ME, "b", "deleted", NOW) == "first"
+    assert mark(registry, ME, "b", "read", NOW) == "none"
+    assert unread_of(registry, ME) == 1
+    assert mark(registry, ME, "a", "read", NOW) == "first"
+    assert mark(registry, ME, "a", "read", NOW + HOUR) == "again"
     assert messages_of(registry, ME, 10)[0].read_at == NOW
+    assert (unread_of(registry, ME), unread_of(registry, OTHER)) == (0, 0)
 
 
 def test_messages_come_newest_first_page_by_page(registry: Engine) -> None:
