@@ -24,6 +24,7 @@ from civicrec.registry.catalogue import upsert_items
 from civicrec.registry.complaints import list_complaints, receive
 from civicrec.registry.erasures import finish_erasure, note_step, request_erasure
 from civicrec.registry.first_account import ensure_first_account, first_password
+from civicrec.registry.segments import Draft, SegmentSize, note_sizes, put_segment
 from civicrec.registry.suggested_tags import suggest
 from civicrec.registry.tables import registry_at
 from civicrec.security.tokens import load_keys
@@ -55,6 +56,10 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
         suggest(registry, {item.item_id: {"theme:就业创业": 0.8} for item in items[:3]}, utc_now())
         for due in (utc_now().date(), utc_now().date().replace(year=2020)):
             receive(registry, "demo", "recommendation", "", "推荐的政策已过期", due, utc_now())
+        rule, today = {"seen": "last", "within_days": 30}, utc_now().date()
+        draft = Draft("recent", "近期访问", "每季度核对", "办公室", rule, "2026.1")
+        put_segment(registry, draft, who="li", why="核对", now=utc_now())
+        note_sizes(registry, today, [SegmentSize("recent", today, 1, 57, lineage={"as_of": today.isoformat()})])
     env = {
         "CIVICREC_COLLECTOR__ORIGINS": json.dumps([f"http://127.0.0.1:{settings.serving.port}"]),
         "CIVICREC_CONSENT__NOTICE_VERSION": "2026-1",
@@ -241,6 +246,8 @@ def test_every_page_of_the_console(visit: Visit) -> None:
     for path in paths:
         visit.open(path)
         visit.check(path)
+    visit.open("/console/segments?id=recent")
+    visit.check("a segment")
     visit.open("/console/complaints")
     with registry_at(visit.stack.settings.registry_address) as registry:
         assert len(list_complaints(registry)) >= 2
