@@ -83,6 +83,13 @@ def everybodys_latest(engine: Engine, purpose: str) -> list[Entry]:
         return [_entry(row) for row in connection.execute(select(consents).where(consents.c.number.in_(newest)))]
 
 
+def consenting_sites(engine: Engine) -> list[str]:
+    """Return the sites of which anybody ever agreed to personalisation, in order."""
+    query = select(consents.c.site).where(consents.c.purpose == PERSONALISE, consents.c.is_given).distinct()
+    with engine.connect() as connection:
+        return sorted(connection.execute(query).scalars())
+
+
 def erase_consents(connection: Connection, actor: str) -> int:
     """Remove all answers of a person, in the caller's transaction; return how many there were.
 

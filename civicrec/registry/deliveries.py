@@ -122,6 +122,57 @@ def settle(engine: Engine, outcomes: Sequence[Outcome], now: datetime) -> None:
                 connection.execute(update(deliveries).where(mine).values(**values))
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A row that was sent or delivered, and of which the collector has not heard."""
+
+    key: str
+    campaign_id: str
+    version: int
+    subject: str
+    channel: str
+    state: DeliveryState
+    at: datetime
+
+
+def unreported(engine: Engine, n: int) -> list[Told]:
+    """Return at most `n` rows that the collector has not heard of, the first that ended at the head."""
+    table = deliveries
+    columns = (
+        table.c.delivery_key, table.c.campaign_id, table.c.version, table.c.subject, table.c.channel, table.c.state,
+        table.c.done_at,
+    )  # fmt: skip
+    with engine.connect() as connection:
+        rows = connection.execute(select(*columns).where(table.c.reported == 0).order_by(table.c.done_at).limit(n))
+        return [Told(*row[:-1], as_utc(row[-1])) for row in rows]
+
+
+def mark_reported(engine: Engine, keys: Sequence[str]) -> None:
+    """Write down that the collector heard of rows."""
+    with engine.begin() as connection:
+        for some in ids_by_query(keys):
+            connection.execute(update(deliveries).where(deliveries.c.delivery_key.in_(some)).values(reported=1))
+
+
+def refused_of(engine: Engine, campaign_id: str) -> int:
+    """Return how many messages of a campaign the channels refused, or were given up."""
+    mine = (deliveries.c.campaign_id == campaign_id) & (deliveries.c.state == "refused")
+    with engine.connect() as connection:
+        return int(connection.execute(select(func.count()).select_from(deliveries).where(mine)).scalar_one())
+
+
+def overview(engine: Engine) -> dict[str, int]:
+    """Return how many rows wait, were refused, and are unheard of by the collector."""
+    table = deliveries
+    query = select(
+        func.count().filter(table.c.state == "waiting").label("waiting"),
+        func.count().filter(table.c.state == "refused").label("refused"),
+        func.count().filter(table.c.reported == 0).label("unreported"),
+    ).where(table.c.state.in_(("waiting", "refused")) | (table.c.reported == 0))
+    with engine.connect() as connection:
+        return {name: int(n) for name, n in connection.execute(query).mappings().one().items()}
+
+
 def leave_out(engine: Engine, campaign_id: str, reason: str, now: datetime) -> int:
     """End all rows of a campaign that still wait; return how many."""
     waiting = (deliveries.c.campaign_id == campaign_id) & (deliveries.c.state == "waiting")

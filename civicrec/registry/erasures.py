@@ -236,12 +236,7 @@ def _open(number: int) -> Any:
 
 
 def _plain(who: Person) -> dict[str, Any]:
-    return {"subject_id": who.subject_id, "anonymous_ids": list(who.anonymous_ids), "former": list(who.former)}
-
-
-def _person(site: str, trace: Mapping[str, Any]) -> Person:
-    # Requests of before peppers could be changed have no former names.
-    return Person(site, trace["subject_id"], tuple(trace["anonymous_ids"]), tuple(trace.get("former", ())))
+    return {"subject_id": who.subject_id, "anonymous_ids": list(who.anonymous_ids)}
 
 
 def _erasure(row: Row[Any]) -> Erasure:
@@ -249,6 +244,6 @@ def _erasure(row: Row[Any]) -> Erasure:
     return Erasure(
         row.number, row.site, row.person, as_utc(row.requested_at), row.requested_by, date.fromisoformat(row.due),
         {name: Step(**step) for name, step in row.steps.items()},
-        _person(row.site, trace) if trace else None,
+        Person(row.site, trace["subject_id"], tuple(trace["anonymous_ids"])) if trace else None,
         as_utc(row.done_at) if row.done_at else None, row.receipt,
     )  # fmt: skip

@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True, help="Push campaigns: items for the people whom they fit.")
     group.command()(put)
     group.command("list")(list_)
-    for command in (show, preview, status, propose, return_, approve, start, pause, stop, send):
+    for command in (show, preview, status, propose, return_, approve, start, pause, stop, send, suggest):
         group.command(command.__name__.rstrip("_"))(command)
     app.add_typer(group, name="campaign")
 
@@ -179,6 +179,18 @@ def send(
     from recommender.push.worker import send_due
 
     print(f"{send_due(load_settings(home), wait=wait)} messages decided on")
+
+
+def suggest(home: Home = None) -> None:
+    """Propose campaigns for what is new, changed or closes soon, as `civicrec serve` does; print their ids."""
+    from civicrec.clock import utc_now
+    from civicrec.settings import load_settings
+    from recommender.push.people import people_at
+    from recommender.push.proposals import Proposer
+
+    with people_at(load_settings(home)) as people:
+        for campaign_id in [*Proposer(people).follow(utc_now()), *Proposer(people).remind(utc_now())]:
+            print(campaign_id)
 
 
 def _step(home: Path | None, campaign_id: str, action: Any, version: int | None, who: str, why: str) -> None:

@@ -77,6 +77,7 @@ def _in_registry(settings: Settings, today: date) -> Iterator[str]:
             yield from _complaints(engine, settings, today)
             yield from _audit(engine)
             yield from _erasures(engine, settings, today)
+            yield from _pushes(engine)
 
 
 def audit_head_of(settings: Settings) -> str:
@@ -102,6 +103,15 @@ def _erasures(engine: Engine, settings: Settings, today: date) -> Iterator[str]:
         yield f"{late} people asked to be erased and are overdue: `subject erasures`; the stream's log says why"
     if waiting and settings.stream.runner == "flink":
         yield f"{len(waiting)} people asked to be erased, which a stream on Flink does not do: docs/operations.md"
+
+
+def _pushes(engine: Engine) -> Iterator[str]:
+    from civicrec.registry.campaigns import campaigns_of
+    from civicrec.registry.deliveries import refused_of
+
+    for kept in campaigns_of(engine, ["sending", "paused"]):
+        if n := refused_of(engine, kept.campaign_id):
+            yield f"{n} messages of campaign {kept.campaign_id} were refused: `civicrec campaign status` says why"
 
 
 def _complaints(engine: Engine, settings: Settings, today: date) -> Iterator[str]:

@@ -18,7 +18,9 @@ from civicrec.errors import Conflict, InvalidInput, NotFound
 from civicrec.items import ITEM_TYPES, Item
 from civicrec.registry.campaigns import Done, KeptCampaign, campaign, change_campaign
 from civicrec.registry.catalogue import Kept
+from civicrec.registry.segments import segment
 from civicrec.settings.push import PushSettings
+from profiles.segments.draft import rule_of
 from recommender.catalogue import Catalogue
 from recommender.eligibility import eligible
 from recommender.match import conditions_of
@@ -45,6 +47,8 @@ def put_campaign(
     check_window(plan, now)
     items = _items(registry, plan)
     _check_conditions(plan, items.values())
+    if plan.audience.segment:
+        check_sensitive(rule_of(segment(registry, plan.audience.segment)), f"audience.segment {plan.audience.segment}")
     plan = msgspec.structs.replace(plan, topic=plan.topic or next(iter(items[plan.items[0]].theme), ""))
 
     def decide(before: KeptCampaign | None) -> KeptCampaign:

@@ -19,6 +19,7 @@ from recommender.push.plan import Plan
 
 _FROM_DECLARED = "因为您填报的信息符合："
 _STARTED, _NO_LONGER = "因为您已开始办理、尚未提交", "发送时与您填报的信息相符"
+_SEGMENT = "因为您近期的使用情况在本次推送的范围内"
 _TESTS = {"at_least": "不低于", "at_most": "不高于"}
 
 
@@ -100,6 +101,8 @@ def reason_of(plan: Plan, items: Iterable[Item], attributes: Attributes, *, star
         words += [_said(clause) for clause in _holding(plan.rule, attributes)]
     if words:
         return _FROM_DECLARED + "；".join(dict.fromkeys(words))
+    if plan.audience.segment:
+        return _SEGMENT
     return _STARTED if plan.audience.started and started else _NO_LONGER
 
 

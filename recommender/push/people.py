@@ -28,8 +28,11 @@ from civicrec.settings import Settings
 from civicrec.warehouse.applications import started_only
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from profiles.rights.attributes import in_force, seal_of
+from profiles.segments.members import Stores
+from profiles.segments.sizes import segment_members
 from recommender.push.audience import Known
 from recommender.push.plan import Plan
+from recommender.push.states import PROPOSER
 
 #: Purpose that a notice may name for pushes apart; where it does, both consents are needed.
 PUSH = "push"
@@ -52,7 +55,14 @@ def people_at(settings: Settings) -> Iterator[People]:
             with closing(ClickHouseWarehouse(settings.warehouse)) as warehouse:
                 return started_only(warehouse, items, local_date(utc_now()) - APPLIED_WITHIN)
 
-        yield People(registry, load_keys(settings), notice_of(settings), starters)
+        keys = load_keys(settings)
+
+        def members(segment_id: str) -> Iterator[str]:
+            with closing(ClickHouseWarehouse(settings.warehouse)) as warehouse:
+                stores = Stores(warehouse, registry, settings, keys)
+                yield from segment_members(stores, segment_id, who=PROPOSER, why="audience of a push", now=utc_now())
+
+        yield People(registry, keys, notice_of(settings), starters, members)
 
 
 @dataclass(slots=True)
@@ -63,20 +73,28 @@ class People:
     ----------
     starters
         See `Starters`; asked once a campaign.
+    members
+        Segment → who is in it.
     """
 
     registry: Engine
     keys: Keys
     notice: Notice
     starters: Starters
+    members: Callable[[str], Iterable[str]] = lambda _: ()
     _erased: ErasedNames = NOBODY
     _erased_version: int = -1
 
     def of(self, plan: Plan, now: datetime) -> Iterator[Known]:
-        """Yield all whom a campaign might be for: who declared something, or started to apply."""
+        """Yield all whom a campaign might be for: who declared something, started to apply, or is in the segment."""
         started = frozenset(self.starters(plan.items)) if plan.audience.started else frozenset()
-        declared = (subject for subject, _ in everybody(self.registry, now))
-        rest = iter(sorted(started)) if plan.audience.started else declared
+        if plan.audience.segment:
+            members = self.members(plan.audience.segment)
+            rest = (subject for subject in members if not plan.audience.started or subject in started)
+        elif plan.audience.started:
+            rest = (subject for subject in sorted(started))
+        else:
+            rest = (subject for subject, _ in everybody(self.registry, now))
         while some := list(islice(rest, AT_ONCE)):
             yield from self.known(plan, some, now, started)
 
@@ -127,6 +145,6 @@ class People:
 
     def _who_is_erased(self) -> ErasedNames:
         if (version := erasures_version(self.registry)) != self._erased_version:
-            self._erased = ErasedNames(refused_until(self.registry), self.keys.erased_digest, self.keys.root)
+            self._erased = ErasedNames(refused_until(self.registry), self.keys.erased_digest)
             self._erased_version = version
         return self._erased

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, time, timedelta
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, cast, get_args
 
 import msgspec
 
 from civicrec.errors import InvalidInput
 from civicrec.items import ItemId, Text64, Time
 from profiles.rules.attributes import is_sensitive
-from profiles.rules.language import Rule, leaves, rule_from
+from profiles.rules.behaviour import PeopleRule
+from profiles.rules.language import Clause, Rule, leaves, rule_from
 
 Channel = Literal["inbox", "webhook"]
 CHANNELS: tuple[Channel, ...] = get_args(Channel)
@@ -36,11 +37,14 @@ class Audience(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
         Whom one of the items fits by its own conditions, as ``/v1/match`` decides it.
     started
         Who started to apply for one of the items within a month, and did not submit.
+    segment
+        Who was in a segment (`profiles.segments`) when recipients were written, by the night before.
     """
 
     rule: dict[str, Any] = {}
     of_items: bool = False
     started: bool = False
+    segment: Text64 = ""
 
 
 class Quiet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -146,7 +150,7 @@ def check_window(plan: Plan, now: datetime) -> None:
         raise InvalidInput(f"ends {plan.ends}: expected {LONGEST.days} days after its beginning at most")
 
 
-def check_sensitive(rule: Rule, where: str) -> None:
+def check_sensitive(rule: Rule | PeopleRule, where: str) -> None:
     """Refuse a rule that divides people by something sensitive (个人信息保护法 Art. 28), or names minors.
 
     Raises
@@ -154,7 +158,9 @@ def check_sensitive(rule: Rule, where: str) -> None:
     InvalidInput
         Naming what is sensitive.
     """
-    for clause in leaves(rule):
+    for clause in leaves(cast("PeopleRule", rule)):
+        if not isinstance(clause, Clause):  # of behaviour, from which nothing sensitive is learned
+            continue
         words = sorted(clause.value) if isinstance(clause.value, frozenset) else [clause.value]
         for word in words:
             if clause.attribute == "age" and isinstance(word, float):
@@ -172,7 +178,7 @@ def check_sensitive(rule: Rule, where: str) -> None:
 
 def _check_audience(plan: Plan) -> None:
     audience = plan.audience
-    if not (audience.rule or audience.of_items or audience.started):
-        raise InvalidInput("audience: got nothing; expected rule, of_items or started, one of them at least")
+    if not (audience.rule or audience.of_items or audience.started or audience.segment):
+        raise InvalidInput("audience: got nothing; expected rule, of_items, started or segment, one of them at least")
     if audience.rule:
         check_sensitive(rule_from(audience.rule), "audience.rule")

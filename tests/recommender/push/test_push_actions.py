@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from civicrec.errors import Conflict, Forbidden, InvalidInput
+from civicrec.errors import Conflict, Forbidden, InvalidInput, NotFound
 from civicrec.items import item_from
 from civicrec.registry.campaigns import KeptCampaign, campaign
 from civicrec.registry.catalogue import set_status
 from civicrec.registry.choices import switch
 from civicrec.registry.deliveries import Delivery, Outcome, enlist, settle
+from civicrec.registry.segments import Draft, put_segment
 from civicrec.registry.subscriptions import subscribe
 from civicrec.registry.tables import registry_at
 from civicrec.settings.push import PushSettings
@@ -26,6 +27,8 @@ from recommender.push.plan import plan_from
 from recommender.push.states import Action
 from tests.item_builders import an_item
 from tests.recommender.push.campaigns import FIRM, NOW, a_plan, consent, people_of, put_items, put_people
+
+SEEN = {"seen": "last", "within_days": 30}
 
 
 @pytest.fixture
@@ -188,3 +191,22 @@ def test_a_campaign_of_the_webhook_is_not_started_without_a_gateway(registry: En
     approved(registry, channels=["inbox", "webhook"])
     with pytest.raises(InvalidInput, match="CIVICREC_PUSH__WEBHOOK_URL"):
         start(registry)
+
+
+def test_a_segment_may_be_an_audience_if_nothing_sensitive_divides_it(registry: Engine) -> None:
+    def put_rule(rule: dict[str, Any]) -> None:
+        draft = Draft("seg", "常看财税的企业", "", "li", rule, "")
+        put_segment(registry, draft, who="li", why="", now=NOW)
+
+    with pytest.raises(NotFound):
+        put(registry, audience={"segment": "seg"})
+    put_rule({"all": [SEEN, {"attribute": "groups", "one_of": ["残疾人"]}]})
+    with pytest.raises(InvalidInput, match=r"audience.segment seg: groups 残疾人 is sensitive"):
+        put(registry, audience={"segment": "seg"})
+    put_rule(SEEN)
+    kept = put(registry, audience={"segment": "seg", "of_items": True})
+    subjects = put_people(registry, map(str, range(30)))
+    people = people_of(registry)
+    people.members = lambda name: iter(subjects[:12] if name == "seg" else ())
+    shown = preview_campaign(people, plan_from(kept.plan), 0.0, NOW)
+    assert (shown.reached, shown.left_out["ineligible"]) == (12, 0)
