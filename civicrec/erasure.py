@@ -26,21 +26,24 @@ class Person:
     anonymous_ids
         Browsers that were signed in as this person and as no other, as their events name them. A browser that several
         people sign in from is nobody's alone: what was done there without signing in stays.
+    former
+        Pseudonyms of the user under peppers of before: the log and dead letters hold events as they came.
     """
 
     site: str
     subject_id: str
     anonymous_ids: tuple[str, ...] = ()
+    former: tuple[str, ...] = ()
 
     @property
     def ids(self) -> tuple[str, ...]:
         """All names of theirs that stand in events."""
-        return (self.subject_id, *self.anonymous_ids)
+        return (self.subject_id, *self.former, *self.anonymous_ids)
 
     @property
     def actors(self) -> tuple[str, ...]:
         """The names that their events count under."""
-        return (self.subject_id, *map(anonymous_actor, self.anonymous_ids))
+        return (self.subject_id, *self.former, *map(anonymous_actor, self.anonymous_ids))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,8 @@ class ErasedNames:
 
     Parameters
     ----------
+    root_of
+        `civicrec.security.tokens.Keys.root`: by it a subject is known under every pepper.
     until
         Digest, as `digest_of` makes it of a name → events that occurred until then are refused; ``None`` refuses all.
     """
@@ -94,23 +99,25 @@ class ErasedNames:
         self,
         until: Mapping[str, datetime | None] = MappingProxyType({}),
         digest_of: Callable[[str], str] = lambda name: name,
+        root_of: Callable[[str], str] = lambda subject_id: subject_id,
     ) -> None:
         self._has_any = bool(until)
-        self._until = lru_cache(maxsize=_KNOWN_NAMES)(lambda name: _until(until, digest_of(name)))
+        known = lru_cache(maxsize=_KNOWN_NAMES)
+        self._until_of_browser = known(lambda name: _until(until, digest_of(name)))
+        self._until_of_subject = known(lambda name: _until(until, digest_of(root_of(name))))
 
     def __bool__(self) -> bool:
         return self._has_any
 
     def have(self, subject_id: str, anonymous_id: str, occurred_at: datetime) -> bool:
         """Tell whether an event of these names is refused: by its subject, or by its browser if it has none."""
-        return self._refuse(subject_id or anonymous_id, occurred_at)
+        if not self._has_any or not subject_id:
+            return self.have_browser(anonymous_id, occurred_at)
+        return occurred_at <= self._until_of_subject(subject_id)
 
     def have_browser(self, anonymous_id: str, occurred_at: datetime) -> bool:
         """Tell whether a browser is an erased person's: what somebody else does on it is not known by its id either."""
-        return self._refuse(anonymous_id, occurred_at)
-
-    def _refuse(self, name: str, occurred_at: datetime) -> bool:
-        return self._has_any and bool(name) and occurred_at <= self._until(name)
+        return self._has_any and bool(anonymous_id) and occurred_at <= self._until_of_browser(anonymous_id)
 
 
 #: Before and after anything that occurs.

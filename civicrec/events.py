@@ -106,8 +106,9 @@ def anonymous_actor(anonymous_id: str) -> str:
 class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One thing that happened, as stored. See docs/contracts.md §1 for each field.
 
-    Empty string means "not given" for text, ``None`` for numbers. `subject_id`, `received_at`,
-    `referrer_type`, `device`, `region` and `bot_reason` are set by the collector, never taken from a client.
+    Empty string means "not given" for text, ``None`` for numbers. `subject_id`, `pepper` (which one made it),
+    `received_at`, `referrer_type`, `device`, `region` and `bot_reason` are set by the collector, never taken from a
+    client.
     """
 
     event_id: UUID
@@ -118,6 +119,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     channel: Channel = "web"
     anonymous_id: ActorName = ""
     subject_id: Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{32})?\Z")] = ""
+    pepper: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 0
     session_id: Name64 = ""
     item_id: ItemName = ""
     item_type: EventItemType = ""

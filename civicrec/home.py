@@ -112,6 +112,10 @@ SECRET_KEY = HomeFile(
     "secret.key", "pseudonyms, cursors, keys of sites without one, the seal of attributes", "collect, serve",
     "every visitor becomes a new one, kept attributes do not open; keep a copy apart from the data",
 )  # fmt: skip
+PEPPERS = HomeFile(
+    "peppers.json", "the peppers that followed the first one", "site rotate-pepper",
+    "nothing while there is none; else every signed-in visitor becomes a new one: keep a copy apart from the data",
+)  # fmt: skip
 SITES = HomeFile(
     "sites.json", "portals: their keys and origins", "site add",
     "tokens and API keys of these portals are refused; keep a copy apart from the data",
@@ -143,6 +147,8 @@ HISTORY_LOCK = _lock("history", "events load")
 POLL_LOCK = _lock("polls", "catalog poll")
 PUSH_LOCK = _lock("push", "serve, campaign send")
 STACK_LOCK = _lock("stack", "up, demo")
+SERVING_LOCK = _lock("serving", "serve")
+PEPPER_LOCK = _lock("peppers", "site rotate-pepper")
 
 #: All of them, in the order of docs/operations.md.
 FILES: tuple[HomeFile, ...] = tuple(value for value in list(globals().values()) if isinstance(value, HomeFile))

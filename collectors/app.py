@@ -84,7 +84,7 @@ class CollectorApp:
         self.capacity = Capacity(settings, log, self._seen, partial(acknowledged, settings), clock)
         counters = Counters(self.commit.totals, partial(read_books, settings), kafka, settings.home)
         self._ledger = Ledger(settings)
-        self._keys = load_keys(settings)
+        self._keys = load_keys(settings, during_change=True)
         self._endpoint = EventsEndpoint(
             settings, self._keys, self.commit, self.capacity, self._ledger, counters.observe, clock
         )
@@ -133,9 +133,22 @@ class CollectorApp:
             self._ledger.close()
 
     async def _hear_of_erasures(self) -> None:
-        """Refuse those who ask to be erased, and put event ids where the eraser can take them out."""
-        with closing(ErasedReader(self._settings.registry_address, self._keys.erased_digest)) as reader:
+        """Refuse those who ask to be erased, and put event ids where the eraser can take them out.
+
+        A pepper that was changed is heard of too. Until then events come under the one before, and say so.
+        """
+        reader = ErasedReader(
+            self._settings.registry_address,
+            lambda name: self._keys.erased_digest(name),
+            lambda name: self._keys.root(name),
+        )
+        with closing(reader):
             while True:
+                with suppress(CivicrecError):
+                    keys = await asyncio.to_thread(load_keys, self._settings, during_change=True)
+                    if keys != self._keys:
+                        self._keys = self._endpoint.keys = keys
+                        _log.info("pepper_changed", number=keys.generation)
                 with suppress(CivicrecError):  # the stream refuses them, too, and waits for the registry
                     names = await asyncio.to_thread(reader.read)
                     if names is not self._endpoint.erased:

@@ -90,7 +90,7 @@ class EventsEndpoint:
         observe: Callable[[float, int], None],
         clock: Clock = utc_now,
     ) -> None:
-        self._keys = keys
+        self.keys = keys
         self._commit = commit
         self._capacity = capacity
         self._ledger = ledger
@@ -188,7 +188,7 @@ class EventsEndpoint:
         device, bot_reason = read_user_agent(headers.get(b"user-agent", b"").decode("latin-1"))
         origin = headers.get(b"origin", b"")
         request = RequestFacts(
-            self._clock(), self._keys, self._sites,
+            self._clock(), self.keys, self._sites,
             refuses=refuses(scope["headers"]),
             page_host=host_of((origin or headers.get(b"referer", b"")).decode("latin-1")),
             device=device, bot_reason=bot_reason, behaviour=self._behaviour,

@@ -145,10 +145,12 @@ def put_subject(event: Arrival, request: RequestFacts) -> None:
     """Turn the event's or the request's token into a pseudonym; an invalid one leaves the event anonymous."""
     token = _token(event, request)
     event.subject_token = None
-    event.subject_id = ""
+    event.subject_id, event.pepper = "", 0  # type: ignore[misc]
     if token is not None:
         event.subject_id = request.subject_of(token, event.site)
-        if not event.subject_id:
+        if event.subject_id:
+            event.pepper = request.keys.generation  # type: ignore[misc]
+        else:
             request.altered["bad_token"] += 1
             request.faults[PortalFault("bad_token", event.site)] += 1
 

@@ -65,7 +65,7 @@ def import_attributes(
     n_values = n_declared = n_erased = 0
     for row in rows:
         subject = keys.subject_id(site, row.user)
-        if keys.erased_digest(subject) in erased:
+        if keys.erased_digest(keys.root(subject)) in erased:
             n_erased += 1
             continue
         try:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import chain
+from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -40,6 +41,7 @@ from recommender.signals import Signals
 
 #: Candidates of one generator; all together a few hundred.
 MAX_CANDIDATES = 100
+_ITEM_ID = attrgetter("item_id")
 
 
 def recommend(
@@ -175,30 +177,43 @@ def _chosen(
     )  # fmt: skip
 
 
-def history_of(request: Request, profile: ActorState, catalogue: Catalogue, now: datetime) -> list[int]:
+def history_of(
+    request: Request, profile: ActorState, catalogue: Catalogue, now: datetime, n: int | None = None
+) -> list[int]:
     """Return the rows the actor interacted with, newest first: what the caller says, then what the store knows.
 
     Only what is in force: an id that somebody merely names must not tell what stands behind it.
+
+    Parameters
+    ----------
+    n
+        So many at most; all when not given.
     """
     if not request.is_personal:
         return []
-    known = (recent.item_id for recent in profile.recent)
-    is_in_force = in_force(catalogue, now)
-    rows = catalogue.rows_of(dict.fromkeys((*request.recent, *known)))
-    return [row for row in rows if is_in_force[row]]
+    is_in_force, row_of = in_force(catalogue, now), catalogue.rows.get
+    rows: dict[int, None] = {}
+    for item_id in chain(request.recent, map(_ITEM_ID, profile.recent)):
+        row = row_of(item_id)
+        if row is not None and is_in_force[row]:
+            rows[row] = None
+            if len(rows) == n:
+                break
+    return list(rows)
 
 
 def seen_before(request: Request, profile: ActorState, catalogue: Catalogue, history: Sequence[int]) -> list[int]:
     """Return the rows the actor is only known to have seen, newest first: what is older than `history`."""
     if not (request.is_personal and profile.seen):
         return []
-    known = set(history)
-    return [row for row in reversed(catalogue.rows_of_hashes(profile.seen)) if row not in known]
+    known = set(catalogue.hashes[list(history)].tolist())
+    older = [hashed for hashed in profile.seen if hashed not in known]  # of most visitors none
+    return catalogue.rows_of_hashes(older)[::-1] if older else []
 
 
 def seed_ids(request: Request, profile: ActorState, catalogue: Catalogue, now: datetime) -> list[str]:
     """Return the ids of the items whose pairs the list is made from: the page's own, then the newest of the history."""
-    newest = history_of(request, profile, catalogue, now)[:MAX_CO_CLICK_SEEDS]
+    newest = history_of(request, profile, catalogue, now, MAX_CO_CLICK_SEEDS)
     ids = [catalogue.item_ids[row] for row in newest]
     if request.item_id not in catalogue.rows:
         return ids

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from civicrec.clock import to_ms
 from profiles.online.ports import CROWD_HOURS, CrowdReader
 from recommender.catalogue import Catalogue
+from recommender.derived import Derives
 
 #: Hours of each decayed sum, and its share of an item's weight. The minutes lead where many click; where few do, the
 #: hours and the day are left. Shares were chosen on four days of a news log (`civicrec evaluate prequential`), where
@@ -33,7 +34,7 @@ PlacedHour = tuple[NDArray[np.int64], NDArray[np.float64]]
 
 
 @dataclass(frozen=True, slots=True)
-class Trends:
+class Trends(Derives):
     """Rows by falling weight: the sum over half-lives of share x log2(1 + clicks left).
 
     The logarithm lets the tenth item keep a fair part beside the first, and makes weights comparable between a quiet

@@ -121,7 +121,7 @@ class Consents:
             await self._decisions.online(lambda: self._live.store.switch(actor, on=False))
         await self._registry.do(lambda engine: enter(engine, answer, self.notice, audit_name=name))
         if is_given and purpose in _LET_BACK_IN:
-            digest = self._live.keys.erased_digest(actor)
+            digest = self._live.keys.erased_digest(self._live.keys.root(actor))
             await self._registry.do(lambda engine: readmit(engine, name, digest, by="subject", now=now))
         if purpose == PERSONALISE:
             await self._decisions.obey(actor)

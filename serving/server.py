@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 from granian import Granian
 from threadpoolctl import threadpool_limits
 
+from civicrec.home import SERVING_LOCK
 from civicrec.logs import get_logger, set_up_logs
+from civicrec.process.locks import held_together
 from civicrec.process.ports import check_ports
 from civicrec.settings import Settings
 from civicrec.web.connections import allow_files, granian_options
@@ -55,7 +57,9 @@ def run(settings: Settings) -> None:
         )
         watch = WorkerWatch(partial(_pids, server), settings.silent_s)
         _log.info("serving_started", address=settings.serving.endpoint.url)
-        with watch.watching(), sending_lists(settings), sending_pushes(settings):
+        # While the pepper is changed nobody may be looked up: a list would know nobody, and a decision be lost.
+        alone = held_together(SERVING_LOCK.of(settings.home), "the list API")
+        with alone, watch.watching(), sending_lists(settings), sending_pushes(settings):
             server.serve(target_loader=partial(_worker, settings), wrap_loader=False)
     _log.info("serving_stopped")
 

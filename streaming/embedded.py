@@ -255,7 +255,7 @@ def run(settings: Settings) -> None:
         registry, events = peers
         keys = load_keys(settings)
         online_store = RedisOnlineStore(redis, bounds_of(settings.redis))
-        stores = Stores(warehouse, online_store, RegistrySnapshot(registry, keys.erased_digest))
+        stores = Stores(warehouse, online_store, RegistrySnapshot(registry, keys))
 
         def restore(done: Done) -> None:
             is_first = not ledger.committed()  # a new home lacks nothing yet

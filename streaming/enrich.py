@@ -6,7 +6,8 @@ from 1970, which the warehouse takes without making an object of each.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from operator import attrgetter
 from typing import Any
 
@@ -47,12 +48,23 @@ def enrich(parsed: Parsed, registry: RegistryFacts) -> Facts:
         What the catalogue says of an item's type wins over what the client said, and a switch that is off over the
         consent that it claims; events of people who were erased become dead letters without content.
     """
-    parsed = without_erased(parsed, registry.erased)
+    parsed = without_erased(renamed(parsed, registry.renamed), registry.erased)
     actors = [event.actor for event in parsed.events]
     consents = _consents(parsed, actors, registry.off_since)
     columns = _columns(parsed, registry.item_types, actors, consents)
     interactions = _interactions(parsed, registry.item_types, actors, consents)
     return Facts(parsed.block.origin, parsed.block.position, parsed.records, columns, interactions, parsed.dead)
+
+
+def renamed(parsed: Parsed, name_of: Callable[[str, int], str]) -> Parsed:
+    """Return a block whose people have the names in force, whichever pepper made those they came with."""
+    return replace(parsed, events=[_renamed(event, name_of) for event in parsed.events])
+
+
+def _renamed(event: Event, name_of: Callable[[str, int], str]) -> Event:
+    if not event.subject_id or (name := name_of(event.subject_id, event.pepper)) == event.subject_id:
+        return event
+    return msgspec.structs.replace(event, subject_id=name)
 
 
 def _consents(parsed: Parsed, actors: list[str], off_since: Mapping[str, int]) -> list[str]:

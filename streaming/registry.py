@@ -9,10 +9,24 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from civicrec.erasure import NOBODY, ErasedNames
-from civicrec.errors import Unavailable
+from civicrec.errors import ConfigError, Unavailable
 from civicrec.registry.catalogue import catalogue_version, items_since
 from civicrec.registry.choices import choices_version, off_since
 from civicrec.registry.erasures import erasures_version, refused_until
+from civicrec.security.tokens import Keys
+
+
+def as_it_is(subject_id: str, pepper: int) -> str:
+    """Return a name as it stands, where there has been one pepper only.
+
+    Raises
+    ------
+    ConfigError
+        If another one made it: without it nobody knows who that is.
+    """
+    if pepper:
+        raise ConfigError(f"an event names somebody under pepper {pepper}, and no pepper is known here")
+    return subject_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +41,14 @@ class RegistryFacts:
         actor → epoch ms since when personalisation is switched off: later events of theirs are counted, not learned.
     erased
         People whose events are refused.
+    renamed
+        `civicrec.security.tokens.Keys.renamed`: the name in force of somebody by a name and its pepper.
     """
 
     item_types: Mapping[str, str]
     off_since: Mapping[str, int] = field(default_factory=dict)
     erased: ErasedNames = NOBODY
+    renamed: Callable[[str, int], str] = as_it_is
 
 
 class RegistrySnapshot:
@@ -39,13 +56,13 @@ class RegistrySnapshot:
 
     Parameters
     ----------
-    digest_of
-        `civicrec.security.tokens.Keys.erased_digest`; without it nobody is refused here.
+    keys
+        Without them nobody is refused here.
     """
 
-    def __init__(self, registry: Engine, digest_of: Callable[[str], str] | None = None) -> None:
+    def __init__(self, registry: Engine, keys: Keys | None = None) -> None:
         self._registry = registry
-        self._digest_of = digest_of
+        self._keys = keys
         self._erased, self._erased_version = NOBODY, 0
         self._version, self._choices_version = 0, 0
         self._types: dict[str, str] = {}
@@ -67,9 +84,10 @@ class RegistrySnapshot:
             if (choices := choices_version(self._registry)) != self._choices_version:
                 self._off_since = off_since(self._registry)
                 self._choices_version = choices
-            if self._digest_of and (erased := erasures_version(self._registry)) != self._erased_version:
-                self._erased = ErasedNames(refused_until(self._registry), self._digest_of)
+            if self._keys and (erased := erasures_version(self._registry)) != self._erased_version:
+                self._erased = ErasedNames(refused_until(self._registry), self._keys.erased_digest, self._keys.root)
                 self._erased_version = erased
         except SQLAlchemyError as error:
             raise Unavailable(f"the registry cannot be read: {error}") from error
-        return RegistryFacts(self._types, self._off_since, self._erased)
+        renamed = self._keys.renamed if self._keys else as_it_is
+        return RegistryFacts(self._types, self._off_since, self._erased, renamed)

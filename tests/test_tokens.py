@@ -7,11 +7,14 @@ from typing import Any
 
 import jwt
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from civicrec.errors import ConfigError, Unauthorized
+from civicrec.events import is_subject
+from civicrec.home import PEPPERS
+from civicrec.security.peppers import Peppers, keep_peppers
 from civicrec.security.tokens import Keys, claimed_sites, load_keys
 from civicrec.settings import Settings, Site
 from tests.builders import NOON
@@ -185,3 +188,48 @@ def test_home_that_cannot_be_written_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="writable"):
         load_keys(Settings(home=tmp_path / "file"))
+
+
+peppers = st.lists(st.binary(min_size=1, max_size=8), max_size=3).map(tuple)
+
+
+@given(later=peppers, user=st.text(min_size=1), next_one=st.binary(min_size=1, max_size=8))
+def test_a_later_pepper_gives_another_name_to_the_same_person(
+    later: tuple[bytes, ...], user: str, next_one: bytes
+) -> None:
+    try:
+        user.encode()
+    except UnicodeEncodeError:
+        return  # no token can name this user
+    before, after = Keys(b"pepper", {}, later), Keys(b"pepper", {}, (*later, next_one))
+    assume(next_one not in later)  # two alike are one
+    old, new = before.subject_id("gz", user), after.subject_id("gz", user)
+    assert old != new
+    assert is_subject(new)
+    assert after.renamed(old, before.generation) == new == after.renamed(new, after.generation)
+    assert after.former_names(new) == (*before.former_names(old), old)
+    assert after.root(new) == before.root(old) == Keys(b"pepper", {}).subject_id("gz", user)
+    assert after.audit_name(new) == before.audit_name(old)
+    assert after.newest_key_for("attributes") != before.newest_key_for("attributes")
+
+
+def test_a_name_of_a_pepper_that_is_not_here_is_nobodys() -> None:
+    keys = Keys(b"pepper", {}, (b"second",))
+    with pytest.raises(
+        ConfigError, match=r"made with pepper 2, and this home has peppers up to 1: put its peppers\.json"
+    ):
+        keys.renamed("0" * 32, 2)
+
+
+def test_a_file_of_peppers_is_this_accounts_alone_and_whole(tmp_path: Path) -> None:
+    keep_peppers(tmp_path, Peppers(("ab" * 32,)))
+    assert load_keys(Settings(home=tmp_path)).generation == 1
+    path = PEPPERS.of(tmp_path)
+    path.chmod(0o644)
+    with pytest.raises(ConfigError, match="others may read the peppers"):
+        load_keys(Settings(home=tmp_path))
+    path.chmod(0o600)
+    for damaged in ("", '{"later": ["no hex"]}', '{"later": 3}'):
+        path.write_text(damaged)
+        with pytest.raises(ConfigError, match="is damaged; put it back from a copy"):
+            load_keys(Settings(home=tmp_path))

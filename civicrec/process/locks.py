@@ -63,6 +63,34 @@ def owned(lock: Path, what: str) -> Iterator[None]:
         os.close(handle)
 
 
+@contextmanager
+def held_together(lock: Path, what: str) -> Iterator[None]:
+    """Hold `lock` for the body with others who hold it so; meanwhile nobody has it alone by `owned`.
+
+    In a folder that cannot be written nobody could have it alone either, and it is not held.
+
+    Raises
+    ------
+    InUse
+        If somebody has it alone.
+    """
+    try:
+        handle = os.open(lock, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError:
+        yield
+        return
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InUse(
+                f"{lock.parent} cannot be used as {what} now: `{lock.name}` is held; wait for its end"
+            ) from None
+        yield
+    finally:
+        os.close(handle)
+
+
 def _is_taken(handle: int) -> bool:
     for _ in range(_TRIES):
         try:

@@ -151,8 +151,15 @@ def list_accounts(engine: Engine) -> list[Account]:
         ]
 
 
-def set_roles(engine: Engine, name: str, roles: Iterable[str], *, who: str, now: datetime) -> Account:
+def set_roles(
+    engine: Engine, name: str, roles: Iterable[str], *, who: str, now: datetime, is_forced: bool = False
+) -> Account:
     """Give an account these roles and no others; they are in force at its next request.
+
+    Parameters
+    ----------
+    is_forced
+        Whether there may be no role, and nobody left to manage accounts: an OpenID provider decides on its own people.
 
     Raises
     ------
@@ -161,8 +168,9 @@ def set_roles(engine: Engine, name: str, roles: Iterable[str], *, who: str, now:
     NotFound
         If there is no such account.
     """
-    given = roles_of(roles)
-    return _changed(engine, name, {"roles": list(given)}, who, "account_roles", {"roles": list(given)}, now)
+    words = list(roles)
+    given = list(roles_of(words)) if words or not is_forced else []
+    return _changed(engine, name, {"roles": given}, who, "account_roles", {"roles": given}, now, may_be_last=is_forced)
 
 
 def disable(engine: Engine, name: str, *, who: str, why: str, now: datetime) -> Account:
@@ -219,14 +227,15 @@ def _check_display_name(display_name: str) -> None:
 
 def _changed(
     engine: Engine, name: str, values: dict[str, Any], who: str, action: str, facts: dict[str, Any], now: datetime,
-    *, ends_sessions: bool = False,
+    *, ends_sessions: bool = False, may_be_last: bool = False,
 ) -> Account:  # fmt: skip
     with engine.connect() as connection, connection.begin():
         _alone(connection)
         before = account_of_row(_existing(connection, name))
         connection.execute(update(accounts).where(accounts.c.name == name).values(**values))
         after = account_of_row(_existing(connection, name))
-        if before.manages_users and not after.manages_users and not _somebody_manages(connection):
+        is_less = before.manages_users and not after.manages_users
+        if is_less and not may_be_last and not _somebody_manages(connection):
             raise LastManager(f"{name!r} is the last account that may manage the others; give another the role first")
         if ends_sessions:
             connection.execute(delete(console_sessions).where(console_sessions.c.account == name))

@@ -18,11 +18,18 @@ class ErasedReader:
     ----------
     digest_of
         `civicrec.security.tokens.Keys.erased_digest`.
+    root_of
+        `civicrec.security.tokens.Keys.root`.
     """
 
-    def __init__(self, address: str, digest_of: Callable[[str], str]) -> None:
+    def __init__(
+        self,
+        address: str,
+        digest_of: Callable[[str], str],
+        root_of: Callable[[str], str] = lambda subject_id: subject_id,
+    ) -> None:
         self._engine = connect(address)
-        self._digest_of = digest_of
+        self._digest_of, self._root_of = digest_of, root_of
         self._version = 0
         self._names = NOBODY
         self._is_there = False
@@ -41,7 +48,7 @@ class ErasedReader:
                 return self._names
             self._is_there = True
         if (version := erasures_version(self._engine)) != self._version:
-            self._names = ErasedNames(refused_until(self._engine), self._digest_of)
+            self._names = ErasedNames(refused_until(self._engine), self._digest_of, self._root_of)
             self._version = version
         return self._names
 

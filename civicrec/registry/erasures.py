@@ -236,7 +236,12 @@ def _open(number: int) -> Any:
 
 
 def _plain(who: Person) -> dict[str, Any]:
-    return {"subject_id": who.subject_id, "anonymous_ids": list(who.anonymous_ids)}
+    return {"subject_id": who.subject_id, "anonymous_ids": list(who.anonymous_ids), "former": list(who.former)}
+
+
+def _person(site: str, trace: Mapping[str, Any]) -> Person:
+    # Requests of before peppers could be changed have no former names.
+    return Person(site, trace["subject_id"], tuple(trace["anonymous_ids"]), tuple(trace.get("former", ())))
 
 
 def _erasure(row: Row[Any]) -> Erasure:
@@ -244,6 +249,6 @@ def _erasure(row: Row[Any]) -> Erasure:
     return Erasure(
         row.number, row.site, row.person, as_utc(row.requested_at), row.requested_by, date.fromisoformat(row.due),
         {name: Step(**step) for name, step in row.steps.items()},
-        Person(row.site, trace["subject_id"], tuple(trace["anonymous_ids"])) if trace else None,
+        _person(row.site, trace) if trace else None,
         as_utc(row.done_at) if row.done_at else None, row.receipt,
     )  # fmt: skip

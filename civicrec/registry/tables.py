@@ -378,6 +378,13 @@ failed_sign_ins = Table(
 )
 
 
+def columns_of_people() -> list[Column[str]]:
+    """Return the columns in which a subject's pseudonym may stand: a table that holds one calls it so."""
+    return [
+        column for table in metadata.sorted_tables for column in table.columns if column.name in ("actor", "subject")
+    ]
+
+
 def open_registry(address: str) -> Engine:
     """Open the registry and bring its tables up to date.
 

@@ -16,8 +16,11 @@ from typing import Any, NamedTuple
 
 import jwt
 
-from civicrec.errors import Unauthorized
+from civicrec.errors import ConfigError, Unauthorized
+from civicrec.events import is_subject
 from civicrec.home import SECRET_KEY
+from civicrec.security.peppers import read_peppers
+from civicrec.security.pseudonyms import root_under, under
 from civicrec.security.secrets import ensure_secret
 from civicrec.settings import Settings
 
@@ -49,10 +52,22 @@ class Holder(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The secrets of one installation: a pepper for pseudonyms and a signing key per site."""
+    """The secrets of one installation: a pepper for pseudonyms and a signing key per site.
+
+    Attributes
+    ----------
+    later
+        Peppers that followed the first one, the newest last (`civicrec.security.peppers`).
+    """
 
     pepper: bytes
     site_keys: Mapping[str, str]
+    later: tuple[bytes, ...] = ()
+
+    @property
+    def generation(self) -> int:
+        """Number of the pepper in force, 0 for the first."""
+        return len(self.later)
 
     def site_key(self, site: str) -> str:
         """Return the site's signing key; while no site is configured, one derived from the pepper."""
@@ -63,19 +78,64 @@ class Keys:
         return hmac.new(self.pepper, f"site-key:{site}".encode(), hashlib.sha256).hexdigest()
 
     def subject_id(self, site: str, user_id: str) -> str:
-        """Return the pseudonym of a portal user: HMAC-SHA256 with the site's pepper, cut to 128 bits."""
+        """Return the pseudonym of a portal user: HMAC-SHA256 with the site's pepper, cut to 128 bits.
+
+        Under a later pepper it is one block of AES over that (`civicrec.security.pseudonyms`).
+        """
         site_pepper = hmac.new(self.pepper, f"site-pepper:{site}".encode(), hashlib.sha256).digest()
-        return hmac.new(site_pepper, user_id.encode(), hashlib.sha256).hexdigest()[:32]
+        return self._made(hmac.new(site_pepper, user_id.encode(), hashlib.sha256).hexdigest()[:32], self.generation)
+
+    def root(self, subject_id: str, generation: int | None = None) -> str:
+        """Return what all pseudonyms of a person come from, by one of them: it stays when the pepper is changed.
+
+        Parameters
+        ----------
+        generation
+            Of the pepper that made it; the one in force when not given.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such pepper here.
+        """
+        made_with = self.generation if generation is None else generation
+        if not 0 <= made_with <= self.generation:
+            raise ConfigError(
+                f"a name was made with pepper {made_with}, and this home has peppers up to {self.generation}: put its "
+                "peppers.json back from a copy (docs/operations.md, Secrets)"
+            )
+        return root_under(subject_id, self.later[made_with - 1]) if made_with else subject_id
+
+    def renamed(self, subject_id: str, generation: int) -> str:
+        """Return the pseudonym in force of a person by one that another pepper made; raises as `root`."""
+        return (
+            subject_id
+            if generation == self.generation
+            else self._made(self.root(subject_id, generation), self.generation)
+        )
+
+    def former_names(self, subject_id: str) -> tuple[str, ...]:
+        """Return the pseudonyms that a person had under the peppers before, the root first."""
+        root = self.root(subject_id)
+        return tuple(self._made(root, generation) for generation in range(self.generation))
+
+    def _made(self, root: str, generation: int) -> str:
+        return under(root, self.later[generation - 1]) if generation else root
 
     def audit_name(self, actor: str) -> str:
         """Return the name under which a person stands in the audit log, which is never erased: a keyed digest.
 
-        Who has the pepper can tell whether a row is about somebody; who has not can tell nobody's name from it.
+        Who has the pepper can tell whether a row is about somebody; who has not can tell nobody's name from it. It is
+        the same under every pepper.
         """
-        return "person:" + hmac.new(self.pepper, f"audit:{actor}".encode(), hashlib.sha256).hexdigest()[:32]
+        name = self.root(actor) if is_subject(actor) else actor
+        return "person:" + hmac.new(self.pepper, f"audit:{name}".encode(), hashlib.sha256).hexdigest()[:32]
 
     def erased_digest(self, name: str) -> str:
-        """Return what the list of erased people holds of one of their names: a keyed digest, 32 hex digits."""
+        """Return what the list of erased people holds of one of their names: a keyed digest, 32 hex digits.
+
+        A subject is known in it by its `root`.
+        """
         return hmac.digest(self.pepper, b"erased:" + name.encode(), "sha256").hex()[:32]
 
     def sign_receipt(self, site: str, claims: Mapping[str, Any]) -> str:
@@ -83,8 +143,13 @@ class Keys:
         return jwt.encode({**claims, "aud": site}, self.site_key(site), algorithm="HS256")
 
     def key_for(self, use: str) -> bytes:
-        """Return a key of 32 bytes for one use, derived from the pepper."""
+        """Return a key of 32 bytes for one use, derived from the first pepper."""
         return hmac.new(self.pepper, f"key:{use}".encode(), hashlib.sha256).digest()
+
+    def newest_key_for(self, use: str) -> bytes:
+        """Return a key of 32 bytes for one use, derived from the pepper in force."""
+        newest = self.later[-1] if self.later else self.pepper
+        return hmac.new(newest, f"key:{use}".encode(), hashlib.sha256).digest()
 
     def sign(
         self, site: str, user_id: str, now: datetime, life: timedelta = timedelta(minutes=10), *, minor: bool = False
@@ -170,9 +235,26 @@ def claimed_sites(token: str) -> tuple[str, ...]:
         return ()
 
 
-def load_keys(settings: Settings) -> Keys:
-    """Take the pepper from the settings, else from ``<home>/secret.key``, made with mode 0600 at first use."""
+def load_keys(settings: Settings, *, during_change: bool = False) -> Keys:
+    """Take the pepper from the settings, else from ``<home>/secret.key``, made with mode 0600 at first use.
+
+    Parameters
+    ----------
+    during_change
+        Whether the caller may go on while the pepper is changed: it reads and writes no name that is kept.
+
+    Raises
+    ------
+    ConfigError
+        If a file of the home is not good, or the pepper is being changed.
+    """
+    peppers = read_peppers(settings.home)
+    if peppers.change and not during_change:
+        raise ConfigError(
+            "the pepper is being changed, and names are half old, half new: run `civicrec site rotate-pepper` again"
+        )
     pepper = settings.pepper.get_secret_value()
     if not pepper:
         pepper = ensure_secret(SECRET_KEY.of(settings.home))
-    return Keys(pepper.encode(), {site: value.key.get_secret_value() for site, value in settings.sites.items()})
+    site_keys = {site: value.key.get_secret_value() for site, value in settings.sites.items()}
+    return Keys(pepper.encode(), site_keys, peppers.keys)

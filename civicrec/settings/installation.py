@@ -17,6 +17,7 @@ from civicrec.settings.environment import Variables
 from civicrec.settings.fields import KeyOrEmpty
 from civicrec.settings.flink import FlinkSettings
 from civicrec.settings.kafka import KafkaSettings
+from civicrec.settings.oidc import OidcSettings
 from civicrec.settings.polling import PollingSettings
 from civicrec.settings.push import PushSettings
 from civicrec.settings.redis import RedisSettings
@@ -78,6 +79,7 @@ class Settings(BaseSettings):
     push: PushSettings = PushSettings()
     alarms: AlarmSettings = AlarmSettings()
     consent: ConsentSettings = ConsentSettings()
+    oidc: OidcSettings = OidcSettings()
 
     @classmethod
     def settings_customise_sources(

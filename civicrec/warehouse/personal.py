@@ -29,7 +29,7 @@ ORDER BY occurred_at, event_id
 _TAGS = """
 SELECT day, tag, weight, evidence, confidence, last_at FROM actor_tags WHERE actor = {actor:String} ORDER BY day, tag
 """
-
+_SEGMENTS = "SELECT day, segment FROM segment_members WHERE actor = {actor:String} ORDER BY day, segment"
 
 #: Interactions as the night counts them (`civicrec.warehouse.interests.COUNTED`), of one actor, with their kinds.
 _INTERACTIONS = f"""
@@ -52,9 +52,10 @@ def interactions_of(warehouse: Warehouse, actor: str, first: date, last: date) -
     return warehouse.rows(_INTERACTIONS, {**STRENGTHS, "actor": actor, "first": first, "last": last})
 
 
-def tags_of(warehouse: Warehouse, actor: str) -> list[dict[str, Any]]:
-    """Return the tags of a person that analysts see, of every day that is kept."""
-    return warehouse.rows(_TAGS, {"actor": actor})
+def nights_of(warehouse: Warehouse, actor: str) -> dict[str, list[dict[str, Any]]]:
+    """Return what nights made of a person, of every day that is kept: tags as analysts see them, and segments."""
+    asked = {"tags_by_night": _TAGS, "segments": _SEGMENTS}
+    return {name: warehouse.rows(sql, {"actor": actor}) for name, sql in asked.items()}
 
 
 _BROWSERS = """

@@ -133,6 +133,19 @@ def tags(
 
 
 @bench.command()
+def erase(
+    events: Annotated[
+        list[int] | None, typer.Option(min=1_000, help="How many of others, several times; default 1 million.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure how long a person's erasure takes to its receipt, beside a plain deletion from the same table."""
+    from operations.bench.erase import bench_erase
+
+    _show({"erase": lambda: bench_erase(events or [1_000_000])}, as_json)
+
+
+@bench.command()
 def serve(as_json: Json = False) -> None:
     """Measure lists per second and p99, beside FastAPI with one pipelined Redis read."""
     from operations.bench.serve import bench_serve

@@ -18,7 +18,7 @@ Link = Annotated[str, typer.Option(help="Address of an item's page, for items wi
 def register(app: typer.Typer) -> None:
     """Add the group `site` to the root command."""
     group = typer.Typer(no_args_is_help=True, help="Portals: their keys, origins and the lines for their pages.")
-    for command in (add, tag, keys, remove):
+    for command in (add, tag, keys, remove, rotate_pepper):
         group.command()(command)
     group.command("list")(list_)
     app.add_typer(group, name="site")
@@ -103,6 +103,28 @@ def list_(json: Json = False, home: Home = None) -> None:
         return
     for name, one in sites.items():
         print(f"{name}\t{' '.join(one.origins) or '(no origin: no page may send events)'}\t{' '.join(one.scopes)}")
+
+
+def rotate_pepper(
+    who: Annotated[str, typer.Option(help="Who does this, for the audit log.")],
+    why: Annotated[str, typer.Option(help="Why, for the audit log.")] = "",
+    home: Home = None,
+) -> None:
+    """Give every signed-in visitor of all sites another pseudonym everywhere, by a new secret; print what changed.
+
+    The stores must run, stream and lists must not: `civicrec up --only warehouse --only valkey --only collector`.
+    Events are taken meanwhile and wait in the log. Cut off anywhere, the same call goes on.
+    """
+    from dataclasses import asdict
+    from json import dumps
+
+    from civicrec.clock import utc_now
+    from civicrec.process.progress import progress_bars
+    from civicrec.settings import load_settings
+    from operations.pepper import rotate_pepper as rotate
+
+    with progress_bars() as report:
+        print(dumps(asdict(rotate(load_settings(home), who, why, utc_now(), report))))
 
 
 def remove(site: SiteId, home: Home = None) -> None:

@@ -102,7 +102,7 @@ def readmit(
     keys = load_keys(settings)
     keys.site_key(site)  # of an unknown site nobody is known
     subject_id = keys.subject_id(site, user)
-    person, digest = keys.audit_name(subject_id), keys.erased_digest(subject_id)
+    person, digest = keys.audit_name(subject_id), keys.erased_digest(keys.root(subject_id))
     with registry_at(settings.registry_address) as registry:
         is_new = requests.readmit(registry, person, digest, by=who, why=why, now=utc_now())
     print("events of the user are taken from now on" if is_new else "nothing to do: no event of the user is refused")

@@ -74,7 +74,19 @@ class Imported:
 
 def seal_of(keys: Keys) -> Seal:
     """Return the seal of an installation's attributes."""
-    return Seal(keys.key_for("attributes"))
+    return Seal(keys.newest_key_for("attributes"))
+
+
+def resealed(sealed: bytes, attribute: str, before: tuple[str, Seal], after: tuple[str, Seal]) -> bytes:
+    """Return a sealed value of one pseudonym, each with its seal, for another; it is opened in memory alone.
+
+    Raises
+    ------
+    ConfigError
+        If it does not open.
+    """
+    (old, opens), (new, closes) = before, after
+    return closes.close(opens.open(sealed, _owner(old, attribute)), _owner(new, attribute))
 
 
 def decision(

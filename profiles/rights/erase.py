@@ -54,7 +54,7 @@ def ask_to_erase(
             f"nothing is held of this user of site {site!r}: no event, no decision, no consent, nothing they said of "
             "themselves; expected one who was signed in here, events of the last seconds count a moment later"
         )
-    person = Person(site, subject_id, browsers_of(warehouse, subject_id))
+    person = Person(site, subject_id, browsers_of(warehouse, subject_id), keys.former_names(subject_id))
     digests = [keys.erased_digest(name) for name in person.ids]
     due = working_days(home).after(local_date(now), DUE_DAYS)
     return request_erasure(

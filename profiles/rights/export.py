@@ -82,7 +82,7 @@ def held_of(
     subject_id: str,
     decided: ActorChoices,
     state: ActorState,
-    learned: Iterable[Mapping[str, Any]],
+    nights: Mapping[str, Iterable[Mapping[str, Any]]],
     consents: Iterable[Entry],
     attributes: Iterable[Mapping[str, Any]],
     pushes: Mapping[str, Any],
@@ -92,8 +92,8 @@ def held_of(
 
     Parameters
     ----------
-    learned
-        Tags of each night, as analysts see them.
+    nights
+        What nights made of them, as `civicrec.warehouse.personal.nights_of` tells it.
     consents
         All answers of the ledger, the first at the head.
     attributes
@@ -121,7 +121,9 @@ def held_of(
         "attributes": list(attributes),
         **pushes,
         "tags": dict(state.tags),
-        "tags_by_night": [{name: _text(value) for name, value in row.items()} for row in learned],
+        **{
+            what: [{name: _text(value) for name, value in row.items()} for row in rows] for what, rows in nights.items()
+        },
         "recent": [{"item_id": one.item_id, "at": rfc3339(from_ms(one.at_ms))} for one in state.recent],
         "disliked": [{"item_id": item_id, "at": rfc3339(from_ms(at))} for item_id, at in state.disliked.items()],
         "done": list(state.done),

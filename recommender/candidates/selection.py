@@ -13,23 +13,23 @@ from recommender.candidates.generator import Query, Scored
 
 def best(query: Query, rows: NDArray[np.int64], scores: NDArray[Any], n: int) -> Scored:
     """Return the `n` best of those rows that are open and have a score above 0; no two of these may be equal."""
-    scores = scores * query.open_rows[rows]
-    # Most are far behind and need no order.
-    least = np.partition(scores, -n)[-n] if len(scores) > 2 * n else 0.0
+    scores, least = scores * query.open_rows.take(rows), 0.0
+    if len(scores) > 2 * n:  # most are far behind and need no order
+        parted = scores.copy()
+        parted.partition(len(parted) - n)
+        least = parted[-n]
     ahead = (scores >= least if least > 0 else scores > 0).nonzero()[0]
-    rows, scores = rows[ahead], scores[ahead].astype(np.float64, copy=False)
-    order = falling(scores, rows)[:n]
-    return Scored(rows[order], scores[order])
+    return _falling(rows.take(ahead), scores.take(ahead).astype(np.float64, copy=False), n)
 
 
-def falling(scores: NDArray[np.float64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the order of falling scores; equal scores go by row."""
+def _falling(rows: NDArray[np.int64], scores: NDArray[np.float64], n: int) -> Scored:
+    """Return the first `n` by falling scores; equal scores go by row."""
     order = (-scores).argsort()
-    ordered = scores[order]
-    if (ordered[1:] == ordered[:-1]).any():  # else their order is settled, at a third of the cost of `numpy.lexsort`
+    ordered = scores.take(order)
+    if np.count_nonzero(ordered[1:] == ordered[:-1]):  # else their order is settled, at a third of `numpy.lexsort`
         by_row = rows.argsort()
-        order = by_row[(-scores[by_row]).argsort(kind="stable")]
-    return order
+        order = by_row.take((-scores.take(by_row)).argsort(kind="stable"))
+    return Scored(rows.take(order[:n]), ordered[:n])
 
 
 def first_open(query: Query, order: NDArray[np.int64], n: int) -> NDArray[np.int64]:

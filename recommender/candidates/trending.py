@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from recommender.candidates.generator import GENERAL, Generator, Query, Scored
-from recommender.candidates.selection import places_of
 from recommender.request import Reason
+from recommender.trends import Trends
 
 #: Less is no trend: some four clicks of six hours ago, or thirty of yesterday.
 MIN_TREND_WEIGHT = 0.1
@@ -21,24 +21,26 @@ MIN_HOT = 10
 def trending_candidates(query: Query, n: int) -> Scored:
     """Return the items with the largest weight."""
     trends = query.signals.trends
-    n_hot = np.count_nonzero(trends.weights[:MAX_TRENDING] >= MIN_TREND_WEIGHT)
-    places = query.open_rows[trends.rows[:n_hot]].nonzero()[0][:n]
+    hot = trends.rows[: len(trends.once(_places))]
+    places = query.open_rows.take(hot).nonzero()[0][:n]
     return Scored(trends.rows[places], trends.weights[places])
 
 
 def trending_reasons(query: Query, rows: Sequence[int]) -> dict[int, list[Reason]]:
     """Tell each item's rank among what is clicked, and its weight, of the first tenth of the catalogue."""
     trends = query.signals.trends
-    n_hot = min(MAX_TRENDING, max(MIN_HOT, len(query.catalogue) // 10))
-    hot = trends.rows[:n_hot]
-    places = places_of(query, rows, hot)
+    place_of, n_hot = trends.once(_places), min(MAX_TRENDING, max(MIN_HOT, len(query.catalogue) // 10))
     return {
-        row: [Reason("trending", "近期热门", {"rank": place + 1, "weight": round(weight, 3)})]
-        for row, place, weight in zip(
-            hot[places].tolist(), places.tolist(), trends.weights[places].tolist(), strict=True
-        )
-        if weight >= MIN_TREND_WEIGHT
+        row: [Reason("trending", "近期热门", {"rank": place + 1, "weight": round(float(trends.weights[place]), 3)})]
+        for row in rows
+        if (place := place_of.get(row, n_hot)) < n_hot
     }
+
+
+def _places(trends: Trends) -> dict[int, int]:
+    """Return row → place of what may be called hot."""
+    n_hot = np.count_nonzero(trends.weights[:MAX_TRENDING] >= MIN_TREND_WEIGHT)
+    return {row: place for place, row in enumerate(trends.rows[:n_hot].tolist())}
 
 
 GENERATOR = Generator(

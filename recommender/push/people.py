@@ -145,6 +145,6 @@ class People:
 
     def _who_is_erased(self) -> ErasedNames:
         if (version := erasures_version(self.registry)) != self._erased_version:
-            self._erased = ErasedNames(refused_until(self.registry), self.keys.erased_digest)
+            self._erased = ErasedNames(refused_until(self.registry), self.keys.erased_digest, self.keys.root)
             self._erased_version = version
         return self._erased

@@ -18,7 +18,7 @@ from recommender.candidates.generator import Query, Scored
 from recommender.catalogue import EVER_MS
 from recommender.ranking.blend import distinct
 from recommender.request import Source
-from recommender.trends import HALF_LIVES, TREND_HOURS
+from recommender.trends import HALF_LIVES, TREND_HOURS, Trends
 
 #: Generators whose scores are features: the share of the best, and the logarithm of it for those whose tails are heavy.
 SHARES: tuple[Source, ...] = ("trending", "item_item", "als", "co_click", "next_click", "tags", "related", "popular")
@@ -87,9 +87,8 @@ def features_of(query: Query, candidates: Mapping[Source, Scored]) -> Features:
     places = place_of[trends.rows]
     here = (places >= 0).nonzero()[0]
     places = places[here]
-    values[: len(HALF_LIVES), places] = trends.sums[:, here]
     values[_IDLE] = _NEVER_IDLE
-    values[_IDLE, places] = np.log1p((trends.idle_ms[here] / 60_000).clip(0.0, TREND_HOURS * 60.0))
+    values[: _IDLE + 1, places] = trends.once(_of_trends).take(here, axis=1)
     for source, of_source in candidates.items():
         if source in _SHARE_OF and len(of_source.rows):
             shares = of_source.scores / of_source.scores[0]
@@ -108,6 +107,11 @@ def features_of(query: Query, candidates: Mapping[Source, Scored]) -> Features:
     if newest >= 0:
         values[_TITLES : _TITLES + len(TITLES)] = title_likeness(query, rows)
     return Features(rows, values.T)
+
+
+def _of_trends(trends: Trends) -> NDArray[np.float64]:
+    """Return the features up to ``idle`` of all rows of the trends."""
+    return np.vstack([trends.sums, np.log1p((trends.idle_ms / 60_000).clip(0.0, TREND_HOURS * 60.0))])
 
 
 def reader_of(query: Query) -> tuple[float, float]:

@@ -31,10 +31,9 @@ MAX_REORDERED = 40
 #: Name under which an explanation says what trees change.
 TREES = "trees"
 
-_FEATURES_OF: Mapping[Source, list[int]] = {
-    source: [number for number, name in enumerate(FEATURES) if SOURCE_OF[name] == source]
-    for source in dict.fromkeys(SOURCE_OF.values())
-}
+_NUMBER_OF: Mapping[Source, int] = {source: number for number, source in enumerate(dict.fromkeys(SOURCE_OF.values()))}
+#: (features, generators) 1 where a feature counts towards a generator's part.
+_COUNTS_TOWARDS = np.array([[SOURCE_OF[name] == source for source in _NUMBER_OF] for name in FEATURES], np.float64)
 
 
 class Weighed(NamedTuple):
@@ -67,9 +66,11 @@ class Weighed(NamedTuple):
     def parts_of(self, query: Query, rows: Sequence[int]) -> dict[int, dict[Source, float]]:
         """Return row → generator that named it → what its features add to the score, at least 0."""
         parts_of: dict[int, dict[Source, float]] = {row: {} for row in rows}
-        terms = dict(zip(rows, (self._values(rows) * self.weights).tolist(), strict=True))
+        sums = self._values(rows) @ (self.weights[:, None] * _COUNTS_TOWARDS)
+        of_rows = dict(zip(rows, sums.clip(min=0.0).tolist(), strict=True))
         for row, source, _ in self.named.by(query, rows):
-            parts_of[row][source] = max(0.0, sum([terms[row][number] for number in _FEATURES_OF.get(source, ())]))
+            number = _NUMBER_OF.get(source)
+            parts_of[row][source] = 0.0 if number is None else of_rows[row][number]
         return parts_of
 
     def features_of(self, rows: Sequence[int]) -> dict[int, dict[str, tuple[float, float]]]:

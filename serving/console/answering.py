@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from importlib import resources
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse
@@ -31,6 +32,7 @@ BUSY = "报表暂时无法生成，请缩短日期范围或稍候重试；采集
 AWAY = (
     "暂时无法登录或查看：账号数据库无法访问。采集和推荐不受影响，请稍候重试，或请系统管理员运行 civicrec status 查看。"
 )
+OUTSIDE = '<p class="outside"><a href="/console/oidc/sign-in?next={}">统一身份认证登录</a></p>'
 HELD_BACK = "登录失败次数过多，请在 {} 秒后重试。"
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
@@ -60,8 +62,10 @@ def sign_in_form(request: Request, status: int, problem: str = "", name: str = "
     said = [("problem", "alert", problem), ("notice", "status", notice)]
     lines = [f'<p class="{kind}" role="{role}">{html.escape(one)}</p>' for kind, role, one in said if one]
     path = request.url.path if request.url.path in PAGES else "/console/"
+    is_outside = bool(request.app.state.settings.oidc.issuer)
     facts: Mapping[str, str] = {
-        "problem": "".join(lines), "token": form_token(key), "name": html.escape(name), "next": path,
+        "outside": OUTSIDE.format(quote(path)) if is_outside else "", "problem": "".join(lines),
+        "token": form_token(key), "name": html.escape(name), "next": path,
     }  # fmt: skip
     text = resources.files("serving.console").joinpath("templates/sign_in.html").read_text(encoding="utf-8")
     answer = HTMLResponse(_BLANK.sub(lambda found: facts[found[1]], text), status, HEADERS)

@@ -11,6 +11,8 @@ from civicrec.clock import Clock, utc_now
 from civicrec.settings import Settings
 from serving.console.answering import add_console_handlers
 from serving.console.gate import Gate
+from serving.console.openid import Provider
+from serving.console.outside import router as outside
 from serving.console.process import PageProcess
 from serving.console.routes import router
 from serving.console.sign_in import router as sign_in
@@ -24,8 +26,10 @@ def create_console(settings: Settings, clock: Clock = utc_now) -> FastAPI:
     app.state.clock = clock
     app.state.pages = PageProcess(settings)
     app.state.gate = Gate(settings, clock)
+    app.state.provider = Provider(settings.oidc)
     add_problem_handlers(app)
     add_console_handlers(app)
     app.include_router(router)
     app.include_router(sign_in)
+    app.include_router(outside)
     return app

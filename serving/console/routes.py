@@ -44,6 +44,7 @@ PAGES = (
     Made("/items.csv", "items_csv", "reports", "export"),
     Made("/worth", "worth_page", "reports", "see"),
     Made("/worth.csv", "worth_csv", "reports", "export"),
+    Made("/segments", "segments_page", "segments", "see"),
     Made("/tags", "tags_page", "tags", "see"),
     Made("/complaints", "complaints_page", "rights", "see"),
     Made("/users", "users_page", "users", "see"),

@@ -33,6 +33,14 @@ MENU = (
 )
 
 
+#: What the large-type pages name first.
+_SERVICES = ("/portal/", "/portal/lists/service")
+
+
+def _is_later(entry: tuple[str, str]) -> bool:
+    return entry[0] not in _SERVICES
+
+
 def visitor_on(request: Request) -> Visitor:
     """Return who looks; one whose browser says not to be tracked sees general lists."""
     visitor = replace(visitor_of(request.cookies), account=_account_on(request))
@@ -86,7 +94,7 @@ def render(request: Request, template: str, status: int = 200, **facts: Any) -> 
         .get_template(template)
         .render(
             masthead=masthead_of(request.app.state.live.settings),
-            menu=MENU,
+            menu=sorted(MENU, key=_is_later) if visitor.elder else MENU,
             visitor=visitor,
             form_key=form_key(visitor, request.app.state.live.keys),
             collector=collector,

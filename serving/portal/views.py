@@ -15,7 +15,7 @@ from civicrec.items import TYPE_NAMES, Item
 from serving.links import item_path
 
 PAGE_ITEMS = 15
-ELDER_PAGE_ITEMS = 8
+ELDER_PAGE_ITEMS = 6
 
 ItemState = Literal["", "已失效", "尚未生效", "申报未开始", "申报已截止", "正在申报"]
 

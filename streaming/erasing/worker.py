@@ -7,6 +7,7 @@ embedded stream, between two batches: nothing of the person is on its way into a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
@@ -125,7 +126,7 @@ class Eraser:
         assert person is not None  # it is open
         browsers = {*person.anonymous_ids, *browsers_of(self._warehouse, person.subject_id)}
         if browsers != set(person.anonymous_ids):
-            person = Person(person.site, person.subject_id, tuple(sorted(browsers)))
+            person = replace(person, anonymous_ids=tuple(sorted(browsers)))
             digests = [self._keys.erased_digest(name) for name in person.ids]
             widen_erasure(self._registry, one.number, person, digests, self._clock())
         return person

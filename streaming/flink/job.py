@@ -71,9 +71,7 @@ def _worker_stores(kafka: KafkaSettings) -> Stores:
         ClickHouseWarehouse(settings.warehouse),
         RedisOnlineStore(redis_client(settings.redis), bounds_of(settings.redis)),
         # A worker has no home: it knows who was erased only if the settings have the pepper.
-        RegistrySnapshot(
-            open_registry(settings.registry_address), load_keys(settings).erased_digest if settings.pepper else None
-        ),
+        RegistrySnapshot(open_registry(settings.registry_address), load_keys(settings) if settings.pepper else None),
         KafkaDeadLetters(kafka),
     )
     spare_what_lives_long()

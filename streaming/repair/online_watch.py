@@ -105,7 +105,7 @@ class OnlineWatch:
             closing(KafkaReader(settings.kafka)) as reader,
             closing(KafkaDeadLetters(settings.kafka)) as dead_letters,
         ):
-            known = RegistrySnapshot(registry, load_keys(settings).erased_digest)
+            known = RegistrySnapshot(registry, load_keys(settings))
             stores = Stores(warehouse, self._online, known, dead_letters, only_complete=False)
             margin = _BUNDLES_BACK * settings.flink.bundle_records
             return rebuild_online(

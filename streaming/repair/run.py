@@ -173,7 +173,7 @@ def _source(
 def registry_facts(settings: Settings) -> RegistryFacts:
     """Return what the registry knows now."""
     with registry_at(settings.registry_address) as registry:
-        return RegistrySnapshot(registry, load_keys(settings).erased_digest).facts()
+        return RegistrySnapshot(registry, load_keys(settings)).facts()
 
 
 def _recover(settings: Settings, online: RebuildableStore, warehouse: Warehouse, part: Part) -> None:

@@ -232,6 +232,23 @@ def test_events_of_who_consented_anew_are_taken_from_then_on() -> None:
     assert reason(RequestFacts(later, KEYS, erased=erased), at=later, anonymous_id="browser-1") == "erased"
 
 
+def test_an_event_says_which_pepper_made_its_name_and_no_client_can() -> None:
+    later = Keys(b"pepper", {}, (b"second", b"third"))
+    token = later.sign("gz", "me", NOON)
+    kept = taken(RequestFacts(NOON, later), site="gz", subject_token=token, pepper=1)
+    assert (kept.subject_id, kept.pepper) == (later.subject_id("gz", "me"), 2)
+    assert taken(RequestFacts(NOON, later), site="gz", anonymous_id="b", pepper=1).pepper == 0
+    assert taken(RequestFacts(NOON, KEYS), site="gz", subject_token=token, pepper=1).pepper == 0
+
+
+def test_who_was_erased_under_an_earlier_pepper_is_refused_under_a_later_one() -> None:
+    later = Keys(b"pepper", {}, (b"second",))
+    erased = ErasedNames({KEYS.erased_digest(KEYS.subject_id("gz", "me")): None}, later.erased_digest, later.root)
+    token, other = later.sign("gz", "me", NOON), later.sign("gz", "other", NOON)
+    assert reason(RequestFacts(NOON, later, erased=erased), site="gz", subject_token=token) == "erased"
+    assert taken(RequestFacts(NOON, later, erased=erased), site="gz", subject_token=other).subject_id
+
+
 def test_page_of_a_foreign_origin_ends_its_events_and_a_listed_one_does_not() -> None:
     foreign = RequestFacts(NOON, KEYS, origin="https://evil.example", origin_sites=())
     assert reason(foreign) == "foreign_origin"

@@ -19,11 +19,12 @@ from selenium.webdriver.support.ui import Select, WebDriverWait
 from civicrec.clock import utc_now
 from civicrec.erasure import Person, Step
 from civicrec.home import DEMO
-from civicrec.registry.accounts import FIRST_NAME, add_account
+from civicrec.registry.accounts import FIRST_NAME, account_named, add_account
 from civicrec.registry.catalogue import upsert_items
 from civicrec.registry.complaints import list_complaints, receive
 from civicrec.registry.erasures import finish_erasure, note_step, request_erasure
 from civicrec.registry.first_account import ensure_first_account, first_password
+from civicrec.registry.segments import Draft, SegmentSize, note_sizes, put_segment
 from civicrec.registry.suggested_tags import suggest
 from civicrec.registry.tables import registry_at
 from civicrec.security.tokens import load_keys
@@ -32,7 +33,8 @@ from serving.console.viewer import PAGES
 from tests.account_builders import PASSWORD, an_account
 from tests.collectors.tracker.conftest import CHROMIUM, DRIVER, NO_CHROMIUM, open_chromium
 from tests.e2e.browsers import ChromiumTab, wcag_faults
-from tests.running import RunningStack, running_stack, settings_on_free_ports, wait_for
+from tests.running import RunningStack, free_ports, running_stack, settings_on_free_ports, wait_for
+from tests.services.openid_provider import a_provider
 
 pytestmark = [
     pytest.mark.stack,
@@ -55,12 +57,20 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
         suggest(registry, {item.item_id: {"theme:就业创业": 0.8} for item in items[:3]}, utc_now())
         for due in (utc_now().date(), utc_now().date().replace(year=2020)):
             receive(registry, "demo", "recommendation", "", "推荐的政策已过期", due, utc_now())
+        rule, today = {"seen": "last", "within_days": 30}, utc_now().date()
+        draft = Draft("recent", "近期访问", "每季度核对", "办公室", rule, "2026.1")
+        put_segment(registry, draft, who="li", why="核对", now=utc_now())
+        note_sizes(registry, today, [SegmentSize("recent", today, 1, 57, lineage={"as_of": today.isoformat()})])
     env = {
         "CIVICREC_COLLECTOR__ORIGINS": json.dumps([f"http://127.0.0.1:{settings.serving.port}"]),
         "CIVICREC_CONSENT__NOTICE_VERSION": "2026-1",
     }
-    with running_stack(home, settings=settings, env=env) as stack:
-        yield stack
+    with a_provider(free_ports(1)[0]) as provider:
+        oidc = provider.settings(f"http://127.0.0.1:{settings.serving.port}/console")
+        env |= {f"CIVICREC_OIDC__{name.upper()}": value for name, value in oidc.items() if name != "roles"}
+        env["CIVICREC_OIDC__ROLES"] = json.dumps(oidc["roles"])
+        with running_stack(home, settings=settings, env=env) as stack:
+            yield stack
 
 
 @dataclass
@@ -241,6 +251,8 @@ def test_every_page_of_the_console(visit: Visit) -> None:
     for path in paths:
         visit.open(path)
         visit.check(path)
+    visit.open("/console/segments?id=recent")
+    visit.check("a segment")
     visit.open("/console/complaints")
     with registry_at(visit.stack.settings.registry_address) as registry:
         assert len(list_complaints(registry)) >= 2
@@ -297,6 +309,19 @@ def test_signing_in_and_out_by_keyboard_alone_and_without_scripts(visit: Visit) 
     visit.one("header form button").send_keys(Key.ENTER)
     WebDriverWait(visit.driver, 60).until(lambda driver: driver.find_elements(By.CSS_SELECTOR, "[name=password]"))
     assert visit.driver.get_cookie("civicrec_console") is None
+
+
+def test_signing_in_through_the_provider_of_the_portal(visit: Visit) -> None:
+    visit.open("/console/tags")
+    visit.driver.execute_script("arguments[0].click()", visit.one(".outside a"))
+    WebDriverWait(visit.driver, 60).until(lambda driver: driver.find_elements(By.CSS_SELECTOR, "header nav a"))
+    assert visit.driver.current_url == f"{visit.stack.serving_url}/console/tags"
+    assert "李明" in visit.one("header").text
+    visit.open("/console/account")
+    visit.check("an account of the provider")
+    assert not visit.driver.find_elements(By.CSS_SELECTOR, "[name=new]")
+    with registry_at(visit.stack.settings.registry_address) as registry:
+        assert account_named(registry, "li.ming").roles == ("editor",)
 
 
 def enter(visit: Visit, name: str = FIRST_NAME, password: str = "") -> None:

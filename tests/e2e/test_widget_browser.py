@@ -117,6 +117,35 @@ def test_the_list_changes_after_clicks_and_every_event_names_its_list(
     assert all(len(str(row["request_id"])) == 32 for row in rows)
 
 
+def test_personalisation_is_switched_off_where_the_list_stands_by_keyboard(
+    portal: Portal, browser: webdriver.Chrome
+) -> None:
+    tag = 'data-link="/items/{id}" data-about="/about" data-settings="/me#switch"'
+    browser.get(portal.add("/", '<civicrec-list n="6"></civicrec-list>', consent="personalise", tag=tag))
+    shown(browser, 6)
+    asked = portal.asked[-1]
+    assert (asked["mode"], bool(asked["anonymous_id"])) == ("personalised", True)
+    foot = browser.find_element(By.CSS_SELECTOR, ".civicrec-foot")
+    links = {link.text: link.get_attribute("href") for link in foot.find_elements(By.TAG_NAME, "a")}
+    assert links == {"推荐说明": f"{portal.url}/about", "推荐设置": f"{portal.url}/me#switch"}
+    button = foot.find_element(By.TAG_NAME, "button")
+    assert button.text == "使用通用推荐"
+    button.send_keys(Keys.ENTER)
+    wait_for(lambda: portal.asked[-1]["mode"] == "general", 10, "a general list")
+    assert (portal.asked[-1]["anonymous_id"], portal.asked[-1]["subject_token"]) == ("", "")
+    foot_now = "return document.querySelector('.civicrec-foot').innerText"
+    wait_for(lambda: "开启个性化推荐" in browser.execute_script(foot_now), 10, "the way back")
+    assert "通用推荐：" in browser.execute_script(foot_now)
+
+
+def test_without_pages_of_its_own_a_portal_has_no_links_beside_the_list(
+    portal: Portal, browser: webdriver.Chrome
+) -> None:
+    browser.get(portal.add("/", '<civicrec-list n="6"></civicrec-list>'))
+    shown(browser, 6)
+    assert browser.find_elements(By.CSS_SELECTOR, ".civicrec-foot a") == []
+
+
 def test_what_is_disliked_goes_and_can_be_taken_back(portal: Portal, browser: webdriver.Chrome) -> None:
     browser.get(portal.add("/", '<civicrec-list scene="home" n="6"></civicrec-list>', consent="personalise"))
     (before,) = shown(browser, 6)

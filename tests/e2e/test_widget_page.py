@@ -109,7 +109,8 @@ def test_three_lines_show_a_list_that_changes_after_clicks(
 @pytest.mark.parametrize("width", [360, 1280])
 def test_axe_finds_nothing_serious_in_any_state_of_the_page(portal: Portal, tab: Tab, width: int) -> None:
     tab.set_width(width)
-    tab.get(portal.add("/", LIST + BANNER))
+    tag = 'data-link="/items/{id}" data-about="/about" data-settings="/me"'
+    tab.get(portal.add("/", LIST + BANNER, tag=tag))
     wait_for(lambda: len(shown(tab)) == 6 and tab.run(f"return !!{BUTTON.format('不同意')}"), 20, "list and banner")
     assert serious_faults(tab) == []
     press(tab, "同意个性化推荐")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -22,6 +23,7 @@ from civicrec.registry.notice import Entry, Notice
 from civicrec.registry.tables import registry_at
 from civicrec.security.tokens import load_keys
 from civicrec.settings import Settings, WarehouseSettings
+from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from operations.cli import app
 from profiles.online.redis_store import RedisOnlineStore
 from profiles.rights.attributes import decision, seal_of
@@ -52,6 +54,9 @@ def me(settings: Settings) -> str:
         delete_tag(registry, mine, "theme:就业创业", at())
         for who, said in ((mine, {"groups": ["残疾人"]}), (mine, {"region": "440106"}), (other, {"age": 77})):
             change(registry, who, decision(said, who, seal_of(keys), SAID_AT, consents=True), SAID_AT)
+    with closing(ClickHouseWarehouse(settings.warehouse)) as warehouse:
+        segments = {"day": [DAY] * 2, "actor": [mine, other], "segment": ["firms", "seniors"]}
+        warehouse.insert("segment_members", segments)
     store = RedisOnlineStore(redis_client(settings.redis))
     store.put_tags("run", [(mine, {"theme:住房保障": 1.0})])
     store.dislike(mine, "i9", 1_000)
@@ -74,6 +79,7 @@ def test_a_person_gets_all_of_theirs_and_nothing_of_another(settings: Settings, 
     assert [(one["attribute"], one["value"], one["state"]) for one in held["attributes"]] == [
         ("groups", ["残疾人"], "in_force"), ("region", "440106", "in_force")
     ]  # fmt: skip
+    assert held["segments"] == [{"day": DAY.isoformat(), "segment": "firms"}]
     assert "别人的" not in answer.text
 
 

@@ -24,7 +24,7 @@ export function clock(): number {
 const said: Record<string, boolean> = {};
 
 /** Say something in the console, for whoever looks after the page: each matter once. */
-export const say = safely((matter: string, detail: unknown): void => {
+export const say = /* @__PURE__ */ safely((matter: string, detail: unknown): void => {
   if (!said[matter]) console.warn(`civicrec: ${matter}:`, detail);
   said[matter] = true;
 });

@@ -50,7 +50,17 @@ def look_at_accounts(settings: Settings) -> list[Opening]:
     with registry_if_there(settings) as registry:
         found = list_accounts(registry) if registry is not None else []
         is_first = registry is not None and bool(found) and opens_with_first_password(registry, settings)
-    return judge_accounts(found, utc_now(), has_first_password=is_first)
+    return [*judge_accounts(found, utc_now(), has_first_password=is_first), *judge_provider(settings)]
+
+
+def judge_provider(settings: Settings) -> list[Opening]:
+    """Judge how the console is reached by those whom an OpenID provider sends back."""
+    from civicrec.settings.oidc import is_safe
+
+    if not settings.oidc.issuer or is_safe(settings.oidc.console_url):
+        return []
+    what = "browsers come back from the OpenID provider to the console without TLS"
+    return [Opening(CHECK, "hole", what, "CIVICREC_OIDC__CONSOLE_URL: put the console behind https")]
 
 
 def _first(*, has_first_password: bool) -> Iterator[Opening]:

@@ -69,6 +69,7 @@ def secret_files(settings: Settings) -> tuple[list[Path], list[Path]]:
     home = [path for file in FILES if file.name.endswith(".key") for path in [file.of(settings.home)]]
     stores = (settings.warehouse, settings.redis, settings.kafka)
     named = [file for store in stores for file in (store.key_file or store.cert_file,) if file is not None]
+    named += [settings.oidc.client_secret_file] if settings.oidc.client_secret_file else []
     return [*home, SITES.of(settings.home)], [*named, ENVIRONMENT_FILE]
 
 

@@ -51,6 +51,7 @@ def secrets_of(settings: Settings) -> dict[str, str]:
         "CIVICREC_WAREHOUSE__PASSWORD": settings.warehouse.password,
         "CIVICREC_REDIS__PASSWORD": settings.redis.password,
         "CIVICREC_KAFKA__PASSWORD": settings.kafka.password,
+        "CIVICREC_OIDC__CLIENT_SECRET": settings.oidc.client_secret,
     }
     for name, site in settings.sites.items():
         found[f"key of site {name}"] = site.key

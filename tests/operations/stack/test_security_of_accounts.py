@@ -13,7 +13,14 @@ from civicrec.registry.accounts import Account, set_password
 from civicrec.registry.first_account import ensure_first_account, first_password
 from civicrec.registry.tables import registry_at
 from civicrec.settings import Settings
-from operations.stack.security.accounts import OLD_PASSWORD, TOLD, UNUSED, judge_accounts, look_at_accounts
+from operations.stack.security.accounts import (
+    OLD_PASSWORD,
+    TOLD,
+    UNUSED,
+    judge_accounts,
+    judge_provider,
+    look_at_accounts,
+)
 from tests.account_builders import an_account, kept_hash
 
 NOW = datetime(2026, 3, 10, 4, 0, tzinfo=UTC)
@@ -55,6 +62,17 @@ def test_nobody_who_manages_the_others_is_told_and_a_console_that_was_never_open
     assert found(EDITOR) == found(EDITOR, replace(ADMIN, disabled_at=NOW))
     assert "manages the others" in found(EDITOR)[0]
     assert found() == []
+
+
+def test_a_console_that_a_provider_sends_back_to_in_clear_is_a_hole(tmp_path: Path) -> None:
+    def of(console: str) -> list[str]:
+        oidc = {"issuer": "https://sso.example", "client_id": "c", "roles": {"x": "owner"}, "console_url": console}
+        settings = Settings.model_validate({"home": tmp_path, "oidc": oidc})
+        return [one.grade for one in judge_provider(settings)]
+
+    assert of("http://www.example.gov.cn/console") == ["hole"]
+    assert of("https://www.example.gov.cn/console") == of("http://127.0.0.1:8702/console") == []
+    assert judge_provider(Settings(home=tmp_path)) == []
 
 
 def test_the_first_password_is_told_while_it_opens_something(tmp_path: Path) -> None:

@@ -269,6 +269,18 @@ def test_parts_are_disjoint_and_whole(stores: Stores, monkeypatch: pytest.Monkey
     assert count_members(stores, EVERYBODY, NOW) == 500
 
 
+def test_the_longest_rule_that_is_taken_is_asked(stores: Stores) -> None:
+    store(stores, [seen(subject) for subject in PEOPLE])
+    issuers = [f"广东省人力资源和社会保障厅第{n}处" for n in range(49)]
+    clauses = [
+        {"count": "click", "tags": [THEME, OTHER_THEME] * 25, "issuers": [NASTY, *issuers], "days": 1 + n,
+         "at_least": 1 if n == 199 else 2}
+        for n in range(200)
+    ]  # fmt: skip
+    assert list(members(stores, people_rule_from({"any": clauses}), NOW)) == PEOPLE
+    assert list(members(stores, people_rule_from({"any": clauses[:199]}), NOW)) == []
+
+
 def test_no_attribute_and_no_pseudonym_of_who_declared_it_goes_to_the_warehouse(stores: Stores) -> None:
     class Noting:
         def __init__(self) -> None:

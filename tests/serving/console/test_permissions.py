@@ -34,7 +34,12 @@ CONSOLE: FastAPI = create_console(Settings(home=Path("/nonexistent")))
 ROUTES = [route for route in below(CONSOLE.routes) if isinstance(route, APIRoute)]
 NAMES = [f"{'/'.join(sorted(route.methods))} {route.path}" for route in ROUTES]
 #: What needs nobody to be signed in; whoever adds to this says why.
-OPEN = {("POST", "/sign-in"), ("GET", "/static/console.css")}
+OPEN = {
+    ("POST", "/sign-in"),
+    ("GET", "/oidc/sign-in"),
+    ("GET", "/oidc/callback"),
+    ("GET", "/static/console.css"),
+}
 
 
 def calls_of(route: APIRoute) -> list[Any]:

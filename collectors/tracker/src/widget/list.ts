@@ -14,6 +14,7 @@ import { styled } from "./style";
 const WAIT_MS = 300;
 const N = 10;
 
+const LINKS = { about: "推荐说明", settings: "推荐设置" };
 const PERSONAL = "个性化推荐：根据您在本站的浏览记录推荐。";
 const GENERAL = "通用推荐：未使用您的浏览记录。";
 
@@ -67,7 +68,7 @@ export function listElement(options: Options): CustomElementConstructor {
       const scene = this.getAttribute("scene") || "home";
       return {
         scene, cursor,
-        n: Math.round(+(this.getAttribute("n") || 0)) || null,
+        n: Math.round(+this.getAttribute("n")!) || null,
         item_id: this.getAttribute("item") || mark(pageItem, "page-item") || "",
         slot: this.getAttribute("slot") || "",
         exclude: ([] as string[]).concat(...others),
@@ -102,7 +103,7 @@ export function listElement(options: Options): CustomElementConstructor {
     show(list: List | undefined): void {
       const shown = list ? list.items.filter((item) => address(item, options.link)) : [];
       if (list && shown.length < list.items.length) {
-        console.warn(`civicrec: ${list.items.length - shown.length} items have no url; give the script data-link="/…/{id}"`);
+        console.warn(`civicrec: ${list.items.length - shown.length} items have no url; set data-link`);
       }
       if (!list || !shown.length) {
         if (!this.hasOwnContent && !this.items.length) this.hidden = true; // an empty frame helps nobody
@@ -148,17 +149,20 @@ export function listElement(options: Options): CustomElementConstructor {
       send("dislike");
     }
 
-    /** The label that the law asks for beside a recommended list, the switch, and the next items. */
+    /** The label that the law asks for beside a recommended list, the ways to its pages, the switch, and the next items. */
     foot(list: List): HTMLElement {
       const foot = make("div", "foot");
       if (this.hasAttribute("bare")) return foot;
       const ask_tracker = tracker(options);
       const isOn = isPersonal(options);
       const label = make("p", "label", list.mode === "personalised" ? PERSONAL : GENERAL);
-      if (options.about) {
-        const about = make("a", "about", "推荐说明");
-        about.href = options.about;
-        label.append(about);
+      let name: keyof typeof LINKS;
+      for (name in LINKS) {
+        const page = options[name];
+        if (!page) continue;
+        const link = make("a", name, LINKS[name]);
+        link.href = page;
+        label.append(link, " ");
       }
       foot.append(label);
       if (ask_tracker) {

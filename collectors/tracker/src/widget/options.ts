@@ -9,6 +9,8 @@ export interface Options {
   link?: string;
   /** Address of the page that says how recommendations are made. */
   about?: string;
+  /** Address of the page on which visitors switch personalisation off for their account, and see and delete tags. */
+  settings?: string;
   /** Subject token of a visitor who is logged in, asked for with each list. */
   token?: () => string | undefined;
   /** The tracker, where it is no script tag. */
