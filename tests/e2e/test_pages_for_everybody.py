@@ -43,6 +43,7 @@ pytestmark = [
 ]
 WIDTHS = (1280, 390)
 SETTINGS = "/portal/settings"
+UNREADABLE = Path(__file__).with_name("unreadable.js").read_text()
 
 
 @pytest.fixture(scope="module")
@@ -232,9 +233,10 @@ def test_the_other_pages_of_the_portal(visit: Visit, elder: bool) -> None:
     visit.press(".consent button[value=personalise]")
     item = visit.one("[data-civicrec-type=service]").get_attribute("data-civicrec-item")
     paths = ("", "about", "lists/policy", "lists/nothing", f"items/{item}", "items/nothing", f"apply/{item}")
-    for path in paths:
+    for path in (*paths, "settings"):
         visit.open(f"/portal/{path}")
         visit.check(path)
+        assert visit.driver.execute_script(UNREADABLE) == [], path  # line height among it
 
 
 def test_every_page_of_the_console(visit: Visit) -> None:

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from civicrec.clients import redis_client
 from civicrec.clock import utc_now
 from civicrec.erasure import Step
 from civicrec.registry.audit import audit_rows
@@ -13,6 +14,10 @@ from civicrec.registry.erasures import finish_erasure, list_erasures, note_step
 from civicrec.registry.tables import registry_at
 from civicrec.security.tokens import load_keys
 from civicrec.settings import Settings, WarehouseSettings
+from civicrec.warehouse.clickhouse import ClickHouseWarehouse
+from profiles.online.redis_store import RedisOnlineStore
+from serving.portal.mine.words import STORE_NAMES
+from streaming.erasing.stores import personal_stores
 from tests.operations.nights import an_event, at, store_events
 from tests.operations.people import SITE, ask, look
 
@@ -99,3 +104,10 @@ def test_of_whom_nothing_is_held_and_of_nobody_nothing_is_erased(settings: Setti
     assert look(settings, f"{PAGE}/erase", "").status_code == 401
     with registry_at(settings.registry_address) as registry:
         assert list_erasures(registry) == []
+
+
+def test_every_store_of_an_erasure_has_a_name_for_people(settings: Settings) -> None:
+    online = RedisOnlineStore(redis_client(settings.redis))
+    with registry_at(settings.registry_address) as registry:
+        stores = personal_stores(settings, registry, ClickHouseWarehouse(settings.warehouse), online)
+        assert {store.name for store in stores} == set(STORE_NAMES)

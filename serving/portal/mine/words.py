@@ -26,10 +26,14 @@ KIND_NAMES = {
     "other": "其他",
 }
 ERASURE_STATE_NAMES = {"open": "正在办理", "overdue": "已超期", "done": "已删除"}
-#: Stores of an erasure; one that is not named here stands by its own name.
+#: Stores of an erasure (`streaming.erasing.stores`).
 STORE_NAMES = {
     "event log": "事件日志",
     "served lists": "推荐列表记录",
+    "served lists on their way": "待入库的推荐列表记录",
+    "tables of a night cut off": "中断的夜间任务留下的表",
+    "members of segments": "人群名单",
+    "pushes": "消息推送记录",
     "dead letters": "不合格的行为记录",
     "tags of nights": "每晚的兴趣标签",
     "events": "统计库的行为记录",

@@ -213,6 +213,17 @@ def test_pages_allow_scripts_of_this_origin_and_the_collector_only(ask: Ask) -> 
     assert all(address.startswith("http://127.0.0.1:1/") for address in linked)
 
 
+def test_the_notice_of_the_demo_names_all_that_one_must_be_told(ask: Ask) -> None:
+    """个人信息保护法 Art. 17: who and how to reach them, purpose, manner, kinds, how long, rights."""
+    text = re.sub(r"<[^>]+>", "", ask("/portal/about").text)
+    told = ["个人信息处理者：", "联系方式：", "目的", "自动处理", "使用哪些数据", "停留时间", "加密保存", "保留 30 天"]
+    rights = ["查阅和下载", "更正", "撤回同意", "删除账号的全部数据", "提出投诉", "不影响浏览和办事"]
+    for what in told + rights:
+        assert what in text, what
+    asking = ask("/portal/").text
+    assert '<a href="/portal/about">了解记录什么、如何使用</a>' in asking  # one press from where consent is asked for
+
+
 def test_elder_pages_are_shorter(ask: Ask) -> None:
     answer = ask("/portal/", cookies={"civicrec_elder": "1"})
     assert 'class="elder"' in answer.text
