@@ -7,31 +7,36 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from civicrec.warehouse.clickhouse import ClickHouseWarehouse
+    from civicrec.analysis.session import Session
 
 
-def connect(home: Path | str | None = None) -> ClickHouseWarehouse:
-    """Return the warehouse the settings name, for reading; the first line of a notebook.
+def connect(home: Path | str | None = None) -> Session:
+    """Open the warehouse the settings name, as an analyst; the first line of a notebook.
 
     Parameters
     ----------
     home
         Folder of the embedded stack, when it is not the one of ``CIVICREC_HOME``.
 
+    Raises
+    ------
+    civicrec.errors.ConfigError
+        If there is no such home, it holds no warehouse, or one of an older version.
+    civicrec.errors.Unavailable
+        If the warehouse does not answer.
+
     Notes
     -----
-    The warehouse is read as an analyst, who sees views without identity, within limits; another account than the
-    stack's needs the password in ``CIVICREC_WAREHOUSE__PASSWORD``, with ``CIVICREC_WAREHOUSE__USER=analyst`` and
+    An analyst sees views without identity, within limits. Another account than the stack's needs the password in
+    ``CIVICREC_WAREHOUSE__PASSWORD``, with ``CIVICREC_WAREHOUSE__USER=analyst`` and
     ``CIVICREC_WAREHOUSE__URL=http://127.0.0.1:8703``: without an URL only the warehouse of the home answers.
-    Nothing is connected until the first query; it raises `civicrec.errors.Unavailable` when `civicrec up` is not
-    running.
+    docs/analysts.md is one page to begin with.
+
+    Examples
+    --------
+    >>> session = connect("/var/lib/civicrec")  # doctest: +SKIP
+    >>> session.sql("SELECT site, uniqExact(actor) AS people FROM events GROUP BY site")  # doctest: +SKIP
     """
-    from pathlib import Path
+    from civicrec.analysis.opening import open_session
 
-    from civicrec.security.passwords import as_analyst
-    from civicrec.settings import load_settings
-    from civicrec.warehouse.analysts import DATABASE
-    from civicrec.warehouse.clickhouse import ClickHouseWarehouse
-
-    settings = as_analyst(load_settings(Path(home) if home is not None else None)).warehouse
-    return ClickHouseWarehouse(settings.model_copy(update={"database": DATABASE}))
+    return open_session(home)

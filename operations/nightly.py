@@ -35,6 +35,7 @@ from civicrec.security.tokens import load_keys
 from civicrec.settings import Settings
 from civicrec.warehouse.actor_tags import parts_of
 from civicrec.warehouse.analysts import change_key
+from civicrec.warehouse.catalogue_table import keep_catalogue
 from civicrec.warehouse.co_occurrence import count_pairs
 from civicrec.warehouse.day_tables import count_day
 from civicrec.warehouse.night_tables import drop_night_tables
@@ -101,6 +102,11 @@ def drop_old_events(night: Night) -> Counts:
         _log.info("past_attributes_dropped", values=n_values)
     change_key(night.warehouse, utc_now())
     return {"months": len(months)}
+
+
+def keep_the_catalogue(night: Night) -> Counts:
+    """Put the catalogue into the warehouse, where analysts join it with events."""
+    return {"rows": keep_catalogue(night.warehouse, night.day, night.catalogue[1])}
 
 
 def weigh_actors_tags(night: Night) -> Counts:
@@ -186,12 +192,17 @@ def _segments_stand(night: Night, counts: Counts) -> bool:
     )
 
 
+def _items_stand(night: Night, counts: Counts) -> bool:
+    return counts is not None and counts["rows"] == count_day(night.warehouse, "catalogue", night.day)
+
+
 def _models_stand(night: Night, counts: Counts) -> bool:
     return not counts or newest_usable(night.settings.models_path, [counts["run"]]) is not None
 
 
 STEPS: tuple[Step, ...] = (
     Step("retention", (), drop_old_events),
+    Step("items", ("catalogue",), keep_the_catalogue, _items_stand),
     Step("tags", ("interests", "catalogue", "choices", "vocabulary"), weigh_actors_tags, _tags_stand),
     Step("segments", ("tags", "catalogue", "segments_put"), put_segments, _segments_stand),
     Step(

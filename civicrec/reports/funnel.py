@@ -14,7 +14,7 @@ import pyarrow as pa
 from civicrec.reports.freshness import freshness
 from civicrec.reports.people import BY_PERSON, people_of
 from civicrec.reports.ratios import share
-from civicrec.reports.report import Report, Window, hide_small
+from civicrec.reports.report import Report, Window, columns, hide_small
 from civicrec.warehouse.ports import Warehouse
 
 STEPS: tuple[tuple[str, str], ...] = (
@@ -41,10 +41,10 @@ FROM (
 )
 """
 
-_SCHEMA = pa.schema([
-    ("kind", pa.string()), ("step", pa.string()), ("actors", pa.int64()),
-    ("of_previous", pa.float64()), ("of_first", pa.float64()),
-])  # fmt: skip
+_SCHEMA = columns(
+    ("kind", pa.string(), "行为种类"), ("step", pa.string(), "步骤"), ("actors", pa.int64(), "到达该步的访客数，人"),
+    ("of_previous", pa.float64(), "占上一步访客的份额，0 至 1"), ("of_first", pa.float64(), "占首步访客的份额，0 至 1"),
+)  # fmt: skip
 
 
 def funnel(

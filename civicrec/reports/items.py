@@ -1,7 +1,7 @@
 """Items: what was shown, clicked and read, per item.
 
 In: the warehouse, a window, and the titles of the catalogue. Out: a `Report`, one row per item with any event.
-Counts only, never a list of actors, so a content owner may see small ones too.
+Counts only, never a list of actors, so a content owner may see small ones too; with `public` they are hidden.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pyarrow as pa
 from civicrec.reports.freshness import freshness
 from civicrec.reports.people import BY_PERSON, people_of
 from civicrec.reports.ratios import share, wilson
-from civicrec.reports.report import Report, Window
+from civicrec.reports.report import Report, Window, columns, hide_small
 from civicrec.text import printable
 from civicrec.warehouse.ports import Warehouse
 
@@ -44,16 +44,18 @@ GROUP BY item_id
 ORDER BY item_id
 """
 
-_SCHEMA = pa.schema([
-    ("item_id", pa.string()), ("title", pa.string()), ("shown", pa.int64()), ("clicked", pa.int64()),
-    ("ctr", pa.float64()), ("ctr_low", pa.float64()), ("ctr_high", pa.float64()), ("clicks", pa.int64()),
-    ("reads", pa.int64()), ("active_s", pa.float64()), ("actors", pa.int64()),
-])  # fmt: skip
+_SCHEMA = columns(
+    ("item_id", pa.string(), "条目编号"), ("title", pa.string(), "标题"), ("shown", pa.int64(), "展示，次"),
+    ("clicked", pa.int64(), "展示中被点击的，次"), ("ctr", pa.float64(), "点击率，0 至 1"),
+    ("ctr_low", pa.float64(), "点击率 95% 置信下限，0 至 1"), ("ctr_high", pa.float64(), "点击率 95% 置信上限，0 至 1"),
+    ("clicks", pa.int64(), "全部点击，次"), ("reads", pa.int64(), "阅读，次"),
+    ("active_s", pa.float64(), "停留时长，秒"), ("actors", pa.int64(), "访客数，人"),
+)  # fmt: skip
 
 
 def items(
     warehouse: Warehouse, window: Window, now: datetime, titles: Mapping[str, str] | None = None, *,
-    shared_sites: Collection[str] = (),
+    public: bool = False, shared_sites: Collection[str] = (),
 ) -> Report:  # fmt: skip
     """Count what happened to each item, bots left out, the most shown first.
 
@@ -62,6 +64,8 @@ def items(
     titles
         item id → title. Ids that are not in it are counted, not listed: an id is whatever a visitor's browser sent. All
         are listed, by their ids, when it is not given.
+    public
+        Hide the figures of items that fewer than ten people have met; these items come last.
     shared_sites
         As of `civicrec.reports.people.people_of`.
 
@@ -75,6 +79,10 @@ def items(
     listed = [row for row in seen if titles is None or row["item_id"] in titles]
     rows = [_row(row, titles or {}) for row in listed]
     rows.sort(key=lambda row: (-row["shown"], -row["clicks"], row["item_id"]))
+    hidden = 0
+    if public:
+        rows, hidden = hide_small(rows, "item_id", "title")
+        rows.sort(key=lambda row: (row["actors"] is None, row["item_id"] if row["actors"] is None else ""))
     return Report(
         title="内容效果",
         definition=DEFINITION,
@@ -82,6 +90,7 @@ def items(
         freshness=freshness(warehouse, now),
         table=pa.Table.from_pylist(rows, _SCHEMA),
         bot_events=sum(row["bots"] for row in counted),
+        hidden=hidden,
         unlisted=len(seen) - len(listed),
     )
 

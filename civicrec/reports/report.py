@@ -114,7 +114,12 @@ def _cell(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def hide_small(rows: list[dict[str, Any]], keep: str) -> tuple[list[dict[str, Any]], int]:
+def columns(*described: tuple[str, pa.DataType, str]) -> pa.Schema:
+    """Return the schema of a report: of each column its name, its type, and what it means in Chinese, with its unit."""
+    return pa.schema([pa.field(name, kind, metadata={"comment": comment}) for name, kind, comment in described])
+
+
+def hide_small(rows: list[dict[str, Any]], *keep: str) -> tuple[list[dict[str, Any]], int]:
     """Null every figure of rows with 1 to ``K_ANONYMITY - 1`` actors; return the rows and how many were hidden.
 
     Parameters
@@ -122,13 +127,13 @@ def hide_small(rows: list[dict[str, Any]], keep: str) -> tuple[list[dict[str, An
     rows
         Each has ``actors``.
     keep
-        The column that names the row and stays readable.
+        The columns that name the row and stay readable.
     """
     hidden = 0
     shown: list[dict[str, Any]] = []
     for row in rows:
         if 0 < row["actors"] < K_ANONYMITY:
             hidden += 1
-            row = {name: value if name == keep else None for name, value in row.items()}
+            row = {name: value if name in keep else None for name, value in row.items()}
         shown.append(row)
     return shown, hidden

@@ -14,7 +14,7 @@ import pyarrow as pa
 from civicrec.clock import PORTAL_TZ
 from civicrec.reports.freshness import freshness
 from civicrec.reports.people import BY_PERSON, people_of
-from civicrec.reports.report import Report, Window, hide_small
+from civicrec.reports.report import Report, Window, columns, hide_small
 from civicrec.warehouse.ports import Warehouse
 
 DEFINITION = (
@@ -30,7 +30,10 @@ _PERIOD: dict[Period, str] = {
     "hour": f"formatDateTime(toStartOfHour(addSeconds(occurred_at, {_OFFSET_S})), '%Y-%m-%d %H:00', 'UTC')",
 }
 
-_SCHEMA = pa.schema([("period", pa.string()), ("events", pa.int64()), ("actors", pa.int64()), ("sessions", pa.int64())])
+_SCHEMA = columns(
+    ("period", pa.string(), "日期或小时，北京时间"), ("events", pa.int64(), "访问量，次"),
+    ("actors", pa.int64(), "访客数，人"), ("sessions", pa.int64(), "会话数，次"),
+)  # fmt: skip
 
 
 def traffic(

@@ -52,6 +52,8 @@ def _pseudonym(column: str) -> str:
     return f"if({column} = '', '', hex(sipHash64Keyed({key}, {column})))"
 
 
+#: The embedded engine gives statements ids of its own; the gateway writes the caller's in front, as a remark.
+_QUERY_ID = "if(startsWith(query, '/* query_id '), splitByChar(' ', query)[3], query_id)"
 _TEXT, _TIME = "LowCardinality(String)", "DateTime64(3, 'UTC')"
 _SCENE = (
     Column("scene", _TEXT, "推荐场景名称"),
@@ -126,6 +128,33 @@ TABLES = (
             Column("evidence", "UInt32", "所依据的行为次数"),
             Column("confidence", "Float64", "可信程度，0 至 1；0 为旧版本未计"),
             Column("last_at", _TIME, "最近一次所依据的行为，UTC，毫秒"),
+        ),
+    ),
+    AnalystTable(
+        "catalogue", "目录，一行一个条目，截至最近一夜；events 的 item_id 与之相连",
+        "{database}.catalogue WHERE day = (SELECT max(day) FROM {database}.catalogue)",
+        (
+            Column("item_id", "String", "条目编号"),
+            Column("item_type", _TEXT, "种类：news 资讯、policy 政策、service 服务"),
+            Column("title", "String", "标题"),
+            Column("issuer", _TEXT, "发布机构"),
+            Column("region", _TEXT, "行政区划代码"),
+            Column("themes", f"Array({_TEXT})", "主题分类"),
+            Column("life_events", f"Array({_TEXT})", "生命周期事件"),
+            Column("audiences", f"Array({_TEXT})", "服务对象"),
+            Column("published_at", f"Nullable({_TIME})", "发布时刻，UTC；空为不详"),
+            Column("valid_until", f"Nullable({_TIME})", "有效期止，UTC；空为未注明"),
+            Column("status", _TEXT, "online 在线、withdrawn 撤回等"),
+        ),
+    ),
+    AnalystTable(
+        "running", "正在执行的查询的进度，不含内容", "system.processes",
+        (
+            Column("query_id", "String", "查询编号", _QUERY_ID),
+            Column("read_rows", "UInt64", "已读行数"),
+            Column("total_rows", "UInt64", "预计读取的行数；0 为不详", "total_rows_approx"),
+            Column("elapsed_s", "Float64", "已用时间，秒", "elapsed"),
+            Column("memory_bytes", "Int64", "占用内存，字节", "memory_usage"),
         ),
     ),
     AnalystTable(

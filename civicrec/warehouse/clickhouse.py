@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -98,10 +99,22 @@ class ClickHouseWarehouse:
             raise Unavailable(f"the warehouse stored {written} of {n_rows} rows for {table}; they are sent again")
         return n_rows
 
-    def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
-        """Run a SELECT with ``{name:Type}`` parameters and return its rows; ask for toString() of a UUID."""
+    def query(self, sql: str, parameters: Mapping[str, Any] | None = None, query_id: str = "") -> pa.Table:
+        """Run a SELECT with ``{name:Type}`` parameters and return its rows; ask for toString() of a UUID.
+
+        By its `query_id` a statement that runs is found in the analysts' view `running`, and ended by `cancel`.
+        """
+        settings = {"query_id": query_id} if query_id else None
         with self._faults(sql):
-            return self._connected().query_arrow(sql, parameters=dict(parameters or {}), use_strings=True)
+            return self._connected().query_arrow(
+                sql, parameters=dict(parameters or {}), settings=settings, use_strings=True
+            )
+
+    def cancel(self, query_id: str) -> None:
+        """End a statement that runs under this id, if one does."""
+        if not re.fullmatch(r"[\w-]{1,64}", query_id, re.ASCII):
+            raise InvalidInput(f"{query_id[:70]!r} is no id of a statement; expected 1 to 64 letters, digits, _ or -")
+        self.command(f"KILL QUERY WHERE query_id = '{query_id}' ASYNC")
 
     def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Run a SELECT and return its rows as dictionaries; times are aware, in UTC. For small results."""

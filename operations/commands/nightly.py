@@ -23,7 +23,8 @@ def nightly(
         ),
     ] = None,
     only: Annotated[
-        str | None, typer.Option(metavar="STEP", help="Run one step: retention, tags, segments, rankers or models.")
+        str | None,
+        typer.Option(metavar="STEP", help="Run one step: retention, items, tags, segments, rankers or models."),
     ] = None,
     home: Annotated[
         Path | None, typer.Option(help="Folder that holds all state; default CIVICREC_HOME or .civicrec.")

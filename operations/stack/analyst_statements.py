@@ -34,6 +34,7 @@ _OPEN = frozenset(
 )
 _CLOSED = ("system.", "information_schema.")
 _FORMAT = re.compile(r"\bFORMAT\s+\w+\s*;?\s*$", re.IGNORECASE)
+_CANCEL = re.compile(r"\s*KILL QUERY WHERE query_id = '(?P<id>[\w-]{1,64})'(?: ASYNC| SYNC)?\s*;?\s*", re.ASCII)
 _NODE = re.compile(r" *(?P<kind>\w+)(?: (?P<name>.*?))?(?: \(alias .*| \(children \d+\))*$")
 
 
@@ -46,6 +47,17 @@ def without_format(sql: str) -> str:
     'SELECT 1 '
     """
     return _FORMAT.sub("", sql)
+
+
+def id_to_cancel(sql: str) -> str:
+    """Return the id of the statement that somebody asks to end, if that is what they ask."""
+    match = _CANCEL.fullmatch(sql)
+    return match["id"] if match else ""
+
+
+def with_id(sql: str, query_id: str) -> str:
+    """Write the id of a statement in front of it, where it is found while it runs."""
+    return f"/* query_id {query_id} */ {sql}" if query_id else sql
 
 
 def check_tree(tree: str, table_functions: Container[str]) -> None:

@@ -135,7 +135,12 @@ def parse(query_string: str, headers: Mapping[str, str], body: bytes, most: int 
     text = (head + body).decode() if body else sql
     if not text.strip():
         raise BadRequest(400, "got no SQL; expected it in the body or in ?query=")
-    return Statement(text, words.get("default_format", "TabSeparated"), None, parameters, settings, database, readonly)
+    output = words.get("default_format", "TabSeparated")
+    return Statement(text, output, None, parameters, settings, database, readonly, _plain_id(words.get("query_id", "")))
+
+
+def _plain_id(query_id: str) -> str:
+    return query_id if re.fullmatch(r"[\w-]{1,64}", query_id, re.ASCII) else ""
 
 
 def _form(kind: str, body: bytes) -> dict[str, str]:

@@ -95,6 +95,8 @@ class Statement:
         Current database.
     readonly
         Whether the caller asks for nothing but reading.
+    query_id
+        What the caller calls it, to find it again while it runs.
     """
 
     sql: str
@@ -104,6 +106,7 @@ class Statement:
     settings: Mapping[str, str] = field(default_factory=dict)
     database: str = "default"
     readonly: bool = False
+    query_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

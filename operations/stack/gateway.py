@@ -35,7 +35,7 @@ from civicrec.warehouse.migrate import migrate
 from civicrec.web.origins import parts_of
 from civicrec.web.query import whole_number
 from civicrec.web.threads import BoundedHandler, BoundedServer
-from operations.stack.analyst_statements import check_tree, without_format
+from operations.stack.analyst_statements import check_tree, id_to_cancel, with_id, without_format
 from operations.stack.callers import GatewayCaller, GatewayGuard, credentials, is_own_account
 from operations.stack.clickhouse_http import MAX_BODY_BYTES, BadRequest, answer_format, parse, status_of
 from operations.stack.engine import (
@@ -139,6 +139,11 @@ class GatewayServer(BoundedServer):
             raise EngineError(210, "Code: 210. DB::Exception: the warehouse is stopping; try again. (NETWORK_ERROR)")
         return self._engines[caller].run(statement)
 
+    def cancel(self, query_id: str) -> None:
+        """End the analyst's statement that runs under this id, if one does."""
+        kill = "KILL QUERY WHERE startsWith(query, {mark:String}) ASYNC"
+        self.run(Statement(kill, "Null", None, {"mark": with_id("", query_id)}), GatewayCaller.FULL)
+
     @contextmanager
     def at_work(self) -> Iterator[None]:
         """Count a request until its answer has left, so that a stop can wait for it."""
@@ -221,6 +226,10 @@ class _Handler(BoundedHandler):
             statement = parse(query_string, dict(self.headers.items()), body, _MOST[caller])
             if len(statement.sql) > MAX_SQL_BYTES:
                 raise BadRequest(413, f"the SQL has {len(statement.sql)} characters; at most {MAX_SQL_BYTES} are taken")
+            if caller is GatewayCaller.ANALYST and (query_id := id_to_cancel(statement.sql)):
+                self.server.cancel(query_id)
+                self._answer(200, b"")
+                return
             reads = self._is_allowed(statement, caller, may_write=may_write)
             if caller is GatewayCaller.ANALYST:
                 statement = self._of_analyst(statement)
@@ -290,7 +299,7 @@ class _Handler(BoundedHandler):
             check_tree(found, self.server.table_functions)
         except RefusedError as error:
             raise _denied(error) from None
-        return statement
+        return replace(statement, sql=with_id(statement.sql, statement.query_id))
 
     def _refuse_browsers(self) -> None:
         """Keep web pages out: a browser of our own account needs no password, and its pages must not reach the data.

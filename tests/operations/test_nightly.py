@@ -216,7 +216,7 @@ def test_a_second_job_on_the_same_home_is_refused(settings: Settings) -> None:
 
 
 def test_a_step_that_does_not_exist_is_refused(settings: Settings) -> None:
-    with pytest.raises(InvalidInput, match="expected one of retention, tags, rankers, models"):
+    with pytest.raises(InvalidInput, match="expected one of retention, items, tags, segments, rankers, models"):
         run_nightly(settings, DAY, "tag")
 
 

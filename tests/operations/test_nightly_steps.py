@@ -132,8 +132,8 @@ def a_night_of_another_day(own: Settings, stores: RunningStack) -> None:
     (a_wiped_online_store, ["tags"]),
     (a_dropped_day, ["tags"]),
     (lost_models, ["models"]),
-    (a_renamed_item, ["tags", "segments", "rankers", "models"]),
-    (a_night_of_another_day, ["retention", "tags", "segments", "rankers", "models"]),
+    (a_renamed_item, ["items", "tags", "segments", "rankers", "models"]),
+    (a_night_of_another_day, ["retention", "items", "tags", "segments", "rankers", "models"]),
 ])  # fmt: skip
 def test_what_was_made_of_something_else_or_is_gone_is_made_again(
     between: Callable[[Settings, RunningStack], None], again: list[str], stores: RunningStack, filled: Settings
@@ -171,11 +171,11 @@ def test_a_step_that_fails_is_where_the_next_night_begins(filled: Settings) -> N
             raise Unavailable("the store is down")
         return {}
 
-    steps = (*STEPS[:2], Step("flaky", ("tags",), flaky), *STEPS[2:])
+    steps = (*STEPS[:3], Step("flaky", ("tags",), flaky), *STEPS[3:])
     with pytest.raises(Unavailable):
         run_nightly(filled, DAY, steps=steps)
     down.append(False)
-    assert run_nightly(filled, DAY, steps=steps)["resumed"] == ["retention", "tags"]
+    assert run_nightly(filled, DAY, steps=steps)["resumed"] == ["retention", "items", "tags"]
 
 
 def test_a_journal_names_nobody(stores: RunningStack, filled: Settings) -> None:

@@ -14,7 +14,7 @@ from civicrec.warehouse.migrate import migrate, migrations, to_run
 from tests.services.clickhouse import ADDRESS, WHY_NOT, server_settings
 
 TABLES = {
-    "analyst_keys", "events", "dead_letters", "actor_tags", "item_numbers", "item_tags", "item_facts",
+    "analyst_keys", "catalogue", "events", "dead_letters", "actor_tags", "item_numbers", "item_tags", "item_facts",
     "segment_members", "served", "migrations",
 }  # fmt: skip
 NAMES = [name for name, _ in migrations()]
