@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -31,13 +32,13 @@ from civicrec.registry.choices import choices, choose_tag, delete_tag, switch
 from civicrec.registry.consents import enter, entries_of
 from civicrec.registry.erasures import finish_erasure, request_erasure
 from civicrec.registry.notice import Entry, Notice
-from civicrec.registry.tables import audit, open_registry
+from civicrec.registry.tables import audit, metadata, open_registry
 from civicrec.security.peppers import read_peppers
 from civicrec.security.tokens import Keys, load_keys
 from civicrec.settings import Settings, StreamSettings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.migrate import migrate
-from civicrec.warehouse.renaming import NAMES
+from civicrec.warehouse.renaming import COLUMNS, NAMES
 from operations.pepper import Rotated, rotate_pepper
 from profiles.online.redis_store import RedisOnlineStore
 from profiles.rights.attributes import decision, opened, seal_of
@@ -280,6 +281,21 @@ def test_nothing_is_changed_while_others_look_people_up(portal: Portal, lock: ob
     with held_together(SERVING_LOCK.of(portal.settings.home), "lists"), pytest.raises(InUse, match="the list API"):
         portal.rotate()
     assert portal.keys == before
+
+
+#: Columns that sound like one of people and hold no pseudonym: a digest, how many there are.
+NO_NAMES = {
+    ("erasures", "person"), ("segment_sizes", "members"),
+}  # fmt: skip
+
+
+def test_no_table_names_people_in_a_column_that_is_passed_over(portal: Portal) -> None:
+    sounds = re.compile("(^|_)(actor|subject|person|people|member|reader|visitor|user)")
+    columns = [(column.table.name, column.name) for table in metadata.sorted_tables for column in table.columns]
+    rows = portal.warehouse.rows("SELECT table, name FROM system.columns WHERE database = currentDatabase()")
+    columns += [(row["table"], row["name"]) for row in rows]
+    passed_over = {one for one in columns if sounds.search(one[1]) and one[1] not in COLUMNS}
+    assert passed_over == NO_NAMES
 
 
 def test_a_person_who_is_being_erased_is_waited_for(portal: Portal) -> None:
