@@ -47,6 +47,7 @@ from profiles.online.bounds import bounds_of
 from profiles.online.ports import OnlineFault
 from profiles.online.redis_store import RedisOnlineStore
 from streaming.blocks import Block, Facts, Origin
+from streaming.erasing.again import Restored
 from streaming.erasing.stores import personal_stores
 from streaming.erasing.worker import Eraser
 from streaming.graph import build
@@ -283,7 +284,11 @@ def run(settings: Settings) -> None:
 
         erasing = partial(heart.beat, _ERASING_S)
         personal = personal_stores(settings, registry, warehouse, stores.online)
-        eraser = Eraser(registry, keys, warehouse, personal, erasing, partial(_who_else_writes, settings))
+        restored = Restored(registry, keys, warehouse, settings, erasing)
+        eraser = Eraser(
+            registry, keys, warehouse, personal, erasing, partial(_who_else_writes, settings),
+            at_start=restored.erase_again, keeps=restored.keep,
+        )  # fmt: skip
 
         def one_batch() -> int:
             waits()

@@ -43,6 +43,13 @@ class LogRecords:
             rows = db.execute(f"SELECT offset FROM records WHERE key IN ({names}) ORDER BY offset", person.actors)
             return [offset for (offset,) in rows]
 
+    def actors(self) -> list[str]:
+        """Return everybody of whom there are events; reads the whole log."""
+        if not self._path.exists():
+            return []
+        with self._opened() as db:
+            return [key for (key,) in db.execute("SELECT DISTINCT key FROM records") if key != ERASED_KEY]
+
     def values(self, person: Person) -> Iterator[bytes]:
         """Yield what the records hold."""
         offsets = self.offsets(person)

@@ -79,7 +79,7 @@ def request_erasure(
         Who asked: ``subject``, or an operator.
     """
     with engine.connect() as connection, connection.begin():
-        _raise_version(connection)
+        raise_version(connection)
         mine = select(erasures.c.number).where(erasures.c.person == person, erasures.c.done_at.is_(None))
         number = connection.execute(mine).scalar()
         _refuse(connection, digests, now)
@@ -96,7 +96,7 @@ def request_erasure(
 def widen_erasure(engine: Engine, number: int, who: Person, digests: Sequence[str], now: datetime) -> None:
     """Add names of the person that were found since."""
     with engine.connect() as connection, connection.begin():
-        _raise_version(connection)
+        raise_version(connection)
         _refuse(connection, digests, now)
         connection.execute(update(erasures).where(_open(number)).values(trace=_plain(who)))
 
@@ -189,7 +189,7 @@ def readmit(engine: Engine, person: str, digest: str, *, by: str, why: str = "",
         If a request of theirs is open.
     """
     with engine.connect() as connection, connection.begin():
-        _raise_version(connection)
+        raise_version(connection)
         _check_not_under_way(connection, person)
         refused = (erased_ids.c.digest == digest) & erased_ids.c.until.is_(None)
         if is_new := bool(connection.execute(update(erased_ids).where(refused).values(until=now)).rowcount):
@@ -226,7 +226,7 @@ def _refuse(connection: Connection, digests: Sequence[str], now: datetime) -> No
         connection.execute(insert(erased_ids), [{"digest": digest, "since": now} for digest in new])
 
 
-def _raise_version(connection: Connection) -> None:
+def raise_version(connection: Connection) -> None:
     """Raise the counter, first of all: of two changes at once the second waits here."""
     connection.execute(update(counters).where(counters.c.name == _VERSION).values(value=counters.c.value + 1))
 

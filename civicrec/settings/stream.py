@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -22,5 +23,8 @@ class StreamSettings(Group):
     """Log records in one Beam element: larger is faster, smaller spreads the work."""
     poll_s: float = Field(default=0.2, gt=0, le=60)
     """Pause before looking at an idle log again, seconds."""
+    erased_list: Path | None = None
+    """A file on another disk, where the embedded stream keeps the list of erased people, as digests: whatever of them a
+    restored backup brings back is erased again at its start."""
     online_patience_s: float = Field(default=10, ge=0, le=3_600)
     """How long a full or broken online store may hold the stream up before it is left out, to be rebuilt, seconds."""

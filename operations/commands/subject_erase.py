@@ -12,7 +12,7 @@ from operations.commands.options import JsonLines, Who, Why
 
 def add_to(subject: typer.Typer) -> None:
     """Add the commands to the group ``subject``."""
-    for command in (erase, erasures, receipt, readmit):
+    for command in (erase, erasures, receipt, readmit, keep_erased, reapply_erasures):
         subject.command()(command)
 
 
@@ -106,3 +106,39 @@ def readmit(
     with registry_at(settings.registry_address) as registry:
         is_new = requests.readmit(registry, person, digest, by=who, why=why, now=utc_now())
     print("events of the user are taken from now on" if is_new else "nothing to do: no event of the user is refused")
+
+
+def keep_erased(
+    path: Annotated[Path, typer.Argument(help="File to write; kept apart from backups of the stores.")],
+    home: Annotated[Path | None, typer.Option(help="Folder that holds all state.")] = None,
+) -> None:
+    """Copy the list of erased people, as keyed digests, to a file: after a restore they are erased again by it."""
+    from civicrec.registry.erased_list import write_list
+    from civicrec.registry.tables import registry_at
+    from civicrec.settings import load_settings
+
+    with registry_at(load_settings(home).registry_address) as registry:
+        print(f"{write_list(registry, path)} names of erased people are kept in {path}")
+
+
+def reapply_erasures(
+    path: Annotated[
+        Path | None, typer.Argument(help="What `keep-erased` wrote; without it what the registry knows.")
+    ] = None,
+    home: Annotated[Path | None, typer.Option(help="Folder that holds all state.")] = None,
+) -> None:
+    """Erase again whom the list names and a restored store holds; the running stream does it."""
+    from contextlib import closing
+
+    from civicrec.registry.erased_list import read_list, refuse_again
+    from civicrec.registry.tables import registry_at
+    from civicrec.security.tokens import load_keys
+    from civicrec.settings import load_settings
+    from civicrec.warehouse.clickhouse import ClickHouseWarehouse
+    from streaming.erasing.again import erase_again
+
+    settings = load_settings(home)
+    with registry_at(settings.registry_address) as registry, closing(ClickHouseWarehouse(settings.warehouse)) as stored:
+        n_new = refuse_again(registry, list(read_list(path))) if path else 0
+        numbers = erase_again(registry, load_keys(settings), stored, settings)
+    print(f"{n_new} names are refused again; {len(numbers)} people are held and are erased again")

@@ -20,6 +20,7 @@ from civicrec.registry.erasures import (
     Erasure,
     clear_traces,
     erasure,
+    erasures_version,
     finish_erasure,
     list_erasures,
     note_step,
@@ -49,14 +50,21 @@ class Eraser:
     others
         Names what runs now, if anything does, that may have read of the person before and may write it later: a night,
         a reprocessing.
+    at_start
+        Called once, before anything is carried out.
+    keeps
+        Called when there is news in the list of erased people.
     """
 
     def __init__(
         self, registry: Engine, keys: Keys, warehouse: Warehouse, stores: Sequence[PersonalStore],
         waits: Callable[[], None] = lambda: None, others: Callable[[], str] = lambda: "", clock: Clock = utc_now,
+        at_start: Callable[[], object] = lambda: None, keeps: Callable[[], object] = lambda: None,
     ) -> None:  # fmt: skip
         self._registry, self._keys, self._warehouse = registry, keys, warehouse
         self._stores, self._waits, self._others, self._clock = stores, waits, others, clock
+        self._at_start, self._keeps = at_start, keeps
+        self._kept_version = -1
         self._next_s = 0.0
         self._has_traces = True  # what a worker before this one left
 
@@ -80,6 +88,11 @@ class Eraser:
         Unavailable
             If a store is not done yet; the others of the request wait for it.
         """
+        self._at_start()
+        self._at_start = lambda: None
+        if (version := erasures_version(self._registry)) != self._kept_version:
+            self._keeps()
+            self._kept_version = version
         n_done = 0
         for one in list_erasures(self._registry, only_open=True):
             if self._clock() >= one.requested_at + HEARD:
