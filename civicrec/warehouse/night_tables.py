@@ -14,7 +14,7 @@ from civicrec.warehouse.day_tables import staging_of
 from civicrec.warehouse.ports import Warehouse
 
 #: Those that name people, each with a column `actor`.
-NIGHT_TABLES = (staging_of("actor_tags"), DELETED)
+NIGHT_TABLES = (staging_of("actor_tags"), DELETED, staging_of("segment_members"))
 
 
 def drop_night_tables(warehouse: Warehouse) -> list[str]:

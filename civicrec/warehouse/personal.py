@@ -52,9 +52,23 @@ def interactions_of(warehouse: Warehouse, actor: str, first: date, last: date) -
     return warehouse.rows(_INTERACTIONS, {**STRENGTHS, "actor": actor, "first": first, "last": last})
 
 
-def nights_of(warehouse: Warehouse, actor: str) -> dict[str, list[dict[str, Any]]]:
-    """Return what nights made of a person, of every day that is kept: tags as analysts see them, and segments."""
-    asked = {"tags_by_night": _TAGS, "segments": _SEGMENTS}
+_SERVED = f"""
+SELECT request_id, served_at, site, scene, slot, mode, item_ids, reasons FROM served
+WHERE request_id IN (SELECT request_id FROM events WHERE {ACTOR} = {{actor:String}} AND request_id != '')
+ORDER BY served_at, request_id
+"""
+_REFUSED = """
+SELECT seen_at, toString(reason) AS reason, toValidUTF8(raw) AS event FROM dead_letters FINAL
+WHERE raw != '' AND position(raw, {actor:String}) > 0 ORDER BY seen_at, log, log_offset, piece
+"""
+
+
+def held_beside_events(warehouse: Warehouse, actor: str) -> dict[str, list[dict[str, Any]]]:
+    """Return what else there is of a person, by what a copy calls it: nights, served lists, refused events.
+
+    Of every day that is kept; tags as analysts see them.
+    """
+    asked = {"tags_by_night": _TAGS, "segments": _SEGMENTS, "served_lists": _SERVED, "refused_events": _REFUSED}
     return {name: warehouse.rows(sql, {"actor": actor}) for name, sql in asked.items()}
 
 

@@ -66,7 +66,7 @@ def export(
     from civicrec.security.tokens import load_keys
     from civicrec.settings import load_settings
     from civicrec.warehouse.clickhouse import ClickHouseWarehouse
-    from civicrec.warehouse.personal import events_of, nights_of
+    from civicrec.warehouse.personal import events_of, held_beside_events
     from profiles.online.redis_rights import RedisOnlineRights
     from profiles.rights.attributes import seal_of, told
     from profiles.rights.export import as_csv, as_json, held_of
@@ -86,7 +86,8 @@ def export(
             state = RedisOnlineRights(redis_client(settings.redis)).actor(actor)
             decided, answers = choices_of(registry, actor), entries_of(registry, actor)
             pushes = pushes_of(registry, actor)
-            held = held_of(actor, decided, state, nights_of(stored, actor), answers, attributes, pushes, utc_now())
+            kept = held_beside_events(stored, actor)
+            held = held_of(actor, decided, state, kept, answers, attributes, pushes, utc_now())
             pieces = as_json(held, events)
         for piece in pieces:
             sys.stdout.buffer.write(piece)

@@ -75,6 +75,26 @@ KIND_NAMES = {
     "consent_given": "同意",
     "consent_withdrawn": "撤回同意",
 }
+#: Name of a store that holds personal data (`civicrec.erasure.PersonalStore`) → the parts of a copy that tell of it.
+#: What is on its way is told once it is there, seconds later; files of ids, tables of a night and replaced parts hold
+#: the same once more.
+TOLD_AS: Mapping[str, tuple[str, ...]] = {
+    "decisions": ("off_since", "chosen_tags", "deleted_tags"),
+    "consents": ("consents",),
+    "attributes": ("attributes",),
+    "pushes": ("deliveries", "messages", "subscriptions"),
+    "served lists on their way": ("served_lists",),
+    "served lists": ("served_lists",),
+    "event ids": ("events",),
+    "event log": ("events",),
+    "dead letters": ("refused_events",),
+    "tags of nights": ("tags_by_night",),
+    "members of segments": ("segments",),
+    "events": ("events",),
+    "online store": ("tags", "recent", "disliked", "done"),
+    "tables of a night cut off": ("tags_by_night", "segments"),
+    "replaced parts of the warehouse": ("events",),
+}
 _CONSENT_NAMES = {"none": "不同意", "measure": "仅统计", "personalise": "个性化推荐"}
 
 
@@ -82,7 +102,7 @@ def held_of(
     subject_id: str,
     decided: ActorChoices,
     state: ActorState,
-    nights: Mapping[str, Iterable[Mapping[str, Any]]],
+    stored: Mapping[str, Iterable[Mapping[str, Any]]],
     consents: Iterable[Entry],
     attributes: Iterable[Mapping[str, Any]],
     pushes: Mapping[str, Any],
@@ -92,8 +112,8 @@ def held_of(
 
     Parameters
     ----------
-    nights
-        What nights made of them, as `civicrec.warehouse.personal.nights_of` tells it.
+    stored
+        What the warehouse holds beside events (`civicrec.warehouse.personal.held_beside_events`).
     consents
         All answers of the ledger, the first at the head.
     attributes
@@ -122,12 +142,16 @@ def held_of(
         **pushes,
         "tags": dict(state.tags),
         **{
-            what: [{name: _text(value) for name, value in row.items()} for row in rows] for what, rows in nights.items()
+            part: [{name: _text(value) for name, value in row.items()} for row in rows] for part, rows in stored.items()
         },
         "recent": [{"item_id": one.item_id, "at": rfc3339(from_ms(one.at_ms))} for one in state.recent],
         "disliked": [{"item_id": item_id, "at": rfc3339(from_ms(at))} for item_id, at in state.disliked.items()],
         "done": list(state.done),
     }
+
+
+def _texts(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _text(value) for name, value in row.items()}
 
 
 def as_json(held: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:

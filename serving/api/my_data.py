@@ -17,7 +17,7 @@ from fastapi.responses import StreamingResponse
 from civicrec.items import Time
 from civicrec.registry.audit import Act, record_alone
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
-from civicrec.warehouse.personal import events_of, nights_of
+from civicrec.warehouse.personal import events_of, held_beside_events
 from civicrec.web.calls import JSON, Answer, Call, describes
 from civicrec.web.guard import charge
 from profiles.rights.export import as_csv, as_json, held_of
@@ -49,6 +49,9 @@ class MyData(msgspec.Struct):
     subscriptions: list[dict[str, Any]]
     tags: dict[str, float]
     tags_by_night: list[dict[str, Any]]
+    segments: list[dict[str, Any]]
+    served_lists: list[dict[str, Any]]
+    refused_events: list[dict[str, Any]]
     recent: list[dict[str, Any]]
     disliked: list[dict[str, Any]]
     done: list[str]
@@ -74,11 +77,11 @@ async def copy_of(request: Request, actor: str) -> Response:
     charge(request.scope, _LISTS_OF_A_COPY)
     decided, state = await decisions_of(request).known(actor)
     warehouse = _warehouse(request)
-    nights = await asyncio.to_thread(nights_of, warehouse, actor)
+    stored = await asyncio.to_thread(held_beside_events, warehouse, actor)
     answers = await request.app.state.consents.entries(actor)
     attributes = await declared_of(request).of(actor)
     pushes = await request.app.state.registry.do(lambda engine: pushes_of(engine, actor))
-    held = held_of(actor, decided, state, nights, answers, attributes, pushes, request.app.state.live.clock())
+    held = held_of(actor, decided, state, stored, answers, attributes, pushes, request.app.state.live.clock())
     events = await _begun(warehouse, actor)
     await _record(request, actor)
     return _file(as_json(held, events), "civicrec-data.json", JSON)
