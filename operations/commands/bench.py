@@ -120,6 +120,19 @@ def pairs(
 
 
 @bench.command()
+def segments(
+    interactions: Annotated[
+        list[int] | None, typer.Option(min=1_000, help="How many, several times; default 1 million.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure rules over people asked of the warehouse, and a night of twenty segments, beside a plain count."""
+    from operations.bench.segments import bench_segments
+
+    _show({"segments": lambda: bench_segments(interactions or [1_000_000])}, as_json)
+
+
+@bench.command()
 def tags(
     interactions: Annotated[
         list[int] | None, typer.Option(min=1_000, help="How many, several times; default 1 million.")

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from civicrec.erasure import Person
 from civicrec.errors import InvalidInput, NotFound
 from civicrec.registry.audit import audit_rows
 from civicrec.registry.choices import switch
 from civicrec.registry.segments import Draft, SegmentSize, delete_segment, newest_sizes, put_segment, sizes_of
+from civicrec.warehouse.night_tables import NightTables, drop_night_tables
 from profiles import tags as vocabulary_module
 from profiles.rules import behaviour
 from profiles.rules.behaviour import people_rule_from
@@ -32,8 +34,10 @@ def people(first: int, last: int) -> list[str]:
 
 def click(stores: Stores, who: list[str], day: date) -> None:
     rows = [
-        an_event(int(day.strftime("%Y%m%d")) * 1_000 + n, at(day, 9), actor=one, subject_id=one, anonymous_id="")
-        for n, one in enumerate(who)
+        an_event(
+            int(day.strftime("%Y%m%d")) * 1_000 + int(one, 16), at(day, 9), actor=one, subject_id=one, anonymous_id=""
+        )
+        for one in who
     ]
     stores.warehouse.insert("events", {name: [row[name] for row in rows] for name in rows[0]})
 
@@ -120,6 +124,29 @@ def test_who_reads_or_counts_members_stands_in_the_audit_log_and_the_switch_acts
     assert [row.action for row in reversed(rows)] == ["segment_put", "segment_members_read", "segment_counted"]
     with pytest.raises(NotFound):
         list(segment_members(stores, "other", **HOW))
+
+
+def test_a_night_killed_while_it_counts_leaves_the_day_as_it_was_and_its_table_is_dropped(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(stores, "readers", READERS)
+    click(stores, people(0, 12), DAY)
+    night(stores, DAY)
+    click(stores, people(12, 30), DAY + timedelta(days=1))
+
+    def killed(*given: Any) -> None:
+        raise KeyboardInterrupt  # nothing after it is done, as by kill -9
+
+    monkeypatch.setattr("civicrec.warehouse.day_tables._swap_in", killed)
+    with pytest.raises(KeyboardInterrupt):
+        count_segments(stores, DAY, NOW)
+    assert members_of(stores) == [(DAY, "readers", 12)]
+    somebody = Person("demo", people(3, 4)[0])
+    assert NightTables(stores.warehouse, lambda: False).count(somebody) == 1
+    assert drop_night_tables(stores.warehouse) == ["segment_members_staging"]
+    monkeypatch.undo()
+    night(stores, NEXT)
+    assert members_of(stores) == [(DAY, "readers", 12), (NEXT, "readers", 18)]
 
 
 def test_numbers_are_told_down_to_tens_and_none_below_ten() -> None:
