@@ -20,6 +20,7 @@ from civicrec.security.holding_back import BROWSER
 from civicrec.security.session_ids import id_digest
 from civicrec.settings import Settings
 from civicrec.web.query import whole_number
+from serving.console.browser_words import browser_words
 from serving.console.pages import PageAnswer, page, way_back
 from serving.console.users import minute_of
 from serving.console.viewer import Viewer
@@ -91,7 +92,7 @@ def _account(
         found = sessions_of(registry, viewer.name, now)
     rows = [
         {
-            "number": one.number, "browser": one.browser or "未知浏览器", "begun": minute_of(one.begun_at),
+            "number": one.number, "browser": browser_words(one.browser), "begun": minute_of(one.begun_at),
             "used": minute_of(one.used_at), "is_this": one.number == viewer.session,
         }
         for one in found

@@ -56,12 +56,14 @@ def made_page(request: Request, name: str, asked: Any, viewer: Viewer) -> Respon
     return Response(answer.body, answer.status, {**HEADERS, **answer.headers}, answer.media_type)
 
 
-def sign_in_form(request: Request, status: int, problem: str = "", name: str = "", notice: str = "") -> Response:
-    """Return the sign-in form, which leads to the page that was asked for."""
+def sign_in_form(
+    request: Request, status: int, problem: str = "", name: str = "", notice: str = "", then: str = ""
+) -> Response:
+    """Return the sign-in form, which leads to the page `then`, or the one that was asked for."""
     key = cookie_of(request, FORM) or new_id()
     said = [("problem", "alert", problem), ("notice", "status", notice)]
     lines = [f'<p class="{kind}" role="{role}">{html.escape(one)}</p>' for kind, role, one in said if one]
-    path = request.url.path if request.url.path in PAGES else "/console/"
+    path = next((one for one in (then, request.url.path) if one in PAGES), "/console/")
     is_outside = bool(request.app.state.settings.oidc.issuer)
     facts: Mapping[str, str] = {
         "outside": OUTSIDE.format(quote(path)) if is_outside else "", "problem": "".join(lines),
@@ -73,9 +75,9 @@ def sign_in_form(request: Request, status: int, problem: str = "", name: str = "
     return answer
 
 
-def held_back(request: Request, error: HeldBack, name: str = "") -> Response:
+def held_back(request: Request, error: HeldBack, name: str = "", then: str = "") -> Response:
     """Say how long somebody has to wait before the next attempt to sign in."""
-    answer = sign_in_form(request, error.http_status, HELD_BACK.format(error.retry_after_s), name)
+    answer = sign_in_form(request, error.http_status, HELD_BACK.format(error.retry_after_s), name, then=then)
     answer.headers["Retry-After"] = str(error.retry_after_s)
     return answer
 

@@ -143,7 +143,6 @@ class Provider:
             options = {
                 "iss": {"essential": True, "value": self._settings.issuer},
                 "aud": {"essential": True, "value": self._settings.client_id},
-                "nonce": {"essential": True},
             }
             params = {
                 "nonce": nonce, "client_id": self._settings.client_id, "access_token": tokens.get("access_token"),

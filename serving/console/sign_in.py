@@ -47,17 +47,16 @@ async def sign_in(request: Request) -> Response:
         charge(request.scope, LISTS_OF_A_WRONG_PASSWORD)
         log.warning("console_sign_in_refused", reason=str(error))
         return sign_in_form(request, 403, STALE)
-    name = given.get("name", "")
+    name, then = given.get("name", ""), given.get("next", "")
     try:
         account = await run_in_threadpool(request.app.state.gate.sign_in, request, name, given.get("password", ""))
     except HeldBack as error:
-        return held_back(request, error, name)
+        return held_back(request, error, name, then)
     except Unauthorized:
         charge(request.scope, LISTS_OF_A_WRONG_PASSWORD)
         log.warning("console_sign_in_refused", reason="wrong password")
-        return sign_in_form(request, 403, WRONG, name)
-    wanted = given.get("next", "")
-    answer = RedirectResponse(wanted if wanted in PAGES else "/console/", 303, HEADERS)
+        return sign_in_form(request, 403, WRONG, name, then=then)
+    answer = RedirectResponse(then if then in PAGES else "/console/", 303, HEADERS)
     await run_in_threadpool(begin_session_in, request, answer, account)
     return answer
 

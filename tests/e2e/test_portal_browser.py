@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
@@ -103,7 +104,8 @@ def follow(driver: webdriver.Chrome, link: WebElement) -> None:
     """Click what leads to another page and wait until that page is there; a click alone returns too early."""
     left = driver.find_element(By.TAG_NAME, "html")
     link.click()
-    WebDriverWait(driver, 20).until(staleness_of(left))
+    # Chromium may say in other words that a page is gone, just as it goes.
+    WebDriverWait(driver, 20, ignored_exceptions=[WebDriverException]).until(staleness_of(left))
     WebDriverWait(driver, 20).until(lambda _: driver.find_elements(By.TAG_NAME, "footer"))
 
 

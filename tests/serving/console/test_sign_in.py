@@ -122,6 +122,7 @@ def test_the_same_is_said_of_a_wrong_password_and_of_nobody(staff: Api) -> None:
     said = {re.sub(r'value="[^"]*"', "", sign_in(staff, name, "wrong").text) for name in ("li", "nobody")}
     assert len(said) == 1
     assert "账号或口令不正确" in said.pop()
+    assert 'name="next" value="/console/worth"' in sign_in(staff, "li", "wrong").text, "it still leads there"
 
 
 def test_what_was_typed_as_a_name_comes_back_as_text(staff: Api) -> None:
