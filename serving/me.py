@@ -13,6 +13,7 @@ import msgspec
 
 from civicrec.items import Item, Time
 from civicrec.registry.choices import ActorChoices
+from profiles.live import live_tags
 from profiles.online.ports import ActorState
 from profiles.tags import Vocabulary, learned_tags
 from recommender.catalogue import Catalogue
@@ -68,13 +69,22 @@ class OwnTags(msgspec.Struct):
 def own_tags(
     state: ActorState, decided: ActorChoices, vocabulary: Vocabulary, catalogue: Catalogue, now: datetime
 ) -> OwnTags:
-    """Return a person's tags. A word that is governed no longer is left out: nothing uses it."""
-    read = [item for one in state.recent if (item := catalogue.items.get(one.item_id)) and is_public(item, now)]
+    """Return a person's tags, those of the last night and what was read since that no night has weighed yet.
+
+    A word that is governed no longer is left out: nothing uses it.
+    """
+    read = [
+        (item, one.at_ms, learned_tags(item))
+        for one in state.recent
+        if (item := catalogue.items.get(one.item_id)) and is_public(item, now)
+    ]
     by_tag: dict[str, list[Item]] = {}
-    for item in read:
-        for learned in learned_tags(item):
+    for item, _, names in read:
+        for learned in names:
             by_tag.setdefault(learned, []).append(item)
-    strongest = sorted(state.tags.items(), key=lambda pair: (-pair[1], pair[0]))
+    is_read = () if state.is_off else ((item.item_id, at_ms, names) for item, at_ms, names in read)
+    weights = {**live_tags(is_read, vocabulary.tags, now), **state.tags}
+    strongest = sorted(weights.items(), key=lambda pair: (-pair[1], pair[0]))
     tags = [
         OwnTag(
             name, tag.word, tag.dimension, tag.sentence, "chosen" if name in decided.chosen else "behavioural",

@@ -122,6 +122,21 @@ def test_tags_are_told_with_what_they_rest_on(person: Person, api: Api) -> None:
     assert told["vocabulary"]
 
 
+def test_what_was_just_read_is_told_before_any_night_and_goes_when_it_is_deleted(person: Person, api: Api) -> None:
+    def told() -> dict[str, float]:
+        return {one["tag"]: one["weight"] for one in person.ask("GET", "tags").json()["tags"]}
+
+    first = told()
+    assert first["theme:就业创业"] == 2.0  # two items of today, a click each
+    api.store.put_tags("run", [(person.actor, {"theme:就业创业": 0.75})])
+    assert told() == {**first, "theme:就业创业": 0.75}  # the night knows more of it
+    person.ask("DELETE", "tags/theme:就业创业")
+    assert "theme:就业创业" not in told()
+    person.switch("off")
+    assert told() == {}
+    assert Person(api, "another").ask("GET", "tags").json()["tags"] == []
+
+
 def test_what_was_read_brings_no_word_of_a_deleted_tag_back(person: Person) -> None:
     def by_tag() -> list[str]:
         return [item["item_id"] for item in person.list(n="30", explain="1")["items"] if "tags" in item["parts"]]
