@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 
 from civicrec.clients import redis_client
 from civicrec.errors import ConfigError
-from civicrec.home import HISTORY_LOCK, NIGHTLY_LOCK, PEPPER_LOCK, REPROCESS_LOCK, SERVING_LOCK, STREAM_LOCK
+from civicrec.home import HISTORY_LOCK, NIGHTLY_LOCK, PEPPER_LOCK, PUSH_LOCK, REPROCESS_LOCK, SERVING_LOCK, STREAM_LOCK
 from civicrec.process.locks import owned
 from civicrec.process.progress import ShowProgress
 from civicrec.registry.audit import Act, audit_rows
@@ -41,6 +41,7 @@ _OTHERS = {
     PEPPER_LOCK: "the folder of a change of pepper",
     STREAM_LOCK: "the stream",
     SERVING_LOCK: "the list API",
+    PUSH_LOCK: "the sender of pushes",
     NIGHTLY_LOCK: "the folder of a nightly job",
     REPROCESS_LOCK: "the folder of a reprocessing",
     HISTORY_LOCK: "the folder of a history",

@@ -35,6 +35,7 @@ from serving.api import (
     document,
     erasures,
     feedback,
+    feeds,
     health,
     inbox,
     items,
@@ -145,6 +146,7 @@ def create_app(
     modules = (
         recommendations,
         related,
+        feeds,
         items,
         pushes,
         feedback,

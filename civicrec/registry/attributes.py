@@ -125,6 +125,13 @@ def kept_among(engine: Engine, subjects: Collection[str]) -> dict[str, list[Kept
     return found
 
 
+def holders(engine: Engine, after: str, n: int) -> list[str]:
+    """Return at most `n` people who declared something that did not end, by name, those behind a name."""
+    query = select(attributes.c.subject).where(attributes.c.subject > after, attributes.c.ended_at.is_(None))
+    with engine.connect() as connection:
+        return list(connection.execute(query.distinct().order_by(attributes.c.subject).limit(n)).scalars())
+
+
 def everybody(engine: Engine, now: datetime) -> Iterator[tuple[str, list[Kept]]]:
     """Yield (person, values in force), one person after the other."""
     query = select(attributes).where(attributes.c.ended_at.is_(None), attributes.c.valid_until > now.astimezone(UTC))

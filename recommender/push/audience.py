@@ -44,6 +44,8 @@ class Known:
         When other campaigns reached them within seven days, one time each, in order.
     until
         When the first of the attributes ends, by itself; ``None`` without any.
+    root
+        What they are drawn by: a name that stays when the pepper is changed; their pseudonym when not given.
     """
 
     subject: str
@@ -55,6 +57,7 @@ class Known:
     wanted: frozenset[str] = frozenset(get_args(Channel))
     recent: tuple[datetime, ...] = ()
     until: datetime | None = None
+    root: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +123,7 @@ def left_out(target: Target, known: Known) -> LeftOut | None:
         return "ineligible"
     if not channels_for(target.plan, known):
         return "unsubscribed"
-    if any(one.holds(known.subject) for one in target.held_out):
+    if any(one.holds(known.root or known.subject) for one in target.held_out):
         return "held_out"
     return "capped" if len(known.recent) >= target.plan.per_week else None
 

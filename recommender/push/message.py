@@ -59,14 +59,20 @@ class Message(msgspec.Struct, frozen=True):
     reason: str
 
 
-def key_of(secret: bytes, campaign_id: str, version: int, subject: str, channel: str) -> str:
-    """Return the key of a message, 32 hexadecimal digits that nobody can guess."""
-    return hmac.digest(secret, "\0".join((campaign_id, str(version), subject, channel)).encode(), "sha256").hex()[:32]
+def key_of(secret: bytes, campaign_id: str, version: int, root: str, channel: str) -> str:
+    """Return the key of a message, 32 hexadecimal digits that nobody can guess.
+
+    Parameters
+    ----------
+    root
+        Of the person, `civicrec.security.tokens.Keys.root`: it stays when the pepper is changed.
+    """
+    return hmac.digest(secret, "\0".join((campaign_id, str(version), root, channel)).encode(), "sha256").hex()[:32]
 
 
-def recipient_of(secret: bytes, subject: str, channel: str) -> str:
-    """Return the name under which a channel knows a person: no pseudonym of any other store."""
-    return hmac.digest(secret, f"recipient\0{channel}\0{subject}".encode(), "sha256").hex()[:32]
+def recipient_of(secret: bytes, root: str, channel: str) -> str:
+    """Return the name under which a channel knows a person, by their root: no pseudonym of any store."""
+    return hmac.digest(secret, f"recipient\0{channel}\0{root}".encode(), "sha256").hex()[:32]
 
 
 def message_of(

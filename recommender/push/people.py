@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 
 from civicrec.clock import local_date, utc_now
 from civicrec.erasure import NOBODY, ErasedNames
-from civicrec.registry.attributes import everybody, kept_among
+from civicrec.registry.attributes import holders, kept_among
 from civicrec.registry.choices import PERSONALISE, off_among
 from civicrec.registry.consents import latest
 from civicrec.registry.deliveries import sent_times
@@ -88,13 +88,14 @@ class People:
     def of(self, plan: Plan, now: datetime) -> Iterator[Known]:
         """Yield all whom a campaign might be for: who declared something, started to apply, or is in the segment."""
         started = frozenset(self.starters(plan.items)) if plan.audience.started else frozenset()
+        rest: Iterator[str]
         if plan.audience.segment:
             members = self.members(plan.audience.segment)
             rest = (subject for subject in members if not plan.audience.started or subject in started)
         elif plan.audience.started:
             rest = (subject for subject in sorted(started))
         else:
-            rest = (subject for subject, _ in everybody(self.registry, now))
+            rest = self._holders()
         while some := list(islice(rest, AT_ONCE)):
             yield from self.known(plan, some, now, started)
 
@@ -123,9 +124,17 @@ class People:
                 frozenset(channel for channel, some in wanted.items() if subject in some),
                 tuple(recent.get(subject, ())),
                 min((row.valid_until for row in kept.get(subject, ())), default=None),
+                self.keys.root(subject),
             )
             for subject in subjects
         ]  # fmt: skip
+
+    def _holders(self) -> Iterator[str]:
+        """Yield who declared something; no cursor stays open meanwhile, which would let the registry's log grow."""
+        last = ""
+        while some := holders(self.registry, last, AT_ONCE):
+            yield from some
+            last = some[-1]
 
     def recent(self, plan: Plan, subjects: Sequence[str], now: datetime) -> Mapping[str, Sequence[datetime]]:
         """Return person → when other campaigns reached them within seven days, of those whom any did."""

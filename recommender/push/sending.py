@@ -148,7 +148,7 @@ class Sender:
         _log.info("campaign_enlisted", campaign=kept.campaign_id)
 
     def _row(self, kept: KeptCampaign, secret: bytes, known: Known, channel: str) -> Delivery:
-        key = key_of(secret, kept.campaign_id, kept.put_in, known.subject, channel)
+        key = key_of(secret, kept.campaign_id, kept.put_in, known.root, channel)
         return Delivery(key, kept.campaign_id, kept.put_in, known.subject, channel)
 
     def _send(self, kept: KeptCampaign, target: Target, items: Sequence[Item], name: str, now: datetime) -> int:
@@ -196,7 +196,7 @@ class Sender:
 
     def _message(self, plan: Plan, items: Sequence[Item], row: Delivery, known: _Seen, secret: bytes) -> Message:
         assert isinstance(known, Known)  # a channel that passes words on had everybody looked up
-        recipient = recipient_of(secret, row.subject, row.channel)
+        recipient = recipient_of(secret, known.root, row.channel)
         return message_of(
             plan, row.version, items, known.attributes, row.key, recipient, started=known.started
         )  # fmt: skip

@@ -222,11 +222,11 @@ async def unsubscribe(request: Request) -> Response:
 async def subscriptions_held(request: Request, actor: str) -> Subscriptions:
     """Return which pushes somebody wants."""
     live: Live = request.app.state.live
-    secret = live.keys.key_for(SECRET)
+    secret, root = live.keys.key_for(SECRET), live.keys.root(actor)
 
     def read(engine: Engine) -> Subscriptions:
         channels = [
-            ChannelOf(one, actor in wanting(engine, [actor], one, ""), recipient_of(secret, actor, one))
+            ChannelOf(one, actor in wanting(engine, [actor], one, ""), recipient_of(secret, root, one))
             for one in CHANNELS
         ]
         decided = subscriptions_of(engine, actor)

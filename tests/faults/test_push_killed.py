@@ -69,7 +69,7 @@ def survive(home: Path, n: int, kills: int) -> None:
             name = start_for_all(people, ["inbox", "webhook"], settings.push, utc_now())
             for kill in range(1, kills + 1):
                 with sender(settings) as child:
-                    gateway.wait_for(n * kill // (kills + 2))
+                    gateway.wait_for(n * kill // (kills + 2), 280)
                     child.send_signal(signal.SIGKILL)
                     child.wait()
                     assert campaign(people.registry, name).state == "sending"

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from civicrec.errors import InvalidInput
 from civicrec.registry import attributes as module
-from civicrec.registry.attributes import Kept, change, count, drop_past, everybody, forget, kept_of
+from civicrec.registry.attributes import Kept, change, count, drop_past, everybody, forget, holders, kept_of
 from civicrec.registry.audit import Act, audit_rows
 
 NOW = datetime(2026, 3, 2, 3, 30, tzinfo=UTC)
@@ -122,3 +122,13 @@ def test_one_person_cannot_fill_the_registry_and_loses_nothing_in_force(
     rows = kept_of(registry, ME)
     assert [row.sealed for row in rows if row.holds(NOW)] == [b"r", b"4"]
     assert [row.sealed for row in rows] == [b"r", b"2", b"3", b"4"]
+
+
+def test_who_declared_something_is_gone_through_by_name(registry: Engine) -> None:
+    keep(registry, AGE, REGION)
+    keep(registry, AGE, subject=OTHER)
+    keep(registry, AGE, subject="2" * 32)
+    keep(registry, ended=("age",), subject="2" * 32)
+    assert holders(registry, "", 1) == [ME]
+    assert holders(registry, ME, 9) == [OTHER]
+    assert holders(registry, OTHER, 9) == []

@@ -22,17 +22,20 @@ from civicrec.registry.choices import switch
 from civicrec.registry.deliveries import counts_of
 from civicrec.registry.erasures import request_erasure
 from civicrec.registry.inbox import erase_pushes, messages_of
+from civicrec.registry.renaming import rename_people
 from civicrec.registry.subscriptions import subscribe
 from civicrec.registry.tables import registry_at
+from civicrec.security.tokens import Keys
 from civicrec.settings.push import PushSettings
 from civicrec.working_days import working_days
-from profiles.rights.attributes import decision, seal_of
+from profiles.rights.attributes import decision, resealed, seal_of
 from recommender.push.actions import put_campaign, start_campaign, step_campaign
 from recommender.push.channels.inbox import InboxChannel
 from recommender.push.channels.memory import MemoryChannel
 from recommender.push.channels.ports import Addressed, PushChannel, Taken
-from recommender.push.plan import Quiet
-from recommender.push.sending import Sender
+from recommender.push.message import recipient_of
+from recommender.push.plan import Quiet, plan_from
+from recommender.push.sending import SECRET, Sender
 from recommender.push.states import Action
 from tests.recommender.push.campaigns import KEYS, NOW, a_plan, consent, people_of, put_items, put_people
 
@@ -368,3 +371,34 @@ def test_the_inbox_looks_at_everybody_again_once_anybody_decided_anything(regist
     world.send()
     got = {subject for subject in subjects if messages_of(registry, subject, 9)}
     assert got == set(subjects) - ({one} if what != "nothing" else set())
+
+
+def test_after_the_pepper_was_changed_people_keep_their_keys_names_and_arms(registry: Engine) -> None:
+    world = World(registry, holdout_share=0.3)
+    put_people(registry, map(str, range(60)))
+    world.start(quiet={"begins": "08:00", "until": "20:00"})
+    world.send()
+    before, arms = world.sender.people.known(plan_from(a_plan()), _subjects(registry), NOW), world.counts()
+    keys = Keys(KEYS.pepper, {}, (b"another pepper of the tests",))
+    names = {one.subject: keys.renamed(one.subject, 0) for one in before}
+    opens, closes = seal_of(KEYS), seal_of(keys)
+    rename_people(
+        registry, names, lambda value, name, old, new: resealed(value, name, (old, opens), (new, closes)), None
+    )
+    world.sender = world.new_sender(0.3)
+    world.sender.people.keys = keys
+    world.now = NOW + timedelta(hours=10)
+    world.send()
+    counts = world.counts()
+    assert counts == {("delivered", ""): arms["waiting", ""], ("held_out", ""): arms["held_out", ""]}
+    assert set(world.reached) <= set(names.values())
+    assert isinstance(world.channel, MemoryChannel)
+    secret = KEYS.key_for(SECRET)
+    assert {(one.recipient, subject) for one, subject in world.channel.kept.values()} <= {
+        (recipient_of(secret, old, "inbox"), new) for old, new in names.items()
+    }
+
+
+def _subjects(registry: Engine) -> list[str]:
+    with registry.connect() as connection:
+        return list(connection.exec_driver_sql("SELECT DISTINCT subject FROM deliveries").scalars())
