@@ -13,18 +13,33 @@ from civicrec.analysis.mistakes import unknown
 from civicrec.clock import utc_now
 from civicrec.errors import NotFound
 from civicrec.reports.funnel import funnel
+from civicrec.reports.item_life import item_life
 from civicrec.reports.items import items
+from civicrec.reports.paths import paths
 from civicrec.reports.report import Report, Window
+from civicrec.reports.retention import retention
+from civicrec.reports.sessions import sessions
 from civicrec.reports.traffic import traffic
 
 if TYPE_CHECKING:
     from civicrec.analysis.frame import Frame
     from civicrec.analysis.session import Session
 
+TITLED = ("items", "item_life", "paths")
+"""Reports that name items by their titles."""
+
 DEFAULT_DAYS = 30
 """Days of a report that names none: the last thirty, today included."""
 
-REPORTS: Mapping[str, Callable[..., Report]] = {"traffic": traffic, "items": items, "funnel": funnel}
+REPORTS: Mapping[str, Callable[..., Report]] = {
+    "traffic": traffic,
+    "items": items,
+    "funnel": funnel,
+    "sessions": sessions,
+    "retention": retention,
+    "item_life": item_life,
+    "paths": paths,
+}
 """Each takes a warehouse, a window, now, `public` and `shared_sites`, and words of its own."""
 
 

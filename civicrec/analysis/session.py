@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from civicrec.analysis.about import About
 from civicrec.analysis.mistakes import in_a_sentence, unknown
-from civicrec.analysis.reports import REPORTS, Reports, UnknownReport, window_of
+from civicrec.analysis.reports import REPORTS, TITLED, Reports, UnknownReport, window_of
 from civicrec.analysis.watching import ShowRunning, show_on_stderr, watched
 from civicrec.clock import utc_now
 from civicrec.errors import CivicrecError, InvalidInput, NotFound
@@ -105,7 +105,7 @@ class Session:
         if name not in REPORTS:
             raise UnknownReport(unknown("report", name, REPORTS))
         try:
-            given = {"titles": self._titles()} if name == "items" and "titles" not in words else {}
+            given = {"titles": self._titles()} if name in TITLED and "titles" not in words else {}
             found = REPORTS[name](self, window, now, public=True, shared_sites=self._shared_sites, **given, **words)
         except TypeError as error:
             if "unexpected keyword" not in str(error):

@@ -119,20 +119,22 @@ def columns(*described: tuple[str, pa.DataType, str]) -> pa.Schema:
     return pa.schema([pa.field(name, kind, metadata={"comment": comment}) for name, kind, comment in described])
 
 
-def hide_small(rows: list[dict[str, Any]], *keep: str) -> tuple[list[dict[str, Any]], int]:
+def hide_small(
+    rows: list[dict[str, Any]], *keep: str, of: tuple[str, ...] = ("actors",)
+) -> tuple[list[dict[str, Any]], int]:
     """Null every figure of rows with 1 to ``K_ANONYMITY - 1`` actors; return the rows and how many were hidden.
 
     Parameters
     ----------
     rows
-        Each has ``actors``.
+        Each has the columns `of`, which count people.
     keep
         The columns that name the row and stay readable.
     """
     hidden = 0
     shown: list[dict[str, Any]] = []
     for row in rows:
-        if 0 < row["actors"] < K_ANONYMITY:
+        if any(0 < row[name] < K_ANONYMITY for name in of):
             hidden += 1
             row = {name: value if name in keep else None for name, value in row.items()}
         shown.append(row)

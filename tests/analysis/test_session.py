@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from civicrec.analysis.reports import UnknownReport
+from civicrec.analysis.reports import REPORTS, UnknownReport
 from civicrec.analysis.session import Session
 from civicrec.crowds import K_ANONYMITY
 from civicrec.errors import CivicrecError, ConfigError, Forbidden, InvalidInput, NotFound, Unavailable
@@ -109,7 +109,7 @@ def test_reports_are_those_of_the_console_for_the_public(session: Session) -> No
     ]
     hours = session.reports.traffic(first=DAYS.first, last=DAYS.last, by="hour")
     assert hours.about.hidden == sum(1 for _, actors, _ in recount_traffic(ROWS, "hour").values() if actors < 10)
-    assert dir(session.reports) == sorted(("traffic", "items", "funnel"))
+    assert dir(session.reports) == sorted(REPORTS)
     assert frame.explain()["含义"].tolist() == ["日期或小时，北京时间", "访问量，次", "访客数，人", "会话数，次"]
     assert frame.chart().to_dict()["title"]
 

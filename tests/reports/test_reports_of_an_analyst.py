@@ -8,10 +8,10 @@ from contextlib import closing
 import pytest
 from pydantic import SecretStr
 
+from civicrec.analysis.reports import REPORTS
 from civicrec.home import ANALYST_KEY
 from civicrec.reports.freshness import freshness
 from civicrec.reports.funnel import funnel
-from civicrec.reports.items import items
 from civicrec.reports.traffic import traffic
 from civicrec.security.passwords import ANALYST
 from civicrec.security.secrets import read_secret
@@ -41,5 +41,7 @@ def test_reports_are_the_same(warehouse: ClickHouseWarehouse, analyst: ClickHous
             assert mine == theirs
             assert theirs.table.num_rows > 0
         assert funnel(warehouse, DAYS, NOW, public=public) == funnel(analyst, DAYS, NOW, public=public)
-    assert items(warehouse, DAYS, NOW) == items(analyst, DAYS, NOW)
+        for name in ("items", "sessions", "retention", "item_life", "paths"):
+            mine, theirs = (REPORTS[name](one, DAYS, NOW, public=public) for one in (warehouse, analyst))
+            assert mine == theirs, name
     assert freshness(warehouse, NOW) == freshness(analyst, NOW)
