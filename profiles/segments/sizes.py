@@ -19,7 +19,7 @@ from civicrec.warehouse.day_tables import drop_days_before, replace_day
 from profiles.rules.behaviour import MAX_DAYS, CountClause, PeopleRule, TagClause
 from profiles.rules.language import Clause, leaves
 from profiles.segments.draft import rule_of
-from profiles.segments.members import Stores, count_members, known_by, members, newest_night
+from profiles.segments.members import Stores, count_members, members, members_of_each, newest_night
 from profiles.segments.statement import TABLES
 from profiles.tags import load_vocabulary
 
@@ -137,23 +137,18 @@ def count_segments(stores: Stores, day: date, now: datetime) -> dict[str, int]:
 
 def _columns(
     stores: Stores, rules: Mapping[str, PeopleRule], day: date, now: datetime, counts: dict[str, int]
-) -> Iterator[dict[str, list[Any]]]:
-    known = known_by(stores, rules.values(), now, day)
-    for name, rule in rules.items():
-        for subjects in _chunks(members(stores, rule, now, day, known)):
-            counts[name] += len(subjects)
-            yield {"segment": [name] * len(subjects), "actor": subjects}
-
-
-def _chunks(subjects: Iterable[str]) -> Iterator[list[str]]:
-    chunk: list[str] = []
-    for subject in subjects:
-        chunk.append(subject)
-        if len(chunk) == _AT_ONCE:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
+) -> Iterator[dict[str, list[str]]]:
+    segments: list[str] = []
+    actors: list[str] = []
+    for subject, names in members_of_each(stores, rules, now, day):
+        for name in names:
+            counts[name] += 1
+        segments += names
+        actors += [subject] * len(names)
+        if len(segments) >= _AT_ONCE:
+            yield {"segment": segments, "actor": actors}
+            segments, actors = [], []
+    yield {"segment": segments, "actor": actors}
 
 
 def _moved(stores: Stores, day: date, names: Iterable[str]) -> dict[str, tuple[int, int]]:

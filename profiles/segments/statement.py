@@ -78,7 +78,9 @@ class Statement:
     is_decided: bool
 
 
-def statement_of(rule: PeopleRule, last: date, decided_tags: Collection[str] = ()) -> Statement:
+def statement_of(
+    rule: PeopleRule, last: date, decided_tags: Collection[str] = (), *, tells_all: bool = False
+) -> Statement:
     """Compile a rule.
 
     A row is a person who was seen with consent to personalisation in `MAX_DAYS`, until `last`, whose newest event says
@@ -90,12 +92,14 @@ def statement_of(rule: PeopleRule, last: date, decided_tags: Collection[str] = (
         Day of the night: the last day that counts, and the day of `actor_tags` and `item_facts`.
     decided_tags
         Tags that somebody chose or deleted: only the registry knows what they weigh.
+    tells_all
+        Whether each row tells its verdicts even where the rule holds of it, for whoever asks for parts of the rule.
     """
     first = last - timedelta(days=MAX_DAYS - 1)
     parameters: dict[str, Any] = {"first": first, "last": last}
     clauses: list[AnyClause] = list(dict.fromkeys(leaves(rule)))
     is_unknown = {one: isinstance(one, Clause) for one in clauses}
-    needs_registry = any(is_unknown.values()) or any(_is_decided(one, decided_tags) for one in clauses)
+    needs_registry = tells_all or any(is_unknown.values()) or any(_is_decided(one, decided_tags) for one in clauses)
     tests: dict[AnyClause, str] = {}
     sums: list[str] = []
     weights: dict[str, str] = {}

@@ -31,7 +31,7 @@ from profiles.rights.attributes import decision, seal_of
 from profiles.rules.attributes import attributes_from
 from profiles.rules.behaviour import people_rule_from
 from profiles.segments.items import put_item_facts
-from profiles.segments.members import Stores, count_members, members
+from profiles.segments.members import Stores, count_members, members, members_of_each
 from profiles.tags import learned_tags, load_vocabulary
 from tests.operations.nights import DAY, an_event, at
 from tests.profiles.segments.folded import Case, Folded, as_event, fold
@@ -201,6 +201,12 @@ def test_sql_and_registry_give_the_members_that_plain_python_gives(
         for rule in rules:
             found = list(members(own, people_rule_from(rule), NOW))
             assert sorted(found) == expected(rule, people, case), rule
+        together = list(
+            members_of_each(own, {str(n): people_rule_from(rule) for n, rule in enumerate(rules)}, NOW, DAY)
+        )
+        for n, rule in enumerate(rules):
+            found = [subject for subject, names in together if str(n) in names]
+            assert sorted(found) == expected(rule, people, case), rule
         registry.dispose()
 
 
@@ -279,6 +285,17 @@ def test_the_longest_rule_that_is_taken_is_asked(stores: Stores) -> None:
     ]  # fmt: skip
     assert list(members(stores, people_rule_from({"any": clauses}), NOW)) == PEOPLE
     assert list(members(stores, people_rule_from({"any": clauses[:199]}), NOW)) == []
+
+
+def test_many_rules_are_asked_in_groups_and_each_person_has_each_rule_once(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store(stores, [seen(subject) for subject in PEOPLE])
+    monkeypatch.setattr("profiles.segments.members._CLAUSES_AT_ONCE", 5)
+    click = {"count": "click", "days": 1, "at_least": 1}
+    rules = {str(n): people_rule_from({"all": [click] * (1 + n % 7)}) for n in range(20)}
+    found = [(subject, name) for subject, names in members_of_each(stores, rules, NOW, DAY) for name in names]
+    assert sorted(found) == sorted((subject, name) for subject in PEOPLE for name in rules)
 
 
 def test_no_attribute_and_no_pseudonym_of_who_declared_it_goes_to_the_warehouse(stores: Stores) -> None:
