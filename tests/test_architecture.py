@@ -35,6 +35,12 @@ def test_no_file_is_longer_than_five_hundred_lines() -> None:
     assert [str(path) for path in files if len(path.read_text().splitlines()) > 500] == []
 
 
+def test_no_two_test_files_have_one_name() -> None:
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert len(names) > 100
+    assert sorted({name for name in names if names.count(name) > 1}) == []  # pytest collects none of two
+
+
 def test_no_file_has_a_name_that_says_nothing() -> None:
     empty_words = {"utils", "util", "helpers", "helper", "base", "manager", "common", "misc"}
     names = [path for folder in PACKAGES for path in (ROOT / folder).rglob("*.py") if path.stem in empty_words]
