@@ -17,6 +17,7 @@ from civicrec.clock import local_date
 from civicrec.errors import CivicrecError
 from civicrec.home import WORKING_DAYS
 from civicrec.polling.watch import feed_states
+from civicrec.security.peppers import read_peppers
 from civicrec.settings import Settings
 from civicrec.working_days import working_days
 from operations.stack.checks import free_disk_mb
@@ -40,6 +41,7 @@ def problems_of(settings: Settings, books: Books | None, now: datetime) -> list[
         "the nightly job": lambda: _if_any(failed_night(settings.home, now)),
         "the feeds": lambda: _feeds(settings, now),
         "the consent ledger": lambda: _consent(settings),
+        "the pepper": lambda: _pepper(settings),
         "the logs": lambda: iter(out_of_bounds(settings, journal_days())),
         "the registry": lambda: _in_registry(settings, local_date(now)),
     }
@@ -54,6 +56,12 @@ def problems_of(settings: Settings, books: Books | None, now: datetime) -> list[
 def _feeds(settings: Settings, now: datetime) -> Iterator[str]:
     words = {"failed": "has failed", "overdue": "is overdue"}
     return (f"feed {one.name} {words[one.wrong]}: {one.text}" for one in feed_states(settings.home, now) if one.wrong)
+
+
+def _pepper(settings: Settings) -> Iterator[str]:
+    peppers = read_peppers(settings.home)
+    if peppers.change or peppers.is_untidy:
+        yield "a change of the pepper was cut off: run `civicrec site rotate-pepper` again, it goes on where it was"
 
 
 def _consent(settings: Settings) -> Iterator[str]:

@@ -20,6 +20,7 @@ from civicrec.clients import redis_client
 from civicrec.clock import utc_now
 from civicrec.erasure import Person
 from civicrec.errors import ConfigError
+from civicrec.eventlog.erasing import LogRecords
 from civicrec.eventlog.ports import Record
 from civicrec.eventlog.sqlite import SqliteEventLog
 from civicrec.events import Event, dump
@@ -37,11 +38,14 @@ from civicrec.security.peppers import read_peppers
 from civicrec.security.tokens import Keys, load_keys
 from civicrec.settings import Settings, StreamSettings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
+from civicrec.warehouse.erasing import personal_tables
 from civicrec.warehouse.migrate import migrate
 from civicrec.warehouse.renaming import COLUMNS, NAMES
 from operations.pepper import Rotated, rotate_pepper
+from operations.stack.problems import problems_of
 from profiles.online.redis_store import RedisOnlineStore
 from profiles.rights.attributes import decision, opened, seal_of
+from profiles.rights.erase import ask_to_erase
 from streaming.embedded import Driver
 from streaming.registry import RegistrySnapshot
 from streaming.repair.rebuild import Done, rebuild_online
@@ -222,7 +226,9 @@ def test_everybody_is_renamed_whatever_cuts_it_off(portal: Portal) -> None:
         if read_peppers(portal.settings.home).change:
             with pytest.raises(ConfigError, match="pepper is being changed"):
                 load_keys(portal.settings)
+            assert any("pepper was cut off" in one for one in problems_of(portal.settings, None, utc_now()))
     assert n_cuts >= 8
+    assert not any("pepper" in one for one in problems_of(portal.settings, None, utc_now()))
     assert done.generation == portal.keys.generation == before.generation + 1
     # A collector that has not heard yet goes on under the pepper of before; both are one person.
     portal.send(portal.click(old["other"], before.generation), portal.click(portal.name("me"), done.generation))
@@ -252,6 +258,26 @@ def test_who_was_erased_stays_refused_under_every_name(portal: Portal) -> None:
     assert not portal.recent(new)
     letters = portal.warehouse.rows("SELECT count() AS n FROM dead_letters FINAL WHERE reason = 'erased'")
     assert letters[0]["n"] == 4
+
+
+def test_an_erasure_finds_what_the_log_holds_under_names_of_before(portal: Portal) -> None:
+    leaving, keys = portal.name("leaving"), portal.keys
+    portal.send(portal.click(leaving, keys.generation))
+    portal.stream()
+    portal.rotate()
+    now = portal.name("leaving")
+    asked = ask_to_erase(
+        portal.registry, portal.keys, portal.warehouse, "demo", now, home=portal.settings.home, by="subject", now=NOW
+    )
+    assert asked.trace is not None
+    assert (asked.trace.subject_id, leaving in asked.trace.former) == (now, True)
+    log = LogRecords(portal.settings.log_path)
+    assert log.count(asked.trace) == 1
+    log.erase(asked.trace)
+    assert log.count(asked.trace) == 0
+    assert personal_tables(portal.warehouse)[-1].count(asked.trace) == 1
+    personal_tables(portal.warehouse)[-1].erase(asked.trace)
+    finish_erasure(portal.registry, asked.number, "receipt", NOW)
 
 
 def test_a_change_that_is_killed_goes_on(portal: Portal, stack: RunningStack) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from civicrec.home import FILES, SITES, personal_files
+from civicrec.home import FILES, PEPPERS, SITES, personal_files
 from civicrec.settings import Settings
 from operations.stack.security.openings import Opening
 
@@ -70,7 +70,7 @@ def secret_files(settings: Settings) -> tuple[list[Path], list[Path]]:
     stores = (settings.warehouse, settings.redis, settings.kafka)
     named = [file for store in stores for file in (store.key_file or store.cert_file,) if file is not None]
     named += [settings.oidc.client_secret_file] if settings.oidc.client_secret_file else []
-    return [*home, SITES.of(settings.home)], [*named, ENVIRONMENT_FILE]
+    return [*home, SITES.of(settings.home), PEPPERS.of(settings.home)], [*named, ENVIRONMENT_FILE]
 
 
 def look_at_secrets(settings: Settings) -> list[Opening]:

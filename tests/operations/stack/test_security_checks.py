@@ -19,7 +19,7 @@ from sqlalchemy import text
 from typer.testing import CliRunner
 
 from civicrec.clock import utc_now
-from civicrec.home import CONSOLE_KEY, EVENTS, SECRET_KEY, SITES, VALKEY_KEY, WAREHOUSE
+from civicrec.home import CONSOLE_KEY, EVENTS, PEPPERS, SECRET_KEY, SITES, VALKEY_KEY, WAREHOUSE
 from civicrec.registry.audit import Act, record_alone
 from civicrec.registry.tables import registry_at
 from civicrec.security.secrets import ensure_secret
@@ -57,7 +57,7 @@ def home(tmp_path: Path) -> Path:
 def test_secrets_of_the_home_that_others_read_are_holes(home: Path) -> None:
     settings = settings_of(home)
     assert files.look_at_secrets(settings) == []
-    for file, mode in ((CONSOLE_KEY, 0o640), (VALKEY_KEY, 0o604), (SITES, 0o660)):
+    for file, mode in ((CONSOLE_KEY, 0o640), (VALKEY_KEY, 0o604), (SITES, 0o660), (PEPPERS, 0o640)):
         ensure_secret(path := file.of(home))
         path.chmod(mode)
         (found,) = files.look_at_secrets(settings)
