@@ -169,6 +169,7 @@ def test_my_settings_in_every_state(visit: Visit) -> None:
     visit.declare("age", "41")
     Select(visit.one("form.add select")).select_by_value("theme:住房保障")
     visit.press("form.add button")
+    visit.press('form[action$="/pushes"] #topic + button')
     visit.press('form[action$="/consents"] button[value=agree]')
     visit.press('form[action$="/consents"] button[value=withdraw]')
     visit.press('form[action$="/consents"] button[value=agree]')

@@ -16,12 +16,14 @@ from civicrec.events import anonymous_actor
 from profiles.tags import load_vocabulary
 from serving.api.attributes import declared_of
 from serving.api.erasures import requests_of
+from serving.api.inbox import subscriptions_held
 from serving.consents import Consents, Respondent
 from serving.decisions import Decisions
 from serving.portal.form_key import Fields, own_fields
 from serving.portal.mine.attribute_forms import fields_of
 from serving.portal.mine.faults import FormError
 from serving.portal.mine.words import (
+    CHANNEL_NAMES,
     DIMENSION_NAMES,
     DONE,
     ERASURE_STATE_NAMES,
@@ -90,6 +92,9 @@ async def _facts(request: Request, visitor: Visitor, typed: Fields) -> dict[str,
         else None,
         "asked": consents.notice.purposes,
         "attributes": fields_of(await declared_of(request).of(actor), typed) if may_declare else None,
+        "pushes": await subscriptions_held(request, actor) if account else None,
+        "topics": topics(),
+        "channels": CHANNEL_NAMES,
         "erasures": await requests_of(request, actor) if account else None,
     }
 
@@ -116,6 +121,11 @@ async def act(
     except Unavailable:
         return render_message(request, 503, "没有保存", "系统繁忙，请稍后再试。")
     return done if isinstance(done, Response) else RedirectResponse(f"{where}?done={done}", status_code=303)
+
+
+def topics() -> list[str]:
+    """Return the themes that pushes may be of."""
+    return [tag.word for tag in load_vocabulary().tags.values() if tag.dimension == "theme"]
 
 
 def respondent_of(request: Request, visitor: Visitor) -> Respondent:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from serving.portal.mine import attributes, complaints, consents, copy, erasure, page, tags
+from serving.portal.mine import attributes, complaints, consents, copy, erasure, page, pushes, tags
 
-routers = [module.router for module in (page, consents, tags, attributes, copy, erasure, complaints)]
+routers = [module.router for module in (page, consents, tags, pushes, attributes, copy, erasure, complaints)]

@@ -25,6 +25,8 @@ KIND_NAMES = {
     "accessibility": "无障碍、适老",
     "other": "其他",
 }
+#: Channels of pushes.
+CHANNEL_NAMES = {"inbox": "站内信", "webhook": "短信等其他渠道"}
 ERASURE_STATE_NAMES = {"open": "正在办理", "overdue": "已超期", "done": "已删除"}
 #: Stores of an erasure (`streaming.erasing.stores`).
 STORE_NAMES = {
@@ -52,6 +54,8 @@ DONE = {
     "withdraw": "已撤回，从下一个列表起生效。",
     "delete": "已删除，不会再用于推荐。",
     "choose": "已添加，从下一个列表起用于推荐。",
+    "subscribed": "已恢复推送，从下一条消息起生效。",
+    "unsubscribed": "已退订，从下一条消息起生效。",
     "saved": "已保存您填报的信息。",
     "ended": "已撤回这项信息，不再使用。",
     "forgotten": "已删除这项信息及其历史。",
