@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from copy import deepcopy
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from itertools import count
 from typing import Any, TypeVar
@@ -31,11 +32,11 @@ from civicrec.clock import utc_now
 from civicrec.errors import ConfigError, Unavailable
 from civicrec.eventlog.ports import EventLog, LogRecord
 from civicrec.eventlog.sqlite import SqliteEventLog
-from civicrec.home import HISTORY_LOCK, NIGHTLY_LOCK, REPROCESS_LOCK, STREAM_LOCK
+from civicrec.home import STREAM_LOCK
 from civicrec.logs import get_logger
 from civicrec.process.gc_tuning import spare_what_lives_long
 from civicrec.process.heartbeat import Heart
-from civicrec.process.locks import is_owned, owned
+from civicrec.process.locks import owned
 from civicrec.process.retry import Retry
 from civicrec.registry.choices import choices
 from civicrec.registry.tables import registry_at
@@ -48,6 +49,7 @@ from profiles.online.ports import OnlineFault
 from profiles.online.redis_store import RedisOnlineStore
 from streaming.blocks import Block, Facts, Origin
 from streaming.erasing.again import Restored
+from streaming.erasing.others import who_else_writes
 from streaming.erasing.stores import personal_stores
 from streaming.erasing.worker import Eraser
 from streaming.graph import build
@@ -286,8 +288,8 @@ def run(settings: Settings) -> None:
         personal = personal_stores(settings, registry, warehouse, stores.online)
         restored = Restored(registry, keys, warehouse, settings, erasing)
         eraser = Eraser(
-            registry, keys, warehouse, personal, erasing, partial(_who_else_writes, settings),
-            at_start=restored.erase_again, keeps=restored.keep,
+            registry, keys, warehouse, personal, erasing, partial(who_else_writes, settings),
+            at_start=restored.erase_again, keeps=restored.keep, expires=_forwarded(settings),
         )  # fmt: skip
 
         def one_batch() -> int:
@@ -311,10 +313,13 @@ def run(settings: Settings) -> None:
     log.info("stream_stopped")
 
 
-def _who_else_writes(settings: Settings) -> str:
-    """Name what runs that reads events, or files of events, and writes what it made of them later."""
-    locks = {NIGHTLY_LOCK: "the night", REPROCESS_LOCK: "a reprocessing", HISTORY_LOCK: "a load of history"}
-    return next((name for lock, name in locks.items() if is_owned(lock.of(settings.home))), "")
+def _forwarded(settings: Settings) -> Callable[[datetime], dict[str, datetime | None]]:
+    """Return what tells by when topics end that the collector forwards events to."""
+    if not settings.kafka.bootstrap:
+        return lambda at: {}
+    from civicrec.kafka.retention import gone_by  # where no broker is, its client costs memory for nothing
+
+    return partial(gone_by, settings.kafka)
 
 
 def _patiently(attempt: Callable[[], T], stop: threading.Event) -> T | None:

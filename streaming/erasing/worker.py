@@ -6,9 +6,10 @@ embedded stream, between two batches: nothing of the person is on its way into a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Engine
 
@@ -54,16 +55,22 @@ class Eraser:
         Called once, before anything is carried out.
     keeps
         Called when there is news in the list of erased people.
+    ready
+        Raises `Unavailable` while something of a person may be on its way into a store.
+    expires
+        Tells what nothing can be taken out of, and by when all is gone of what stood there at a time; ``None``: never.
     """
 
     def __init__(
         self, registry: Engine, keys: Keys, warehouse: Warehouse, stores: Sequence[PersonalStore],
         waits: Callable[[], None] = lambda: None, others: Callable[[], str] = lambda: "", clock: Clock = utc_now,
         at_start: Callable[[], object] = lambda: None, keeps: Callable[[], object] = lambda: None,
+        ready: Callable[[Erasure], object] = lambda _: None,
+        expires: Callable[[datetime], Mapping[str, datetime | None]] = lambda _: {},
     ) -> None:  # fmt: skip
         self._registry, self._keys, self._warehouse = registry, keys, warehouse
         self._stores, self._waits, self._others, self._clock = stores, waits, others, clock
-        self._at_start, self._keeps = at_start, keeps
+        self._at_start, self._keeps, self._ready, self._expires = at_start, keeps, ready, expires
         self._kept_version = -1
         self._next_s = 0.0
         self._has_traces = True  # what a worker before this one left
@@ -104,6 +111,7 @@ class Eraser:
         return n_done
 
     def _carry_out(self, one: Erasure) -> None:
+        self._ready(one)
         person = self._known(one)
         for store in self._stores:
             self._waits()
@@ -150,8 +158,12 @@ class Eraser:
             for store in self._stores
             if (step := one.steps.get(store.name))
         ]
-        claims = {
+        claims: dict[str, Any] = {
             "iss": "civicrec", "erasure": one.number, "person": one.person, "requested_at": rfc3339(one.requested_at),
             "done_at": rfc3339(now), "stores": stores,
         }  # fmt: skip
+        if ends := self._expires(now):
+            claims["expires"] = [
+                {"store": name, "by": rfc3339(by) if by else None} for name, by in sorted(ends.items())
+            ]
         return self._keys.sign_receipt(one.site, claims)

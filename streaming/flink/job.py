@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -41,6 +41,7 @@ from profiles.online.bounds import bounds_of
 from profiles.online.redis_store import RedisOnlineStore
 from streaming.blocks import Facts
 from streaming.flink.checkpoints import newest_checkpoint, remember, starting_point
+from streaming.flink.erasing import erasing
 from streaming.flink.kafka_source import read_topic
 from streaming.flink.rest import FlinkJobs, Job
 from streaming.graph import build
@@ -116,12 +117,15 @@ def run(settings: Settings, from_start: bool = False) -> None:
         signal.signal(number, lambda *_: stop.set())
     jobs = FlinkJobs(settings.flink.rest)
     folder = checkpoint_folder(settings)
-    with owned(STREAM_LOCK.of(settings.home), "the stream"), closing(redis_client(settings.redis)) as redis:
-        watch = OnlineWatch(settings, RedisOnlineStore(redis, bounds_of(settings.redis)))
+    with ExitStack() as stack:
+        stack.enter_context(owned(STREAM_LOCK.of(settings.home), "the stream"))
+        redis = stack.enter_context(closing(redis_client(settings.redis)))
+        online, heart = RedisOnlineStore(redis, bounds_of(settings.redis)), Heart()
+        watch = OnlineWatch(settings, online)
         started = jobs.find(settings.flink.job_name) or start(settings, from_start)
         log.info("stream_started", runner="flink", job=started.job_id, state=started.state)
         restarts = started.restarts
-        heart = Heart()
+        eraser = stack.enter_context(erasing(settings, online, lambda: heart.beat(_STEP_S)))
         while not stop.is_set():
             heart.beat(_STEP_S)
             try:
@@ -138,6 +142,7 @@ def run(settings: Settings, from_start: bool = False) -> None:
                     remember(settings.flink_path, newest)
             except Unavailable as fault:
                 log.warning("stream_waited", reason=str(fault))
+            eraser.now_and_then()
             heart.beat()
             stop.wait(_LOOK_S)
     log.info("stream_left", detail="the job runs on; `civicrec stream --runner flink --stop` ends it with a savepoint")
