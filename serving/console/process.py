@@ -118,14 +118,16 @@ def _make_pages(ends: Connection) -> None:
         Path("/proc/self/oom_score_adj").write_text("1000")
     settings: Settings = ends.recv()
     from civicrec.logs import set_up_logs
-    from serving.console import account, editing, pages, segments, users, worth
+    from serving.console import account, editing, pages, rules, segments, users, worth
 
     set_up_logs(settings.log_format, settings.log_level, "console")
     with suppress(EOFError, OSError):  # the reader is gone
         while ends.poll(IDLE_S):
             name, arguments = ends.recv()
             try:
-                where = next(one for one in (pages, worth, segments, editing, users, account) if hasattr(one, name))
+                where = next(
+                    one for one in (pages, worth, segments, rules, editing, users, account) if hasattr(one, name)
+                )
                 answer = getattr(where, name)(settings, *arguments)
             except CivicrecError as error:
                 answer = error

@@ -45,12 +45,14 @@ PAGES = (
     Made("/worth", "worth_page", "reports", "see"),
     Made("/worth.csv", "worth_csv", "reports", "export"),
     Made("/segments", "segments_page", "segments", "see"),
+    Made("/rules", "rules_page", "editorial", "see"),
     Made("/tags", "tags_page", "tags", "see"),
     Made("/complaints", "complaints_page", "rights", "see"),
     Made("/users", "users_page", "users", "see"),
     Made("/account", "account_page", "account", "see"),
 )
 FORMS = (
+    Made("/rules", "change_rules", "editorial", "change"),
     Made("/tags", "decide_tags", "tags", "change"),
     Made("/complaints", "answer_complaint", "rights", "change"),
     Made("/users", "change_user", "users", "change"),

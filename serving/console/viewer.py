@@ -14,6 +14,7 @@ PAGES: dict[str, tuple[str, Resource]] = {
     "/console/": ("内容效果", "reports"),
     "/console/worth": ("推荐效果", "reports"),
     "/console/segments": ("人群", "segments"),
+    "/console/rules": ("置顶与屏蔽", "editorial"),
     "/console/tags": ("标签建议", "tags"),
     "/console/complaints": ("投诉", "rights"),
     "/console/users": ("用户", "users"),
