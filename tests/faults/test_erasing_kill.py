@@ -18,6 +18,7 @@ from uuid import UUID
 import httpx
 import jwt
 import pytest
+from sqlalchemy import insert
 
 from civicrec.accounting.books import read_books
 from civicrec.accounting.served import ServedSpool
@@ -27,13 +28,14 @@ from civicrec.registry.choices import choose_tag, switch
 from civicrec.registry.consents import enter
 from civicrec.registry.erasures import erasure, list_erasures
 from civicrec.registry.notice import Entry, Notice
-from civicrec.registry.tables import registry_at
+from civicrec.registry.tables import registry_at, subscriptions
 from civicrec.security.tokens import load_keys
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.night_tables import NIGHT_TABLES
 from tests.builders import uuid7
 from tests.faults.load import fill_catalogue
 from tests.operations.test_erased_from_home import files_with, forms_of
+from tests.operations.test_told_and_erased import some_value
 from tests.running import RunningStack, running_stack, settings_without_crowds, wait_for
 from tests.streaming.test_erasing_waiting import a_list
 from tests.streaming.world import ITEM_TYPES
@@ -87,6 +89,9 @@ class Portal:
                 enter(registry, entry, notice, audit_name=self.keys.audit_name(actor))
                 value = Kept("age", b"sealed", "declared", now, now + timedelta(days=366))
                 change(registry, actor, lambda _, value=value: ([value], []), now)
+                with registry.begin() as connection:  # which pushes they want
+                    row = {column.name: some_value(column, actor, 1) for column in subscriptions.columns}
+                    connection.execute(insert(subscriptions).values(row))
         for one in everybody:
             self.send(one)
         with closing(ClickHouseWarehouse(settings.warehouse)) as warehouse:
@@ -98,6 +103,7 @@ class Portal:
             actors = [name for one in everybody for name in (self.subject(one), self.browser(one))]
             columns = {"day": [local_date(now)] * 8, "actor": actors, "tag": ["theme:就业创业"] * 8}
             warehouse.insert("actor_tags", columns)
+            warehouse.insert("segment_members", {"day": columns["day"], "segment": ["s1"] * 8, "actor": actors})
             warehouse.insert("dead_letters", {
                 "log": ["a-log"] * 4, "log_offset": [1, 2, 3, 4], "piece": [0] * 4, "seen_at": [now] * 4,
                 "reason": ["bad_field"] * 4, "detail": ["got 'x'"] * 4, "n_events": [1] * 4,
