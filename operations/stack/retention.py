@@ -21,6 +21,8 @@ LOG_DAYS = 180
 #: Why a row stays until then, in the words of several.
 _TAKEN_BACK = "until the person decides otherwise or is erased"
 _HOUR = 1 / 24
+#: As migration 0013 has it.
+_ANALYST_KEY_DAYS = 7
 
 Store = Literal["warehouse", "registry", "online store", "home", "Kafka", "log"]
 
@@ -137,6 +139,17 @@ KEPT: tuple[Kept, ...] = (
         "of the last night and the one before",
         "the nightly job",
         personal=True,
+    ),
+    Kept(
+        "warehouse", "catalogue", "items as of the last night, for analysts", "until the next night", "the nightly job"
+    ),
+    Kept(
+        "warehouse",
+        "analyst_keys",
+        "keys by which analysts tell people apart",
+        "each new key makes older ones useless",
+        "the warehouse",
+        lambda _: _ANALYST_KEY_DAYS,
     ),
     Kept("warehouse", "migrations", "which migrations ran"),
     Kept(

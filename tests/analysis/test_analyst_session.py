@@ -194,8 +194,12 @@ def test_ctrl_c_ends_the_statement_in_the_warehouse_and_not_the_session(session:
         shown.append(how_far)
 
     session._show = show
-    with pytest.raises(KeyboardInterrupt):
-        session.sql(SLOW)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a worker of pytest ignores it
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            session.sql(SLOW)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert shown[0][2] > 0
     # The one that asks is the only one that runs.
     assert len(session.query("SELECT query_id FROM running WHERE memory_bytes > 0 OR elapsed_s > 1")) <= 1
