@@ -18,7 +18,8 @@ from civicrec.clock import as_utc
 from civicrec.errors import Conflict, InvalidInput, NotFound
 from civicrec.permissions import ROLES, Role, may, roles_of
 from civicrec.registry.audit import Act, record
-from civicrec.registry.tables import accounts, console_sessions, counters, known_browsers
+from civicrec.registry.counters import raise_counter
+from civicrec.registry.tables import accounts, console_sessions, known_browsers
 from civicrec.text import is_blank, unprintable
 
 #: Of the account that opens the console of a new home.
@@ -26,6 +27,8 @@ FIRST_NAME = "admin"
 MAX_ACCOUNTS = 5_000
 MAX_DISPLAY_NAME = 64
 _COLUMNS = tuple(column.name for column in accounts.columns)
+#: Every writer of accounts raises it first: two at once would each leave the other as the last who manages users.
+_VERSION = "accounts_version"
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
 
 
@@ -101,7 +104,7 @@ def add_account(engine: Engine, account: Account, *, who: str) -> Account:
     roles_of(account.roles)
     _check_display_name(account.display_name)
     with engine.connect() as connection, connection.begin():
-        _alone(connection)
+        raise_counter(connection, _VERSION)
         if _row_of(connection, account.name):
             raise Conflict(f"there is an account {account.name!r} already; `civicrec user list` shows it")
         _insert(connection, account, who)
@@ -117,7 +120,7 @@ def has_accounts(engine: Engine) -> bool:
 def add_first_account(engine: Engine, account: Account) -> bool:
     """Keep an account if there is none at all; say whether it was kept."""
     with engine.connect() as connection, connection.begin():
-        _alone(connection)
+        raise_counter(connection, _VERSION)
         if _has_accounts(connection):
             return False
         _insert(connection, account, "civicrec")
@@ -230,7 +233,7 @@ def _changed(
     *, ends_sessions: bool = False, may_be_last: bool = False,
 ) -> Account:  # fmt: skip
     with engine.connect() as connection, connection.begin():
-        _alone(connection)
+        raise_counter(connection, _VERSION)
         before = account_of_row(_existing(connection, name))
         connection.execute(update(accounts).where(accounts.c.name == name).values(**values))
         after = account_of_row(_existing(connection, name))
@@ -242,12 +245,6 @@ def _changed(
             connection.execute(delete(known_browsers).where(known_browsers.c.account == name))
         record(connection, [Act(now, who, action, name, facts)])
     return after
-
-
-def _alone(connection: Connection) -> None:
-    """Take the row that every writer of accounts takes first: two at once would each leave the other as the last."""
-    counter = counters.c.name == "accounts_version"
-    connection.execute(update(counters).where(counter).values(value=counters.c.value + 1))
 
 
 def _somebody_manages(connection: Connection) -> bool:

@@ -14,7 +14,8 @@ from sqlalchemy import Connection, Engine, RowMapping, delete, func, insert, sel
 
 from civicrec.clock import as_utc
 from civicrec.registry.audit import Act, record
-from civicrec.registry.tables import attributes, counters
+from civicrec.registry.counters import raise_counter
+from civicrec.registry.tables import attributes
 
 Source = Literal["declared", "imported"]
 #: Rows of one person, those that ended included; beyond it the oldest that ended go.
@@ -85,7 +86,7 @@ def change(
 def change_all(engine: Engine, decisions: Mapping[str, Decide], now: datetime, acts: Sequence[Act] = ()) -> None:
     """Change what is kept of many people in one step, all or none; parameters as of `change`, by person."""
     with engine.connect() as connection, connection.begin():
-        connection.execute(update(counters).where(counters.c.name == _VERSION).values(value=counters.c.value + 1))
+        raise_counter(connection, _VERSION)
         for subject, decide in decisions.items():
             _change(connection, subject, decide, now)
         record(connection, acts)
@@ -102,7 +103,7 @@ def forget(engine: Engine, subject: str, attribute: str = "") -> int:
     """Delete all rows of a person, or those of one attribute, history included; return how many there were."""
     mine = attributes.c.subject == subject
     with engine.connect() as connection, connection.begin():
-        connection.execute(update(counters).where(counters.c.name == _VERSION).values(value=counters.c.value + 1))
+        raise_counter(connection, _VERSION)
         which = mine & (attributes.c.attribute == attribute) if attribute else mine
         return connection.execute(delete(attributes).where(which)).rowcount
 

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, RowMapping, func, insert, select, upd
 from civicrec.clock import as_utc
 from civicrec.errors import Conflict, InvalidInput, NotFound
 from civicrec.registry.audit import Act, record
+from civicrec.registry.counters import counter, raise_counter
 from civicrec.registry.tables import campaign_versions, campaigns, counters
 
 #: Beyond it the console's list and every look of the worker would be slow; those that are over count, too.
@@ -103,8 +104,7 @@ def change_campaign(
         If it has another version than was expected.
     """
     with engine.connect() as connection, connection.begin():
-        # First of all: of two changes at once the second waits here.
-        connection.execute(update(counters).where(counters.c.name == _VERSION).values(value=counters.c.value + 1))
+        raise_counter(connection, _VERSION)
         before = _one(connection, campaign_id)
         version = before.version if before else 0
         if expected is not None and expected != version:
@@ -192,8 +192,7 @@ def has_origin(engine: Engine, origin: str) -> bool:
 def followed_version(engine: Engine) -> int:
     """Return the catalogue version up to which proposals were made, -1 before the first look."""
     with engine.connect() as connection:
-        query = select(counters.c.value).where(counters.c.name == _FOLLOWED)
-        return int(connection.execute(query).scalar_one())
+        return counter(connection, _FOLLOWED)
 
 
 def follow_to(engine: Engine, version: int) -> None:

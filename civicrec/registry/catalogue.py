@@ -22,6 +22,7 @@ from civicrec.items import ERASED_TITLE, Item, Status, item_json
 from civicrec.registry.accepted_tags import forget_suggestions, with_accepted_tags
 from civicrec.registry.audit import Act, record
 from civicrec.registry.connection import ids_by_query
+from civicrec.registry.counters import counter, raise_counter
 from civicrec.registry.news import call_out
 from civicrec.registry.tables import VERSION_COUNTER, counters, items
 
@@ -397,12 +398,7 @@ def _kept(connection: Connection, item_ids: Sequence[str]) -> dict[str, _Row]:
 
 
 def raised_version(connection: Connection) -> int:
-    """Raise the catalogue version by one and return it.
-
-    This write comes first in a transaction: it makes a second writer wait (SQLite's write lock, elsewhere the row's),
-    so nobody decides by rows that are about to change and no two changes share a version.
-    """
+    """Raise the catalogue version by one and return it; first in a transaction, so no two changes share a version."""
     call_out(connection)
-    name = counters.c.name == VERSION_COUNTER
-    connection.execute(update(counters).where(name).values(value=counters.c.value + 1))
-    return int(connection.execute(select(counters.c.value).where(name)).scalar_one())
+    raise_counter(connection, VERSION_COUNTER)
+    return counter(connection, VERSION_COUNTER)

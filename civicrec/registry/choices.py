@@ -11,10 +11,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine, Table, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, Engine, Table, delete, exists, func, insert, select
 
 from civicrec.clock import as_utc, to_ms
 from civicrec.errors import InvalidInput
+from civicrec.registry.counters import counter, raise_counter
 from civicrec.registry.tables import chosen_tags, consents, counters, suppressed_tags, switched_off
 
 #: Tags one person may choose, and may delete: all of a vocabulary's that say something.
@@ -78,7 +79,7 @@ def choices(engine: Engine) -> Choices:
 def choices_version(engine: Engine) -> int:
     """Return a number that grows with every change."""
     with engine.connect() as connection:
-        return int(connection.execute(select(counters.c.value).where(counters.c.name == _VERSION)).scalar_one())
+        return counter(connection, _VERSION)
 
 
 def decided_versions(engine: Engine) -> tuple[int, ...]:
@@ -194,5 +195,5 @@ def _decide(engine: Engine, actor: str, tag: str, now: datetime, out_of: Table, 
 
 
 def raise_version(connection: Connection) -> None:
-    """Raise the counter, first of all: of two changes at once the second waits here."""
-    connection.execute(update(counters).where(counters.c.name == _VERSION).values(value=counters.c.value + 1))
+    """Raise the counter of what people decided, first of all in a transaction (`raise_counter`)."""
+    raise_counter(connection, _VERSION)

@@ -10,15 +10,16 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, delete, func, insert, select
 
 from civicrec.clock import as_utc
 from civicrec.errors import InvalidInput
 from civicrec.registry.audit import Act, record
 from civicrec.registry.choices import PERSONALISE, raise_version
+from civicrec.registry.counters import raise_counter
 from civicrec.registry.news import call_out
 from civicrec.registry.notice import Entry, Notice, is_repeated
-from civicrec.registry.tables import consents, counters
+from civicrec.registry.tables import consents
 
 #: Answers of one person for one purpose that are kept; agreeing once more is refused then, withdrawing never is.
 MAX_ENTRIES = 1_000
@@ -39,8 +40,8 @@ def enter(engine: Engine, answer: Entry, notice: Notice, *, audit_name: str) -> 
         If consent is given and `MAX_ENTRIES` stand there already; nothing is changed then.
     """
     with engine.connect() as connection, connection.begin():
-        # First of all: of two answers at once the second waits here, so that the order of numbers is that of commits.
-        connection.execute(update(counters).where(counters.c.name == _VERSION).values(value=counters.c.value + 1))
+        # First of all, so that the order of numbers is that of commits.
+        raise_counter(connection, _VERSION)
         mine = select(consents).where(consents.c.actor == answer.actor, consents.c.purpose == answer.purpose)
         row = connection.execute(mine.order_by(consents.c.number.desc()).limit(1)).first()
         last = _entry(row) if row else None
@@ -95,7 +96,7 @@ def erase_consents(connection: Connection, actor: str) -> int:
 
     The rows of the audit log stay: they prove what was agreed to and when, and name nobody.
     """
-    connection.execute(update(counters).where(counters.c.name == _VERSION).values(value=counters.c.value + 1))
+    raise_counter(connection, _VERSION)
     raise_version(connection)
     n_erased = connection.execute(delete(consents).where(consents.c.actor == actor)).rowcount
     call_out(connection, "consents")

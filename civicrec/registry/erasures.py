@@ -17,7 +17,8 @@ from civicrec.clock import as_utc
 from civicrec.erasure import Person, Step, Steps
 from civicrec.errors import InvalidInput, NotFound
 from civicrec.registry.audit import Act, record
-from civicrec.registry.tables import counters, erased_ids, erasures
+from civicrec.registry.counters import counter, raise_counter
+from civicrec.registry.tables import erased_ids, erasures
 
 #: Working days in which a person is erased (App违法违规收集使用个人信息行为认定方法 §6: at most 15).
 DUE_DAYS = 15
@@ -151,7 +152,7 @@ def finish_erasure(engine: Engine, number: int, receipt: str, now: datetime) -> 
 def erasures_version(engine: Engine) -> int:
     """Return a number that grows with every request."""
     with engine.connect() as connection:
-        return int(connection.execute(select(counters.c.value).where(counters.c.name == _VERSION)).scalar_one())
+        return counter(connection, _VERSION)
 
 
 def refused_until(engine: Engine) -> dict[str, datetime | None]:
@@ -227,8 +228,8 @@ def _refuse(connection: Connection, digests: Sequence[str], now: datetime) -> No
 
 
 def raise_version(connection: Connection) -> None:
-    """Raise the counter, first of all: of two changes at once the second waits here."""
-    connection.execute(update(counters).where(counters.c.name == _VERSION).values(value=counters.c.value + 1))
+    """Raise the counter of erasures, first of all in a transaction (`raise_counter`)."""
+    raise_counter(connection, _VERSION)
 
 
 def _open(number: int) -> Any:

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, Row, delete, func, insert, select
 
 from civicrec.clock import as_utc
 from civicrec.errors import InvalidInput, NotFound, Outdated
 from civicrec.registry.audit import Act, record
-from civicrec.registry.tables import counters, segment_sizes, segments
+from civicrec.registry.counters import counter, raise_counter
+from civicrec.registry.tables import segment_sizes, segments
 
 #: Each is asked anew every night.
 MAX_SEGMENTS = 500
@@ -100,7 +101,7 @@ def put_segment(engine: Engine, draft: Draft, *, who: str, why: str, now: dateti
         If there are `MAX_SEGMENTS` already.
     """
     with engine.connect() as connection, connection.begin():
-        _raise_version(connection)
+        raise_counter(connection, _VERSION)
         last = _newest(connection, draft.segment_id)
         there = last.version if last and not last.is_deleted else None
         if draft.version is not None and draft.version != there:
@@ -130,7 +131,7 @@ def delete_segment(engine: Engine, segment_id: str, *, who: str, why: str, now: 
         If there is no such segment.
     """
     with engine.connect() as connection, connection.begin():
-        _raise_version(connection)
+        raise_counter(connection, _VERSION)
         last = _there(_newest(connection, segment_id), segment_id)
         new = Segment(
             segment_id, last.version + 1, last.name, last.description, last.owner, last.rule, last.vocabulary, True,
@@ -168,7 +169,7 @@ def versions(engine: Engine, segment_id: str) -> list[Segment]:
 def segments_version(engine: Engine) -> int:
     """Return a number that grows with every change."""
     with engine.connect() as connection:
-        return int(connection.execute(select(counters.c.value).where(counters.c.name == _VERSION)).scalar_one())
+        return counter(connection, _VERSION)
 
 
 def note_sizes(engine: Engine, day: date, sizes: Sequence[SegmentSize]) -> None:
@@ -239,11 +240,6 @@ def _keep(connection: Connection, new: Segment, action: str) -> None:
     )
     facts: dict[str, Any] = {"why": new.why, "version": new.version, "name": new.name, "owner": new.owner}
     record(connection, [Act(new.made_at, new.who, action, new.segment_id, facts)])
-
-
-def _raise_version(connection: Connection) -> None:
-    """Raise the counter, first of all: of two changes at once the second waits here."""
-    connection.execute(update(counters).where(counters.c.name == _VERSION).values(value=counters.c.value + 1))
 
 
 def _content(one: Segment | Draft) -> tuple[str, ...]:
