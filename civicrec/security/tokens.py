@@ -85,6 +85,11 @@ class Keys:
         site_pepper = hmac.new(self.pepper, f"site-pepper:{site}".encode(), hashlib.sha256).digest()
         return self._made(hmac.new(site_pepper, user_id.encode(), hashlib.sha256).hexdigest()[:32], self.generation)
 
+    def named_subject(self, site: str, user_id: str) -> str:
+        """Return the pseudonym of a user whom somebody names; raises as `site_key`: of an unknown site nobody is."""
+        self.site_key(site)
+        return self.subject_id(site, user_id)
+
     def root(self, subject_id: str, generation: int | None = None) -> str:
         """Return what all pseudonyms of a person come from, by one of them: it stays when the pepper is changed.
 

@@ -41,8 +41,7 @@ def list_(
         raise InvalidInput("expected --site and --user together, and no --object beside them")
     if user:
         keys = load_keys(settings)
-        keys.site_key(site)  # of an unknown site nobody is known
-        object_id = keys.audit_name(keys.subject_id(site, user))
+        object_id = keys.audit_name(keys.named_subject(site, user))
     with registry_at(settings.registry_address) as registry:
         rows = audit_rows(registry, object_id=object_id, who=who, action=action, n=n)
     for row in rows:

@@ -189,7 +189,8 @@ def suggest(home: Home = None) -> None:
     from recommender.push.proposals import Proposer
 
     with people_at(load_settings(home)) as people:
-        for campaign_id in [*Proposer(people).follow(utc_now()), *Proposer(people).remind(utc_now())]:
+        proposer, now = Proposer(people), utc_now()
+        for campaign_id in [*proposer.follow(now), *proposer.remind(now)]:
             print(campaign_id)
 
 

@@ -60,8 +60,7 @@ def match_user(
             counted = msgspec.to_builtins(count_fitting(items[item], people))
             print(msgspec.json.encode({"item_id": item, **counted, "notice": NOTICE}).decode())
             return
-        keys.site_key(site)  # of an unknown site nobody is known
-        actor = keys.subject_id(site, user)
+        actor = keys.named_subject(site, user)
         record_alone(registry, Act(now, who, "matched", keys.audit_name(actor), {"why": why}))
         attributes = in_force(kept_of(registry, actor), actor, seal, now)
     found = match(Catalogue.of(items.values()), attributes, asked, n, now)

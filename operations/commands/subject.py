@@ -74,8 +74,7 @@ def export(
 
     settings = load_settings(home)
     keys = load_keys(settings)
-    keys.site_key(site)  # of an unknown site nobody is known
-    actor = keys.subject_id(site, user)
+    actor = keys.named_subject(site, user)
     with registry_at(settings.registry_address) as registry, closing(ClickHouseWarehouse(settings.warehouse)) as stored:
         record_alone(registry, Act(utc_now(), who, "data_exported", keys.audit_name(actor), {"why": why}))
         events = events_of(stored, actor)

@@ -35,8 +35,7 @@ def erase(
 
     settings = load_settings(home)
     keys = load_keys(settings)
-    keys.site_key(site)  # of an unknown site nobody is known
-    subject_id = keys.subject_id(site, user)
+    subject_id = keys.named_subject(site, user)
     with registry_at(settings.registry_address) as registry, closing(ClickHouseWarehouse(settings.warehouse)) as stored:
         made = ask_to_erase(
             registry, keys, stored, site, subject_id, home=settings.home, by=who, why=why, now=utc_now()
@@ -100,8 +99,7 @@ def readmit(
 
     settings = load_settings(home)
     keys = load_keys(settings)
-    keys.site_key(site)  # of an unknown site nobody is known
-    subject_id = keys.subject_id(site, user)
+    subject_id = keys.named_subject(site, user)
     person, digest = keys.audit_name(subject_id), keys.erased_digest(keys.root(subject_id))
     with registry_at(settings.registry_address) as registry:
         is_new = requests.readmit(registry, person, digest, by=who, why=why, now=utc_now())
