@@ -17,12 +17,11 @@ import msgspec
 from civicrec.clock import PORTAL_TZ
 from civicrec.errors import InvalidInput
 from profiles.rights.attributes import check_contradictions, sensitive_of
-from profiles.rules.attributes import Attribute, load_attributes, plain_value
+from profiles.rules.attributes import ADULT_AGE, Attribute, load_attributes, plain_value
 
 USER = ("user", "user_id", "用户编号")
 UNTIL = ("valid_until", "有效期至")
 _SEPARATORS = re.compile(r"[、,，;；|]")
-_ADULT = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +87,7 @@ def _row(line: int, text: bytes) -> ImportRow:
         raise InvalidInput(f"says nothing; expected a value of {', '.join(load_attributes())}")
     if sensitive := sensitive_of(values):
         raise InvalidInput(f"{sensitive[0]} is sensitive: only the person can declare it, with a consent of their own")
-    if (age := values.get("age")) is not None and age < _ADULT:
+    if (age := values.get("age")) is not None and age < ADULT_AGE:
         raise InvalidInput("is of a minor, of whom nothing is kept; expected users of 18 and more")
     check_contradictions({name: value for name, value in values.items() if value is not None})
     return ImportRow(line, user, values, until)

@@ -25,6 +25,11 @@ Value = str | float | frozenset[str]
 Attributes = Mapping[str, Value]
 _REGION = re.compile(r"[1-9][0-9]{5}")
 _SENSITIVE_UNDER_AGE = 14
+#: From this age on somebody is no minor.
+ADULT_AGE = 18
+_MINORS = "儿童青少年"
+#: What `is_minor` asks.
+TELL_MINORS = frozenset({"age", "groups"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +138,12 @@ def is_sensitive(attribute: str, value: Any) -> bool:
         for tag in load_vocabulary().find(word)
         if tag.dimension in ("group", "life_event")
     )
+
+
+def is_minor(attributes: Attributes) -> bool:
+    """Say whether somebody said that they are under eighteen."""
+    age, groups = attributes.get("age"), attributes.get("groups")
+    return (isinstance(age, float) and age < ADULT_AGE) or (isinstance(groups, frozenset) and _MINORS in groups)
 
 
 def _value(attribute: Attribute, value: Any) -> Value:

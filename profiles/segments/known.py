@@ -23,13 +23,9 @@ from civicrec.warehouse.interests import withdrawals
 from civicrec.warehouse.ports import Warehouse
 from profiles.choices import CHOSEN_WEIGHT
 from profiles.rights.attributes import in_force, seal_of
-from profiles.rules.attributes import Attributes
+from profiles.rules.attributes import TELL_MINORS, Attributes, is_minor
 from profiles.rules.behaviour import PeopleRule, TagClause
 from profiles.rules.language import AnyClause, Clause, clause_holds, leaves
-
-_ADULT = 18
-_MINORS = "儿童青少年"
-_TELL_MINORS = frozenset({"age", "groups"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +103,7 @@ def known_for(
     attributes: dict[str, Attributes] = {}
     minors: set[str] = set()
     for subject, rows in everybody(registry, now):
-        if wanted := [row for row in rows if row.attribute in asked | _TELL_MINORS]:
+        if wanted := [row for row in rows if row.attribute in asked | TELL_MINORS]:
             said = in_force(wanted, subject, seal, now)
             if is_minor(said):
                 minors.add(subject)
@@ -121,9 +117,3 @@ def known_for(
         frozenset(pair for pair, at_ms in chosen.items() if at_ms > gone.get(pair[0], -1)),
         attributes,
     )
-
-
-def is_minor(attributes: Attributes) -> bool:
-    """Say whether somebody said that they are under eighteen."""
-    age, groups = attributes.get("age"), attributes.get("groups")
-    return (isinstance(age, float) and age < _ADULT) or (isinstance(groups, frozenset) and _MINORS in groups)

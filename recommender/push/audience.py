@@ -15,7 +15,7 @@ from typing import Literal, get_args
 
 from civicrec.crowds import K_ANONYMITY
 from civicrec.items import Item
-from profiles.rules.attributes import Attributes
+from profiles.rules.attributes import Attributes, is_minor
 from profiles.rules.language import Rule, holds
 from recommender.holdout import HoldOut
 from recommender.match import conditions_of
@@ -25,8 +25,6 @@ LeftOut = Literal[
     "erased", "minor", "no_consent", "switched_off", "ineligible", "unsubscribed", "held_out", "capped"
 ]  # fmt: skip
 LEFT_OUT: tuple[LeftOut, ...] = get_args(LeftOut)
-_ADULT = 18
-_MINORS = "儿童青少年"
 _GLOBAL = "push"
 
 
@@ -143,12 +141,6 @@ def is_eligible(target: Target, known: Known) -> bool:
 def channels_for(plan: Plan, known: Known) -> tuple[Channel, ...]:
     """Return the channels of a campaign that somebody wants."""
     return tuple(channel for channel in plan.channels if channel in known.wanted)
-
-
-def is_minor(attributes: Attributes) -> bool:
-    """Say whether somebody said that they are under eighteen."""
-    age, groups = attributes.get("age"), attributes.get("groups")
-    return (isinstance(age, float) and age < _ADULT) or (isinstance(groups, frozenset) and _MINORS in groups)
 
 
 def preview_of(target: Target, people: Iterable[Known]) -> Preview:
