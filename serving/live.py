@@ -28,7 +28,6 @@ from recommender.artifacts import Models
 from recommender.candidates.next_click import MAX_NEXT_CLICK_SEEDS
 from recommender.catalogue import Catalogue
 from recommender.cursor import decode_cursor
-from recommender.eligibility import period_of
 from recommender.holdout import HoldOut
 from recommender.recommend import reader_of, recommend_page, seed_ids
 from recommender.request import Mode, RankedList, Request
@@ -309,9 +308,8 @@ class Live:
 
     def _made_from(self) -> tuple[object, ...]:
         """Return what a page for everybody is made from: one of the objects is another when anything changed."""
-        snapshot, now = self.snapshot, self.clock()
-        rules = snapshot.editorial.period(to_ms(now))
-        return snapshot, period_of(snapshot.catalogue, now), rules, self.scenes, self._keeper.is_standing_still
+        snapshot = self.snapshot
+        return snapshot, *snapshot.periods(self.clock()), self.scenes, self._keeper.is_standing_still
 
     def _plan(
         self, caller: Caller, blocks: Sequence[ListQuery], explain: bool

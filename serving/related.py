@@ -8,10 +8,9 @@ from datetime import datetime
 from secrets import token_hex
 from typing import NamedTuple
 
-from civicrec.clock import to_ms
 from civicrec.errors import NotFound
 from civicrec.items import Item, ItemType
-from recommender.eligibility import is_public, period_of
+from recommender.eligibility import is_public
 from recommender.related import RELATED, related_to
 from recommender.request import RankedList
 from recommender.signals import Signals
@@ -104,5 +103,4 @@ def _make(
 
 def _made_from(snapshot: Snapshot, now: datetime) -> tuple[object, ...]:
     """Return what these lists are made from, beside the crowd's pairs; trends are not in them."""
-    rules = snapshot.editorial.period(to_ms(now))
-    return snapshot.catalogue, snapshot.models, snapshot.editorial, period_of(snapshot.catalogue, now), rules
+    return snapshot.catalogue, snapshot.models, snapshot.editorial, *snapshot.periods(now)

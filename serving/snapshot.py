@@ -31,6 +31,7 @@ from profiles.online.ports import CrowdReader
 from recommender.artifacts import load_models, stamp_of
 from recommender.catalogue import Catalogue, by_id, shelved
 from recommender.editorial import Editorial
+from recommender.eligibility import period_of
 from recommender.likeness import inverse_lengths
 from recommender.signals import PlacedModels
 from recommender.trends import TREND_HOURS, Trends, TrendWindows
@@ -52,6 +53,10 @@ class Snapshot:
     models: PlacedModels | None = None
     trends: Trends = field(default_factory=Trends)
     editorial: Editorial = field(default_factory=Editorial)
+
+    def periods(self, now: datetime) -> tuple[object, object]:
+        """Return objects that stay the same ones until the time of an item, or of a rule of editors, begins or ends."""
+        return period_of(self.catalogue, now), self.editorial.period(to_ms(now))
 
 
 class SnapshotKeeper:

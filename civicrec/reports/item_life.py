@@ -10,11 +10,11 @@ from datetime import datetime
 
 import pyarrow as pa
 
+from civicrec.reports.bots import bot_events
 from civicrec.reports.freshness import freshness
 from civicrec.reports.people import BY_PERSON, people_of
 from civicrec.reports.ratios import share
 from civicrec.reports.report import Report, Window, columns, hide_small
-from civicrec.reports.sessions import BOTS
 from civicrec.text import printable
 from civicrec.warehouse.ports import Warehouse
 
@@ -90,7 +90,7 @@ def item_life(
         window=window,
         freshness=freshness(warehouse, now),
         table=pa.Table.from_pylist(rows, _SCHEMA),
-        bot_events=warehouse.rows(BOTS, window.parameters())[0]["bots"],
+        bot_events=bot_events(warehouse, window),
         hidden=hidden,
         unlisted=len(counted) - len(listed),
     )

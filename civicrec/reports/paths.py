@@ -12,10 +12,10 @@ from typing import Any
 import pyarrow as pa
 
 from civicrec.crowds import K_ANONYMITY
+from civicrec.reports.bots import bot_events
 from civicrec.reports.freshness import freshness
 from civicrec.reports.people import BY_PERSON, people_of
 from civicrec.reports.report import Report, Window, columns
-from civicrec.reports.sessions import BOTS
 from civicrec.text import printable
 from civicrec.warehouse.ports import Warehouse
 
@@ -102,6 +102,6 @@ def paths(
         window=window,
         freshness=freshness(warehouse, now),
         table=pa.Table.from_pylist(rows, _SCHEMA),
-        bot_events=warehouse.rows(BOTS, window.parameters())[0]["bots"],
+        bot_events=bot_events(warehouse, window),
         hidden=int(is_hidden),
     )

@@ -10,6 +10,7 @@ from datetime import datetime
 
 import pyarrow as pa
 
+from civicrec.reports.bots import bot_events
 from civicrec.reports.freshness import freshness
 from civicrec.reports.people import BY_PERSON, people_of
 from civicrec.reports.ratios import share
@@ -34,10 +35,6 @@ FROM (
 )
 GROUP BY day ORDER BY day
 """
-BOTS = """
-SELECT countIf(bot_reason != '') AS bots FROM events FINAL WHERE local_date BETWEEN {first:Date} AND {last:Date}
-"""
-"""Events of robots in a window, which every report names."""
 
 _SCHEMA = columns(
     ("period", pa.string(), "日期，北京时间"), ("sessions", pa.int64(), "会话数，次"),
@@ -82,6 +79,6 @@ def sessions(
         window=window,
         freshness=freshness(warehouse, now),
         table=pa.Table.from_pylist(rows, _SCHEMA),
-        bot_events=warehouse.rows(BOTS, window.parameters())[0]["bots"],
+        bot_events=bot_events(warehouse, window),
         hidden=hidden,
     )

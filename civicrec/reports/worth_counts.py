@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Literal
 
 from civicrec.clock import PORTAL_TZ, to_ms
+from civicrec.reports.bots import bot_events
 from civicrec.reports.comparison.proportions import Arm
 from civicrec.reports.report import Window
 from civicrec.warehouse.interests import ACTOR
@@ -68,10 +69,6 @@ FROM people LEFT JOIN acts USING (reader)
 GROUP BY is_held_out, is_mixed, is_over
 """
 
-_BOTS = """
-SELECT countIf(bot_reason != '') AS bots FROM events FINAL WHERE local_date BETWEEN {first:Date} AND {last:Date}
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class Counts:
@@ -112,7 +109,6 @@ def count_arms(warehouse: Warehouse, window: Window, now: datetime) -> Counts:
     """
     asked = {**window.parameters(), "span": OUTCOME_DAYS * 86_400_000, "now": to_ms(now)}
     groups = warehouse.rows(_SQL, asked)
-    (bots,) = warehouse.rows(_BOTS, window.parameters())
     arms = [
         [one for one in groups if not one["is_mixed"] and bool(one["is_held_out"]) is held] for held in (False, True)
     ]
@@ -130,5 +126,5 @@ def count_arms(warehouse: Warehouse, window: Window, now: datetime) -> Counts:
         (sum(int(one["people"]) for one in arms[0]), sum(int(one["people"]) for one in arms[1])),
         sum(int(one["people"]) for one in groups if one["is_mixed"]),
         tuple(sorted({float(share) for one in groups for share in one["all_shares"]})),
-        int(bots["bots"]),
+        bot_events(warehouse, window),
     )
