@@ -47,7 +47,7 @@ def token(
 def export(
     site: Annotated[str, typer.Argument(help="Site id, such as demo.")],
     user: Annotated[str, typer.Argument(help="User id as the portal knows it; it is not kept.")],
-    table: Annotated[bool, typer.Option("--csv", help="Attributes and events as a table for office software.")] = False,
+    table: Annotated[bool, typer.Option("--csv", help="The same as a table for office software.")] = False,
     who: Who = "operator",
     why: Why = "",
     home: Annotated[Path | None, typer.Option(help="Folder that holds all state.")] = None,
@@ -69,8 +69,9 @@ def export(
     from civicrec.warehouse.personal import events_of, held_beside_events
     from profiles.online.redis_rights import RedisOnlineRights
     from profiles.rights.attributes import seal_of, told
-    from profiles.rights.export import as_csv, as_json, held_of
+    from profiles.rights.export import as_json, held_of
     from profiles.rights.pushes import pushes_of
+    from profiles.rights.table import as_csv
 
     settings = load_settings(home)
     keys = load_keys(settings)
@@ -79,16 +80,11 @@ def export(
         record_alone(registry, Act(utc_now(), who, "data_exported", keys.audit_name(actor), {"why": why}))
         events = events_of(stored, actor)
         attributes = told(kept_of(registry, actor), actor, seal_of(keys), utc_now())
-        if table:
-            pieces = as_csv(attributes, events)
-        else:
-            state = RedisOnlineRights(redis_client(settings.redis)).actor(actor)
-            decided, answers = choices_of(registry, actor), entries_of(registry, actor)
-            pushes = pushes_of(registry, actor)
-            kept = held_beside_events(stored, actor)
-            held = held_of(actor, decided, state, kept, answers, attributes, pushes, utc_now())
-            pieces = as_json(held, events)
-        for piece in pieces:
+        state = RedisOnlineRights(redis_client(settings.redis)).actor(actor)
+        decided, answers = choices_of(registry, actor), entries_of(registry, actor)
+        kept, pushes = held_beside_events(stored, actor), pushes_of(registry, actor)
+        held = held_of(actor, decided, state, kept, answers, attributes, pushes, utc_now())
+        for piece in (as_csv if table else as_json)(held, events):
             sys.stdout.buffer.write(piece)
 
 

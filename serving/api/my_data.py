@@ -20,8 +20,9 @@ from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from civicrec.warehouse.personal import events_of, held_beside_events
 from civicrec.web.calls import JSON, Answer, Call, describes
 from civicrec.web.guard import charge
-from profiles.rights.export import as_csv, as_json, held_of
+from profiles.rights.export import as_json, held_of
 from profiles.rights.pushes import pushes_of
+from profiles.rights.table import as_csv
 from serving.answers import NO_STORE
 from serving.api.attributes import declared_of
 from serving.api.me import REFUSED, TOKEN, decisions_of, subject_of
@@ -68,12 +69,22 @@ async def get_data(request: Request) -> Response:
 @router.get("/v1/me/data.csv")
 @describes(Call({200: Answer("a table, UTF-8 with a byte-order mark", media=CSV), **REFUSED}, **TOKEN))
 async def get_table(request: Request) -> Response:
-    """Return what the signed-in user said of themselves, and their events, as a table for office software."""
+    """Return all that is held of the signed-in user, the events one by one, as a table for office software."""
     return await table_of(request, subject_of(request))
 
 
 async def copy_of(request: Request, actor: str) -> Response:
     """Return all that is held of a person, as a JSON file."""
+    return _file(as_json(*await _all_of(request, actor)), "civicrec-data.json", JSON)
+
+
+async def table_of(request: Request, actor: str) -> Response:
+    """Return all that is held of a person, as a table."""
+    return _file(as_csv(*await _all_of(request, actor)), "civicrec-data.csv", f"{CSV}; charset=utf-8")
+
+
+async def _all_of(request: Request, actor: str) -> tuple[dict[str, Any], Iterator[Mapping[str, Any]]]:
+    """Return what is held of a person beside events, and the events; that they are given is written down."""
     charge(request.scope, _LISTS_OF_A_COPY)
     decided, state = await decisions_of(request).known(actor)
     warehouse = _warehouse(request)
@@ -84,16 +95,7 @@ async def copy_of(request: Request, actor: str) -> Response:
     held = held_of(actor, decided, state, stored, answers, attributes, pushes, request.app.state.live.clock())
     events = await _begun(warehouse, actor)
     await _record(request, actor)
-    return _file(as_json(held, events), "civicrec-data.json", JSON)
-
-
-async def table_of(request: Request, actor: str) -> Response:
-    """Return what a person said of themselves, and their events, as a table."""
-    charge(request.scope, _LISTS_OF_A_COPY)
-    attributes = await declared_of(request).of(actor)
-    events = await _begun(_warehouse(request), actor)
-    await _record(request, actor)
-    return _file(as_csv(attributes, events), "civicrec-data.csv", f"{CSV}; charset=utf-8")
+    return held, events
 
 
 async def _record(request: Request, actor: str) -> None:

@@ -27,7 +27,7 @@ from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from operations.cli import app
 from profiles.online.redis_store import RedisOnlineStore
 from profiles.rights.attributes import decision, seal_of
-from profiles.rights.export import KIND_NAMES
+from profiles.rights.table import KIND_NAMES
 from tests.operations.nights import DAY, an_event, at, store_events
 from tests.operations.people import SITE, USER, ask
 
@@ -100,10 +100,15 @@ def test_the_table_opens_in_office_software_and_runs_nothing(settings: Settings,
     answer = ask(settings, "/v1/me/data.csv")
     assert answer.content.startswith(b"\xef\xbb\xbf")
     head, *rows = csv.reader(io.StringIO(answer.content.decode("utf-8-sig")))
-    assert head[:4] == ["时间", "行为", "内容类型", "页面标题"]
-    assert [row[1] for row in rows] == ["本人填报"] * 2 + ["点击"] * 3
-    assert {row[3] for row in rows} == {"", "'=cmd()", "公积金提取"}
-    assert rows[2][0] == "2026-02-28 01:00:00"
+    assert head[:5] == ["类别", "时间", "行为", "内容类型", "页面标题"]
+    assert [row[0] for row in rows] == [
+        "填报的信息", "填报的信息", "选用的标签", "删除的标签", "当前标签", "所属人群", "不感兴趣的内容",
+        "行为记录", "行为记录", "行为记录",
+    ]  # fmt: skip
+    assert [row[2] for row in rows if row[0] == "行为记录"] == ["点击"] * 3
+    assert {row[4] for row in rows} == {"", "'=cmd()", "公积金提取"}
+    assert rows[7][1] == "2026-02-28 01:00:00"
+    assert dict(zip(head, rows[4], strict=True))["信息内容"] == "标签：theme:住房保障；权重：1.0"
     said = dict(zip(head, rows[0], strict=True))
     until = SAID_AT + timedelta(days=366)
     written = [at.astimezone(PORTAL_TZ).strftime("%Y-%m-%d %H:%M:%S") for at in (SAID_AT, until)]

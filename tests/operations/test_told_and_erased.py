@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+from collections.abc import Mapping
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +21,8 @@ from civicrec.settings import Settings
 from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from profiles.online.memory import MemoryOnlineStore
 from profiles.rights.export import TOLD_AS
+from profiles.rights.pushes import pushes_of
+from profiles.rights.table import FIELD_NAMES, PARTS
 from serving.api.my_data import MyData
 from streaming.erasing.decided import Attributes, Consents, Decisions, Pushes
 from streaming.erasing.stores import personal_stores
@@ -38,6 +43,7 @@ def test_every_store_that_is_erased_is_told_in_the_copy_and_the_other_way_round(
     assert [store.name for store in stores] == list(TOLD_AS)
     told = {part for parts in TOLD_AS.values() for part in parts}
     assert told == set(MyData.__struct_fields__) - ABOUT
+    assert told == {"events", "attributes", *PARTS}
 
 
 @pytest.mark.stack
@@ -67,6 +73,25 @@ def test_served_lists_and_refused_events_are_in_the_copy_and_no_others(settings:
     assert [(one["reason"], one["event"]) for one in held["refused_events"]] == [
         ("bad_field", f'{{"subject_id": "{mine}"}}')
     ]
+    assert named_fields(held)
+    _, *rows = csv.reader(io.StringIO(ask(settings, "/v1/me/data.csv").content.decode("utf-8-sig")))
+    said = {row[0]: ",".join(row) for row in rows}
+    assert said.keys() == {"所属人群", "推荐列表", "不合格的行为记录", "行为记录"}
+    assert DAY.isoformat() in said["所属人群"]
+    assert "人群：s1" in said["所属人群"]
+    assert "内容编号：i1" in said["推荐列表"]
+    assert f"请求编号：request-{mine}" in said["推荐列表"]
+    assert mine in said["不合格的行为记录"]
+    assert not any(other in row for row in said.values())
+
+
+def named_fields(held: Mapping[str, Any]) -> bool:
+    """Say whether the table has a name for every field of every row; at least one row is needed."""
+    fields = {
+        field for part, (_, time_field) in PARTS.items() if isinstance(held.get(part), list)
+        for row in held[part] if isinstance(row, dict) for field in row if field != time_field
+    }  # fmt: skip
+    return bool(fields) and fields <= FIELD_NAMES.keys()
 
 
 def some_value(column: Column[Any], actor: str, n: int) -> Any:
@@ -90,6 +115,7 @@ def test_no_table_of_people_keeps_a_row_of_who_was_erased(registry: Engine) -> N
         for table in {column.table for column in columns}:
             with registry.begin() as connection:
                 connection.execute(insert(table).values({c.name: some_value(c, actor, n) for c in table.columns}))
+    assert named_fields(pushes_of(registry, ME))
     for store in (Decisions(registry), Consents(registry), Attributes(registry), Pushes(registry)):
         assert store.count(Person("demo", ME)) > 0
         store.erase(Person("demo", ME))
