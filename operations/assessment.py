@@ -13,7 +13,7 @@ from typing import Any
 from civicrec.clock import local_date
 from civicrec.settings import Settings
 from operations.stack.security.openings import SecurityReport
-from profiles.rights.table import COLUMNS, KIND_NAMES
+from profiles.rights.words import COLUMNS, KIND_NAMES
 
 _GRADES = {"hole": "须立即处理", "advice": "建议改进", "unknown": "未能检查"}
 #: Fields of ``data`` in `/v1/transparency` → what they keep.

@@ -99,7 +99,7 @@ def as_json(held: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> Ite
     yield msgspec.json.encode(held)[:-1] + b',"events":['
     before = b""
     for piece in pieces(events):
-        rows = (_texts({name: value for name, value in row.items() if value not in ("", None, "{}")}) for row in piece)
+        rows = ({name: _text(value) for name, value in row.items() if value not in ("", None, "{}")} for row in piece)
         yield before + b",".join(map(msgspec.json.encode, rows))
         before = b","
     yield b"]}"
@@ -111,8 +111,8 @@ def _text(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date) else value
 
 
-def pieces(events: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
-    """Cut events into lists, so that each is written at once."""
-    rest = iter(events)
+def pieces(rows: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+    """Cut rows into lists of some hundred, each to be written at once."""
+    rest = iter(rows)
     while piece := list(islice(rest, _AT_ONCE)):
         yield piece

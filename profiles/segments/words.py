@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from civicrec.items import TYPE_NAMES
 from civicrec.tags import split_tag
-from profiles.rights.table import KIND_NAMES
+from profiles.rights.words import KIND_NAMES
 from profiles.rules.attributes import load_attributes
 from profiles.rules.behaviour import CountClause, ItemFilter, PeopleRule, SeenClause, TagClause
 from profiles.rules.language import AnyClause, Clause, Combined

@@ -27,7 +27,7 @@ from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from operations.cli import app
 from profiles.online.redis_store import RedisOnlineStore
 from profiles.rights.attributes import decision, seal_of
-from profiles.rights.table import KIND_NAMES
+from profiles.rights.words import KIND_NAMES
 from tests.operations.nights import DAY, an_event, at, store_events
 from tests.operations.people import SITE, USER, ask
 

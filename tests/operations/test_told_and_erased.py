@@ -22,7 +22,7 @@ from civicrec.warehouse.clickhouse import ClickHouseWarehouse
 from profiles.online.memory import MemoryOnlineStore
 from profiles.rights.export import TOLD_AS
 from profiles.rights.pushes import pushes_of
-from profiles.rights.table import FIELD_NAMES, PARTS
+from profiles.rights.words import FIELD_NAMES, PARTS
 from serving.api.my_data import MyData
 from streaming.erasing.decided import Attributes, Consents, Decisions, Pushes
 from streaming.erasing.stores import personal_stores
